@@ -1,0 +1,1 @@
+"""Models: loss, gradient and observables; no model knows how it is trained."""

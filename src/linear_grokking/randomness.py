@@ -1,0 +1,50 @@
+"""One stream of random numbers per (seed, law and sizes of the data, realization).
+
+A stream depends on nothing else: not on the solver, the learning rate, the loss, the
+block a realization is computed in, the order, the device or the machine.  Runs that
+differ only in those are therefore paired realization by realization.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+
+import numpy as np
+
+
+def generator(
+    seed: int, law: Mapping[str, object], realization: int, purpose: str
+) -> np.random.Generator:
+    """Return the generator of one random object of one realization.
+
+    Parameters
+    ----------
+    seed
+        The experiment's seed, a non-negative integer.
+    law
+        Name, parameters and sizes of the law that the object is drawn from, as plain
+        numbers and strings.  Key order is irrelevant.
+    realization
+        Index of the realization, starting at 0.
+    purpose
+        What is drawn (``"inputs"``, ``"teacher"``, …).  Each purpose has a stream of its
+        own, so that drawing more of one object never shifts another.
+    """
+    text = json.dumps([dict(law), purpose], sort_keys=True, separators=(",", ":"))
+    digest = hashlib.sha256(text.encode()).digest()
+    words = np.frombuffer(digest[:16], dtype="<u4").tolist()
+    sequence = np.random.SeedSequence(entropy=seed, spawn_key=(*words, realization))
+    return np.random.Generator(np.random.SFC64(sequence))
+
+
+def fill_normal(rng: np.random.Generator, out: np.ndarray, scale: float = 1.0) -> np.ndarray:
+    """Fill ``out`` with centred normal numbers of standard deviation ``scale``; return it.
+
+    The numbers are drawn in float64 whatever the dtype of ``out``, so a float32 array
+    holds the rounded values of the float64 one; rows are drawn in groups to bound memory.
+    """
+    rows = max(1, 2**21 // max(1, out[0].size)) if len(out) else 1
+    for start in range(0, len(out), rows):
+        part = out[start : start + rows]
+        np.multiply(rng.standard_normal(part.shape), scale, out=part, casting="same_kind")
+    return out

@@ -1,0 +1,1 @@
+"""Linear separability: verdicts with certificates, limit directions and margins."""

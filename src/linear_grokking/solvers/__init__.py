@@ -1,0 +1,1 @@
+"""Solvers: ways of following a model's training dynamics; no solver knows about files."""

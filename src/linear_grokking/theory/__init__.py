@@ -1,0 +1,1 @@
+"""Closed forms and large-size limits, one module per subject."""
