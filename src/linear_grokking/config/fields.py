@@ -1,0 +1,74 @@
+"""Field types of the configuration: numbers as YAML writes them, and axes of a grid."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+MAX_SIZE = 10_000_000
+
+
+class Section(BaseModel):
+    """A section of the configuration: unknown keys are errors, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+def _number(value: Any) -> Any:
+    """Read a number as a person writes it; YAML hands over 1e-3 as text, and yes as True."""
+    if isinstance(value, bool):
+        raise PydanticCustomError("number", "must be a number, not true or false")
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            raise PydanticCustomError("number", "must be a number") from None
+    return value
+
+
+Real = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
+Positive = Annotated[Real, Field(gt=0, le=1e12)]
+NonNegative = Annotated[Real, Field(ge=0, le=1e12)]
+Probability = Annotated[Real, Field(gt=0, le=1)]
+OpenProbability = Annotated[Real, Field(gt=0, lt=1)]
+Time = Annotated[Real, Field(ge=1, le=1e300)]
+Count = Annotated[int, BeforeValidator(_number), Field(ge=1, le=MAX_SIZE)]
+Natural = Annotated[int, BeforeValidator(_number), Field(ge=0, le=2**63 - 1)]
+
+
+class _AxisSchema:
+    """JSON schema of an axis: one value, or a list of them."""
+
+    def __get_pydantic_json_schema__(self, core: Any, handler: Callable[[Any], Any]) -> Any:
+        array = handler(core)
+        return {"anyOf": [array["items"], array]}
+
+
+def _as_list(value: Any) -> Any:
+    return value if isinstance(value, list | tuple) else [value]
+
+
+def _distinct(values: tuple) -> tuple:
+    if len(set(values)) < len(values):
+        raise PydanticCustomError("distinct", "lists a value twice; the values must differ")
+    return values
+
+
+def axis(item: Any) -> Any:
+    """Return the type of a parameter that may be one value or an axis of the grid."""
+    return Annotated[
+        tuple[item, ...],
+        BeforeValidator(_as_list),
+        Field(min_length=1, max_length=1000),
+        AfterValidator(_distinct),
+        _AxisSchema(),
+    ]
+
+
+class Span(Section):
+    """A range of a theory curve's parameter."""
+
+    start: Real = Field(description="First value.")
+    stop: Real = Field(description="Last value.")
+    points: Annotated[Count, Field(ge=2, le=100_000)] = Field(200, description="Values in all.")

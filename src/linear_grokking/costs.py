@@ -1,0 +1,104 @@
+"""Cost model: time, memory and threads of a job as functions of the problem's size.
+
+The constants were fitted on a 2-core laptop-class CPU and an H200-class GPU; they set
+block sizes and the requests to a cluster, never a number in a result.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+CPU_GFLOPS = 30.0
+"""Float64 matrix products of one core."""
+CPU_BANDWIDTH = 8e9
+"""Bytes per second that one core reads from memory."""
+GPU_SPEEDUP = 40.0
+"""One GPU over one core, on work that is large enough."""
+START_SECONDS = 3.0
+"""Start of a job: interpreter, imports, writing the file."""
+BASE_MB = 500
+"""A job's memory before it holds any data, with Snakemake's own processes beside it."""
+LARGE_BYTES = 2e8
+"""Data of one realization above which a job is worth all cores."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one realization costs: seconds on one core, and bytes while it runs."""
+
+    seconds: float
+    data_bytes: float
+
+
+def realization_cost(spec: Mapping[str, Any]) -> Cost:
+    """Return the cost of one realization of a run on one CPU core."""
+    if spec["measure"] == "separability":
+        return _separability(spec)
+    return {
+        "linear": _linear,
+        "two_layer": _two_layer,
+        "logistic": _logistic,
+        "two_point": lambda _: Cost(0.1, 1e6),
+    }[spec["model"]](spec)
+
+
+def _separability(spec: Mapping[str, Any]) -> Cost:
+    n, d = spec["n_train"], spec["d"]
+    iterations = 9.0
+    return Cost(2e-3 + iterations * n * d**2 * 1e-9 / CPU_GFLOPS * 2, 8.0 * (3 * n * d + 3 * d**2))
+
+
+def _logistic(spec: Mapping[str, Any]) -> Cost:
+    n, d = spec["n_train"], spec["d"]
+    size = 8 if spec["dtype"] == "float64" else 4
+    gradients = 500.0 + (0 if spec["solver"] == "gradient_flow" else spec["t_max"])
+    seconds_per_gradient = 2e-5 + size * n * d / CPU_BANDWIDTH
+    return Cost(gradients * seconds_per_gradient + 1.2e-8 * n * d, float(size * n * d + 16e6))
+
+
+def _linear(spec: Mapping[str, Any]) -> Cost:
+    d_in, d_out, n, n_gen = (spec[key] for key in ("d_in", "d_out", "n_train", "n_gen"))
+    solve = 2 * n * d_in**2 + 10 * d_in**3
+    if spec["solver"] == "spectral":
+        passes = 2.0 * (n + n_gen) * d_in * (d_in + d_out * spec["records"])
+    else:
+        passes = 4.0 * d_in * d_in * d_out * spec["t_max"]
+    seconds = (solve + passes) * 1e-9 / CPU_GFLOPS + 1.2e-8 * (n + n_gen) * d_in
+    return Cost(seconds, 8.0 * (3 * (n + n_gen) * d_in + 4 * d_in**2 + 8 * d_in * d_out))
+
+
+def _two_layer(spec: Mapping[str, Any]) -> Cost:
+    d_in, d_h, d_out, n, n_gen = (
+        spec[key] for key in ("d_in", "d_h", "d_out", "n_train", "n_gen")
+    )
+    gradients = 400.0 if spec["solver"] == "gradient_flow" else spec["t_max"]
+    rows = d_in if spec["activation"] == "identity" else n
+    work = gradients * 6.0 * rows * d_in * d_h
+    measure = 2.0 * spec["records"] * (n + n_gen) * d_in * d_h
+    seconds = (work + measure) * 1e-9 / CPU_GFLOPS
+    return Cost(seconds, 8.0 * (3 * (n + n_gen) * d_in + 8 * d_in * d_h + n * (d_h + d_out)))
+
+
+def job_seconds(spec: Mapping[str, Any], realizations: int, device: str) -> float:
+    """Return the expected wall time of a job of so many realizations, on one core or GPU."""
+    speed = GPU_SPEEDUP if device == "cuda" else 1.0
+    return START_SECONDS + realizations * realization_cost(spec).seconds / speed
+
+
+def job_memory_mb(spec: Mapping[str, Any]) -> int:
+    """Return the memory of a job: one realization at a time, twice over while it is drawn."""
+    return BASE_MB + math.ceil(1.5 * realization_cost(spec).data_bytes / 1e6)
+
+
+def is_large(spec: Mapping[str, Any]) -> bool:
+    """Tell whether one realization alone keeps all cores busy."""
+    return realization_cost(spec).data_bytes > LARGE_BYTES
+
+
+def block_size(spec: Mapping[str, Any], device: str, minutes: float) -> int:
+    """Return how many realizations fill a job of so many minutes: 1, 2, 5, 10, 20, 50, …."""
+    speed = GPU_SPEEDUP if device == "cuda" else 1.0
+    exact = 60.0 * minutes * speed / realization_cost(spec).seconds
+    decade = 10.0 ** math.floor(math.log10(max(exact, 1.0)))
+    return max(int(factor * decade) for factor in (1, 2, 5) if factor * decade <= max(exact, 1.0))

@@ -1,0 +1,175 @@
+"""The plan: from a configuration and what is on disk to runs, blocks, tables and figures."""
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from linear_grokking.config import Config
+from linear_grokking.costs import block_size
+from linear_grokking.fingerprint import fingerprint
+from linear_grokking.runs import Block, Run, blocks, canonical, run_id
+from linear_grokking.storage import damage, schema_of
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Point:
+    """A grid point of an experiment: its parameters and the run that computes it."""
+
+    parameters: dict[str, Any]
+    run_id: str
+
+
+class Plan:
+    """Everything the workflow needs to know, computed once when its rules are read.
+
+    Parameters
+    ----------
+    config
+        The validated configuration.
+    root
+        Folder that holds results/ and figures/.
+    """
+
+    def __init__(self, config: Config, root: Path = Path()):
+        self.config = config
+        self.root = root
+        self.runs: dict[str, Run] = {}
+        self.points: dict[str, list[Point]] = {}
+        for name, experiment in config.experiments.items():
+            self.points[name] = []
+            for point in experiment.grid(config.seed):
+                identity = run_id(point.spec)
+                self.points[name].append(Point(point.parameters, identity))
+                known = self.runs.get(identity)
+                self.runs[identity] = Run(
+                    point.spec,
+                    max(experiment.realizations, known.realizations if known else 0),
+                    experiment.block
+                    or block_size(point.spec, config.device, config.job_minutes),
+                )
+
+    def spec(self, run_id: str) -> str:
+        """Return the canonical spec of a run."""
+        return canonical(self.runs[run_id].spec)
+
+    def block_files(self, run_id: str) -> list[str]:
+        """Return the files that hold a run's realizations, on disk or to be computed."""
+        return self._block_files[run_id]
+
+    @cached_property
+    def _block_files(self) -> dict[str, list[str]]:
+        files = {}
+        for identity, run in self.runs.items():
+            folder = self.root / run.folder
+            present = (
+                [Block.parse(path.stem) for path in folder.glob("[0-9]*-[0-9]*.parquet")]
+                if folder.is_dir()
+                else []
+            )
+            cut = blocks(run.realizations, run.block, present)
+            files[identity] = [f"{run.folder}/{block}.parquet" for block in cut]
+        return files
+
+    def set_aside_damaged(self, say: Callable[[str], None] = logger.warning) -> list[Path]:
+        """Rename blocks that cannot be what their names say, so that they are made again.
+
+        Nothing is deleted: ``0-99.parquet`` becomes ``0-99.parquet.damaged``.
+        """
+        aside = []
+        for identity, run in self.runs.items():
+            spec, schema = self.spec(identity), schema_of(run.spec)
+            for name in self.block_files(identity):
+                path = self.root / name
+                problem = damage(path, spec, schema) if path.exists() else None
+                if problem:
+                    say(f"{path}: {problem}; set aside as {path.name}.damaged, computing it again")
+                    path.replace(path.with_name(path.name + ".damaged"))
+                    aside.append(path)
+        if aside:
+            del self._block_files
+        return aside
+
+    def summary_file(self, run_id: str) -> str:
+        """Return the file of a run's summary."""
+        return f"results/summaries/{run_id}.parquet"
+
+    def figure_points(self, figure_id: str) -> dict[str, list[Point]]:
+        """Return the grid points that a figure is drawn from, by role."""
+        options = self.config.figures[figure_id]
+        return {role: self.points[name] for role, name in options.experiments().items()}
+
+    def figure_runs(self, figure_id: str) -> list[str]:
+        """Return the runs that a figure is drawn from, each once."""
+        points = self.figure_points(figure_id).values()
+        return list(dict.fromkeys(point.run_id for role in points for point in role))
+
+    def figure_request(self, figure_id: str) -> str:
+        """Return, as canonical JSON, all that a figure's table is made from."""
+        return canonical(
+            {
+                "figure": figure_id,
+                "options": self.config.figures[figure_id].model_dump(mode="json", by_alias=True),
+                "threshold": self.config.accuracy_threshold,
+                "runs": {
+                    role: [
+                        {
+                            "run_id": point.run_id,
+                            "parameters": point.parameters,
+                            "realizations": self.runs[point.run_id].realizations,
+                        }
+                        for point in points
+                    ]
+                    for role, points in self.figure_points(figure_id).items()
+                },
+            }
+        )
+
+    def upstream(self, run_ids: Iterable[str]) -> list[str]:
+        """Return the summaries and blocks of runs."""
+        return [
+            name
+            for identity in run_ids
+            for name in (self.summary_file(identity), *self.block_files(identity))
+        ]
+
+    def manifest(self) -> str:
+        """Return, as canonical JSON, the experiments and figures that each run serves."""
+        users: dict[str, list[str]] = {identity: [] for identity in self.runs}
+        for figure_id in self.config.figures:
+            for identity in self.figure_runs(figure_id):
+                users[identity].append(figure_id)
+        return json.dumps(
+            [
+                {
+                    "run_id": point.run_id,
+                    "experiment": name,
+                    "figures": users[point.run_id],
+                    "parameters": point.parameters,
+                    "realizations": self.runs[point.run_id].realizations,
+                    "folder": self.runs[point.run_id].folder,
+                }
+                for name, points in self.points.items()
+                for point in points
+            ],
+            sort_keys=True,
+        )
+
+
+def tabulate_code(figure_id: str) -> str:
+    """Return the fingerprint of what makes a figure's table."""
+    module = f"figures.{figure_id.lower()}"
+    return fingerprint([f"{module}:tabulate", f"{module}:Options"])
+
+
+def draw_code(figure_id: str) -> str:
+    """Return the fingerprint of what draws a figure: its code and the style sheet."""
+    code = fingerprint([f"figures.{figure_id.lower()}:draw", "figures.style:save"])
+    sheet = Path(__file__).with_name("figures") / "linear_grokking.mplstyle"
+    return f"{code}-{hashlib.sha256(sheet.read_bytes()).hexdigest()[:16]}"
