@@ -1,0 +1,227 @@
+"""Literal full-batch gradient descent, one step after another.
+
+The loop is shared by every rule that updates parameters from one gradient per step
+(`gradient_descent` here, `adam.adam`), and by every model that follows the protocol
+`Model`: parameters are a tuple of arrays (NumPy, or torch on any device), realizations on
+the leading axis.  All realizations of a batch take their steps together.
+"""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import numpy as np
+from array_api_compat import array_namespace, device
+
+from linear_grokking.resume import Checkpoint, NoCheckpoint
+from linear_grokking.solvers.trajectory import Array, Outcome, Trajectory
+
+Params = tuple[Array, ...]
+
+# Overflow is looked for at every record and this often in between: a look costs a
+# synchronization on a GPU.
+_STEPS_BETWEEN_LOOKS = 100
+
+
+class Model(Protocol):
+    """What literal steps ask of a model.
+
+    Each realization of the batch is a problem of its own: row r of every gradient and
+    observable depends on row r of the parameters only.  A model may also have a method
+    ``integrands(params)`` with the signature of `observables`: rates whose sums over the
+    steps are recorded as observables (conformal time, the integral of e^b, is one).
+    """
+
+    def gradient(self, params: Params) -> Params:
+        """Return the gradient of the mean training loss, shaped like ``params``.
+
+        Weight decay is not part of it; the solver adds that.
+        """
+
+    def observables(self, params: Params) -> Mapping[str, Array]:
+        """Return the observables, each of shape (R,), at ``params``."""
+
+
+class UpdateRule(Protocol):
+    """How one gradient changes the parameters."""
+
+    def update(self, params: Params, gradient: Params, step: int) -> None:
+        """Change ``params`` in place; ``step`` counts from 1."""
+
+    def state(self) -> Mapping[str, np.ndarray]:
+        """Return what the rule remembers between steps, as NumPy arrays."""
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Take back a state that `state` returned."""
+
+
+class _Descent:
+    """θ ← θ − η(∇L + w θ)."""
+
+    def __init__(self, eta: float, weight_decay: float) -> None:
+        self.eta = eta
+        self.weight_decay = weight_decay
+
+    def update(self, params: Params, gradient: Params, step: int) -> None:
+        """See `UpdateRule.update`."""
+        for theta, slope in zip(params, gradient, strict=True):
+            if self.weight_decay:
+                theta *= 1.0 - self.eta * self.weight_decay
+            theta -= self.eta * slope
+
+    def state(self) -> Mapping[str, np.ndarray]:
+        """Return nothing: plain descent has no memory."""
+        return {}
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Do nothing."""
+
+
+def gradient_descent(
+    model: Model,
+    params: Params,
+    *,
+    eta: float,
+    steps: np.ndarray,
+    weight_decay: float = 0.0,
+    checkpoint: Checkpoint | None = None,
+) -> Trajectory:
+    """Iterate θ ← θ − η(∇L + w θ) and record the observables (Paper A Eq. 2; Paper B Sec. 2).
+
+    Parameters
+    ----------
+    model
+        The training problem; see `Model`.
+    params : tuple of arrays (R, ...)
+        Initial parameters; left as they are.
+    eta
+        Learning rate η.
+    steps : (T,)
+        Step numbers to record at, increasing whole numbers; 0 is the initial state.
+    weight_decay
+        Factor w; for Paper A's γ it is γ/d_out.
+    checkpoint
+        Where the state is offered after each step.
+
+    Raises
+    ------
+    ValueError
+        For a learning rate or weight decay out of range, or steps that are not
+        increasing whole numbers.
+    """
+    if not eta > 0:
+        raise ValueError(f"eta={eta}: the learning rate must be positive")
+    if not weight_decay >= 0:
+        raise ValueError(f"weight_decay={weight_decay}: must not be negative")
+    return iterate(model, params, _Descent(eta, weight_decay), steps, checkpoint or NoCheckpoint())
+
+
+def iterate(
+    model: Model,
+    params: Params,
+    rule: UpdateRule,
+    steps: np.ndarray,
+    checkpoint: Checkpoint,
+) -> Trajectory:
+    """Apply an update rule step by step and record the observables.
+
+    Parameters are as for `gradient_descent`; the rule holds the learning rate.
+
+    Raises
+    ------
+    ValueError
+        Where ``steps`` are not increasing whole numbers.
+    """
+    steps = _whole(steps)
+    xp = array_namespace(*params)
+    params = tuple(xp.asarray(theta, copy=True) for theta in params)
+    integrands = getattr(model, "integrands", lambda _: {})
+    clocks = {name: xp.zeros_like(rate) for name, rate in integrands(params).items()}
+    history: dict[str, list[np.ndarray]] = {}
+    step = 0
+    recorded = 0
+
+    def snapshot() -> dict[str, np.ndarray]:
+        """Return the state after the step just taken."""
+        return {
+            "step": np.array(step),
+            **{f"param {k}": _to_numpy(theta) for k, theta in enumerate(params)},
+            **{f"clock {name}": _to_numpy(clock) for name, clock in clocks.items()},
+            **{f"rule {name}": value for name, value in rule.state().items()},
+            **{f"history {name}": np.stack(rows) for name, rows in history.items()},
+        }
+
+    saved = checkpoint.restore()
+    if saved is not None:
+        step = int(saved["step"])
+        recorded = int(np.searchsorted(steps, step, side="right"))
+        for k, theta in enumerate(params):
+            theta[...] = _like(theta, saved[f"param {k}"])
+        for name, clock in clocks.items():
+            clock[...] = _like(clock, saved[f"clock {name}"])
+        rule.restore(_with_prefix(saved, "rule "))
+        history = {name: list(rows) for name, rows in _with_prefix(saved, "history ").items()}
+
+    def finish(outcome: Outcome, failed: tuple[int, ...] = ()) -> Trajectory:
+        columns = {name: np.stack(rows, axis=-1) for name, rows in history.items()}
+        return Trajectory(outcome, steps[:recorded].astype(float), columns, params, step, failed)
+
+    with np.errstate(over="ignore", invalid="ignore"):  # overflow is looked for below
+        while recorded < len(steps):
+            if step == steps[recorded]:
+                row = {
+                    name: _to_numpy(value).astype(float)
+                    for name, value in {**model.observables(params), **clocks}.items()
+                }
+                finite = np.all([np.isfinite(value) for value in row.values()], axis=0)
+                if not finite.all():
+                    return finish(Outcome.DIVERGED, tuple(np.flatnonzero(~finite).tolist()))
+                for name, value in row.items():
+                    history.setdefault(name, []).append(value)
+                recorded += 1
+                continue
+            for name, rate in integrands(params).items():
+                clocks[name] += rate
+            step += 1
+            rule.update(params, model.gradient(params), step)
+            if step % _STEPS_BETWEEN_LOOKS == 0:
+                failed = _overflowed(params)
+                if failed:
+                    return finish(Outcome.DIVERGED, failed)
+            checkpoint.offer(snapshot)
+    return finish(Outcome.COMPLETED)
+
+
+def _whole(steps: np.ndarray) -> np.ndarray:
+    """Return the steps as integers, or raise ValueError."""
+    steps = np.asarray(steps)
+    whole = np.rint(steps).astype(np.int64)
+    if steps.ndim != 1 or steps.size == 0 or np.any(whole != steps) or whole[0] < 0:
+        raise ValueError(f"steps={steps}: must be a list of whole numbers, 0 or larger")
+    if np.any(np.diff(whole) <= 0):
+        raise ValueError(f"steps={steps}: must increase")
+    return whole
+
+
+def _overflowed(params: Params) -> tuple[int, ...]:
+    """Return the realizations with a parameter that is not finite."""
+    xp = array_namespace(*params)
+    total = sum(xp.sum(xp.reshape(theta, (theta.shape[0], -1)), axis=-1) for theta in params)
+    return tuple(np.flatnonzero(~np.isfinite(_to_numpy(total))).tolist())
+
+
+def _to_numpy(array: Array) -> np.ndarray:
+    """Return a copy of an array in host memory."""
+    return np.array(array.cpu() if hasattr(array, "cpu") else array)
+
+
+def _like(array: Array, values: np.ndarray) -> Array:
+    """Return NumPy values in another array's namespace, dtype and device."""
+    xp = array_namespace(array)
+    return xp.asarray(values, dtype=array.dtype, device=device(array))
+
+
+def _with_prefix(state: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    """Return the entries of a state whose names start with a prefix, without it."""
+    return {
+        name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)
+    }
