@@ -168,7 +168,7 @@ def _root(
         tolerances={"xatol": ROOT_TOLERANCE / span},
     )
     if not solution.success.all():
-        raise ValueError(f"no crossing located in [{start:g}, {stop:g}]: formula not continuous?")
+        raise ValueError(f"no crossing located in [{start:g}, {stop:g}]: formula not elementwise?")
     return time(solution.x)
 
 

@@ -276,6 +276,29 @@ def summarize_separability(separability: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def summarize_outputs(outputs: pd.DataFrame) -> pd.DataFrame:
+    """Summarize the training outputs f: columns ``realization``, ``sample``, ``output``.
+
+    Returns
+    -------
+    DataFrame
+        Scalars over the realizations: ``output_mean``, ``output_deviation`` and
+        ``positive_fraction``, the fraction of training outputs above 0.
+    """
+    _require_columns(outputs, {"realization", "sample", "output"})
+    groups = outputs.groupby("realization")["output"]
+    return pd.concat(
+        [
+            summarize_values("output_mean", groups.mean()),
+            summarize_values("output_deviation", groups.std(ddof=0)),
+            summarize_values(
+                "positive_fraction", (outputs["output"] > 0).groupby(outputs["realization"]).mean()
+            ),
+        ],
+        ignore_index=True,
+    )
+
+
 def _table(
     quantity: str,
     steps: ArrayLike,

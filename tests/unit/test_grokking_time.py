@@ -142,6 +142,13 @@ def test_a_formula_that_gives_nan_is_refused():
         first_crossing_of(lambda t: np.where(t > 2, np.nan, 0.0), 0.5, (1, 3))
 
 
+def test_a_formula_that_contradicts_itself_is_refused():
+    answers = iter([0.0, 1.0])  # a crossing that is gone when looked for
+
+    with pytest.raises(ValueError, match="no crossing located in \\[1, 3\\]"):
+        first_crossing_of(lambda t: np.full(t.shape, next(answers, 0.0)), 0.5, (1, 3))
+
+
 def test_delay_knows_never():
     inf = np.inf
     delay = grokking_delay([3, 3, inf, inf, 9], [10, inf, inf, 5, 4])

@@ -13,6 +13,7 @@ from linear_grokking.statistics import (
     quantile,
     summarize_curve,
     summarize_dynamics,
+    summarize_outputs,
     summarize_proportion,
     summarize_separability,
     summarize_values,
@@ -323,6 +324,27 @@ def test_bad_separability_is_refused():
         summarize_separability(table)
     with pytest.raises(ValueError, match="margin"):
         summarize_separability(table.drop(columns="margin"))
+
+
+def test_outputs():
+    outputs = np.random.default_rng(6).normal(-1, 2, size=(4, 50))
+    table = pd.DataFrame(
+        {
+            "realization": np.repeat(np.arange(4), 50),
+            "sample": np.tile(np.arange(50), 4),
+            "output": outputs.ravel(),
+        }
+    )
+    summary = summarize_outputs(table.sample(frac=1, random_state=1))
+    assert_well_formed(summary)
+    assert only(summary, "output_mean")["mean"] == pytest.approx(outputs.mean())
+    deviations = outputs.std(axis=1)
+    assert only(summary, "output_deviation")["median"] == pytest.approx(np.median(deviations))
+    fraction = only(summary, "positive_fraction")
+    assert fraction["n"] == 4
+    assert fraction["mean"] == pytest.approx(np.mean(outputs > 0))
+    with pytest.raises(ValueError, match="output"):
+        summarize_outputs(table.drop(columns="output"))
 
 
 def test_summary_survives_parquet(tmp_path):
