@@ -10,6 +10,7 @@ from scipy.special import ive
 
 from linear_grokking import data
 from linear_grokking.models.linear import LinearModel
+from linear_grokking.solvers.gradient_descent import gradient_descent
 from linear_grokking.solvers.spectral import SpectralPath, solve
 
 D_IN = 24
@@ -66,6 +67,25 @@ def assert_same_as_literal(model, student, eta, gamma=0.0, steps=STEPS):
 def test_agrees_with_literal_gradient_descent(lambda_, gamma, noise, d_out):
     model, student = draw(lambda_, d_out=d_out, noise=noise, alpha=2.0)
     assert_same_as_literal(model, student, eta=0.05, gamma=gamma)
+
+
+def test_agrees_with_the_gradient_descent_solver():
+    single = [draw(0.9, d_out=2, noise=0.05, realization=k) for k in range(3)]
+    fields = ("inputs", "label_noise", "teacher", "test_inputs")
+    stacks = [np.stack([getattr(model, name) for model, _ in single]) for name in fields]
+    literal = gradient_descent(
+        LinearModel(*stacks, epsilon=0.02),
+        (np.stack([student for _, student in single]),),
+        eta=0.05,
+        weight_decay=0.03 / 2,
+        steps=STEPS,
+    ).require_completed()
+    for k, (model, student) in enumerate(single):
+        history = solve(model, student, eta=0.05, gamma=0.03, steps=STEPS)
+        for name in OBSERVABLES:
+            np.testing.assert_allclose(
+                getattr(history, name), literal.observables[name][k], rtol=1e-10
+            )
 
 
 def test_agrees_with_literal_gradient_descent_in_float64_residuals():

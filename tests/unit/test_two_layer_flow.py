@@ -6,7 +6,9 @@ import pytest
 from linear_grokking import data
 from linear_grokking.models.two_layer import TwoLayerModel
 from linear_grokking.solvers import two_layer_flow
-from linear_grokking.solvers.two_layer_flow import FlowError, solve
+from linear_grokking.solvers.gradient_descent import gradient_descent as gradient_descent_solver
+from linear_grokking.solvers.trajectory import SolverError
+from linear_grokking.solvers.two_layer_flow import solve
 
 OBSERVABLES = ("train_loss", "gen_loss", "train_accuracy", "gen_accuracy")
 ACTIVATIONS = ("identity", "tanh")
@@ -91,6 +93,26 @@ def test_gradient_descent_approaches_the_flow_linearly_in_eta(activation):
     assert errors[0] < 2e-3
     orders = np.log2(np.divide(errors[:-1], errors[1:]))
     np.testing.assert_allclose(orders, 1.0, atol=0.02)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_histories_of_flow_and_gradient_descent_agree(activation):
+    model, student = draw(activation, widths=(100, 20, 3), n_train=111, epsilon=2e-3)
+    steps = np.array([0, 10, 300, 2000])
+    batch = TwoLayerModel(
+        model.inputs[np.newaxis],
+        tuple(layer[np.newaxis] for layer in model.teacher),
+        model.test_inputs[np.newaxis],
+        model.epsilon,
+        activation,
+    )
+    params = tuple(layer[np.newaxis] for layer in student)
+    literal = gradient_descent_solver(batch, params, eta=0.01, steps=steps).require_completed()
+    history = solve(model, student, eta=0.01, steps=steps)
+    for name, values in literal.observables.items():
+        # One sample in 60 or 111 may lie within the difference of the threshold.
+        tolerance = {"atol": 0.02} if "accuracy" in name else {"rtol": 3e-3}
+        np.testing.assert_allclose(getattr(history, name), values[0], **{"rtol": 0, **tolerance})
 
 
 @pytest.mark.long
@@ -199,7 +221,7 @@ def test_initial_state_alone_needs_no_step():
 def test_integration_is_bounded(monkeypatch):
     monkeypatch.setattr(two_layer_flow, "MAX_STEPS", 5)
     model, student = draw("identity")
-    with pytest.raises(FlowError, match="in 5 Runge-Kutta steps: lower t_max or eta"):
+    with pytest.raises(SolverError, match="in 5 Runge-Kutta steps: lower t_max or eta"):
         solve(model, student, eta=0.01, steps=[100_000])
 
 

@@ -21,13 +21,10 @@ from linear_grokking.models.teacher_student import (
 )
 from linear_grokking.models.two_layer import TwoLayerModel
 from linear_grokking.resume import Checkpoint, NoCheckpoint
+from linear_grokking.solvers.trajectory import SolverError
 
 MAX_STEPS = 100_000
 """Runge-Kutta steps after which the integration is given up."""
-
-
-class FlowError(RuntimeError):
-    """The integration could not reach the last record; the message says what to change."""
 
 
 def solve(
@@ -75,7 +72,7 @@ def solve(
     ------
     ValueError
         Where an argument is out of its range.
-    FlowError
+    SolverError
         Where the flow cannot be followed to the last record.
     """
     steps = recorded_steps(steps)
@@ -113,7 +110,7 @@ def solve(
         for _ in range(MAX_STEPS):
             failure = solver.step()
             if solver.status == "failed":
-                raise FlowError(f"gradient flow failed at step {solver.t:.6g}: {failure}")
+                raise SolverError(f"gradient flow failed at step {solver.t:.6g}: {failure}")
             record_until(solver.t, solver.dense_output())
             if records.complete:
                 break
@@ -126,7 +123,7 @@ def solve(
                 }
             )
         else:
-            raise FlowError(
+            raise SolverError(
                 f"gradient flow reached step {solver.t:.6g} of {steps[-1]:.6g} in {MAX_STEPS} "
                 "Runge-Kutta steps: lower t_max or eta"
             )
