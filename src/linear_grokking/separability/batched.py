@@ -1,0 +1,349 @@
+"""Separability of many sets at once on a device, with torch.
+
+The steps and certificates are those of `limit_direction` and `certificates`, in float64
+throughout: the cards this is for multiply float64 matrices about as fast as float32 ones.
+All sets of a batch take their Newton steps together; the host asks once per step how many
+are left.  Sets that are decided are dropped from the batch when half of it is, and sets
+that stay undecided go to `verdict.assess`, one at a time, on the host.
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from linear_grokking.separability.certificates import curvature_shift, encloses, norm, separates
+from linear_grokking.separability.limit_direction import (
+    MAX_ITERATIONS,
+    MAX_MULTIPLIER,
+    LimitDirection,
+    Status,
+)
+from linear_grokking.separability.verdict import Separability, assess, checked_points, describe
+
+LARGEST_BATCH = 64
+MEMORY_SHARE = 0.8  # of the device's free memory
+CHORD_RADIUS = 0.02  # largest |x_i·u| from which CHORD_STEPS steps find the minimum
+CHORD_STEPS = 5
+SETTLED = 1e-8  # change of the outputs in the last of these steps
+LINE_STEPS = 20
+REFINEMENTS = 2
+FIRST_RIDGE, RIDGE_GROWTH = 1e-14, 100.0  # in units of the trace of B
+
+_log = logging.getLogger(__name__)
+
+
+def assess_batched(
+    draw: Callable[[int], np.ndarray],
+    realizations: Sequence[int],
+    *,
+    shape: tuple[int, int],
+    margin: bool,
+    device: str | torch.device,
+    largest_batch: int = LARGEST_BATCH,
+    drawing_threads: int = 1,
+) -> list[Separability]:
+    """Assess realizations of equal shape in batches on a device.
+
+    While one batch is solved the next one is drawn.  Where the device runs out of memory
+    the batch is halved, with a warning in the log.
+
+    Parameters
+    ----------
+    draw
+        Returns the points (N, d) of a realization, all labelled -1; called from other
+        threads.
+    realizations
+        Which realizations to assess.
+    shape
+        (N, d).
+    margin
+        Whether to compute the margins of separable sets (on the host).
+    device
+        Where to compute, as torch names it.
+    largest_batch
+        Bound on the realizations per batch; the free memory of a GPU is another one.
+    drawing_threads
+        Realizations that are drawn at a time.
+
+    Returns
+    -------
+    list of Separability
+        In the order of `realizations`; verdicts, limits and margins agree with
+        `verdict.assess` to its accuracy.
+
+    Raises
+    ------
+    ValueError, UndecidedError, MarginError
+        As `verdict.assess`.
+    torch.OutOfMemoryError
+        If a single realization does not fit.
+    """
+    device = torch.device(device)
+    size = min(largest_batch, _sets_that_fit(*shape, device))
+    blocks = [realizations[k : k + size] for k in range(0, len(realizations), size)]
+    results: list[Separability] = []
+    with ThreadPoolExecutor(drawing_threads) as pool:
+        for points in _drawn_ahead(draw, shape, blocks, pool, pinned=device.type == "cuda"):
+            found, size = _solve(points, device, size)
+            for one, its_points in zip(found, points.numpy(), strict=True):
+                if one.status is Status.UNDECIDED:
+                    results.append(assess(its_points, margin=margin))
+                else:
+                    results.append(describe(its_points, one, margin=margin))
+    return results
+
+
+def _sets_that_fit(n_points: int, d: int, device: torch.device) -> int:
+    """Return how many sets fit into the free memory of a GPU; without one, no bound."""
+    if device.type != "cuda":
+        return LARGEST_BATCH
+    free, _ = torch.cuda.mem_get_info(device)
+    # Points, their weighted copy and half a batch being compacted; B, its factor, work space.
+    per_set = 8 * (2.5 * n_points * d + 4.0 * d * d + 40.0 * n_points)
+    return max(1, int(MEMORY_SHARE * free / per_set))
+
+
+def _drawn_ahead(
+    draw: Callable[[int], np.ndarray],
+    shape: tuple[int, int],
+    blocks: Sequence[Sequence[int]],
+    pool: ThreadPoolExecutor,
+    *,
+    pinned: bool,
+) -> Iterator[torch.Tensor]:
+    """Yield each block's points (R, N, d) on the host, the next block being drawn meanwhile."""
+
+    def fill(out: np.ndarray, realization: int) -> None:
+        points, _ = checked_points(draw(realization))
+        if points.shape != out.shape:
+            raise ValueError(f"shape: {shape} is not the points' shape {points.shape}")
+        np.copyto(out, points)
+
+    def start(block: Sequence[int]) -> tuple[torch.Tensor, list[Future]]:
+        batch = torch.empty((len(block), *shape), dtype=torch.float64, pin_memory=pinned)
+        return batch, [pool.submit(fill, *pair) for pair in zip(batch.numpy(), block, strict=True)]
+
+    ahead = [start(block) for block in blocks[:1]]
+    for k in range(len(blocks)):
+        batch, tasks = ahead.pop()
+        for task in tasks:
+            task.result()
+        ahead = [start(block) for block in blocks[k + 1 : k + 2]]
+        yield batch
+
+
+def _solve(
+    points: torch.Tensor, device: torch.device, size: int
+) -> tuple[list[LimitDirection], int]:
+    """Find the limit directions of a block, `size` sets at a time; return the size that fits."""
+    found: list[LimitDirection] = []
+    while len(found) < len(points):
+        part = points[len(found) : len(found) + size]
+        try:
+            found += limit_directions(part.to(device, non_blocking=True))
+            continue
+        except torch.OutOfMemoryError:
+            if len(part) == 1:
+                raise
+        # Outside the handler, so that the failed attempt's tensors are not kept alive.
+        size = len(part) // 2
+        _log.warning("out of memory on %s with %d realizations: %d now", device, len(part), size)
+        if device.type == "cuda":
+            torch.cuda.empty_cache()
+    return found, size
+
+
+@dataclass
+class _Batch:
+    """Sets that are iterated together; all tensors have the batch as their leading axis."""
+
+    index: torch.Tensor
+    """(R,) position in the full batch."""
+    points: torch.Tensor
+    """(R, N, d)"""
+    point_norms: torch.Tensor
+    """(R, N)"""
+    direction: torch.Tensor
+    """(R, d)"""
+    status: torch.Tensor
+    """(R,) values of `Status`."""
+    iterations: torch.Tensor
+    """(R,) Newton steps until the verdict."""
+    ridge: torch.Tensor
+    """(R,) added to B in units of its trace; 0 where the certifying shift is tried."""
+
+    def select(self, rows: torch.Tensor) -> "_Batch":
+        return _Batch(*(tensor[rows] for tensor in vars(self).values()))
+
+
+def limit_directions(
+    points: torch.Tensor, max_iterations: int = MAX_ITERATIONS
+) -> list[LimitDirection]:
+    """Find S_∞, or a separating direction, of each set of a batch.
+
+    Parameters
+    ----------
+    points : (R, N, d), float64
+        Points x_i of each set, all labelled -1, on any device.
+    max_iterations
+        Bound on the number of Newton steps; what is left then is undecided.
+    """
+    n_sets, _, d = points.shape
+    integers = dict(dtype=torch.int64, device=points.device)
+    batch = _Batch(
+        index=torch.arange(n_sets, **integers),
+        points=points,
+        point_norms=norm(points),
+        direction=points.new_zeros(n_sets, d),
+        status=torch.full((n_sets,), int(Status.RUNNING), **integers),
+        iterations=torch.zeros(n_sets, **integers),
+        ridge=points.new_zeros(n_sets),
+    )
+    directions = torch.empty_like(batch.direction)
+    status = torch.full_like(batch.status, int(Status.UNDECIDED))
+    iterations = torch.full_like(batch.iterations, max_iterations)
+
+    def store(batch: _Batch) -> None:
+        directions[batch.index] = batch.direction
+        decided = batch.status != int(Status.RUNNING)
+        status[batch.index] = torch.where(decided, batch.status, int(Status.UNDECIDED))
+        iterations[batch.index] = torch.where(decided, batch.iterations, max_iterations)
+
+    for _ in range(max_iterations):
+        running = _newton_step(batch)
+        if running <= len(batch.index) // 2:
+            store(batch)
+            if running == 0:
+                break
+            batch = batch.select(batch.status == int(Status.RUNNING))
+    store(batch)
+    return [
+        LimitDirection(Status(code), direction, count)
+        for code, direction, count in zip(
+            status.tolist(), directions.cpu().numpy(), iterations.tolist(), strict=True
+        )
+    ]
+
+
+def _newton_step(batch: _Batch) -> int:
+    """Advance the sets of a batch that are still running; return how many are left."""
+    _, n_points, d = batch.points.shape
+    running = batch.status == int(Status.RUNNING)
+    outputs = _outputs(batch.points, batch.direction)
+    weights = torch.softmax(outputs, dim=-1)
+    gradient = _combine(weights, batch.points)
+
+    weighted = batch.points * torch.sqrt(weights)[..., None]
+    matrix = weighted.mT @ weighted
+    del weighted
+    diagonal = matrix.diagonal(dim1=-2, dim2=-1)
+    trace = diagonal.sum(dim=-1)
+    shift = curvature_shift(trace, n_points, d)
+    certifying = batch.ridge == 0.0
+    diagonal += torch.where(certifying, -shift, batch.ridge * trace)[:, None]
+    factor, info = torch.linalg.cholesky_ex(matrix)
+    del matrix
+    sound = info == 0
+    factor = torch.where(sound[:, None, None], factor, torch.eye(d).to(factor))
+    certifying &= sound
+
+    step = _solve_with(factor, gradient)
+    for _ in range(REFINEMENTS):
+        residual = _residual(weights, _outputs(batch.points, step), batch.points)
+        correction = _solve_with(factor, residual)
+        step = torch.where(certifying[:, None], step + correction, step)
+    step_outputs = _outputs(batch.points, step)
+    enclosed = certifying & encloses(
+        weights=weights,
+        step_outputs=step_outputs,
+        residual=_residual(weights, step_outputs, batch.points),
+        shift=shift,
+        point_norms=batch.point_norms,
+        step_norm=norm(step),
+        d=d,
+    )
+    by_iterate = running & separates(outputs, batch.point_norms, norm(batch.direction), d)
+    by_step = running & sound & separates(-step_outputs, batch.point_norms, norm(step), d)
+    close = torch.abs(step_outputs).amax(dim=-1) < CHORD_RADIUS
+    finishing = running & enclosed & close
+    separated = by_iterate | by_step
+
+    # A step along the line where the factor is sound; a full one towards the end.
+    decrement = torch.sum(gradient * step, dim=-1)
+    multiplier = torch.where(finishing, 1.0, _line_minimum(outputs, step_outputs, decrement))
+    multiplier = torch.where(running & sound & ~separated, multiplier, 0.0)
+    moved = batch.direction - multiplier[:, None] * step
+    batch.direction = torch.where((by_step & ~by_iterate)[:, None], -step, moved)
+    # Where the factorization fails the ridge grows; after a step the certificate's shift is
+    # tried again.
+    grown = torch.clamp(batch.ridge * RIDGE_GROWTH, min=FIRST_RIDGE)
+    batch.ridge = torch.where(sound, 0.0, grown)
+    batch.iterations += running
+
+    n_running, n_separated, n_finishing = torch.stack(
+        [running.sum(), separated.sum(), finishing.sum()]
+    ).tolist()
+    batch.status = torch.where(separated, int(Status.SEPARATING), batch.status)
+    if n_finishing:
+        settled = finishing & _settle(batch, factor, finishing)
+        batch.status = torch.where(settled, int(Status.ENCLOSED), batch.status)
+    return n_running - n_separated - n_finishing
+
+
+def _settle(batch: _Batch, factor: torch.Tensor, finishing: torch.Tensor) -> torch.Tensor:
+    """Take the last steps with a fixed factor; tell where they have converged (R,)."""
+    size = torch.empty_like(batch.ridge)
+    for _ in range(CHORD_STEPS):
+        weights = torch.softmax(_outputs(batch.points, batch.direction), dim=-1)
+        step = _solve_with(factor, _combine(weights, batch.points))
+        size = torch.abs(_outputs(batch.points, step)).amax(dim=-1)
+        batch.direction = torch.where(finishing[:, None], batch.direction - step, batch.direction)
+    return size < SETTLED
+
+
+def _line_minimum(
+    outputs: torch.Tensor, step_outputs: torch.Tensor, decrement: torch.Tensor
+) -> torch.Tensor:
+    """Return (R,) multipliers near the minimum on each set's line, all at lower values.
+
+    As `limit_direction._line_minimum`, for a fixed number of steps.
+    """
+    start = torch.logsumexp(outputs, dim=-1)
+    low = torch.zeros_like(decrement)
+    high = torch.full_like(decrement, MAX_MULTIPLIER)
+    t = 1.0 / torch.clamp(1.0 - decrement, min=1.0 / MAX_MULTIPLIER)
+    accepted = torch.zeros_like(decrement, dtype=torch.bool)
+    for _ in range(LINE_STEPS):
+        moved = outputs - t[:, None] * step_outputs
+        p = torch.softmax(moved, dim=-1)
+        slope = -torch.sum(p * step_outputs, dim=-1)
+        curvature = torch.sum(p * step_outputs**2, dim=-1) - slope**2
+        accepted |= (torch.abs(slope) <= 0.1 * decrement) & (torch.logsumexp(moved, dim=-1) < start)
+        low = torch.where(~accepted & (slope < 0.0), t, low)
+        high = torch.where(~accepted & (slope >= 0.0), t, high)
+        newton = t - slope / torch.clamp(curvature, min=torch.finfo(t.dtype).tiny)
+        inside = (newton > low) & (newton < high)
+        t = torch.where(accepted, t, torch.where(inside, newton, 0.5 * (low + high)))
+    return torch.where(accepted, t, low)
+
+
+def _outputs(points: torch.Tensor, directions: torch.Tensor) -> torch.Tensor:
+    return (points @ directions[..., None])[..., 0]
+
+
+def _combine(weights: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
+    return (weights[..., None, :] @ points)[..., 0, :]
+
+
+def _residual(
+    weights: torch.Tensor, step_outputs: torch.Tensor, points: torch.Tensor
+) -> torch.Tensor:
+    return _combine(weights * (1.0 - step_outputs), points)
+
+
+def _solve_with(factor: torch.Tensor, vectors: torch.Tensor) -> torch.Tensor:
+    return torch.cholesky_solve(vectors[..., None], factor)[..., 0]
