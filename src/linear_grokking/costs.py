@@ -69,9 +69,7 @@ def _linear(spec: Mapping[str, Any]) -> Cost:
 
 
 def _two_layer(spec: Mapping[str, Any]) -> Cost:
-    d_in, d_h, d_out, n, n_gen = (
-        spec[key] for key in ("d_in", "d_h", "d_out", "n_train", "n_gen")
-    )
+    d_in, d_h, d_out, n, n_gen = (spec[key] for key in ("d_in", "d_h", "d_out", "n_train", "n_gen"))
     gradients = 400.0 if spec["solver"] == "gradient_flow" else spec["t_max"]
     rows = d_in if spec["activation"] == "identity" else n
     work = gradients * 6.0 * rows * d_in * d_h

@@ -5,7 +5,7 @@ linear classifier is a mixture of one-dimensional normals: population losses and
 accuracies need its means and standard deviations only (`OutputMixture`).
 """
 
-from collections.abc import Mapping
+import itertools
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -62,7 +62,7 @@ def teacher_student(
         rng = generator(seed, law, realization, purpose)
         return fill_normal(rng, np.empty(shape, dtype), scale)
 
-    shapes = list(zip(widths[:-1], widths[1:], strict=True))
+    shapes = list(itertools.pairwise(widths))
     scales = [1.0 / np.sqrt(2.0 * m * n) for m, n in shapes]
     layers = list(enumerate(zip(shapes, scales, strict=True)))
     return TeacherStudentData(
@@ -158,8 +158,7 @@ class Anisotropic:
 
     def draw(self, rng: np.random.Generator, out: np.ndarray) -> None:
         """See `InputLaw.draw`."""
-        fill_normal(rng, out)
-        out *= self.deviations(out.shape[1]).astype(out.dtype)
+        fill_normal(rng, out, self.deviations(out.shape[1]))
 
     def output_mixture(self, weights: np.ndarray, bias: np.ndarray) -> OutputMixture:
         """See `InputLaw.output_mixture`."""
@@ -232,14 +231,6 @@ def _centred(deviation: np.ndarray, mean: np.ndarray) -> OutputMixture:
     return OutputMixture(
         np.array([1.0]), np.array([-1.0]), mean[..., np.newaxis], deviation[..., np.newaxis]
     )
-
-
-LAWS: Mapping[str, type] = {
-    "gaussian": Gaussian,
-    "anisotropic": Anisotropic,
-    "mixture": Mixture,
-    "two_gaussians": TwoGaussians,
-}
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,9 @@ from pathlib import Path
 PACKAGE = "linear_grokking"
 ROOT = Path(__file__).parent
 
+APART = frozenset({"resume", "jobs.context"})
+"""Modules that carry a computation and change none of its numbers."""
+
 Symbol = tuple[str, str]
 """A module of the package (dotted, relative to it) and a name it defines."""
 
@@ -120,7 +123,7 @@ def _is_docstring(statement: ast.stmt) -> bool:
 class _WithoutDocstrings(ast.NodeTransformer):
     """Drops every string that stands alone: docstrings carry no behaviour."""
 
-    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:  # noqa: N802
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
         return None if _is_docstring(node) else self.generic_visit(node)
 
 
@@ -171,6 +174,8 @@ def _resolve(module: str, node: ast.AST, local: _Module) -> Iterator[Symbol]:
 def _follow(module: str, name: str) -> Iterator[Symbol]:
     """Yield where a name is defined, through the fronts that re-export it."""
     source = _module(module)
+    if module in APART:
+        return
     if name in source.definitions:
         yield module, name
     elif name in source.imports:

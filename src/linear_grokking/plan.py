@@ -51,8 +51,7 @@ class Plan:
                 self.runs[identity] = Run(
                     point.spec,
                     max(experiment.realizations, known.realizations if known else 0),
-                    experiment.block
-                    or block_size(point.spec, config.device, config.job_minutes),
+                    experiment.block or block_size(point.spec, config.device, config.job_minutes),
                 )
 
     def spec(self, run_id: str) -> str:
@@ -138,6 +137,23 @@ class Plan:
             for identity in run_ids
             for name in (self.summary_file(identity), *self.block_files(identity))
         ]
+
+    def figure_files(self, figure_id: str | None = None) -> list[str]:
+        """Return the files of a figure (by default of all): PDF, PNG and table."""
+        chosen = self.config.figures if figure_id is None else [figure_id]
+        return [
+            name
+            for each in chosen
+            for name in (
+                f"figures/{each}.pdf",
+                f"figures/{each}.png",
+                f"figures/tables/{each}.parquet",
+            )
+        ]
+
+    def chain(self, figure_id: str) -> list[str]:
+        """Return a figure's files and everything that they are made from."""
+        return self.figure_files(figure_id) + self.upstream(self.figure_runs(figure_id))
 
     def manifest(self) -> str:
         """Return, as canonical JSON, the experiments and figures that each run serves."""

@@ -37,8 +37,12 @@ def generator(
     return np.random.Generator(np.random.SFC64(sequence))
 
 
-def fill_normal(rng: np.random.Generator, out: np.ndarray, scale: float = 1.0) -> np.ndarray:
+def fill_normal(
+    rng: np.random.Generator, out: np.ndarray, scale: float | np.ndarray = 1.0
+) -> np.ndarray:
     """Fill ``out`` with centred normal numbers of standard deviation ``scale``; return it.
+
+    ``scale`` is a number, or one per column.
 
     The numbers are drawn in float64 whatever the dtype of ``out``, so a float32 array
     holds the rounded values of the float64 one; rows are drawn in groups to bound memory.

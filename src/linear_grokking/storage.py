@@ -120,7 +120,7 @@ def write_table(table: pa.Table, path: Path, *, spec: str, provenance: Mapping[s
         pq.write_table(stamped, temporary, compression="zstd")
 
 
-class whole_file:  # noqa: N801 - a context manager, named as one
+class whole_file:
     """Give a temporary name beside ``path``, and rename it to ``path`` when all went well."""
 
     def __init__(self, path: Path):

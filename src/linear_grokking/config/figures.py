@@ -1,7 +1,8 @@
 """What a figure's options may hold, and how the figures are found.
 
 Each module ``linear_grokking.figures.<id>`` brings ``Options(FigureOptions)``,
-``tabulate(options, data)`` and ``draw(table, figure)``; a new module is a new figure.
+``tabulate(options, data)`` and ``draw(table)``, which returns a matplotlib figure; a new
+module is a new figure.
 """
 
 import importlib

@@ -106,7 +106,9 @@ def _check_references(settings: Any) -> Any:
             experiment = settings.experiments.get(name)
             if experiment is None:
                 raise _reference(
-                    where, name, "no experiment has this name" + _nearest(name, settings.experiments)
+                    where,
+                    name,
+                    "no experiment has this name" + _nearest(name, settings.experiments),
                 )
             if _kind(experiment) not in role.kinds or experiment.measure != role.measure:
                 raise _reference(
@@ -120,7 +122,9 @@ def _check_references(settings: Any) -> Any:
 
 def _reference(where: str, name: str, problem: str) -> PydanticCustomError:
     return PydanticCustomError(
-        "reference", "{where} = {name}: {problem}", {"where": where, "name": name, "problem": problem}
+        "reference",
+        "{where} = {name}: {problem}",
+        {"where": where, "name": name, "problem": problem},
     )
 
 

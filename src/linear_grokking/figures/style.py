@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import matplotlib.style
 from matplotlib.figure import Figure
 
 from linear_grokking.storage import whole_file
@@ -35,6 +36,9 @@ TRAIN_MARKER = "D"
 GENERALIZATION_MARKER = "*"
 MARKER_SIZES = {TRAIN_MARKER: 6, GENERALIZATION_MARKER: 11}
 BAND_ALPHA = 0.22
+
+LOSS_FLOOR = 1e-8
+"""Losses below this are not shown: only a decay that goes on for ever lies there."""
 
 PANEL_WIDTH, PANEL_HEIGHT = 3.4, 2.9
 """Size of one panel, in inches."""
@@ -91,7 +95,10 @@ def new_figure(columns: float, rows: float) -> Figure:
 
     It uses the style sheet; draw inside ``mpl.rc_context`` of `sheet`.
     """
-    return Figure(figsize=(columns * PANEL_WIDTH, rows * PANEL_HEIGHT))
+    return Figure(figsize=(columns * LOSS_FLOOR = 1e-8
+"""Losses below this are not shown: only a decay that goes on for ever lies there."""
+
+PANEL_WIDTH, rows * PANEL_HEIGHT))
 
 
 def sheet() -> Any:

@@ -175,5 +175,3 @@ class FigureData:
     def runs(self, role: str) -> list[RunResult]:
         """Return the runs of a role, in the order of the configuration's grid."""
         return [RunResult(self._root, **run) for run in self._runs[role]]
-
-

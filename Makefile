@@ -1,0 +1,41 @@
+# Two commands make everything here: `make figures` and `make test`.
+# Paths are relative throughout, so that the folder may have any name.
+
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python -m
+CORES ?= all
+
+.PHONY: figures test test-long lint bench schema clean
+
+figures: $(VENV)/.complete
+	$(RUN) snakemake --cores $(CORES)
+
+test: $(VENV)/.complete
+	OMP_NUM_THREADS=1 $(RUN) pytest -n 2 -m "not long"
+
+test-long: $(VENV)/.complete
+	OMP_NUM_THREADS=1 $(RUN) pytest -n 2 -m "long"
+
+lint: $(VENV)/.complete
+	$(RUN) ruff format --check .
+	$(RUN) ruff check .
+	$(RUN) snakefmt --check Snakefile workflow
+	$(RUN) snakemake --lint
+
+bench: $(VENV)/.complete
+	$(RUN) benchmarks
+
+schema: $(VENV)/.complete
+	$(RUN) linear_grokking schema > config/schema.json
+
+# The environment counts as complete only once everything is installed.
+$(VENV)/.complete: requirements.txt pyproject.toml
+	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Python 3.11 or newer is needed"'
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	$(RUN) pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+clean:
+	rm -rf $(VENV)

@@ -1,0 +1,100 @@
+"""The command line: the steps that the workflow calls, and tools around them.
+
+Libraries are imported by the command that needs them, so that each starts quickly.
+"""
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from linear_grokking.resume import Interrupted
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit status."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    try:
+        return options.run(options) or 0
+    except (ValueError, RuntimeError, OSError, Interrupted) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="linear-grokking", description="Grokking in linear models: runs, tables, figures."
+    )
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    block = commands.add_parser("block", help="compute one block of realizations of one run")
+    block.add_argument("spec", type=json.loads, help="the run's spec, as JSON")
+    block.add_argument("output", type=Path, help="Parquet file to write")
+    block.add_argument("--realizations", required=True, help="first-last, both included")
+    block.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    block.add_argument("--threads", type=int, default=1)
+    block.set_defaults(run=_block)
+
+    summarize = commands.add_parser("summarize", help="reduce a run over its realizations")
+    summarize.add_argument("spec", type=json.loads, help="the run's spec, as JSON")
+    summarize.add_argument("folder", type=Path, help="folder of the run's blocks")
+    summarize.add_argument("output", type=Path, help="Parquet file to write")
+    summarize.add_argument("--realizations", type=int, required=True, help="how many to use")
+    summarize.add_argument("--threshold", type=float, required=True, help="accuracy that counts")
+    summarize.set_defaults(run=_summarize)
+
+    tabulate = commands.add_parser("tabulate", help="make the table of one figure")
+    tabulate.add_argument("request", type=json.loads, help="figure, options and runs, as JSON")
+    tabulate.add_argument("output", type=Path, help="Parquet file to write")
+    tabulate.add_argument("--root", type=Path, default=Path(), help="folder that holds results/")
+    tabulate.set_defaults(run=_tabulate)
+
+    draw = commands.add_parser("draw", help="draw one figure from its table")
+    draw.add_argument("table", type=Path)
+    draw.add_argument("outputs", type=Path, nargs="+", help=".pdf and .png files to write")
+    draw.set_defaults(run=_draw)
+
+    schema = commands.add_parser("schema", help="print the JSON schema of the configuration")
+    schema.set_defaults(run=_schema)
+    return parser
+
+
+def _block(options: argparse.Namespace) -> None:
+    from linear_grokking.jobs.block import compute_block
+    from linear_grokking.runs import Block
+
+    compute_block(
+        options.spec,
+        Block.parse(options.realizations),
+        options.output,
+        device=options.device,
+        threads=options.threads,
+    )
+
+
+def _summarize(options: argparse.Namespace) -> None:
+    from linear_grokking.workflow import summarize
+
+    summarize(options.spec, options.realizations, options.threshold, options.folder, options.output)
+
+
+def _tabulate(options: argparse.Namespace) -> None:
+    from linear_grokking.workflow import tabulate
+
+    tabulate(options.request, options.root, options.output)
+
+
+def _draw(options: argparse.Namespace) -> None:
+    from linear_grokking.workflow import draw
+
+    draw(options.table, options.outputs)
+
+
+def _schema(_: argparse.Namespace) -> None:
+    from linear_grokking.config import json_schema
+
+    print(json.dumps(json_schema(), indent=2, sort_keys=True))

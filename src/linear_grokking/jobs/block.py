@@ -1,0 +1,104 @@
+"""One job of the workflow: the realizations of one block of one run, written as one file."""
+
+import importlib
+import logging
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from linear_grokking.jobs import device as devices
+from linear_grokking.jobs.context import Columns, JobContext
+from linear_grokking.progress import progress
+from linear_grokking.resume import BlockCheckpoint, interruptible
+from linear_grokking.runs import Block, canonical, code_fingerprint, job, run_id
+from linear_grokking.storage import provenance, schema_of, write_table
+
+logger = logging.getLogger(__name__)
+
+
+class NonFiniteError(RuntimeError):
+    """A run whose numbers overflowed; the message says what to change."""
+
+
+def compute_block(
+    spec: Mapping[str, Any], block: Block, output: Path, *, device: str, threads: int
+) -> None:
+    """Compute a block of realizations and write its file, whole or not at all.
+
+    A job that was killed goes on from the side files beside its output.
+
+    Raises
+    ------
+    NonFiniteError
+        If an observable is not finite: the run diverged.
+    Interrupted
+        If the job was asked to stop; its state is saved.
+    """
+    started = time.monotonic()
+    used = devices.resolve(device, spec)
+    name = f"run {run_id(spec)}, realizations {block}"
+    logger.info("%s: %s %s on %s", name, spec["model"], spec["solver"], devices.name(used))
+    entry = job(spec)
+    side = output.with_name(f".{output.stem}.resume")
+    checkpoint = BlockCheckpoint(side, f"{canonical(spec)} {code_fingerprint(entry)} {block}")
+    finished: dict[int, Columns] = dict(checkpoint.finished())
+    if finished:
+        logger.info("going on where a stopped job left off: %d realizations done", len(finished))
+    todo = [k for k in range(block.first, block.last + 1) if k not in finished]
+    module, function = entry.split(":")
+    compute = getattr(importlib.import_module(f"linear_grokking.{module}"), function)
+    context = JobContext(device=used, threads=threads, checkpoint=checkpoint.solver)
+    with interruptible():
+        done = compute(spec, todo, context)
+        for realization, columns in progress(done, total=len(todo), description=name):
+            finished[realization] = columns
+            checkpoint.add(realization, columns)
+    table = assemble(spec, finished)
+    record = provenance(
+        device=used,
+        device_name=devices.name(used),
+        threads=threads,
+        dtype=spec.get("dtype", "float64"),
+        fingerprint=code_fingerprint(entry),
+        seconds=round(time.monotonic() - started, 3),
+        job_id=os.environ.get("SLURM_JOB_ID"),
+    )
+    write_table(table, output, spec=canonical(spec), provenance=record)
+    checkpoint.remove()
+
+
+def assemble(spec: Mapping[str, Any], finished: Mapping[int, Columns]) -> pa.Table:
+    """Return the table of a block: the realizations in order, columns as the schema has them.
+
+    Raises
+    ------
+    NonFiniteError
+        If a dynamics or outputs column holds a number that is not finite.
+    """
+    schema = schema_of(spec)
+    parts = []
+    for realization, columns in sorted(finished.items()):
+        rows = len(next(iter(columns.values())))
+        filled = {"realization": np.full(rows, realization, np.int32), **columns}
+        if spec["measure"] != "separability":
+            _check_finite(realization, filled)
+        arrays = [pa.array(filled[f.name], type=f.type, from_pandas=True) for f in schema]
+        parts.append(pa.Table.from_arrays(arrays, schema=schema))
+    return pa.concat_tables(parts).combine_chunks()
+
+
+def _check_finite(realization: int, columns: Columns) -> None:
+    for name, values in columns.items():
+        if not np.all(np.isfinite(values)):
+            at = ""
+            if "step" in columns:
+                at = f" at step {columns['step'][np.argmin(np.isfinite(values))]:g}"
+            raise NonFiniteError(
+                f"realization {realization}: {name} is not finite{at}; the run diverged: "
+                "lower eta (or t_max), and run again"
+            )

@@ -1,0 +1,50 @@
+"""The device that a job runs on."""
+
+from collections.abc import Mapping
+from typing import Any
+
+CPU_ONLY = frozenset({"spectral", "exact_orbit"})
+"""Solvers whose work is so small that a GPU would wait for its data."""
+
+
+def resolve(requested: str, spec: Mapping[str, Any]) -> str:
+    """Return the device of a run, ``"cpu"`` or ``"cuda"``.
+
+    Parameters
+    ----------
+    requested
+        ``"auto"`` takes a GPU where there is one and the solver uses it.
+
+    Raises
+    ------
+    ValueError
+        If a GPU is requested and there is none.
+    """
+    if requested == "cpu" or spec["solver"] in CPU_ONLY:
+        return "cpu"
+    present = gpu_present()
+    if requested == "cuda" and not present:
+        raise ValueError("device = cuda: no GPU is visible; allowed here: cpu, auto")
+    return "cuda" if present else "cpu"
+
+
+def gpu_present() -> bool:
+    """Tell whether torch sees a GPU, without importing torch where there is no driver."""
+    from pathlib import Path
+
+    if not any(Path("/dev").glob("nvidia[0-9]*")) and not Path("/dev/dxg").exists():
+        return False
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def name(device: str) -> str:
+    """Return the device's name for the provenance."""
+    if device == "cuda":
+        import torch
+
+        return torch.cuda.get_device_name()
+    import platform
+
+    return platform.processor() or platform.machine()

@@ -1,0 +1,59 @@
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
+
+from linear_grokking import costs
+from linear_grokking.config import ConfigurationError, read
+from linear_grokking.plan import Plan, draw_code, tabulate_code
+from linear_grokking.runs import code_fingerprint
+
+try:
+    plan = Plan(read(config))
+except ConfigurationError as error:
+    raise WorkflowError(f"the configuration cannot be used:\n{error}") from None
+
+# Checked once per invocation, not again in the process of each job.
+if workflow.is_main_process:
+    plan.set_aside_damaged(logger.warning)
+
+
+wildcard_constraints:
+    run_id="[0-9a-f]{16}",
+    block=r"\d+-\d+",
+    figure="[A-Z]+[0-9]+",
+
+
+# The package's command line is called by this very interpreter, wherever it lies.
+PYTHON = sys.executable
+# A job's messages go to its log and to the terminal.  The copying process outlives SIGTERM,
+# so that a job that is told to stop can still say that it saved its state.
+KEEP_LOG = " 2> >(trap '' TERM; exec tee -i {log:q} >&2)"
+# Used in shell commands only, where Snakemake does not track it: a device changes no result.
+DEVICE = plan.config.device
+
+
+def spec_of(wildcards):
+    """Canonical spec of a run."""
+    return plan.spec(wildcards.run_id)
+
+
+def job_threads(wildcards):
+    """One thread where several jobs run side by side, all cores where one is large."""
+    large = costs.is_large(plan.runs[wildcards.run_id].spec)
+    return workflow.cores if large and workflow.cores else 1
+
+
+def job_memory(wildcards, attempt):
+    """Memory by the cost model, half as much again with each attempt."""
+    needed = costs.job_memory_mb(plan.runs[wildcards.run_id].spec)
+    return int(needed * (1 + 0.5 * (attempt - 1)))
+
+
+def job_minutes(wildcards, attempt):
+    """Time by the cost model with a wide margin, doubled with each attempt."""
+    first, last = (int(part) for part in wildcards.block.split("-"))
+    spec = plan.runs[wildcards.run_id].spec
+    seconds = costs.job_seconds(spec, last - first + 1, plan.config.device)
+    return int(10 + 3 * seconds / 60) * attempt

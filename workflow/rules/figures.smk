@@ -1,0 +1,38 @@
+rule tabulate_figure:
+    input:
+        lambda wildcards: plan.upstream(plan.figure_runs(wildcards.figure)),
+    output:
+        "figures/tables/{figure}.parquet",
+    log:
+        "logs/tabulate_figure/{figure}.log",
+    params:
+        request=lambda wildcards: plan.figure_request(wildcards.figure),
+        code=lambda wildcards: tabulate_code(wildcards.figure),
+    shell:
+        "{PYTHON:q} -m linear_grokking tabulate {params.request:q} {output:q}"
+        + KEEP_LOG
+
+
+rule draw_figure:
+    input:
+        "figures/tables/{figure}.parquet",
+    output:
+        "figures/{figure}.pdf",
+        "figures/{figure}.png",
+    log:
+        "logs/draw_figure/{figure}.log",
+    params:
+        code=lambda wildcards: draw_code(wildcards.figure),
+    shell:
+        "{PYTHON:q} -m linear_grokking draw {input:q} {output:q}" + KEEP_LOG
+
+
+# Each figure's ID is a target.  It asks for the whole chain behind the figure, so that an
+# intermediate file that was lost is made again, and with it what follows from it.
+for figure in plan.config.figures:
+
+    rule:
+        name:
+            figure
+        input:
+            plan.chain(figure),

@@ -1,0 +1,30 @@
+rule summarize_run:
+    input:
+        lambda wildcards: plan.block_files(wildcards.run_id),
+    output:
+        "results/summaries/{run_id}.parquet",
+    log:
+        "logs/summarize_run/{run_id}.log",
+    params:
+        spec=spec_of,
+        realizations=lambda wildcards: plan.runs[wildcards.run_id].realizations,
+        folder=lambda wildcards: plan.runs[wildcards.run_id].folder,
+        threshold=plan.config.accuracy_threshold,
+        code=code_fingerprint("workflow:summarize"),
+    shell:
+        "{PYTHON:q} -m linear_grokking summarize {params.spec:q} {params.folder:q} {output:q}"
+        " --realizations {params.realizations} --threshold {params.threshold}"
+        + KEEP_LOG
+
+
+rule list_runs:
+    input:
+        [name for run_id in plan.runs for name in plan.block_files(run_id)],
+    output:
+        "results/runs.parquet",
+    log:
+        "logs/list_runs.log",
+    params:
+        entries=plan.manifest(),
+    script:
+        "../scripts/list_runs.py"

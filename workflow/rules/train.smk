@@ -1,0 +1,22 @@
+rule train_block:
+    output:
+        "results/histories/{run_id}/{block}.parquet",
+    log:
+        "logs/train_block/{run_id}/{block}.log",
+    threads: job_threads
+    resources:
+        mem_mb=job_memory,
+        runtime=job_minutes,
+    params:
+        spec=spec_of,
+    shell:
+        "{PYTHON:q} -m linear_grokking block {params.spec:q} {output:q}"
+        " --realizations {wildcards.block} --device {DEVICE} --threads {threads}"
+        + KEEP_LOG
+
+
+use rule train_block as record_outputs with:
+    output:
+        "results/outputs/{run_id}/{block}.parquet",
+    log:
+        "logs/record_outputs/{run_id}/{block}.log",
