@@ -133,9 +133,10 @@ def test_error_follows_the_tolerance():
     assert np.polyfit(np.log(tolerances), np.log(errors), 1)[0] > 0.8
 
 
-def test_narrow_products_are_accurate_enough():
-    model, student = draw("tanh", epsilon=1e-3)
-    wide, _ = draw("tanh", epsilon=1e-9)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_narrow_products_are_accurate_enough(activation):
+    model, student = draw(activation, epsilon=1e-3)
+    wide, _ = draw(activation, epsilon=1e-9)
     narrow = final(model, student, t=5000)
     assert distance(narrow, final(wide, student, t=5000)) < 1e-6
 

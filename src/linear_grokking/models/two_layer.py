@@ -24,8 +24,8 @@ ACTIVATIONS = ("identity", "tanh")
 class TwoLayerModel:
     """The model on its data; arrays may have leading axes (realizations).
 
-    Weights, given and returned, may have a wider dtype than the inputs; products with the
-    inputs are taken in the inputs' dtype.
+    Weights may have a wider dtype than the inputs; products with the inputs are taken in
+    the inputs' dtype, the linear net's deviation S₀S₁ - T in the weights'.
 
     Attributes
     ----------
@@ -91,21 +91,26 @@ class TwoLayerModel:
 
     def loss(self, params: Params) -> Array:
         """Return the training loss (...): mean squared error over samples and outputs."""
-        xp = array_namespace(self.inputs)
-        return xp.mean(sample_errors(self._training_residual(params)), axis=-1)
+        if self.activation == "identity":
+            residual = self.inputs @ _cast(self._deviation(params), self.inputs)
+        else:
+            residual = _tanh_output(params, self.inputs) - self.training_labels
+        return array_namespace(residual).mean(sample_errors(residual), axis=-1)
 
     def gradient(self, params: Params) -> Params:
-        """Return the gradient of `loss` by both layers, in the inputs' dtype.
+        """Return the gradient of `loss` by both layers.
 
         The linear net's needs Σ only: (2/d_out) ΣDS₁ᵀ and (2/d_out) S₀ᵀΣD with
         D = S₀S₁ - T.
         """
         xp = array_namespace(self.inputs)
         transpose = xp.matrix_transpose
-        first, second = _cast(params, self.inputs)
         if self.activation == "identity":
-            slope = (2.0 / self.d_out) * (self.covariance @ self._deviation((first, second)))
+            first, second = params
+            slope = self.covariance @ _cast(self._deviation(params), self.inputs)
+            slope = (2.0 / self.d_out) * _cast(slope, second)
             return slope @ transpose(second), transpose(first) @ slope
+        first, second = (_cast(layer, self.inputs) for layer in params)
         hidden = xp.tanh(self.inputs @ first)
         residual = hidden @ second - self.training_labels
         residual = residual * (2.0 / (self.inputs.shape[-2] * self.d_out))
@@ -119,30 +124,26 @@ class TwoLayerModel:
         the mean over `test_inputs`, and `gen_loss_error` its standard error.
         """
         xp = array_namespace(self.inputs)
-        train_errors = sample_errors(self._training_residual(params))
-        gen_errors = sample_errors(self._test_residual(params))
+        if self.activation == "identity":
+            deviation = self._deviation(params)
+            training = self.inputs @ _cast(deviation, self.inputs)
+            fresh = self.test_inputs @ _cast(deviation, self.test_inputs)
+        else:
+            training = _tanh_output(params, self.inputs) - self.training_labels
+            fresh = _tanh_output(params, self.test_inputs) - self.test_labels
+        train_errors, gen_errors = sample_errors(training), sample_errors(fresh)
         observables = {
             "train_loss": xp.mean(train_errors, axis=-1),
             "train_accuracy": accuracy(train_errors, self.epsilon),
             "gen_accuracy": accuracy(gen_errors, self.epsilon),
         }
         if self.activation == "identity":
-            observables["gen_loss"] = population_loss(self._deviation(params))
+            observables["gen_loss"] = population_loss(deviation)
         else:
             observables["gen_loss"] = xp.mean(gen_errors, axis=-1)
-            deviation = xp.std(gen_errors, axis=-1)
-            observables["gen_loss_error"] = deviation / math.sqrt(gen_errors.shape[-1])
+            spread = xp.std(gen_errors, axis=-1)
+            observables["gen_loss_error"] = spread / math.sqrt(gen_errors.shape[-1])
         return observables
-
-    def _training_residual(self, params: Params) -> Array:
-        if self.activation == "identity":
-            return self.inputs @ _cast((self._deviation(params),), self.inputs)[0]
-        return _tanh_output(params, self.inputs) - self.training_labels
-
-    def _test_residual(self, params: Params) -> Array:
-        if self.activation == "identity":
-            return self.test_inputs @ _cast((self._deviation(params),), self.test_inputs)[0]
-        return _tanh_output(params, self.test_inputs) - self.test_labels
 
     def _deviation(self, params: Params) -> Array:
         first, second = params
@@ -150,11 +151,10 @@ class TwoLayerModel:
 
 
 def _tanh_output(params: Params, inputs: Array) -> Array:
-    first, second = _cast(params, inputs)
+    first, second = (_cast(layer, inputs) for layer in params)
     return array_namespace(inputs).tanh(inputs @ first) @ second
 
 
-def _cast(arrays: tuple[Array, ...], like: Array) -> tuple[Array, ...]:
-    """Return the arrays in another's dtype."""
-    xp = array_namespace(like)
-    return tuple(xp.astype(array, like.dtype, copy=False) for array in arrays)
+def _cast(array: Array, like: Array) -> Array:
+    """Return an array in another's dtype."""
+    return array_namespace(like).astype(array, like.dtype, copy=False)

@@ -43,8 +43,8 @@ def solve(
     Parameters
     ----------
     model
-        One realization (no leading axes), NumPy arrays.  The tanh net's products with the
-        inputs are taken in float32 where ε allows; the weights are float64 throughout.
+        One realization (no leading axes), NumPy arrays.  Products with the inputs are taken
+        in float32 where ε allows; the weights are float64 throughout.
     params : (d_in, d_h), (d_h, d_out)
         Initial student.
     eta
@@ -184,13 +184,8 @@ class _Records:
 
 
 def _in_working_precision(model: TwoLayerModel) -> TwoLayerModel:
-    """Return the model with inputs as narrow as the accuracy threshold allows.
-
-    The linear net's dynamics are in float64 whatever they are: they cost next to nothing.
-    """
+    """Return the model with inputs as narrow as the accuracy threshold allows."""
     precision = working_precision(model.epsilon)
-    if model.activation == "identity":
-        return replace(model, test_inputs=model.test_inputs.astype(precision, copy=False))
     return replace(
         model,
         inputs=model.inputs.astype(precision, copy=False),
