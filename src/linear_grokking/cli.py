@@ -17,7 +17,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit status."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    logging.basicConfig(format="%(message)s", stream=sys.stderr)
+    logging.getLogger("linear_grokking").setLevel(logging.INFO)
     try:
         return options.run(options) or 0
     except (ValueError, RuntimeError, OSError, Interrupted) as error:

@@ -56,10 +56,9 @@ def draw(table: pd.DataFrame) -> Figure:
     right = axes[2]
     colours = draw_times(right, table, "lambda", "epsilon")
     dashed = {"color": style.THEORY, "linestyle": "--", "label": r"paper, small $\epsilon$"}
-    draw_lines(right, table, "grokking_time", "small_epsilon", dashed)
+    formula = draw_lines(right, table, "grokking_time", "small_epsilon", dashed)
     right.axvline(1.0, color=style.PAPER, linewidth=0.8, linestyle=":")
-    right.legend(loc="lower right")
-    value_legend(right, "epsilon", colours, loc="upper left")
+    value_legend(right, "epsilon", colours, also=formula, loc="upper left")
     panel_letters(axes)
     line_styles_legend(figure, theory=True)
     return figure

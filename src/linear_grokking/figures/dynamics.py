@@ -107,17 +107,23 @@ def draw_dynamics(
     axes.set_xlabel("step $t$")
     axes.margins(x=0.02)
     if panel == "loss":
+        losses = rows.loc[rows["y"] > 0, "y"]
+        axes.set_ylim(max(losses.min() / 2, style.LOSS_FLOOR), 3 * losses.max())
         axes.set_yscale("log")
-        axes.set_ylim(bottom=max(axes.get_ylim()[0], style.LOSS_FLOOR))
+    elif panel == "accuracy":
+        axes.set_ylim(-0.03, 1.05)
     axes.set_ylabel(panel.replace("_", " "))
 
 
-def value_legend(axes: Axes, key: str, colours: Mapping[Any, str], **options: Any) -> None:
-    """Add a legend that names the value behind each colour."""
+def value_legend(
+    axes: Axes, key: str, colours: Mapping[Any, str], *, also: Sequence[Line2D] = (), **options: Any
+) -> None:
+    """Add a legend that names the value behind each colour, and what ``also`` holds."""
     handles = [
         Line2D([], [], color=colour, label=style.label(key, value))
         for value, colour in colours.items()
     ]
+    handles += also
     legend = axes.legend(handles=handles, **options)
     legend.set_in_layout(False)
     axes.add_artist(legend)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 
 from linear_grokking.figures.tables import RunResult, TableBuilder
 
@@ -84,17 +85,18 @@ def draw_points(axes: Axes, rows: pd.DataFrame, colour: str, **options: Any) -> 
         )
         bar.set_in_layout(False)
     infinite = rows[np.isposinf(rows["y"])]
-    axes.plot(
-        infinite["x"],
-        np.full(len(infinite), 0.985),
-        linestyle="",
-        marker="^",
-        markersize=6,
-        markerfacecolor="none",
-        color=colour,
-        transform=edge,
-        clip_on=False,
-    )
+    if len(infinite):
+        axes.plot(
+            infinite["x"],
+            np.full(len(infinite), 0.985),
+            linestyle="",
+            marker="^",
+            markersize=6,
+            markerfacecolor="none",
+            color=colour,
+            transform=edge,
+            clip_on=False,
+        )
 
 
 def draw_lines(
@@ -105,12 +107,17 @@ def draw_lines(
     styles: Mapping[str, Any],
     by: str | None = None,
     colours: Mapping[Any, str] | None = None,
-) -> None:
-    """Draw the theory curves of one series, coloured by the parameter ``by`` if given."""
+) -> list[Line2D]:
+    """Draw the theory curves of one series, coloured by the parameter ``by`` if given.
+
+    Returns the lines, for a legend.
+    """
     rows = table[(table["panel"] == panel) & (table["series"] == series)]
     rows = rows[rows["source"] != "experiment"]
     groups = rows.groupby(by, sort=False) if by else [(None, rows)]
+    lines = []
     for value, curve in groups:
         given = {"color": colours[value]} if colours and by else {}
         finite = curve["y"].where(np.isfinite(curve["y"]))
-        axes.plot(curve["x"], finite, **{**given, **styles})
+        lines += axes.plot(curve["x"], finite, **{**given, **styles})
+    return lines

@@ -95,10 +95,7 @@ def new_figure(columns: float, rows: float) -> Figure:
 
     It uses the style sheet; draw inside ``mpl.rc_context`` of `sheet`.
     """
-    return Figure(figsize=(columns * LOSS_FLOOR = 1e-8
-"""Losses below this are not shown: only a decay that goes on for ever lies there."""
-
-PANEL_WIDTH, rows * PANEL_HEIGHT))
+    return Figure(figsize=(columns * PANEL_WIDTH, rows * PANEL_HEIGHT))
 
 
 def sheet() -> Any:
