@@ -1,0 +1,96 @@
+"""Long-time laws of the two-point model, and a plain integration to set against them.
+
+The integration knows nothing of orbits or closed forms: an implicit Runge-Kutta method on
+the flow's equations in s = ln(1+t), with B = b + s in place of b so that e^b t stays in
+range at any t.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.integrate import solve_ivp
+
+from linear_grokking.theory._domain import finite, positive, within
+from linear_grokking.theory.margin import log_law_slopes
+from linear_grokking.theory.two_point import s_infinity
+
+
+class LongTimeLaw(NamedTuple):
+    """How b and S grow at long times.
+
+    Attributes
+    ----------
+    bias
+        Coefficient of ln t in b.
+    weight
+        Coefficient of the clock in S: S_∞ itself where the clock stands still.
+    clock
+        ``"constant"`` (λ < ½), ``"log log t"`` (λ = ½) or ``"log t"`` (λ > ½).
+    """
+
+    bias: float
+    weight: float
+    clock: str
+
+
+def predicted_law(lambda_: float, sigma: float) -> LongTimeLaw:
+    """Return the law of Paper B's Table 1, with M = σ(2λ-1) above ½ and any σ.
+
+    Parameters
+    ----------
+    lambda_, sigma
+        λ in [0, 1], σ > 0.
+    """
+    lambda_ = float(within("lambda_", lambda_, 0.0, 1.0))
+    sigma = float(positive("sigma", sigma))
+    if lambda_ < 0.5:
+        return LongTimeLaw(-1.0, float(s_infinity(lambda_, sigma)), "constant")
+    if lambda_ == 0.5:
+        return LongTimeLaw(-1.0, 1.0 / sigma, "log log t")
+    weight, bias = log_law_slopes(sigma * (2.0 * lambda_ - 1.0))
+    return LongTimeLaw(float(bias), float(weight), "log t")
+
+
+def integrated_law(
+    lambda_: float, sigma: float, *, eta: float, s0: float, b0: float, log_t: float
+) -> LongTimeLaw:
+    """Return the local law at time e^{log_t} found by integrating the flow from t = 0.
+
+    The coefficients are derivatives by ln t, and by ln ln t, at that time; they approach
+    `predicted_law` as ln t grows, at λ = ½ with corrections of order (ln ln t)/ln t.
+
+    Parameters
+    ----------
+    lambda_, sigma, eta, s0, b0
+        Parameters of the flow dθ/dt = -η∇L and its start.
+    log_t
+        ln t > 1 of the end; 92.1 for t = 1e40.
+
+    Raises
+    ------
+    RuntimeError
+        If the integrator fails.
+    """
+    clock = predicted_law(lambda_, sigma).clock
+    eta, s0, b0 = float(positive("eta", eta)), float(finite("s0", s0)), float(finite("b0", b0))
+    end = float(within("log_t", log_t, 1.0, np.inf, open_low=True, open_high=True))
+    points = sigma * np.array([-1.0, 1.0 - 2.0 * lambda_])
+
+    def velocity(s: float, state: np.ndarray) -> np.ndarray:
+        pull = 0.5 * eta * np.exp(points * state[0] + state[1])
+        return np.array([-np.dot(points, pull), 1.0 - np.sum(pull)])
+
+    def jacobian(s: float, state: np.ndarray) -> np.ndarray:
+        pull = 0.5 * eta * np.exp(points * state[0] + state[1])
+        mixed = -np.dot(points, pull)
+        return np.array([[-np.dot(points**2, pull), -np.dot(points, pull)], [mixed, -np.sum(pull)]])
+
+    found = solve_ivp(
+        velocity, (0.0, end), [s0, b0], method="Radau", jac=jacobian, rtol=1e-10, atol=1e-10
+    )
+    if not found.success:
+        raise RuntimeError(f"integration at lambda_ = {lambda_:g} stopped: {found.message}")
+    weight, _ = found.y[:, -1]
+    weight_slope, growth = velocity(end, found.y[:, -1])
+    coefficient = {"constant": weight, "log log t": end * weight_slope, "log t": weight_slope}
+    return LongTimeLaw(float(growth - 1.0), float(coefficient[clock]), clock)
