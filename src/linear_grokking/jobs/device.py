@@ -40,11 +40,9 @@ def gpu_present() -> bool:
 
 
 def name(device: str) -> str:
-    """Return the device's name for the provenance."""
+    """Return the device's name for messages and the provenance."""
     if device == "cuda":
         import torch
 
         return torch.cuda.get_device_name()
-    import platform
-
-    return platform.processor() or platform.machine()
+    return "CPU"

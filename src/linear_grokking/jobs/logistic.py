@@ -1,0 +1,155 @@
+"""Jobs of Paper B's model: dynamics, and the training outputs at their end."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from linear_grokking.data import ClassificationData, classification
+from linear_grokking.jobs.context import JobContext, Results
+from linear_grokking.jobs.laws import input_law
+from linear_grokking.jobs.records import record_steps
+from linear_grokking.models.logistic import LogisticModel
+from linear_grokking.randomness import generator
+from linear_grokking.solvers.trajectory import Trajectory
+
+Solve = Callable[..., Trajectory]
+
+
+def gradient_flow(
+    spec: Mapping[str, Any], realizations: Sequence[int], context: JobContext
+) -> Results:
+    """Yield the results of literal steps at first, then the stabilized flow."""
+    from linear_grokking.solvers.gradient_flow import gradient_flow as solve
+
+    yield from _results(
+        spec, realizations, context, partial(solve, rtol=spec["rtol"], gd_steps=spec["gd_steps"])
+    )
+
+
+def gradient_descent(
+    spec: Mapping[str, Any], realizations: Sequence[int], context: JobContext
+) -> Results:
+    """Yield the results of literal gradient descent."""
+    from linear_grokking.solvers.gradient_descent import gradient_descent as solve
+
+    yield from _results(spec, realizations, context, solve)
+
+
+def adam(spec: Mapping[str, Any], realizations: Sequence[int], context: JobContext) -> Results:
+    """Yield the results of literal Adam."""
+    from linear_grokking.solvers.adam import adam as solve
+
+    betas = (spec["beta1"], spec["beta2"])
+    yield from _results(
+        spec, realizations, context, partial(solve, betas=betas, epsilon=spec["adam_epsilon"])
+    )
+
+
+def _results(
+    spec: Mapping[str, Any], realizations: Sequence[int], context: JobContext, solve: Solve
+) -> Results:
+    """Solve batch by batch and yield each realization's columns."""
+    steps = record_steps(spec["t_max"], spec["records"])
+    for batch in _batches(spec, realizations, context):
+        model, params = _set_up(spec, batch, context)
+        trajectory = solve(
+            model, params, eta=spec["eta"], steps=steps, checkpoint=context.checkpoint(batch)
+        ).require_completed()
+        outputs = _outputs(spec, model, trajectory)
+        for position, realization in enumerate(batch):
+            if outputs is None:
+                rows = {name: v[position] for name, v in trajectory.observables.items()}
+                yield realization, {"step": trajectory.steps, **rows}
+            else:
+                samples = np.arange(outputs.shape[1], dtype=np.int32)
+                yield realization, {"sample": samples, "output": outputs[position]}
+
+
+def _batches(
+    spec: Mapping[str, Any], realizations: Sequence[int], context: JobContext
+) -> Iterator[list[int]]:
+    """Cut the work: one realization at a time on a CPU, as many as fit on a GPU."""
+    size = 1
+    if context.device == "cuda":
+        import torch
+
+        free, _ = torch.cuda.mem_get_info()
+        item = 8 if spec["dtype"] == "float64" else 4
+        each = 2 * item * spec["n_train"] * (spec["d"] + 64)
+        size = max(1, int(0.8 * free // each))
+    for start in range(0, len(realizations), size):
+        yield list(realizations[start : start + size])
+
+
+def _set_up(
+    spec: Mapping[str, Any], batch: Sequence[int], context: JobContext
+) -> tuple[LogisticModel, tuple[Any, Any]]:
+    """Draw the batch's sets and put the model on them, on the job's device."""
+    law = input_law(spec)
+    dtype = np.dtype(spec["dtype"])
+    sizes = {"n_train": spec["n_train"], "d": spec["d"]}
+    drawn = [
+        classification(
+            law,
+            seed=spec["seed"],
+            realization=realization,
+            s0_norm=spec["s0_norm"],
+            label_fraction=spec["label_fraction"],
+            dtype=dtype.type,
+            **sizes,
+        )
+        for realization in batch
+    ]
+    test = _test_inputs(spec, batch, dtype) if spec["n_gen"] else None
+    to_device = _mover(context.device)
+    model = LogisticModel(
+        to_device(_stack(drawn, "inputs")),
+        to_device(_stack(drawn, "labels")),
+        law,
+        loss=spec["loss"],
+        bias=spec["bias"],
+        label_fraction=spec["label_fraction"],
+        test_inputs=None if test is None else to_device(test),
+        threads=context.threads,
+    )
+    weights = _stack(drawn, "weights").astype(np.float64)
+    bias = np.full(len(batch), spec["b0"], np.float64)
+    return model, (to_device(weights), to_device(bias))
+
+
+def _stack(drawn: Sequence[ClassificationData], name: str) -> np.ndarray:
+    """Put one array of each realization on a leading axis; a single one is not copied."""
+    arrays = [getattr(data, name) for data in drawn]
+    return arrays[0][np.newaxis] if len(arrays) == 1 else np.stack(arrays)
+
+
+def _test_inputs(spec: Mapping[str, Any], batch: Sequence[int], dtype: np.dtype) -> np.ndarray:
+    """Draw fresh inputs of the same law, (R, n_gen, d)."""
+    law = input_law(spec)
+    inputs = np.empty((len(batch), spec["n_gen"], spec["d"]), dtype)
+    for position, realization in enumerate(batch):
+        key = {**law.key(), "n_gen": spec["n_gen"], "d": spec["d"]}
+        law.draw(generator(spec["seed"], key, realization, "test inputs"), inputs[position])
+    return inputs
+
+
+def _mover(device: str) -> Callable[[np.ndarray], Any]:
+    """Return what puts an array on the device: nothing on a CPU, where NumPy is at home."""
+    if device == "cpu":
+        return lambda array: array
+    import torch
+
+    return lambda array: torch.from_numpy(array).to(device)
+
+
+def _outputs(
+    spec: Mapping[str, Any], model: LogisticModel, trajectory: Trajectory
+) -> np.ndarray | None:
+    """Return the training outputs f (R, N) at the end, where these are what is measured."""
+    if spec["measure"] != "outputs":
+        return None
+    from linear_grokking.models.logistic import to_numpy
+
+    return to_numpy(model.outputs(*trajectory.params))
