@@ -213,6 +213,14 @@ def test_death_before_the_first_record():
     assert resumed.train_loss == whole.train_loss
 
 
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_the_teacher_stays_where_it_is(activation):
+    model, _ = draw(activation)
+    history = solve(model, model.teacher, eta=0.01, steps=[0, 10**9])
+    assert np.all(history.train_loss == 0)
+    assert np.all(history.gen_accuracy == 1)
+
+
 def test_initial_state_alone_needs_no_step():
     model, student = draw("identity")
     history = solve(model, student, eta=0.01, steps=[0])

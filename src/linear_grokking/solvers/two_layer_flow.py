@@ -85,7 +85,10 @@ def solve(
 
     def force(_: float, state: np.ndarray) -> np.ndarray:
         slope = layers.join(model.gradient(layers.split(state)))
-        return -eta * (slope + (gamma / model.d_out) * state)
+        if gamma:
+            slope += (gamma / model.d_out) * state
+        slope *= -eta
+        return slope
 
     records = _Records(steps)
     time, state, stride = 0.0, layers.join(params), None
@@ -104,9 +107,18 @@ def solve(
     record_until(time, lambda _: state)
     if not records.complete:
         scale = layers.join(tuple(np.full_like(layer, _rms(layer)) for layer in model.teacher))
-        solver = RK45(force, time, state, steps[-1], rtol=rtol, atol=rtol * scale)
-        if stride is not None:
-            solver.h_abs = stride
+        if stride is None:
+            stride = _first_stride(force, state, rtol)
+        solver = RK45(
+            force,
+            time,
+            state,
+            steps[-1],
+            first_step=min(stride, steps[-1] - time),
+            rtol=rtol,
+            atol=rtol * scale,
+        )
+        solver.h_abs = stride  # not shortened: a restored run must choose what the first one did
         for _ in range(MAX_STEPS):
             failure = solver.step()
             if solver.status == "failed":
@@ -128,6 +140,23 @@ def solve(
                 "Runge-Kutta steps: lower t_max or eta"
             )
     return records.history()
+
+
+def _first_stride(
+    force: Callable[[float, np.ndarray], np.ndarray], state: np.ndarray, rtol: float
+) -> float:
+    """Return a first step that a fifth-order method takes with an error of about rtol.
+
+    SciPy's own choice is not invariant under a change of the unit of time, and costs three
+    steps here.  Too long a step is rejected, too short a one grows.
+    """
+    slope = force(0.0, state)
+    speed = np.linalg.norm(slope)
+    if speed == 0:
+        return 1.0
+    probe = 0.01 * np.linalg.norm(state) / speed
+    rate = np.linalg.norm(force(0.0, state + probe * slope) - slope) / (probe * speed)
+    return 2.0 * rtol**0.2 / rate if rate > 0 else 1.0
 
 
 class _Layers:
