@@ -17,6 +17,9 @@ import torch
 
 from linear_grokking.separability.certificates import curvature_shift, encloses, norm, separates
 from linear_grokking.separability.limit_direction import (
+    LINE_ACCURACY,
+    LINE_GROWTH,
+    LINE_STEPS,
     MAX_ITERATIONS,
     MAX_MULTIPLIER,
     LimitDirection,
@@ -26,12 +29,12 @@ from linear_grokking.separability.verdict import Separability, assess, checked_p
 
 LARGEST_BATCH = 64
 MEMORY_SHARE = 0.8  # of the device's free memory
-CHORD_RADIUS = 0.02  # largest |x_i·u| from which CHORD_STEPS steps find the minimum
-CHORD_STEPS = 5
+NEAR = 0.5  # largest |x_i·u| after which the certificate is tried
+CHORD_RADIUS = 0.1  # largest |x_i·u| from which CHORD_STEPS steps find the minimum
+CHORD_STEPS = 8
 SETTLED = 1e-8  # change of the outputs in the last of these steps
-LINE_STEPS = 20
 REFINEMENTS = 2
-FIRST_RIDGE, RIDGE_GROWTH = 1e-14, 100.0  # in units of the trace of B
+FIRST_RIDGE, RIDGE_GROWTH, RIDGE_DECAY = 1e-14, 100.0, 0.1  # in units of the trace of B
 
 _log = logging.getLogger(__name__)
 
@@ -174,7 +177,9 @@ class _Batch:
     iterations: torch.Tensor
     """(R,) Newton steps until the verdict."""
     ridge: torch.Tensor
-    """(R,) added to B in units of its trace; 0 where the certifying shift is tried."""
+    """(R,) added to B in units of its trace, unless the certificate is tried."""
+    certifying: torch.Tensor
+    """(R,) where the next step tries the certificate."""
 
     def select(self, rows: torch.Tensor) -> "_Batch":
         return _Batch(*(tensor[rows] for tensor in vars(self).values()))
@@ -202,6 +207,7 @@ def limit_directions(
         status=torch.full((n_sets,), int(Status.RUNNING), **integers),
         iterations=torch.zeros(n_sets, **integers),
         ridge=points.new_zeros(n_sets),
+        certifying=torch.zeros(n_sets, dtype=torch.bool, device=points.device),
     )
     directions = torch.empty_like(batch.direction)
     status = torch.full_like(batch.status, int(Status.UNDECIDED))
@@ -243,13 +249,12 @@ def _newton_step(batch: _Batch) -> int:
     diagonal = matrix.diagonal(dim1=-2, dim2=-1)
     trace = diagonal.sum(dim=-1)
     shift = curvature_shift(trace, n_points, d)
-    certifying = batch.ridge == 0.0
-    diagonal += torch.where(certifying, -shift, batch.ridge * trace)[:, None]
+    diagonal += torch.where(batch.certifying, -shift, batch.ridge * trace)[:, None]
     factor, info = torch.linalg.cholesky_ex(matrix)
     del matrix
     sound = info == 0
     factor = torch.where(sound[:, None, None], factor, torch.eye(d).to(factor))
-    certifying &= sound
+    certifying = batch.certifying & sound
 
     step = _solve_with(factor, gradient)
     for _ in range(REFINEMENTS):
@@ -268,8 +273,8 @@ def _newton_step(batch: _Batch) -> int:
     )
     by_iterate = running & separates(outputs, batch.point_norms, norm(batch.direction), d)
     by_step = running & sound & separates(-step_outputs, batch.point_norms, norm(step), d)
-    close = torch.abs(step_outputs).amax(dim=-1) < CHORD_RADIUS
-    finishing = running & enclosed & close
+    largest = torch.abs(step_outputs).amax(dim=-1)
+    finishing = running & enclosed & (largest < CHORD_RADIUS)
     separated = by_iterate | by_step
 
     # A step along the line where the factor is sound; a full one towards the end.
@@ -278,10 +283,9 @@ def _newton_step(batch: _Batch) -> int:
     multiplier = torch.where(running & sound & ~separated, multiplier, 0.0)
     moved = batch.direction - multiplier[:, None] * step
     batch.direction = torch.where((by_step & ~by_iterate)[:, None], -step, moved)
-    # Where the factorization fails the ridge grows; after a step the certificate's shift is
-    # tried again.
     grown = torch.clamp(batch.ridge * RIDGE_GROWTH, min=FIRST_RIDGE)
-    batch.ridge = torch.where(sound, 0.0, grown)
+    batch.ridge = torch.where(sound | batch.certifying, RIDGE_DECAY * batch.ridge, grown)
+    batch.certifying = sound & (largest < NEAR)
     batch.iterations += running
 
     n_running, n_separated, n_finishing = torch.stack(
@@ -310,24 +314,28 @@ def _line_minimum(
 ) -> torch.Tensor:
     """Return (R,) multipliers near the minimum on each set's line, all at lower values.
 
-    As `limit_direction._line_minimum`, for a fixed number of steps.
+    As `limit_direction._line_minimum`, without leaving the loop early.
     """
     start = torch.logsumexp(outputs, dim=-1)
     low = torch.zeros_like(decrement)
-    high = torch.full_like(decrement, MAX_MULTIPLIER)
-    t = 1.0 / torch.clamp(1.0 - decrement, min=1.0 / MAX_MULTIPLIER)
+    high = torch.full_like(decrement, torch.inf)
+    t = 1.0 / torch.clamp(1.0 - decrement, min=0.5)
     accepted = torch.zeros_like(decrement, dtype=torch.bool)
     for _ in range(LINE_STEPS):
         moved = outputs - t[:, None] * step_outputs
         p = torch.softmax(moved, dim=-1)
         slope = -torch.sum(p * step_outputs, dim=-1)
         curvature = torch.sum(p * step_outputs**2, dim=-1) - slope**2
-        accepted |= (torch.abs(slope) <= 0.1 * decrement) & (torch.logsumexp(moved, dim=-1) < start)
+        lower = torch.logsumexp(moved, dim=-1) < start
+        accepted |= (torch.abs(slope) <= LINE_ACCURACY * decrement) & lower
+        accepted |= (slope < 0.0) & (t >= MAX_MULTIPLIER)
         low = torch.where(~accepted & (slope < 0.0), t, low)
         high = torch.where(~accepted & (slope >= 0.0), t, high)
+        grown = LINE_GROWTH * t
         newton = t - slope / torch.clamp(curvature, min=torch.finfo(t.dtype).tiny)
-        inside = (newton > low) & (newton < high)
-        t = torch.where(accepted, t, torch.where(inside, newton, 0.5 * (low + high)))
+        inside = (newton > low) & (newton < torch.minimum(high, grown))
+        other = torch.where(torch.isinf(high), grown, 0.5 * (low + high))
+        t = torch.where(accepted, t, torch.where(inside, newton, other))
     return torch.where(accepted, t, low)
 
 

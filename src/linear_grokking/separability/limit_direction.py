@@ -20,10 +20,13 @@ from linear_grokking.separability.certificates import curvature_shift, encloses,
 
 MAX_ITERATIONS = 100
 MAX_MULTIPLIER = 1e4  # of a Newton step along its line
+LINE_STEPS = 40
+LINE_ACCURACY = 0.1  # of the slope at the start that may be left
+LINE_GROWTH = 4.0  # of the multiplier per step while the minimum is not bracketed
 CHORD_RADIUS = 0.5  # largest |x_i·u| from which the last factor finds the minimum
 CHORD_STEPS = 40
 RESOLUTION = 1e-13  # change of the outputs x_i·S below which S_∞ is settled
-REFINEMENTS = 3  # of u by its residual
+REFINEMENTS = 4  # solutions for u and then its residual
 RIDGES = 10.0 ** np.arange(-14.0, 1.0, 2.0)  # in units of the trace of B
 
 
@@ -74,7 +77,7 @@ def limit_direction(
     max_iterations
         Bound on the number of Newton steps.
     """
-    n_points, d = points.shape
+    d = points.shape[1]
     direction = np.zeros(d)
     curvature = _Curvature(points, point_norms, np.float32)
     for iteration in range(1, max_iterations + 1):
@@ -86,52 +89,65 @@ def limit_direction(
 
         curvature.update(weights)
         coarse = curvature.dtype == np.float32
-        shift = np.float64(0.0) if coarse else curvature_shift(curvature.trace, n_points, d)
-        certifying = curvature.factorize(-shift)
-        if coarse and not certifying:
-            curvature = _Curvature(points, point_norms, np.float64)
-            continue
-        if not certifying and not any(curvature.factorize(r * curvature.trace) for r in RIDGES):
-            break
+        if not coarse:
+            settled = _enclosed_limit(points, point_norms, direction, weights, curvature)
+            if settled is not None:
+                return LimitDirection(Status.ENCLOSED, settled, iteration)
+        if not curvature.factorize(0.0):
+            if coarse:
+                curvature = _Curvature(points, point_norms, np.float64)
+                continue
+            if not any(curvature.factorize(ridge * curvature.trace) for ridge in RIDGES):
+                break
         step = curvature.solve(gradient)
         step_outputs = points @ step
         if step_outputs.min() > 0.0 and separates(-step_outputs, point_norms, _norm(step), d):
             return LimitDirection(Status.SEPARATING, -step, iteration)
 
-        if certifying and not coarse:
-            enclosed = False
-            for _ in range(REFINEMENTS):
-                residual = (weights * (1.0 - step_outputs)) @ points
-                enclosed = bool(
-                    encloses(
-                        weights=weights,
-                        step_outputs=step_outputs,
-                        residual=residual,
-                        shift=shift,
-                        point_norms=point_norms,
-                        step_norm=_norm(step),
-                        d=d,
-                    )
-                )
-                if enclosed:
-                    break
-                step += curvature.solve(residual)
-                step_outputs = points @ step
-            if enclosed and np.abs(step_outputs).max() < CHORD_RADIUS:
-                settled = _settle(points, direction - step, curvature)
-                if settled is not None:
-                    return LimitDirection(Status.ENCLOSED, settled, iteration)
-
         decrement = gradient @ step
         largest = np.abs(step_outputs).max()
         falling = decrement > RESOLUTION**2 and largest > RESOLUTION
-        if coarse and (largest < CHORD_RADIUS or not falling):
+        # A decrement of 1 or more is impossible: it shows the rounding of float32.
+        if coarse and (largest < CHORD_RADIUS or decrement >= 1.0 or not falling):
             curvature = _Curvature(points, point_norms, np.float64)
         if falling:
             direction = direction - _line_minimum(outputs, step_outputs, decrement) * step
         elif not coarse:
             break  # stationary, or falling for ever too slowly to tell
     return LimitDirection(Status.UNDECIDED, direction, iteration)
+
+
+def _enclosed_limit(
+    points: np.ndarray,
+    point_norms: np.ndarray,
+    direction: np.ndarray,
+    weights: np.ndarray,
+    curvature: "_Curvature",
+) -> np.ndarray | None:
+    """Return S_∞ if it is near `direction`, with the certificate that the origin is enclosed."""
+    n_points, d = points.shape
+    shift = curvature_shift(curvature.trace, n_points, d)
+    if not curvature.factorize(-shift):
+        return None
+    step = np.zeros(d)
+    residual = weights @ points
+    for _ in range(REFINEMENTS):
+        step += curvature.solve(residual)
+        step_outputs = points @ step
+        if not np.abs(step_outputs).max() < CHORD_RADIUS:
+            return None
+        residual = (weights * (1.0 - step_outputs)) @ points
+        if encloses(
+            weights=weights,
+            step_outputs=step_outputs,
+            residual=residual,
+            shift=shift,
+            point_norms=point_norms,
+            step_norm=_norm(step),
+            d=d,
+        ):
+            return _settle(points, direction - step, curvature)
+    return None
 
 
 class _Curvature:
@@ -202,26 +218,29 @@ def _line_minimum(outputs: np.ndarray, step_outputs: np.ndarray, decrement: floa
     """Return t near the minimum of log Σ e^{outputs - t step_outputs}, with a lower value.
 
     `decrement` is minus the slope at t = 0.  The slope increases with t: Newton's method,
-    kept within its bracket, stops where a tenth of the slope is left.
+    kept within its bracket, stops where little of the slope is left.
     """
     start = _log_sum_exp(outputs)
-    low, high = 0.0, MAX_MULTIPLIER
-    t = 1.0 / max(1.0 - decrement, 1.0 / MAX_MULTIPLIER)
-    for _ in range(60):
+    t = 1.0 / max(1.0 - decrement, 0.5)
+    low, high = 0.0, np.inf
+    for _ in range(LINE_STEPS):
         moved = outputs - t * step_outputs
         p = _softmax(moved)
         slope = -(p @ step_outputs)
+        if abs(slope) <= LINE_ACCURACY * decrement and _log_sum_exp(moved) < start:
+            return t
         if slope < 0.0:
             low = t
         else:
             high = t
-        if abs(slope) <= 0.1 * decrement and _log_sum_exp(moved) < start:
-            return t
         if low >= MAX_MULTIPLIER:
             break
         curvature = p @ step_outputs**2 - slope**2
         newton = t - slope / curvature if abs(slope) < MAX_MULTIPLIER * curvature else low
-        t = newton if low < newton < high else 0.5 * (low + high)
+        if low < newton < min(high, LINE_GROWTH * t):
+            t = newton
+        else:
+            t = LINE_GROWTH * t if np.isinf(high) else 0.5 * (low + high)
     return low
 
 

@@ -38,6 +38,18 @@ def test_agrees_with_linear_programming(n_points, d, draws):
     assert outcomes == {True, False}
 
 
+@pytest.mark.parametrize(
+    ("n_points", "d", "draws"),
+    [(400, 196, 40), pytest.param(1000, 497, 200, marks=pytest.mark.long)],
+)
+def test_near_critical_sets_are_decided_by_certificates_alone(n_points, d, draws):
+    # Where separable, weights fall to e^{-10000} and B is singular but for a few hundred points.
+    rng = np.random.default_rng(5)
+    found = [assess(rng.standard_normal((n_points, d)), margin=False) for _ in range(draws)]
+    assert {f.certificate for f in found} == {"direction", "hull"}
+    assert max(f.iterations for f in found) <= 30
+
+
 @pytest.mark.parametrize(("n_points", "d"), [(10, 3), (10, 5), (30, 13), (50, 24), (51, 30)])
 def test_wendel(n_points, d):
     # Each of the five two-sided exact tests fails with probability below 1e-4 under Wendel.
