@@ -10,10 +10,16 @@ from collections.abc import Mapping
 from typing import Protocol
 
 import numpy as np
-from array_api_compat import array_namespace, device
+from array_api_compat import array_namespace
 
+from linear_grokking.arrays import Array, like, to_numpy
 from linear_grokking.resume import Checkpoint, NoCheckpoint
-from linear_grokking.solvers.trajectory import Array, Outcome, Trajectory
+from linear_grokking.solvers.trajectory import (
+    Outcome,
+    Trajectory,
+    whole_steps,
+    with_prefix,
+)
 
 Params = tuple[Array, ...]
 
@@ -108,10 +114,10 @@ def gradient_descent(
         For a learning rate or weight decay out of range, or steps that are not
         increasing whole numbers.
     """
-    if not eta > 0:
-        raise ValueError(f"eta={eta}: the learning rate must be positive")
-    if not weight_decay >= 0:
-        raise ValueError(f"weight_decay={weight_decay}: must not be negative")
+    if not 0 < eta < np.inf:
+        raise ValueError(f"eta={eta}: the learning rate must be positive and finite")
+    if not 0 <= weight_decay < np.inf:
+        raise ValueError(f"weight_decay={weight_decay}: must be finite and not negative")
     return iterate(model, params, _Descent(eta, weight_decay), steps, checkpoint or NoCheckpoint())
 
 
@@ -131,7 +137,7 @@ def iterate(
     ValueError
         Where ``steps`` are not increasing whole numbers.
     """
-    steps = _whole(steps)
+    steps = whole_steps(steps)
     xp = array_namespace(*params)
     params = tuple(xp.asarray(theta, copy=True) for theta in params)
     integrands = getattr(model, "integrands", lambda _: {})
@@ -144,8 +150,8 @@ def iterate(
         """Return the state after the step just taken."""
         return {
             "step": np.array(step),
-            **{f"param {k}": _to_numpy(theta) for k, theta in enumerate(params)},
-            **{f"clock {name}": _to_numpy(clock) for name, clock in clocks.items()},
+            **{f"param {k}": to_numpy(theta) for k, theta in enumerate(params)},
+            **{f"clock {name}": to_numpy(clock) for name, clock in clocks.items()},
             **{f"rule {name}": value for name, value in rule.state().items()},
             **{f"history {name}": np.stack(rows) for name, rows in history.items()},
         }
@@ -155,11 +161,11 @@ def iterate(
         step = int(saved["step"])
         recorded = int(np.searchsorted(steps, step, side="right"))
         for k, theta in enumerate(params):
-            theta[...] = _like(theta, saved[f"param {k}"])
+            theta[...] = like(theta, saved[f"param {k}"])
         for name, clock in clocks.items():
-            clock[...] = _like(clock, saved[f"clock {name}"])
-        rule.restore(_with_prefix(saved, "rule "))
-        history = {name: list(rows) for name, rows in _with_prefix(saved, "history ").items()}
+            clock[...] = like(clock, saved[f"clock {name}"])
+        rule.restore(with_prefix(saved, "rule "))
+        history = {name: list(rows) for name, rows in with_prefix(saved, "history ").items()}
 
     def finish(outcome: Outcome, failed: tuple[int, ...] = ()) -> Trajectory:
         columns = {name: np.stack(rows, axis=-1) for name, rows in history.items()}
@@ -169,7 +175,7 @@ def iterate(
         while recorded < len(steps):
             if step == steps[recorded]:
                 row = {
-                    name: _to_numpy(value).astype(float)
+                    name: np.array(to_numpy(value), float)
                     for name, value in {**model.observables(params), **clocks}.items()
                 }
                 finite = np.all([np.isfinite(value) for value in row.values()], axis=0)
@@ -191,37 +197,8 @@ def iterate(
     return finish(Outcome.COMPLETED)
 
 
-def _whole(steps: np.ndarray) -> np.ndarray:
-    """Return the steps as integers, or raise ValueError."""
-    steps = np.asarray(steps)
-    whole = np.rint(steps).astype(np.int64)
-    if steps.ndim != 1 or steps.size == 0 or np.any(whole != steps) or whole[0] < 0:
-        raise ValueError(f"steps={steps}: must be a list of whole numbers, 0 or larger")
-    if np.any(np.diff(whole) <= 0):
-        raise ValueError(f"steps={steps}: must increase")
-    return whole
-
-
 def _overflowed(params: Params) -> tuple[int, ...]:
     """Return the realizations with a parameter that is not finite."""
     xp = array_namespace(*params)
     total = sum(xp.sum(xp.reshape(theta, (theta.shape[0], -1)), axis=-1) for theta in params)
-    return tuple(np.flatnonzero(~np.isfinite(_to_numpy(total))).tolist())
-
-
-def _to_numpy(array: Array) -> np.ndarray:
-    """Return a copy of an array in host memory."""
-    return np.array(array.cpu() if hasattr(array, "cpu") else array)
-
-
-def _like(array: Array, values: np.ndarray) -> Array:
-    """Return NumPy values in another array's namespace, dtype and device."""
-    xp = array_namespace(array)
-    return xp.asarray(values, dtype=array.dtype, device=device(array))
-
-
-def _with_prefix(state: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
-    """Return the entries of a state whose names start with a prefix, without it."""
-    return {
-        name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)
-    }
+    return tuple(np.flatnonzero(~np.isfinite(to_numpy(total))).tolist())

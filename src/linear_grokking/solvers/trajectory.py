@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
 
 import numpy as np
 
-Array = Any  # a NumPy array or a torch tensor
+from linear_grokking.arrays import Array
 
 
 class SolverError(RuntimeError):
@@ -22,9 +21,11 @@ class Outcome(Enum):
         "the parameters or the loss overflowed: the steps are too long for this curvature; "
         "lower eta (or sigma), or use the gradient flow"
     )
+    STEP_TOO_SHORT = (
+        "no step of the flow, however short, meets the tolerance: raise rtol, or use float64"
+    )
     STEP_LIMIT = (
-        "the solver spent its largest number of gradients before the last record; "
-        "raise max_gradients, loosen rtol, or lower t_max"
+        "max_gradients was spent before the last record: raise it, raise rtol, or lower t_max"
     )
 
 
@@ -70,3 +71,27 @@ class Trajectory:
         last = f"last record at step {self.steps[-1]:g}" if len(self.steps) else "no record"
         which = f" (realizations {list(self.failed)} of the batch)" if self.failed else ""
         raise SolverError(f"{self.outcome.name}{which}, {last}: {self.outcome.value}")
+
+
+def whole_steps(steps: np.ndarray) -> np.ndarray:
+    """Return recorded step numbers as integers.
+
+    Raises
+    ------
+    ValueError
+        Where they are not increasing whole numbers, 0 or larger.
+    """
+    steps = np.asarray(steps)
+    if steps.ndim != 1 or not np.all(np.isfinite(steps)) or np.any(steps < 0):
+        raise ValueError(f"steps={steps}: must be a list of whole numbers, 0 or larger")
+    whole = np.rint(steps).astype(np.int64)
+    if np.any(whole != steps) or np.any(np.diff(whole) <= 0):
+        raise ValueError(f"steps={steps}: must be whole numbers that increase")
+    return whole
+
+
+def with_prefix(state: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    """Return the entries of a saved state whose names start with a prefix, without it."""
+    return {
+        name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)
+    }

@@ -1,0 +1,280 @@
+"""Paper B's model: logistic classification by f(x) = S·x + b (Sec. 2).
+
+Parameters are (weights (R, d), bias (R,)) in float64, realizations on the leading axis,
+NumPy arrays or torch tensors; products with the inputs are taken in the inputs' dtype.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from array_api_compat import array_namespace
+
+from linear_grokking import population
+from linear_grokking.arrays import Array, to_numpy
+from linear_grokking.data import InputLaw
+from linear_grokking.models.sweep import make_sweep
+
+Params = tuple[Array, Array]
+
+
+class _CrossEntropy:
+    """ℓ(m) = log(1 + e^m)."""
+
+    @staticmethod
+    def value(xp: Any, margins: Array) -> Array:
+        return xp.clip(margins, 0.0, None) + xp.log1p(xp.exp(-xp.abs(margins)))
+
+    @staticmethod
+    def slope(xp: Any, margins: Array) -> Array:
+        return 1.0 / (1.0 + xp.exp(-margins))
+
+    @staticmethod
+    def curvature(xp: Any, margins: Array) -> Array:
+        slope = 1.0 / (1.0 + xp.exp(-margins))
+        return slope * (1.0 - slope)
+
+
+class _Exponential:
+    """ℓ(m) = e^m."""
+
+    @staticmethod
+    def value(xp: Any, margins: Array) -> Array:
+        return xp.exp(margins)
+
+    slope = value
+    curvature = value
+
+
+_LOSSES = {"cross_entropy": _CrossEntropy, "exponential": _Exponential}
+
+
+class Gradient(NamedTuple):
+    """Gradient of the mean training loss, and the training outputs it was computed from.
+
+    Attributes
+    ----------
+    weights : (R, d)
+    bias : (R,)
+        All zero where the model has no bias.
+    outputs : (R, N)
+        f on the training set.
+    """
+
+    weights: Array
+    bias: Array
+    outputs: Array
+
+
+class LogisticModel:
+    """Logistic classification of one training set per realization.
+
+    Parameters
+    ----------
+    inputs : (R, N, d)
+    labels : (R, N) of ±1
+        Assigned labels.
+    law
+        Law of the inputs, for the observables on fresh data.
+    loss
+        ``"cross_entropy"`` or ``"exponential"``.
+    bias
+        Whether b is trained; else f = S·x and b keeps its initial value.
+    label_fraction
+        Probability r that fresh data keeps its law's label; else it has the opposite one.
+    test_inputs : (R, M, d), optional
+        Fresh inputs with the label -1 to measure generalization on, in place of the
+        expectation over the law.
+    threads
+        See `sweep.make_sweep`.
+
+    Attributes
+    ----------
+    realizations, n_train, d
+        R, N, d.
+    xp
+        The array library of the inputs, in its standard form.
+    input_size
+        Root mean square of the inputs' entries.
+
+    Raises
+    ------
+    ValueError
+        Where shapes disagree, labels are not ±1, or the loss is unknown.
+    """
+
+    def __init__(
+        self,
+        inputs: Array,
+        labels: Array,
+        law: InputLaw,
+        *,
+        loss: str = "cross_entropy",
+        bias: bool = True,
+        label_fraction: float = 1.0,
+        test_inputs: Array | None = None,
+        threads: int = 1,
+    ) -> None:
+        if loss not in _LOSSES:
+            raise ValueError(f"loss={loss}: must be one of {', '.join(_LOSSES)}")
+        if inputs.ndim != 3 or tuple(labels.shape) != tuple(inputs.shape[:2]):
+            raise ValueError(
+                f"inputs {tuple(inputs.shape)}, labels {tuple(labels.shape)}: must be of shapes "
+                "(realizations, samples, d) and (realizations, samples)"
+            )
+        if test_inputs is not None and label_fraction < 1:
+            raise ValueError("test_inputs: allowed only with label_fraction=1")
+        xp = array_namespace(inputs)
+        if bool(xp.any(xp.abs(labels) != 1)):
+            raise ValueError("labels: must be -1 or +1")
+        self.has_bias = bias
+        self.realizations, self.n_train, self.d = inputs.shape
+        # Root mean square of an entry, from rows enough for a few percent.
+        self.input_size = float(xp.mean(xp.astype(inputs[:, :1000], xp.float64) ** 2)) ** 0.5
+        self.xp = xp
+        self._law = law
+        self._loss_kind = loss
+        self._loss = _LOSSES[loss]
+        self._label_fraction = label_fraction
+        # -y, or None where it is 1 throughout.
+        self._signs = -xp.astype(labels, xp.float64) if bool(xp.any(labels > 0)) else None
+        self._sweep = make_sweep(inputs, threads)
+        self._test_sweep = None if test_inputs is None else make_sweep(test_inputs, threads)
+
+    def gradient(self, params: Params) -> Params:
+        """Return the gradient of the mean training loss, (R, d) and (R,)."""
+        gradient = self.gradient_and_outputs(*params)
+        return gradient.weights, gradient.bias
+
+    def gradient_and_outputs(self, weights: Array, bias: Array) -> Gradient:
+        """Return the gradient of the mean training loss and the outputs; one pass."""
+        xp = self.xp
+
+        def weigh(outputs: Array, realizations: int | slice, samples: slice) -> Array:
+            if self._signs is None:
+                return self._loss.slope(xp, outputs)
+            signs = self._signs[realizations, samples]
+            return signs * self._loss.slope(xp, signs * outputs)
+
+        outputs, pull_back, totals = self._sweep(weights, bias, weigh)
+        return Gradient(*self._means(pull_back, totals), outputs)
+
+    def curvatures(self, outputs: Array) -> Array:
+        """Return ℓ'' of each sample, (R, N), from the training outputs."""
+        return self._loss.curvature(self.xp, self._margins(outputs))
+
+    def hessian_product(
+        self, curvatures: Array, v: Array, v_bias: Array
+    ) -> tuple[Array, Array, Array]:
+        """Return the Hessian of the training loss times a vector; one pass.
+
+        Parameters
+        ----------
+        curvatures : (R, N)
+            ℓ'' of each sample; see `curvatures`.
+        v : (R, d)
+        v_bias : (R,)
+
+        Returns
+        -------
+        outputs : (R, N)
+            X v + v_bias.
+        product : (R, d)
+        product_bias : (R,)
+        """
+
+        def weigh(products: Array, realizations: int | slice, samples: slice) -> Array:
+            return curvatures[realizations, samples] * products
+
+        outputs, pull_back, totals = self._sweep(v, v_bias, weigh)
+        return outputs, *self._means(pull_back, totals)
+
+    def outputs(self, weights: Array, bias: Array) -> Array:
+        """Return the training outputs f (R, N)."""
+        return self._sweep.outputs(weights) + bias[:, None]
+
+    def integrands(self, params: Params) -> dict[str, Array]:
+        """Return the rate e^b of conformal time (Paper B, Sec. 4)."""
+        return {"conformal_time": self.xp.exp(params[1])}
+
+    def observables(self, params: Params) -> dict[str, Array]:
+        """Return losses, accuracies, ‖S‖ and b, each (R,).
+
+        Accuracies are fractions with the label's sign, against assigned labels.
+        """
+        weights, bias = params
+        measured = self.measure(weights, bias, self.outputs(weights, bias))
+        return self.observables_from(measured)
+
+    def measure(self, weights: Array, bias: Array, outputs: Array) -> dict[str, np.ndarray]:
+        """Return the few numbers that the observables are functions of.
+
+        All three may have a leading axis of records.
+
+        Parameters
+        ----------
+        weights : (..., R, d)
+        bias : (..., R)
+        outputs : (..., R, N)
+            Training outputs.
+
+        Returns
+        -------
+        mapping of (..., R) or (..., R, K) float64 arrays
+        """
+        xp = self.xp
+        margins = self._margins(outputs)
+        measured = {
+            "train_loss": xp.mean(self._loss.value(xp, margins), axis=-1),
+            "train_accuracy": xp.mean(xp.astype(margins < 0, xp.float64), axis=-1),
+            "weight_norm": xp.linalg.vector_norm(weights, axis=-1),
+            "bias": bias,
+        }
+        if self._test_sweep is None:
+            mixture = self._law.output_mixture(to_numpy(weights), to_numpy(bias))
+            measured |= {"means": mixture.means, "deviations": mixture.deviations}
+        else:
+            measured |= self._sampled_generalization(weights, bias)
+        return {name: to_numpy(value) for name, value in measured.items()}
+
+    def observables_from(self, measured: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return losses, accuracies, ‖S‖ and b, each (..., R), from what was measured."""
+        observables = dict(measured)
+        if self._test_sweep is None:
+            # Probabilities and labels of the components do not depend on the parameters.
+            law = self._law.output_mixture(np.ones(self.d), np.zeros(()))
+            mixture = population.assign_labels(
+                replace(
+                    law, means=observables.pop("means"), deviations=observables.pop("deviations")
+                ),
+                self._label_fraction,
+            )
+            observables["gen_loss"] = population.loss(mixture, self._loss_kind)
+            observables["gen_accuracy"] = population.accuracy(mixture)
+        return observables
+
+    def _sampled_generalization(self, weights: Array, bias: Array) -> dict[str, Array]:
+        """Return loss and accuracy (..., R) on the test inputs."""
+        xp = self.xp
+        states = zip(
+            xp.reshape(weights, (-1, self.realizations, self.d)),
+            xp.reshape(bias, (-1, self.realizations)),
+            strict=True,
+        )
+        outputs = xp.stack([self._test_sweep.outputs(s) + b[:, None] for s, b in states])
+        loss = xp.mean(self._loss.value(xp, outputs), axis=-1)
+        accuracy = xp.mean(xp.astype(outputs < 0, xp.float64), axis=-1)
+        return {
+            "gen_loss": xp.clip(xp.reshape(loss, bias.shape), None, population.LARGEST_LOSS),
+            "gen_accuracy": xp.reshape(accuracy, bias.shape),
+        }
+
+    def _margins(self, outputs: Array) -> Array:
+        """Return -y f (..., R, N)."""
+        return outputs if self._signs is None else self._signs * outputs
+
+    def _means(self, pull_back: Array, totals: Array) -> tuple[Array, Array]:
+        """Return sums over the training set as means, 0 for a bias that is not trained."""
+        totals = totals / self.n_train if self.has_bias else self.xp.zeros_like(totals)
+        return pull_back / self.n_train, totals

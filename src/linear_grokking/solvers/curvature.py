@@ -1,0 +1,110 @@
+"""The largest curvature of the logistic loss, followed along a trajectory."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from array_api_compat import array_namespace
+
+from linear_grokking.arrays import Array, like, to_numpy
+from linear_grokking.models.logistic import LogisticModel
+
+_PRODUCTS = 8
+"""Hessian products of one estimate."""
+
+_TINY = 1e-300  # stands for a norm of 0 where it divides
+
+
+class LargestCurvature:
+    """Estimates of the Hessian's largest eigenvalue, dear anew and free in between.
+
+    An estimate is Lanczos': the largest Ritz value, plus its residual so as to err on the
+    large side.  In between it is scaled with the Rayleigh quotient of the Ritz vector v,
+    which costs no pass over the data: it is the mean of ℓ'' (x·v)², the outputs x·v kept.
+
+    Attributes
+    ----------
+    products
+        Hessian products so far, each as dear as a gradient.
+    """
+
+    def __init__(self, model: LogisticModel) -> None:
+        self.products = 0
+        self._model = model
+        self._vector: Array | None = None  # (R, d + 1), the Ritz vector
+        self._vector_outputs: Array | None = None  # (R, N)
+        self._ratio: Array | None = None  # (R,), estimate by Rayleigh quotient
+
+    def estimate(self, outputs: Array, *, anew: bool) -> Array:
+        """Return the estimates (R,) at training outputs (R, N)."""
+        curvatures = self._model.curvatures(outputs)
+        if anew or self._vector is None:
+            estimate = self._lanczos(curvatures)
+            self._ratio = estimate / self._rayleigh_quotient(curvatures)
+            return estimate
+        return self._ratio * self._rayleigh_quotient(curvatures)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return what `restore` needs; not before the first estimate."""
+        return {
+            "vector": to_numpy(self._vector),
+            "vector_outputs": to_numpy(self._vector_outputs),
+            "ratio": to_numpy(self._ratio),
+            "products": np.array(self.products),
+        }
+
+    def restore(self, state: Mapping[str, np.ndarray], beside: Array) -> None:
+        """Take back what `state` returned, to where the array ``beside`` lies."""
+        self.products = int(state["products"])
+        self._vector, self._vector_outputs, self._ratio = (
+            like(beside, state[name]) for name in ("vector", "vector_outputs", "ratio")
+        )
+
+    def _rayleigh_quotient(self, curvatures: Array) -> Array:
+        xp = array_namespace(curvatures)
+        return xp.mean(curvatures * self._vector_outputs**2, axis=-1)
+
+    def _lanczos(self, curvatures: Array) -> Array:
+        xp = array_namespace(curvatures)
+        norm = xp.linalg.vector_norm
+        vector = self._first_vector(curvatures) if self._vector is None else self._vector
+        vector = vector / norm(vector, axis=-1)[:, None]
+        basis, outputs, diagonal, off_diagonal = [], [], [], []
+        for _ in range(_PRODUCTS):
+            images, product, product_bias = self._model.hessian_product(
+                curvatures, vector[:, :-1], vector[:, -1]
+            )
+            basis.append(vector[:, None, :])
+            outputs.append(images[:, None, :])
+            rest = xp.concat([product, product_bias[:, None]], axis=-1)
+            # Against all of the basis, or rounding would bring back its first vectors.
+            known = xp.concat(basis, axis=1)
+            overlaps = xp.matmul(known, rest[:, :, None])
+            rest = rest - xp.matmul(xp.matrix_transpose(overlaps), known)[:, 0]
+            diagonal.append(overlaps[:, -1, 0])
+            off_diagonal.append(norm(rest, axis=-1))
+            vector = rest / xp.clip(off_diagonal[-1], _TINY, None)[:, None]
+        self.products += _PRODUCTS
+        # The small eigenproblem on the host.
+        alpha = to_numpy(xp.stack(diagonal, axis=-1))
+        beta = to_numpy(xp.stack(off_diagonal, axis=-1))
+        ritz = np.zeros((*alpha.shape, _PRODUCTS))
+        index = np.arange(_PRODUCTS)
+        ritz[:, index, index] = alpha
+        ritz[:, index[1:], index[:-1]] = beta[:, :-1]
+        if not np.isfinite(ritz).all():
+            return like(curvatures, np.full(len(ritz), np.inf))
+        values, vectors = np.linalg.eigh(ritz)  # of the lower triangle
+        leading = vectors[:, :, -1]
+        estimate = values[:, -1] + beta[:, -1] * np.abs(leading[:, -1])
+        leading = like(curvatures, leading)[:, None, :]
+        self._vector = xp.matmul(leading, known)[:, 0]
+        self._vector_outputs = xp.matmul(leading, xp.concat(outputs, axis=1))[:, 0]
+        return like(curvatures, estimate)
+
+    def _first_vector(self, curvatures: Array) -> Array:
+        """Return a random vector (R, d + 1), the same for every realization."""
+        vector = np.random.default_rng(0).standard_normal(self._model.d + 1)
+        if not self._model.has_bias:
+            vector[-1] = 0.0
+        batch = np.broadcast_to(vector, (self._model.realizations, vector.size))
+        return like(curvatures, np.array(batch))
