@@ -5,8 +5,8 @@ XS and B = XᵀPX, a Newton step for log Σ e^{S·x_i} goes along u = B⁻¹Xᵀ
 times; along that line the function costs O(N) per value, so that the step is taken to the
 line's minimum.  The steps are invariant under linear maps of the points, σ included.
 
-The cost is B, Nd² multiplications and additions: dsyrk, not a general product.  Far from
-the minimum B is computed in float32; the last step, which also gives the certificate, in
+The cost is B: a symmetric update of Nd² flops, half of a general product's.  Far from the
+minimum B is computed in float32; the last step, which also gives the certificate, in
 float64, and the rest of the way is made with its factor and exact gradients.
 """
 
@@ -25,7 +25,8 @@ LINE_ACCURACY = 0.1  # of the slope at the start that may be left
 LINE_GROWTH = 4.0  # of the multiplier per step while the minimum is not bracketed
 CHORD_RADIUS = 0.5  # largest |x_i·u| from which the last factor finds the minimum
 CHORD_STEPS = 40
-RESOLUTION = 1e-13  # change of the outputs x_i·S below which S_∞ is settled
+SETTLED = 1e-8  # change of the outputs x_i·S in a step, from which S_∞ may be taken ...
+RESOLUTION = 1e-13  # ... where rounding stops the progress, and below which it is final
 REFINEMENTS = 4  # solutions for u and then its residual
 RIDGES = 10.0 ** np.arange(-14.0, 1.0, 2.0)  # in units of the trace of B
 
@@ -172,7 +173,7 @@ class _Curvature:
         self._potrf, self._potrs = get_lapack_funcs(("potrf", "potrs"), dtype=dtype)
 
     def update(self, weights: np.ndarray) -> None:
-        """Compute the lower triangle of B, 2Nd² flops less what symmetry saves."""
+        """Compute the lower triangle of B."""
         np.multiply(
             self._points, np.sqrt(weights)[:, np.newaxis].astype(self.dtype), out=self._weighted
         )
@@ -206,12 +207,12 @@ def _settle(points: np.ndarray, direction: np.ndarray, curvature: _Curvature) ->
         step = curvature.solve(_softmax(points @ direction) @ points)
         size = np.abs(points @ step).max()
         if not size < last:
-            return direction if last < 1e-8 else None
+            return direction if last < SETTLED else None
         direction = direction - step
         if size < RESOLUTION:
             return direction
         last = size
-    return direction if last < 1e-8 else None
+    return direction if last < SETTLED else None
 
 
 def _line_minimum(outputs: np.ndarray, step_outputs: np.ndarray, decrement: float) -> float:

@@ -5,7 +5,8 @@ import pytest
 from scipy.optimize import linprog
 from scipy.stats import binom, binomtest
 
-from linear_grokking.separability import assess
+from linear_grokking.separability import UndecidedError, assess, verdict
+from linear_grokking.separability.limit_direction import Status, limit_direction
 
 
 def separable_by_programming(points):
@@ -142,6 +143,31 @@ def test_float32_inputs_are_taken_as_they_are():
     points = np.random.default_rng(0).standard_normal((60, 20)).astype(np.float32)
     first, second = assess(points, margin=False), assess(points.astype(float), margin=False)
     assert first.s_inf_norm == second.s_inf_norm
+
+
+def test_an_exhausted_search_says_so():
+    points = np.random.default_rng(0).standard_normal((60, 25))
+    found = limit_direction(points, np.linalg.norm(points, axis=1), max_iterations=2)
+    assert (found.status, found.iterations) == (Status.UNDECIDED, 2)
+
+
+def test_a_failing_programme_is_an_error_not_a_guess(monkeypatch):
+    class Failure:
+        success = False
+        message = "no memory"
+
+    monkeypatch.setattr(verdict, "linprog", lambda *args, **kwargs: Failure)
+    with pytest.raises(UndecidedError, match=r"3 points in 2 dimensions: .* no memory"):
+        assess(np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0]]), margin=False)
+
+
+def test_programming_proves_its_directions():
+    # What Newton's method leaves open is normally inseparable; a direction is still proved.
+    points = np.random.default_rng(0).standard_normal((20, 15))
+    norms = np.linalg.norm(points, axis=1)
+    separable, certificate, direction = verdict._programme(points, norms)
+    assert (separable, certificate) == (True, "direction")
+    assert (points @ direction).max() < 0
 
 
 def test_every_search_is_bounded():
