@@ -3,19 +3,23 @@
 import hashlib
 import json
 import logging
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from linear_grokking.config import Config
+from linear_grokking.config import Config, ConfigurationError
 from linear_grokking.costs import block_size
 from linear_grokking.fingerprint import fingerprint
 from linear_grokking.runs import Block, Run, blocks, canonical, run_id
 from linear_grokking.storage import damage, schema_of
 
 logger = logging.getLogger(__name__)
+
+MAX_JOBS = 50_000
+"""Most blocks that a configuration may cut its runs into; Snakemake gets slow before."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,11 @@ class Plan:
         The validated configuration.
     root
         Folder that holds results/ and figures/.
+
+    Raises
+    ------
+    ConfigurationError
+        If the configuration makes more jobs than Snakemake can handle.
     """
 
     def __init__(self, config: Config, root: Path = Path()):
@@ -53,6 +62,12 @@ class Plan:
                     max(experiment.realizations, known.realizations if known else 0),
                     experiment.block or block_size(point.spec, config.device, config.job_minutes),
                 )
+        jobs = sum(math.ceil(run.realizations / run.block) for run in self.runs.values())
+        if jobs > MAX_JOBS:
+            raise ConfigurationError(
+                f"the experiments make {jobs} jobs; at most {MAX_JOBS} are allowed: "
+                "raise block or job_minutes, or lower realizations"
+            )
 
     def spec(self, run_id: str) -> str:
         """Return the canonical spec of a run."""

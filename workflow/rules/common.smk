@@ -1,18 +1,37 @@
+import os
 import sys
 from pathlib import Path
 
-from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
 from linear_grokking import costs
-from linear_grokking.config import ConfigurationError, read
+from linear_grokking.config import ConfigurationError, load, read
 from linear_grokking.plan import Plan, draw_code, tabulate_code
 from linear_grokking.runs import code_fingerprint
+
+
+def refuse(error):
+    """Leave with what is wrong with the configuration, and nothing else around it."""
+    sys.exit(f"The configuration cannot be used:\n{error}")
+
+
+# Snakemake reads a file for itself, but with a traceback where it is no text, without a word
+# where a key stands twice, and running what a template in it says.
+try:
+    load(Path("config/config.yaml"))
+    for overlay in workflow.overwrite_configfiles:
+        load(Path(os.path.relpath(overlay)))
+except ConfigurationError as error:
+    refuse(error)
+
+
+configfile: "config/config.yaml"
+
 
 try:
     plan = Plan(read(config))
 except ConfigurationError as error:
-    raise WorkflowError(f"the configuration cannot be used:\n{error}") from None
+    refuse(error)
 
 # Checked once per invocation, not again in the process of each job.
 if workflow.is_main_process:

@@ -14,6 +14,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
 from linear_grokking.config.fields import (
+    MAX_SIZE,
     Count,
     Natural,
     NonNegative,
@@ -25,11 +26,20 @@ from linear_grokking.config.fields import (
     Time,
     axis,
 )
+from linear_grokking.costs import realization_cost
 
 SIZE_TOLERANCE = 1e-3
 """Relative change of λ that rounding to whole sizes may bring."""
 
 MAX_GRID = 10_000
+
+MAX_LITERAL_STEPS = 1e9
+"""Most steps of a solver that takes them one by one."""
+
+LITERAL_SOLVERS = frozenset({"gradient_descent", "adam"})
+
+MAX_REALIZATION_BYTES = 1e12
+"""Most memory that one realization may need."""
 
 
 @dataclass(frozen=True)
@@ -86,8 +96,12 @@ class Experiment(Section):
         """Tell whether the runs depend on the seed."""
         return True
 
+    def check_keys(self) -> None:
+        """Raise where keys are set that do not go together."""
+
     @model_validator(mode="after")
-    def _grid_is_valid(self) -> "Experiment":
+    def _is_valid(self) -> "Experiment":
+        self.check_keys()
         size = 1
         for name in type(self).model_fields:
             value = getattr(self, name)
@@ -98,13 +112,19 @@ class Experiment(Section):
                 "has {size} grid points; at most {most} are allowed",
                 {"size": size, "most": MAX_GRID},
             )
-        for _ in self.grid(0):
-            pass
+        for point in self.grid(0):
+            check_feasible(point.spec)
         return self
 
 
 def whole_size(key: str, exact: float, lambda_: float) -> int:
     """Round a size that λ implies; refuse a λ that no whole size comes close to."""
+    if exact > MAX_SIZE:
+        raise PydanticCustomError(
+            "size",
+            "lambda = {value} gives {key} = {exact}; at most {most} is allowed",
+            {"value": lambda_, "key": key, "exact": f"{exact:.6g}", "most": MAX_SIZE},
+        )
     size = round(exact)
     if size < 1 or abs(size - exact) > SIZE_TOLERANCE * exact:
         raise PydanticCustomError(
@@ -121,14 +141,37 @@ def whole_size(key: str, exact: float, lambda_: float) -> int:
     return size
 
 
+def check_feasible(spec: Mapping[str, Any]) -> None:
+    """Refuse a run that could never end, or that no machine could hold."""
+    if spec["solver"] in LITERAL_SOLVERS and spec["t_max"] > MAX_LITERAL_STEPS:
+        raise PydanticCustomError(
+            "steps",
+            "t_max = {t_max} with solver: {solver}, which takes every step; "
+            "at most {most} are allowed",
+            {
+                "t_max": f"{spec['t_max']:g}",
+                "solver": spec["solver"],
+                "most": f"{MAX_LITERAL_STEPS:g}",
+            },
+        )
+    needed = realization_cost(spec).data_bytes
+    if needed > MAX_REALIZATION_BYTES:
+        raise PydanticCustomError(
+            "cost",
+            "one realization needs about {needed} GB of memory; at most {most} are allowed",
+            {"needed": f"{needed / 1e9:.3g}", "most": f"{MAX_REALIZATION_BYTES / 1e9:g}"},
+        )
+
+
 def one_of(section: Section, first: str, second: str) -> None:
     """Refuse a section that sets both or neither of two keys."""
-    names = [{"lambda": "lambda_"}.get(key, key) for key in (first, second)]
-    if sum(getattr(section, name) is not None for name in names) != 1:
+    names = {key: {"lambda": "lambda_"}.get(key, key) for key in (first, second)}
+    given = [key for key, name in names.items() if getattr(section, name) is not None]
+    if len(given) != 1:
         raise PydanticCustomError(
             "one_of",
-            "needs exactly one of the keys {first} and {second}",
-            {"first": first, "second": second},
+            "sets {given} of the keys {first} and {second}; needs exactly one of them",
+            {"given": "both" if given else "neither", "first": first, "second": second},
         )
 
 
@@ -162,10 +205,9 @@ class _TeacherStudent(Experiment):
         200, description="Recorded steps, log-spaced, besides step 0."
     )
 
-    @model_validator(mode="after")
-    def _one_size(self) -> "_TeacherStudent":
+    def check_keys(self) -> None:
+        """See `Experiment.check_keys`."""
         one_of(self, "lambda", "n_train")
-        return self
 
     def sized(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """See `Experiment.sized`."""
@@ -233,8 +275,8 @@ class _Classification(Experiment):
         "two_gaussians": ("mu", "sigma_a"),
     }
 
-    @model_validator(mode="after")
-    def _sizes_and_law(self) -> "_Classification":
+    def check_keys(self) -> None:
+        """See `Experiment.check_keys`."""
         one_of(self, "lambda", "d")
         for law, keys in self.law_keys.items():
             only_with(self, f"law: {law}", law in self.law, keys)
@@ -243,7 +285,6 @@ class _Classification(Experiment):
                     raise PydanticCustomError(
                         "law", "needs {key} with law: {law}", {"key": key, "law": law}
                     )
-        return self
 
     def sized(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """See `Experiment.sized`."""
@@ -303,11 +344,11 @@ class LogisticExperiment(_Classification):
         "adam": ("beta1", "beta2", "adam_epsilon"),
     }
 
-    @model_validator(mode="after")
-    def _solver_keys(self) -> "LogisticExperiment":
+    def check_keys(self) -> None:
+        """See `Experiment.check_keys`."""
+        super().check_keys()
         for solver, keys in self.solver_keys.items():
             only_with(self, f"solver: {solver}", solver == self.solver, keys)
-        return self
 
     def sized(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """See `Experiment.sized`."""
@@ -333,7 +374,9 @@ class TwoPointExperiment(Experiment):
     model: Literal["two_point"] = Field(description="Two points on a line.")
     measure: Literal["dynamics"] = Field("dynamics", description="What is measured.")
     solver: Literal["exact_orbit"] = Field("exact_orbit", description="The exact orbit.")
-    realizations: Literal[1] = Field(1, description="The model has no randomness.")
+    realizations: Annotated[Count, Field(le=1)] = Field(
+        1, description="1: the model has no randomness."
+    )
     lambda_: axis(Annotated[Real, Field(ge=0, le=1)]) = Field(
         alias="lambda", description="Separable above ½."
     )
@@ -351,7 +394,7 @@ class TwoPointExperiment(Experiment):
         return False
 
 
-def _kind(value: Any) -> str | None:
+def kind_of(value: Any) -> str | None:
     """Choose the class of an experiment: separability by measure, others by model."""
     read = value.get if isinstance(value, dict) else lambda key: getattr(value, key, None)
     kind = "separability" if read("measure") == "separability" else read("model")
@@ -372,5 +415,5 @@ AnyExperiment = Annotated[
     | Annotated[LogisticExperiment, Tag("logistic")]
     | Annotated[SeparabilityExperiment, Tag("separability")]
     | Annotated[TwoPointExperiment, Tag("two_point")],
-    Discriminator(_kind),
+    Discriminator(kind_of),
 ]

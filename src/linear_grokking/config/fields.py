@@ -3,7 +3,14 @@
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 MAX_SIZE = 10_000_000
@@ -19,12 +26,15 @@ def _number(value: Any) -> Any:
     """Read a number as a person writes it; YAML hands over 1e-3 as text, and yes as True."""
     if isinstance(value, bool):
         raise PydanticCustomError("number", "must be a number, not true or false")
+    if isinstance(value, bytes):
+        raise PydanticCustomError("number", "must be a number")
     if isinstance(value, str):
         try:
-            return float(value)
+            value = float(value)
         except ValueError:
             raise PydanticCustomError("number", "must be a number") from None
-    return value
+    # Minus zero is zero: the two are written differently, and would name two runs.
+    return value + 0.0 if isinstance(value, float) else value
 
 
 Real = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
@@ -67,8 +77,18 @@ def axis(item: Any) -> Any:
 
 
 class Span(Section):
-    """A range of a theory curve's parameter."""
+    """A range of a theory curve's parameter, all positive."""
 
-    start: Real = Field(description="First value.")
-    stop: Real = Field(description="Last value.")
+    start: Positive = Field(description="First value.")
+    stop: Positive = Field(description="Last value, larger than the first.")
     points: Annotated[Count, Field(ge=2, le=100_000)] = Field(200, description="Values in all.")
+
+    @model_validator(mode="after")
+    def _ascends(self) -> "Span":
+        if self.stop <= self.start:
+            raise PydanticCustomError(
+                "span",
+                "start = {start} and stop = {stop}: stop must be larger than start",
+                {"start": f"{self.start:g}", "stop": f"{self.stop:g}"},
+            )
+        return self

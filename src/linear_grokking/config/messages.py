@@ -1,0 +1,144 @@
+"""What is said about a configuration that cannot be used: one line per mistake."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, get_args
+
+from pydantic import ValidationError
+
+from linear_grokking.config.experiments import EXPERIMENT_KINDS, kind_of
+from linear_grokking.config.fields import Section
+from linear_grokking.config.model import config_model
+from linear_grokking.config.text import nearest, shown
+
+MOST_LINES = 20
+"""Mistakes that are listed; the others are counted."""
+
+
+class ConfigurationError(ValueError):
+    """A configuration that cannot be used; the message has one line per mistake."""
+
+
+def explain(raw: Any, error: ValidationError) -> ConfigurationError:
+    """Return the error that says each mistake in one line.
+
+    A line names the key, its value, what is allowed and, for an unknown key, the nearest
+    known one.
+    """
+    found = error.errors(include_url=False, include_context=True)
+    lines = list(dict.fromkeys(_line(raw, detail) for detail in found))
+    if len(lines) > MOST_LINES:
+        lines[MOST_LINES:] = [f"and {len(lines) - MOST_LINES} more mistakes"]
+    return ConfigurationError("\n".join(lines))
+
+
+# What is allowed, by the type of pydantic's error, in words for who never saw pydantic.
+_ALLOWED = {
+    "bool_parsing": "must be true or false",
+    "bool_type": "must be true or false",
+    "dict_type": "must be a section: keys with values",
+    "finite_number": "must be finite",
+    "float_type": "must be a number",
+    "greater_than": "must be greater than {gt:g}",
+    "greater_than_equal": "must be at least {ge:g}",
+    "int_from_float": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_parsing_size": "must be a smaller number",
+    "int_type": "must be a whole number",
+    "less_than": "must be less than {lt:g}",
+    "less_than_equal": "must be at most {le:g}",
+    "literal_error": "must be {expected}",
+    "model_type": "must be a section: keys with values",
+    "recursion_loop": "contains itself",
+    "string_pattern_mismatch": "a name begins with a letter a-z and goes on with a-z, 0-9 and _",
+    "string_too_long": "a name has at most {max_length} characters",
+    "string_type": "must be text",
+    "too_long": "must hold at most {max_length} values",
+    "too_short": "is empty; must hold at least one value",
+    "tuple_type": "must be one value or a list of values",
+}
+
+
+def _line(raw: Any, detail: Any) -> str:
+    kind, value = detail["type"], detail["input"]
+    path = _path(raw, detail)
+    where = ".".join(shown(part) for part in path) or "configuration"
+    if "[key]" in detail["loc"]:
+        where = f"{'.'.join(shown(part) for part in path[:-1])}: the name"
+    match kind:
+        case "reference":
+            return detail["msg"]
+        case "extra_forbidden":
+            known = sorted(_keys(_section_at(raw, path[:-1])))
+            return f"{where}: unknown key{nearest(path[-1], known)} (allowed: {', '.join(known)})"
+        case "invalid_key":
+            return f"{where}: keys must be text"
+        case "missing":
+            purpose = _section_at(raw, path[:-1])
+            return f"{where}: is missing; it is required: {_description(purpose, path[-1])}"
+        case "union_tag_invalid" | "union_tag_not_found":
+            return _no_such_kind(where, value)
+        case "one_of" | "only_with" | "grid" | "size" | "law" | "cost" | "steps" | "span":
+            return f"{where}: {detail['msg']}"
+    allowed = _ALLOWED.get(kind)
+    context = detail.get("ctx", {})
+    return f"{where} = {shown(value)}: {allowed.format(**context) if allowed else detail['msg']}"
+
+
+def _no_such_kind(where: str, experiment: Any) -> str:
+    if not isinstance(experiment, Mapping):
+        return f"{where} = {shown(experiment)}: must be a section: keys with values"
+    kinds = sorted(set(EXPERIMENT_KINDS) - {"separability"})
+    allowed = f"must be one of {', '.join(kinds)} (or set measure: separability)"
+    model = experiment.get("model")
+    if model is None:
+        return f"{where}.model: is missing; {allowed}"
+    return f"{where}.model = {shown(model)}: {allowed}{nearest(model, kinds)}"
+
+
+def _path(raw: Any, detail: Any) -> list:
+    """Return where a mistake lies, without what pydantic adds: union tags, axis positions."""
+    path: list = []
+    node = raw
+    for position, part in enumerate(detail["loc"]):
+        if position == 2 and path[:1] == ["experiments"] and part in EXPERIMENT_KINDS:
+            continue
+        if (isinstance(node, Mapping) and part in node) or (
+            isinstance(node, list | tuple) and isinstance(part, int)
+        ):
+            path.append(part)
+            node = node[part]
+    if detail["type"] == "missing":
+        path.append(detail["loc"][-1])
+    return path
+
+
+def _section_at(raw: Any, path: list) -> type[Section]:
+    """Return the type of the section at a place of the configuration."""
+    section: Any = config_model()
+    for depth, part in enumerate(path):
+        if depth == 1 and path[0] == "experiments":
+            section = EXPERIMENT_KINDS[kind_of(raw["experiments"][part])]
+        elif isinstance(part, str) and path[: depth + 1] != ["experiments"]:
+            section = next(_sections(_fields(section)[part].annotation))
+    return section
+
+
+def _fields(section: type[Section]) -> dict[str, Any]:
+    """Return the fields of a section under the keys of the configuration."""
+    return {info.alias or name: info for name, info in section.model_fields.items()}
+
+
+def _keys(section: type[Section]) -> Iterator[str]:
+    yield from _fields(section)
+
+
+def _description(section: type[Section], key: str) -> str:
+    return _fields(section)[key].description or "see config/schema.json"
+
+
+def _sections(annotation: Any) -> Iterator[type[Section]]:
+    """Yield the sections inside an annotation such as ``Span | None``."""
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _sections(part)

@@ -1,0 +1,47 @@
+"""Values and keys as messages show them, on one line however large they are."""
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+LONGEST = 60
+"""Characters of a value that a message repeats."""
+
+
+def shown(value: Any) -> str:
+    """Return a value on one line, at most `LONGEST` characters, in time however large it is."""
+    text = "".join(c if c.isprintable() else " " for c in _beginning(value))
+    return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
+
+
+def _beginning(value: Any, depth: int = 0) -> str:
+    """Return at least the first `LONGEST` characters of ``str(value)``, and not many more."""
+    if depth > LONGEST:
+        return "..."
+    if isinstance(value, str):
+        return value[: LONGEST + 1]
+    if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 1000:
+        return "a number of more than 300 digits"
+    if isinstance(value, dict):
+        parts = (
+            f"{_beginning(k, depth + 1)}: {_beginning(v, depth + 1)}" for k, v in value.items()
+        )
+        return "{" + _joined(parts) + "}"
+    if isinstance(value, list | tuple | set):
+        return "[" + _joined(_beginning(item, depth + 1) for item in value) + "]"
+    return str(value)
+
+
+def _joined(parts: Any) -> str:
+    text = ""
+    for part in parts:
+        text += f", {part}" if text else part
+        if len(text) > LONGEST:
+            break
+    return text
+
+
+def nearest(key: Any, known: Iterable[str]) -> str:
+    """Return ``; did you mean "…"?`` with the known key nearest to a key, or nothing."""
+    close = difflib.get_close_matches(shown(key), list(known), n=1)
+    return f'; did you mean "{close[0]}"?' if close else ""
