@@ -83,7 +83,7 @@ def integrated_law(
     def jacobian(s: float, state: np.ndarray) -> np.ndarray:
         pull = 0.5 * eta * np.exp(points * state[0] + state[1])
         mixed = -np.dot(points, pull)
-        return np.array([[-np.dot(points**2, pull), -np.dot(points, pull)], [mixed, -np.sum(pull)]])
+        return np.array([[-np.dot(points**2, pull), mixed], [mixed, -np.sum(pull)]])
 
     found = solve_ivp(
         velocity, (0.0, end), [s0, b0], method="Radau", jac=jacobian, rtol=1e-10, atol=1e-10

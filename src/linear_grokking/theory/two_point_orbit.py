@@ -20,8 +20,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import expit, log_expit
 
-_PANELS = 40
-_GRADED = 12
+_PANELS = 20
+_GRADED = 6
 _NODE, _WEIGHT = np.polynomial.legendre.leggauss(12)
 _CHUNK = 2000  # orbits whose quadrature nodes are held at once
 _NEGLIGIBLE = 1e-9

@@ -46,7 +46,12 @@ def first_root(
     root.  Without ``high`` the root is bracketed by steps from ``low`` that double.
 
     Returns -inf where the function is not negative at ``low``, inf where it has no root.
-    Two hundred iterations of Chandrupatla's method bound the search.
+
+    Raises
+    ------
+    RuntimeError
+        If 200 iterations of Chandrupatla's method don't converge, as for a function that
+        is NaN inside the bracket.
     """
     arguments = (argument, *orbit)
     low = coordinate(orbit.u0, orbit.delta) if low is None else low
@@ -59,7 +64,10 @@ def first_root(
         if np.any(found):
             ends = (low[found], high[found])
             selected = tuple(a[found] for a in arguments)
-            result[found] = find_root(function, ends, args=selected, maxiter=200).x
+            root = find_root(function, ends, args=selected, maxiter=200)
+            if not np.all(root.success):
+                raise RuntimeError("no root between the ends of its bracket on an orbit")
+            result[found] = root.x
     return result
 
 
