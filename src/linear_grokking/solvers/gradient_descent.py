@@ -6,7 +6,7 @@ The loop is shared by every rule that updates parameters from one gradient per s
 the leading axis.  All realizations of a batch take their steps together.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import numpy as np
@@ -22,6 +22,7 @@ from linear_grokking.solvers.trajectory import (
 )
 
 Params = tuple[Array, ...]
+OnRecord = Callable[[float, Params], None]
 
 # Overflow is looked for at every record and this often in between: a look costs a
 # synchronization on a GPU.
@@ -90,6 +91,7 @@ def gradient_descent(
     steps: np.ndarray,
     weight_decay: float = 0.0,
     checkpoint: Checkpoint | None = None,
+    on_record: OnRecord | None = None,
 ) -> Trajectory:
     """Iterate θ ← θ − η(∇L + w θ) and record the observables (Paper A Eq. 2; Paper B Sec. 2).
 
@@ -107,6 +109,8 @@ def gradient_descent(
         Factor w; for Paper A's γ it is γ/d_out.
     checkpoint
         Where the state is offered after each step.
+    on_record
+        Called with step and parameters at each record; it must not keep or change them.
 
     Raises
     ------
@@ -118,7 +122,8 @@ def gradient_descent(
         raise ValueError(f"eta={eta}: the learning rate must be positive and finite")
     if not 0 <= weight_decay < np.inf:
         raise ValueError(f"weight_decay={weight_decay}: must be finite and not negative")
-    return iterate(model, params, _Descent(eta, weight_decay), steps, checkpoint or NoCheckpoint())
+    rule = _Descent(eta, weight_decay)
+    return iterate(model, params, rule, steps, checkpoint or NoCheckpoint(), on_record)
 
 
 def iterate(
@@ -127,6 +132,7 @@ def iterate(
     rule: UpdateRule,
     steps: np.ndarray,
     checkpoint: Checkpoint,
+    on_record: OnRecord | None = None,
 ) -> Trajectory:
     """Apply an update rule step by step and record the observables.
 
@@ -159,7 +165,7 @@ def iterate(
     saved = checkpoint.restore()
     if saved is not None:
         step = int(saved["step"])
-        recorded = int(np.searchsorted(steps, step, side="right"))
+        recorded = int(np.searchsorted(steps, step))  # the state is older than its record
         for k, theta in enumerate(params):
             theta[...] = like(theta, saved[f"param {k}"])
         for name, clock in clocks.items():
@@ -184,6 +190,8 @@ def iterate(
                 for name, value in row.items():
                     history.setdefault(name, []).append(value)
                 recorded += 1
+                if on_record is not None:
+                    on_record(float(step), params)
                 continue
             for name, rate in integrands(params).items():
                 clocks[name] += rate

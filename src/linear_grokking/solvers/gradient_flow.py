@@ -9,7 +9,7 @@ A batch of realizations takes common steps, chosen for the worst of them.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,6 +44,7 @@ def gradient_flow(
     rtol: float = 1e-4,
     max_gradients: int = 100_000,
     checkpoint: Checkpoint | None = None,
+    on_record: Callable[[float, Params], None] | None = None,
 ) -> Trajectory:
     """Integrate gradient flow and record the observables (Paper B, Sec. 2).
 
@@ -71,6 +72,8 @@ def gradient_flow(
         Bound on the gradients that are spent.
     checkpoint
         Where the state is offered after each step.
+    on_record
+        Called with step and parameters at each record, in order.
 
     Returns
     -------
@@ -93,7 +96,8 @@ def gradient_flow(
     whole_steps(steps[steps <= gd_steps])
     if steps.ndim != 1 or np.any(np.diff(steps) <= 0) or not np.all(np.isfinite(steps)):
         raise ValueError(f"steps={steps}: must be finite and increase")
-    run = _Run(model, params, eta, steps, rtol, checkpoint or NoCheckpoint())
+    records = _Records(model, steps, on_record)
+    run = _Run(model, params, eta, records, rtol, checkpoint or NoCheckpoint())
     with np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore"):
         outcome = run.descend(gd_steps)
         if outcome is Outcome.COMPLETED and run.records.left:
@@ -109,7 +113,7 @@ class _Run:
         model: LogisticModel,
         params: Params,
         eta: float,
-        steps: np.ndarray,
+        records: "_Records",
         rtol: float,
         checkpoint: Checkpoint,
     ) -> None:
@@ -120,7 +124,7 @@ class _Run:
         self._rtol = rtol
         self._checkpoint = checkpoint
         self._saved = checkpoint.restore()
-        self.records = _Records(model, steps)
+        self.records = records
         self._step = 0
         self._state = xp.concat(
             [weights, bias[:, None], xp.zeros_like(bias)[:, None]], axis=-1
@@ -185,6 +189,7 @@ class _Run:
             return self._snapshot() | {f"flow {name}": value for name, value in flow.items()}
 
         outcome = Outcome.COMPLETED
+        arrived = False
         while self.records.left:
             if stepper.rates + system.products > max_gradients:
                 outcome = Outcome.STEP_LIMIT
@@ -197,10 +202,25 @@ class _Run:
             times = self.records.times(stepper.end.s)
             if times.size:
                 self.records.add(*system.interpolate(stepper.start, stepper.end, times))
+            arrived = system.has_arrived(stepper.end, self.records.last)
+            if arrived:
+                break
             self._checkpoint.offer(snapshot)
         self._state = system.unpack(stepper.end.y)
+        if arrived:
+            self._stay(math.expm1(stepper.end.s), stepper.end.known.outputs)
         self._flow_gradients = stepper.rates + system.products
         return outcome
+
+    def _stay(self, t: float, outputs: Array) -> None:
+        """Record the minimum that was reached by time t at all steps to come."""
+        xp = self._model.xp
+        weights_bias, clock = self._state[:, :-1], self._state[:, -1:]
+        rate = xp.exp(weights_bias[:, -1:])
+        while self.records.left:
+            tau = clock + rate * (self.records.next - t)
+            self._state = xp.concat([weights_bias, tau], axis=-1)
+            self.records.add(self._state[None], outputs[None])
 
     def trajectory(self, outcome: Outcome) -> Trajectory:
         """Return what was recorded, and where the run ended."""
@@ -271,12 +291,29 @@ class _LogFlow:
 
     def error_norm(self, error: Array, y: Array, y_new: Array) -> float:
         """See `rkc.System.error_norm`; the worst realization counts."""
+        error = error.reshape(self._shape)
+        squares = self._parameter_change(error, y_new.reshape(self._shape)) + error[:, -1] ** 2
+        return float(self._xp.max(squares)) ** 0.5 / self._rtol
+
+    def has_arrived(self, end: Point, t_end: float) -> bool:
+        """Tell whether no parameter changes any more by what is tolerated until ``t_end``.
+
+        The loss is convex: along the flow its gradient only gets shorter.  A set that is
+        not separable, without bias or with labels of both signs, has a minimum at finite
+        parameters, around which the flow gets ever stiffer in log t.
+        """
+        left = (t_end - math.expm1(end.s)) * math.exp(-end.s)
+        rate, rows = end.rate.reshape(self._shape), end.y.reshape(self._shape)
+        squares = self._parameter_change(left * rate, rows)
+        return float(self._xp.max(squares)) ** 0.5 < self._rtol
+
+    def _parameter_change(self, change: Array, rows: Array) -> Array:
+        """Return the squared change (R,) of S and b relative to their size."""
         xp = self._xp
         norm = xp.linalg.vector_norm
-        error, y = error.reshape(self._shape), y_new.reshape(self._shape)
-        weights = norm(error[:, :-2], axis=-1) / (norm(y[:, :-2], axis=-1) + self._unit_norm)
-        bias = error[:, -2] / (1.0 + xp.abs(y[:, -2]))
-        return float(xp.max(weights**2 + bias**2 + error[:, -1] ** 2)) ** 0.5 / self._rtol
+        weights = norm(change[:, :-2], axis=-1) / (norm(rows[:, :-2], axis=-1) + self._unit_norm)
+        bias = change[:, -2] / (1.0 + xp.abs(rows[:, -2]))
+        return weights**2 + bias**2
 
     def interpolate(self, start: Point, end: Point, times: np.ndarray) -> tuple[Array, Array]:
         """Return states (k, R, d + 2) and training outputs (k, R, N) inside a step.
@@ -326,9 +363,15 @@ def _hermite(y0: Array, y1: Array, slope0: Array, slope1: Array, at: np.ndarray)
 class _Records:
     """Measurements at the recorded steps, as far as they have come."""
 
-    def __init__(self, model: LogisticModel, steps: np.ndarray) -> None:
+    def __init__(
+        self,
+        model: LogisticModel,
+        steps: np.ndarray,
+        on_record: Callable[[float, Params], None] | None,
+    ) -> None:
         self._model = model
         self._steps = steps
+        self._on_record = on_record
         self._logs = np.log1p(steps)
         self._count = 0
         self._measured: dict[str, list[np.ndarray]] = {}
@@ -361,6 +404,9 @@ class _Records:
 
     def add(self, states: Array, outputs: Array) -> None:
         """Record the next k steps from states (k, R, d + 2) and outputs (k, R, N)."""
+        if self._on_record is not None:
+            for step, state in zip(self._steps[self._count :], states, strict=False):
+                self._on_record(float(step), (state[:, :-2], state[:, -2]))
         self._pending.append((states, outputs))
         self._count += len(states)
         self._pending_numbers += math.prod(states.shape) + math.prod(outputs.shape)
