@@ -1,7 +1,9 @@
 """The device that a job runs on."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
+
+import numpy as np
 
 CPU_ONLY = frozenset({"spectral", "exact_orbit"})
 """Solvers whose work is so small that a GPU would wait for its data."""
@@ -46,3 +48,12 @@ def name(device: str) -> str:
 
         return torch.cuda.get_device_name()
     return "CPU"
+
+
+def mover(device: str) -> Callable[[np.ndarray], Any]:
+    """Return what puts an array on the device: nothing on a CPU, where NumPy is at home."""
+    if device == "cpu":
+        return lambda array: array
+    import torch
+
+    return lambda array: torch.from_numpy(array).to(device)

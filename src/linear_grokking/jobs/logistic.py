@@ -8,6 +8,7 @@ import numpy as np
 
 from linear_grokking.data import ClassificationData, classification
 from linear_grokking.jobs.context import JobContext, Results
+from linear_grokking.jobs.device import mover
 from linear_grokking.jobs.laws import input_law
 from linear_grokking.jobs.records import record_steps
 from linear_grokking.models.logistic import LogisticModel
@@ -51,11 +52,16 @@ def _results(
     spec: Mapping[str, Any], realizations: Sequence[int], context: JobContext, solve: Solve
 ) -> Results:
     """Solve batch by batch and yield each realization's columns."""
-    steps = record_steps(spec["t_max"], spec["records"])
+    steps = context.steps(record_steps(spec["t_max"], spec["records"]))
     for batch in _batches(spec, realizations, context):
         model, params = _set_up(spec, batch, context)
         trajectory = solve(
-            model, params, eta=spec["eta"], steps=steps, checkpoint=context.checkpoint(batch)
+            model,
+            params,
+            eta=spec["eta"],
+            steps=steps,
+            checkpoint=context.checkpoint(batch),
+            on_record=context.on_record,
         ).require_completed()
         outputs = _outputs(spec, model, trajectory)
         for position, realization in enumerate(batch):
@@ -103,7 +109,7 @@ def _set_up(
         for realization in batch
     ]
     test = _test_inputs(spec, batch, dtype) if spec["n_gen"] else None
-    to_device = _mover(context.device)
+    to_device = mover(context.device)
     model = LogisticModel(
         to_device(_stack(drawn, "inputs")),
         to_device(_stack(drawn, "labels")),
@@ -135,21 +141,12 @@ def _test_inputs(spec: Mapping[str, Any], batch: Sequence[int], dtype: np.dtype)
     return inputs
 
 
-def _mover(device: str) -> Callable[[np.ndarray], Any]:
-    """Return what puts an array on the device: nothing on a CPU, where NumPy is at home."""
-    if device == "cpu":
-        return lambda array: array
-    import torch
-
-    return lambda array: torch.from_numpy(array).to(device)
-
-
 def _outputs(
     spec: Mapping[str, Any], model: LogisticModel, trajectory: Trajectory
 ) -> np.ndarray | None:
     """Return the training outputs f (R, N) at the end, where these are what is measured."""
     if spec["measure"] != "outputs":
         return None
-    from linear_grokking.models.logistic import to_numpy
+    from linear_grokking.arrays import to_numpy
 
     return to_numpy(model.outputs(*trajectory.params))

@@ -14,6 +14,7 @@ n and τ the components of Xᵀξ/n_train and T.  Outside the span of the inputs
 gradient acts and the student only decays, S(t) = (1 - ηγ/d_out)ᵗ S(0).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,7 @@ from scipy.linalg import eigh
 
 from linear_grokking.models.linear import LinearModel
 from linear_grokking.models.teacher_student import (
+    Params,
     TeacherStudentHistory,
     accuracy,
     check_rates,
@@ -141,6 +143,7 @@ def solve(
     eta: float,
     steps: np.ndarray,
     gamma: float = 0.0,
+    on_record: Callable[[float, Params], None] | None = None,
 ) -> TeacherStudentHistory:
     """Evaluate full-batch gradient descent exactly at the recorded steps.
 
@@ -156,6 +159,8 @@ def solve(
         Whole, increasing numbers of steps, 0 allowed; up to 1e12 and beyond at no cost.
     gamma
         Weight decay γ.
+    on_record
+        Called with step and student, in float64, at each record.
 
     Returns
     -------
@@ -196,6 +201,10 @@ def solve(
         gen_errors = sample_errors(_apply(test_inputs, deviation))
         columns["train_accuracy"][rows] = accuracy(train_errors, model.epsilon)
         columns["gen_accuracy"][rows] = accuracy(gen_errors, model.epsilon)
+        if on_record is not None:
+            for step in steps[rows]:
+                (exact,) = path.deviation(np.array([step]))
+                on_record(float(step), (model.teacher + exact,))
     return TeacherStudentHistory(steps=steps, **columns)
 
 
