@@ -3,7 +3,8 @@ from snakemake.utils import min_version
 min_version("9.0")
 
 
-container: None
+# The base image, for those who run rules in containers; requirements.txt goes on top.
+container: "docker://python:3.11"
 
 
 include: "workflow/rules/common.smk"

@@ -1,4 +1,5 @@
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -44,18 +45,23 @@ wildcard_constraints:
     figure="[A-Z]+[0-9]+",
 
 
-# The package's command line is called by this very interpreter, wherever it lies.
-PYTHON = sys.executable
-# A job's messages go to its log and to the terminal.  The copying process outlives SIGTERM,
-# so that a job that is told to stop can still say that it saved its state.
-KEEP_LOG = " 2> >(trap '' TERM; exec tee -i {log:q} >&2)"
-# Used in shell commands only, where Snakemake does not track it: a device changes no result.
-DEVICE = plan.config.device
+# Rules call the package's command line, the one beside this interpreter.  A job's messages
+# go to its log and to the terminal; the copying process outlives SIGTERM, so that a job that
+# is told to stop can still say that it saved its state.
+shell.prefix(
+    f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; "
+    """keep_log() {{ trap '' TERM; exec tee -i "$1" >&2; }}; """
+)
 
 
 def spec_of(wildcards):
     """Canonical spec of a run."""
     return plan.spec(wildcards.run_id)
+
+
+def device_of(wildcards, resources):
+    """Device of a job; a function of `resources`, so that changing it re-runs nothing."""
+    return plan.config.device
 
 
 def job_threads(wildcards):

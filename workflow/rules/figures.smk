@@ -9,8 +9,7 @@ rule tabulate_figure:
         request=lambda wildcards: plan.figure_request(wildcards.figure),
         code=lambda wildcards: tabulate_code(wildcards.figure),
     shell:
-        "{PYTHON:q} -m linear_grokking tabulate {params.request:q} {output:q}"
-        + KEEP_LOG
+        "linear-grokking tabulate {params.request:q} {output:q} 2> >(keep_log {log:q})"
 
 
 rule draw_figure:
@@ -24,7 +23,7 @@ rule draw_figure:
     params:
         code=lambda wildcards: draw_code(wildcards.figure),
     shell:
-        "{PYTHON:q} -m linear_grokking draw {input:q} {output:q}" + KEEP_LOG
+        "linear-grokking draw {input:q} {output:q} 2> >(keep_log {log:q})"
 
 
 # Each figure's ID is a target.  It asks for the whole chain behind the figure, so that an

@@ -12,9 +12,9 @@ rule summarize_run:
         threshold=plan.config.accuracy_threshold,
         code=code_fingerprint("workflow:summarize"),
     shell:
-        "{PYTHON:q} -m linear_grokking summarize {params.spec:q} {params.folder:q} {output:q}"
+        "linear-grokking summarize {params.spec:q} {params.folder:q} {output:q}"
         " --realizations {params.realizations} --threshold {params.threshold}"
-        + KEEP_LOG
+        " 2> >(keep_log {log:q})"
 
 
 rule list_runs:

@@ -9,10 +9,11 @@ rule train_block:
         runtime=job_minutes,
     params:
         spec=spec_of,
+        device=device_of,
     shell:
-        "{PYTHON:q} -m linear_grokking block {params.spec:q} {output:q}"
-        " --realizations {wildcards.block} --device {DEVICE} --threads {threads}"
-        + KEEP_LOG
+        "linear-grokking block {params.spec:q} {output:q}"
+        " --realizations {wildcards.block} --device {params.device} --threads {threads}"
+        " 2> >(keep_log {log:q})"
 
 
 use rule train_block as record_outputs with:
