@@ -4,7 +4,7 @@ import hashlib
 import json
 import logging
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any
 from linear_grokking.config import Config, ConfigurationError
 from linear_grokking.costs import block_size
 from linear_grokking.fingerprint import fingerprint
-from linear_grokking.runs import Block, Run, blocks, canonical, run_id
+from linear_grokking.runs import Run, blocks, blocks_in, canonical, run_id
 from linear_grokking.storage import damage, schema_of
 
 logger = logging.getLogger(__name__)
@@ -69,6 +69,8 @@ class Plan:
                 "raise block or job_minutes, or lower realizations"
             )
 
+    manifest_file = "results/runs.parquet"
+
     def spec(self, run_id: str) -> str:
         """Return the canonical spec of a run."""
         return canonical(self.runs[run_id].spec)
@@ -81,34 +83,46 @@ class Plan:
     def _block_files(self) -> dict[str, list[str]]:
         files = {}
         for identity, run in self.runs.items():
-            folder = self.root / run.folder
-            present = (
-                [Block.parse(path.stem) for path in folder.glob("[0-9]*-[0-9]*.parquet")]
-                if folder.is_dir()
-                else []
-            )
-            cut = blocks(run.realizations, run.block, present)
+            cut = blocks(run.realizations, run.block, blocks_in(self.root / run.folder))
             files[identity] = [f"{run.folder}/{block}.parquet" for block in cut]
         return files
 
     def set_aside_damaged(self, say: Callable[[str], None] = logger.warning) -> list[Path]:
-        """Rename blocks that cannot be what their names say, so that they are made again.
+        """Rename files that cannot be what their names say, so that they are made again.
 
-        Nothing is deleted: ``0-99.parquet`` becomes ``0-99.parquet.damaged``.
+        Nothing is deleted: ``0-99.parquet`` becomes ``0-99.parquet.damaged``.  Files that
+        are older than the manifest were whole when it was made; of them only the footer is
+        looked at.
         """
+        manifest = self.root / self.manifest_file
+        checked = manifest.stat().st_mtime if manifest.exists() else -math.inf
         aside = []
-        for identity, run in self.runs.items():
-            spec, schema = self.spec(identity), schema_of(run.spec)
-            for name in self.block_files(identity):
-                path = self.root / name
-                problem = damage(path, spec, schema) if path.exists() else None
-                if problem:
-                    say(f"{path}: {problem}; set aside as {path.name}.damaged, computing it again")
-                    path.replace(path.with_name(path.name + ".damaged"))
-                    aside.append(path)
+        for name, expected in self._expected():
+            path = self.root / name
+            if not path.exists():
+                continue
+            problem = damage(path, whole=path.stat().st_mtime >= checked, **expected)
+            if problem:
+                say(f"{path}: {problem}; set aside as {path.name}.damaged, making it again")
+                path.replace(path.with_name(path.name + ".damaged"))
+                aside.append(path)
         if aside:
             del self._block_files
         return aside
+
+    def _expected(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield every Parquet file of the plan, with what is known of its contents.
+
+        The spec of a figure's table may be an earlier configuration's: that is no damage.
+        """
+        for identity, run in self.runs.items():
+            spec = self.spec(identity)
+            for name in self.block_files(identity):
+                yield name, {"spec": spec, "schema": schema_of(run.spec)}
+            yield self.summary_file(identity), {"spec": spec}
+        for figure_id in self.config.figures:
+            yield f"figures/tables/{figure_id}.parquet", {}
+        yield self.manifest_file, {}
 
     def summary_file(self, run_id: str) -> str:
         """Return the file of a run's summary."""
@@ -201,6 +215,7 @@ def tabulate_code(figure_id: str) -> str:
 
 def draw_code(figure_id: str) -> str:
     """Return the fingerprint of what draws a figure: its code and the style sheet."""
-    code = fingerprint([f"figures.{figure_id.lower()}:draw", "figures.style:save"])
+    entries = [f"figures.{figure_id.lower()}:draw", "figures.style:sheet", "figures.style:save"]
+    code = fingerprint(entries)
     sheet = Path(__file__).with_name("figures") / "linear_grokking.mplstyle"
     return f"{code}-{hashlib.sha256(sheet.read_bytes()).hexdigest()[:16]}"

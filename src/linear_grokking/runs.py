@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from linear_grokking.fingerprint import fingerprint
@@ -19,7 +21,16 @@ def canonical(spec: Mapping[str, Any]) -> str:
 
 
 def job(spec: Mapping[str, Any]) -> str:
-    """Return the function ``"module:name"`` that computes a run, by model and solver."""
+    """Return the function ``"module:name"`` that computes a run, by model and solver.
+
+    Raises
+    ------
+    ValueError
+        If the spec lacks one of the keys that say so.
+    """
+    for key in ("measure", "model", "solver"):
+        if key not in spec:
+            raise ValueError(f"the spec of a run needs measure, model and solver; {key} is missing")
     module = "separability" if spec["measure"] == "separability" else spec["model"]
     return f"jobs.{module}:{spec['solver']}"
 
@@ -82,9 +93,25 @@ class Block:
 
     @classmethod
     def parse(cls, text: str) -> "Block":
-        """Read a block as it stands in a file's name."""
-        first, last = text.split("-")
-        return cls(int(first), int(last))
+        """Read a block as it stands in a file's name.
+
+        Raises
+        ------
+        ValueError
+            If the text is not ``first-last`` with first ≤ last.
+        """
+        match = re.fullmatch(r"(\d+)-(\d+)", text)
+        if not match or int(match[1]) > int(match[2]):
+            raise ValueError(f"realizations = {text}: must be first-last, both included, like 0-9")
+        return cls(int(match[1]), int(match[2]))
+
+
+def blocks_in(folder: Path) -> list[Block]:
+    """Return the blocks whose files lie in a folder, in order; other files are no concern."""
+    names = (path.name for path in folder.iterdir()) if folder.is_dir() else ()
+    found = filter(None, (re.fullmatch(r"(\d+)-(\d+)\.parquet", name) for name in names))
+    every = sorted(Block(int(match[1]), int(match[2])) for match in found)
+    return [block for block in every if block.first <= block.last]
 
 
 def blocks(realizations: int, size: int, present: Iterable[Block] = ()) -> list[Block]:

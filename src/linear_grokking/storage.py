@@ -117,7 +117,7 @@ def write_table(table: pa.Table, path: Path, *, spec: str, provenance: Mapping[s
     }
     stamped = table.replace_schema_metadata({**(table.schema.metadata or {}), **metadata})
     with whole_file(path) as temporary:
-        pq.write_table(stamped, temporary, compression="zstd")
+        pq.write_table(stamped, temporary, compression="zstd", write_page_checksum=True)
 
 
 class whole_file:
@@ -152,21 +152,30 @@ def _umask() -> int:
     return mask
 
 
-def damage(path: Path, spec: str, schema: pa.Schema) -> str | None:
-    """Say in a few words what is wrong with a block on disk; None if nothing is.
+def damage(
+    path: Path, *, spec: str | None = None, schema: pa.Schema | None = None, whole: bool = False
+) -> str | None:
+    """Say in a few words what is wrong with a file on disk; None if nothing is.
 
-    Reads the footer only, so that checking thousands of files stays cheap.
+    Parameters
+    ----------
+    spec, schema
+        What the file must hold; None takes any.
+    whole
+        Read all of it and check its checksums, not only its footer, which is much quicker.
     """
     try:
         found = pq.read_schema(path)
+        if whole:
+            pq.read_table(path, page_checksum_verification=True)
     except (OSError, pa.ArrowException):
         return "not a readable Parquet file"
     metadata = found.metadata or {}
     if metadata.get(b"schema_version") != SCHEMA_VERSION.encode():
         return "written by another version of this package"
-    if not found.equals(schema):
+    if schema is not None and not found.equals(schema):
         return "columns are not those of its kind"
-    if metadata.get(b"spec") != spec.encode():
+    if spec is not None and metadata.get(b"spec") != spec.encode():
         return "holds another run than its name says"
     return None
 
@@ -180,9 +189,9 @@ def read_table(path: Path, *, schema: pa.Schema | None = None) -> pa.Table:
         Naming the file, if it cannot be read, is of another version or has other columns.
     """
     try:
-        table = pq.read_table(path)
+        table = pq.read_table(path, page_checksum_verification=True)
     except (OSError, pa.ArrowException) as error:
-        raise StorageError(f"{path}: {error}".splitlines()[0]) from None
+        raise StorageError(f"{path}: cannot be read: {error}".splitlines()[0]) from None
     if (table.schema.metadata or {}).get(b"schema_version") != SCHEMA_VERSION.encode():
         raise StorageError(f"{path}: written by another version of this package; delete it")
     if schema is not None and not table.schema.equals(schema):

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from linear_grokking.config.figures import figure_module
 from linear_grokking.figures.tables import FigureData, read_blocks
 from linear_grokking.plan import draw_code, tabulate_code
-from linear_grokking.runs import canonical
+from linear_grokking.runs import blocks_in, canonical
 from linear_grokking.statistics import (
     summarize_dynamics,
     summarize_outputs,
@@ -74,9 +74,10 @@ def write_manifest(entries: Sequence[Mapping[str, Any]], root: Path, output: Pat
     """
     rows = []
     for entry in entries:
-        files = sorted((root / entry["folder"]).glob("[0-9]*-[0-9]*.parquet"))
+        folder = root / entry["folder"]
+        files = [folder / f"{block}.parquet" for block in blocks_in(folder)]
         if not files:
-            raise StorageError(f"{root / entry['folder']}: holds no blocks")
+            raise StorageError(f"{folder}: holds no blocks")
         records = [read_metadata(path)[1] for path in files]
         rows.append(
             {

@@ -3,6 +3,7 @@
 import copy
 import json
 import math
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -406,7 +407,7 @@ def test_values_that_are_huge_or_contain_themselves_are_shown_at_once():
 
 LAUGHS = "\n".join(
     ["a: &a [ha, ha, ha, ha, ha, ha, ha, ha, ha]"]
-    + [f"{y}: &{y} [{', '.join([f'*{x}'] * 9)}]" for x, y in zip("abcdefgh", "bcdefghi")]
+    + [f"{y}: &{y} [{', '.join([f'*{x}'] * 9)}]" for x, y in pairwise("abcdefghi")]
 )
 
 FILES = {

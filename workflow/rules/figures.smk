@@ -35,3 +35,12 @@ for figure in plan.config.figures:
             figure
         input:
             plan.chain(figure),
+
+
+# Lists what no configuration needs; `linear-grokking clean-stale --remove` removes it.
+rule clean_stale:
+    log:
+        "logs/clean_stale.log",
+    localrule: True
+    shell:
+        "linear-grokking clean-stale 2> >(keep_log {log:q})"

@@ -102,9 +102,9 @@ def _path(raw: Any, detail: Any) -> list:
     for position, part in enumerate(detail["loc"]):
         if position == 2 and path[:1] == ["experiments"] and part in EXPERIMENT_KINDS:
             continue
-        if (isinstance(node, Mapping) and part in node) or (
-            isinstance(node, list | tuple) and isinstance(part, int)
-        ):
+        named = isinstance(node, Mapping) and part in node
+        counted = isinstance(node, list | tuple) and isinstance(part, int)
+        if named or counted:
             path.append(part)
             node = node[part]
     if detail["type"] == "missing":

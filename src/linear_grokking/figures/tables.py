@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from linear_grokking.runs import KINDS, Block, blocks
+from linear_grokking.runs import KINDS, blocks, blocks_in
 from linear_grokking.storage import read_table
 
 PARAMETERS = (
+    "model",
     "lambda",
     "d_out",
     "d_h",
@@ -31,6 +32,7 @@ PARAMETERS = (
     "law",
     "loss",
     "solver",
+    "t_max",
     "realization",
 )
 """Columns that tell series apart, under their configuration keys, in the tables' order."""
@@ -153,10 +155,9 @@ def read_blocks(folder: Path, realizations: int) -> pd.DataFrame:
     StorageError
         If a block is missing or damaged.
     """
-    present = [Block.parse(path.stem) for path in folder.glob("[0-9]*-[0-9]*.parquet")]
     parts = []
     start = 0
-    for block in blocks(realizations, realizations, present):
+    for block in blocks(realizations, realizations, blocks_in(folder)):
         rows = read_table(folder / f"{block}.parquet").to_pandas()
         last = min(block.last, realizations - 1)
         parts.append(rows[rows["realization"].between(start, last)])

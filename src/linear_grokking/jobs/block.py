@@ -3,6 +3,7 @@
 import importlib
 import logging
 import os
+import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,6 +26,10 @@ class NonFiniteError(RuntimeError):
     """A run whose numbers overflowed; the message says what to change."""
 
 
+class ChangedCodeError(RuntimeError):
+    """The code is no longer the one that the workflow was planned with."""
+
+
 def compute_block(
     spec: Mapping[str, Any], block: Block, output: Path, *, device: str, threads: int
 ) -> None:
@@ -34,12 +39,15 @@ def compute_block(
 
     Raises
     ------
+    ChangedCodeError
+        If the output lies in the folder of another run: the code was edited meanwhile.
     NonFiniteError
         If an observable is not finite: the run diverged.
     Interrupted
         If the job was asked to stop; its state is saved.
     """
     started = time.monotonic()
+    check_folder(spec, output)
     used = devices.resolve(device, spec)
     name = f"run {run_id(spec)}, realizations {block}"
     logger.info("%s: %s %s on %s", name, spec["model"], spec["solver"], devices.name(used))
@@ -70,6 +78,25 @@ def compute_block(
     )
     write_table(table, output, spec=canonical(spec), provenance=record)
     checkpoint.remove()
+
+
+def check_folder(spec: Mapping[str, Any], output: Path) -> None:
+    """Refuse to write into the folder of a run that is not this one.
+
+    A run's folder is named by its spec and code when the workflow is planned; code that is
+    edited while jobs wait would put its numbers among those of the old code.
+
+    Raises
+    ------
+    ChangedCodeError
+        If the output's folder is named like a run, and not like this one.
+    """
+    folder = output.absolute().parent.name
+    if re.fullmatch("[0-9a-f]{16}", folder) and folder != run_id(spec):
+        raise ChangedCodeError(
+            f"{output}: is the place of another run than {run_id(spec)}; "
+            "the code was edited after the workflow was planned: start it again"
+        )
 
 
 def assemble(spec: Mapping[str, Any], finished: Mapping[int, Columns]) -> pa.Table:

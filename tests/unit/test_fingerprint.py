@@ -1,0 +1,341 @@
+"""Fingerprints change with the code that a result depends on, and with nothing else."""
+
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from linear_grokking.fingerprint import Package, fingerprint
+
+SOURCES = Path(__file__).parents[2] / "src" / "linear_grokking"
+
+FILES = {
+    "__init__.py": '"""A package."""\n__version__ = "1"\n',
+    "formulas.py": '''
+"""Formulas."""
+
+import numpy as np
+from pkg.constants import RATE
+
+TABLE = {"a": 1}
+TABLE["b"] = 2
+TABLE.update(c=3)
+
+if RATE > 1:
+    LIMIT = 5
+else:
+    LIMIT = 6
+
+
+def used(x):
+    """Return what is used."""
+    # a comment
+    return RATE * np.exp(x)
+
+
+def unused(x):
+    return x + 1
+
+
+def looks_up(key):
+    return TABLE[key] + LIMIT
+
+
+class Base:
+    factor = 2
+
+    def value(self):
+        return self.factor
+
+
+class Derived(Base):
+    @property
+    def twice(self):
+        """Return twice the value."""
+        return 2 * self.value()
+''',
+    "constants.py": "RATE = 0.5\nOTHER = 1.0\n",
+    "fronts/__init__.py": "from pkg.formulas import used as renamed\nfrom . import inner\n",
+    "fronts/inner.py": "from ..formulas import Derived\n\n\ndef deep(x):\n    return Derived()\n",
+    "entries.py": """
+import importlib
+
+import pkg.formulas
+import pkg.formulas as f
+from pkg import formulas, fronts
+from pkg.formulas import used
+from pkg.fronts import renamed
+from pkg.resume import checkpoint
+
+
+def direct(x):
+    return used(x)
+
+
+def through_front(x):
+    return renamed(x)
+
+
+def through_module(x):
+    return formulas.used(x)
+
+
+def through_alias(x):
+    return f.used(x)
+
+
+def through_dots(x):
+    return pkg.formulas.used(x)
+
+
+def inside(x):
+    from pkg.formulas import used as here
+
+    return here(x)
+
+
+def relative(x):
+    from .formulas import used
+
+    return used(x)
+
+
+def through_class():
+    return fronts.inner.deep(1).twice
+
+
+def with_table(key):
+    return formulas.looks_up(key)
+
+
+def whole(x):
+    return apply(formulas, x)
+
+
+def apply(module, x):
+    return module
+
+
+def carried(x):
+    return checkpoint(x)
+
+
+def alone(x):
+    return x
+
+
+def default(x, rate=pkg.formulas.TABLE):
+    return x
+
+
+@used
+def decorated(x):
+    return x
+""",
+    "resume.py": "def checkpoint(x):\n    return x\n",
+}
+
+REACH_USED = (
+    "direct",
+    "through_front",
+    "through_module",
+    "through_alias",
+    "through_dots",
+    "inside",
+    "relative",
+    "decorated",
+    "whole",
+)
+ALL = (*REACH_USED, "through_class", "with_table", "default", "carried", "alone", "apply")
+
+
+@pytest.fixture
+def package(tmp_path):
+    root = tmp_path / "pkg"
+    for name, text in FILES.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return root
+
+
+def fingerprints(root):
+    sources = Package(root)
+    return {name: sources.fingerprint([f"entries:{name}"]) for name in ALL}
+
+
+def edit(root, name, old, new):
+    path = root / name
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def changed(root, name, old, new):
+    before = fingerprints(root)
+    edit(root, name, old, new)
+    after = fingerprints(root)
+    return {key for key in ALL if before[key] != after[key]}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("# a comment", "# another comment\n    # and one more"),
+        ('"""Return what is used."""', '"""Say something else.\n\n    At length.\n    """'),
+        ('    """Return what is used."""\n', ""),
+        ('"""Formulas."""', '"""All formulas, and a long text on them."""'),
+        ("return RATE * np.exp(x)", "return (RATE\n            *  np.exp( x ))"),
+        ("def unused(x):\n    return x + 1\n\n\n", ""),
+        ("import numpy as np\n", "import sys\n\nimport numpy as np\n"),
+    ],
+)
+def test_what_carries_no_behaviour_changes_nothing(package, old, new):
+    # `whole` takes the module as a value, so that removing any function of it counts.
+    assert changed(package, "formulas.py", old, new) <= {"whole"}
+    if "def unused" not in old:
+        assert fingerprints(package)["whole"]
+
+
+def test_a_formula_counts_for_what_reaches_it_and_for_nothing_else(package):
+    found = changed(package, "formulas.py", "RATE * np.exp(x)", "1.01 * RATE * np.exp(x)")
+    assert found == set(REACH_USED)
+
+
+def test_a_constant_counts_through_the_formula_that_uses_it(package):
+    found = changed(package, "constants.py", "RATE = 0.5", "RATE = 0.25")
+    # The value of LIMIT depends on it as well.
+    assert found == {*REACH_USED, "with_table"}
+    assert changed(package, "constants.py", "OTHER = 1.0", "OTHER = 2.0") == set()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('TABLE = {"a": 1}', 'TABLE = {"a": 9}'),
+        ('TABLE["b"] = 2', 'TABLE["b"] = 9'),
+        ("TABLE.update(c=3)", "TABLE.update(c=9)"),
+    ],
+)
+def test_a_table_counts_with_all_that_fills_it(package, old, new):
+    assert changed(package, "formulas.py", old, new) == {"with_table", "default", "whole"}
+
+
+def test_a_conditional_definition_counts(package):
+    assert changed(package, "formulas.py", "LIMIT = 6", "LIMIT = 7") == {"with_table", "whole"}
+
+
+def test_a_class_counts_with_its_bases_and_through_relative_imports(package):
+    assert changed(package, "formulas.py", "factor = 2", "factor = 3") == {"through_class", "whole"}
+    found = changed(package, "formulas.py", "2 * self.value()", "3 * self.value()")
+    assert found == {"through_class", "whole"}
+    assert changed(package, "fronts/inner.py", "Derived()", "Derived") == {"through_class"}
+
+
+def test_what_only_carries_a_computation_is_apart(package):
+    assert changed(package, "resume.py", "return x", "return x  # or not\n    return 2") == set()
+
+
+def test_an_entry_counts_itself(package):
+    assert changed(package, "entries.py", "def alone(x):\n    return x", "def alone(x): 1") == {
+        "alone"
+    }
+
+
+def test_new_files_change_nothing_until_they_are_used(package):
+    before = fingerprints(package)
+    (package / "new.py").write_text("def new():\n    return 1\n")
+    (package / "fronts" / "more.py").write_text("x = 1\n")
+    assert fingerprints(package) == before
+    using = "def alone(x):\n    from pkg.new import new\n\n    return new()"
+    edit(package, "entries.py", "def alone(x):\n    return x", using)
+    with_new = fingerprints(package)
+    assert {key for key in ALL if before[key] != with_new[key]} == {"alone"}
+    edit(package, "new.py", "return 1", "return 2")
+    assert fingerprints(package)["alone"] != with_new["alone"]
+
+
+def test_a_module_that_becomes_a_package_follows(package):
+    before = fingerprints(package)
+    (package / "formulas").mkdir()
+    (package / "formulas.py").rename(package / "formulas" / "__init__.py")
+    assert fingerprints(package) == before
+
+
+def test_the_order_of_entries_is_irrelevant_and_their_set_is_not(package):
+    sources = Package(package)
+    both = sources.fingerprint(["entries:direct", "entries:alone"])
+    assert both == sources.fingerprint(["entries:alone", "entries:direct"])
+    assert both != sources.fingerprint(["entries:direct"])
+
+
+@pytest.mark.parametrize("entry", ["entries:nothing", "nowhere:direct", "entries:used", "entries"])
+def test_an_entry_that_does_not_exist_is_an_error(package, entry):
+    with pytest.raises(ValueError, match=re.escape(entry.partition(":")[0])):
+        Package(package).fingerprint([entry])
+
+
+def test_star_imports_are_refused(package):
+    edit(package, "entries.py", "from pkg.fronts import renamed", "from pkg.fronts import *")
+    with pytest.raises(ValueError, match=r"import \* hides"):
+        Package(package).fingerprint(["entries:direct"])
+
+
+def test_a_fingerprint_does_not_depend_on_where_the_package_lies_or_when_it_is_read(tmp_path):
+    copy = tmp_path / "a folder" / "linear_grokking"
+    shutil.copytree(SOURCES, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    entries = ["jobs.linear:spectral"]
+    here = fingerprint(entries)
+    assert Package(copy).fingerprint(entries) == here
+    code = f"from linear_grokking.fingerprint import fingerprint; print(fingerprint({entries!r}))"
+    found = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"PYTHONHASHSEED": str(random.randrange(1000))},
+    )
+    assert found.stdout.strip() == here
+
+
+# Edits of this package itself: file, text, replacement, and which of these then change.
+ENTRIES = {
+    "linear": "jobs.linear:spectral",
+    "logistic": "jobs.logistic:gradient_flow",
+    "sets": "jobs.separability:newton",
+    "summary": "workflow:summarize",
+    "table": "figures.a1:tabulate",
+    "drawing": "figures.a1:draw",
+}
+REAL = [
+    ("solvers/spectral.py", "\ndef _modes(", "\n# a comment\ndef _modes(", set()),
+    ("solvers/spectral.py", "CHUNK = ", "CHUNK = 1 + ", {"linear"}),
+    ("models/logistic.py", "class LogisticModel", "class LogisticModel", set()),
+    ("statistics.py", "CONFIDENCE = ", "CONFIDENCE = 0.5 * ", {"summary"}),
+    ("figures/style.py", "BAND_ALPHA = ", "BAND_ALPHA = 0.5 * ", {"drawing"}),
+    ("theory/marchenko_pastur.py", "\ndef support(", "\nUNUSED = 1\n\n\ndef support(", set()),
+    ("randomness.py", "entropy=seed", "entropy=seed + 1", {"linear", "logistic", "sets"}),
+    ("storage.py", 'SCHEMA_VERSION = "', 'SCHEMA_VERSION = "1', set()),
+    ("figures/linear_panels.py", "\ndef draw_times(", "\nX = 1\n\n\ndef draw_times(", set()),
+    ("fingerprint.py", "hexdigest()[:16]", "hexdigest()[:16]  # short", set()),
+]
+
+
+@pytest.mark.parametrize(("name", "old", "new", "expected"), REAL)
+def test_edits_of_this_package(tmp_path, name, old, new, expected):
+    root = tmp_path / "linear_grokking"
+    shutil.copytree(SOURCES, root, ignore=shutil.ignore_patterns("__pycache__"))
+
+    def all_fingerprints():
+        sources = Package(root)
+        return {key: sources.fingerprint([entry]) for key, entry in ENTRIES.items()}
+
+    before = all_fingerprints()
+    edit(root, name, old, new)
+    after = all_fingerprints()
+    assert {key for key in ENTRIES if before[key] != after[key]} == expected
