@@ -21,8 +21,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.getLogger("linear_grokking").setLevel(logging.INFO)
     try:
         return options.run(options) or 0
-    except (ValueError, RuntimeError, OSError, Interrupted) as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (ValueError, RuntimeError, OSError, MemoryError, Interrupted) as error:
+        print(f"error: {str(error) or type(error).__name__}", file=sys.stderr)
         return 1
 
 
@@ -59,6 +59,24 @@ def _parser() -> argparse.ArgumentParser:
     draw.add_argument("outputs", type=Path, nargs="+", help=".pdf and .png files to write")
     draw.set_defaults(run=_draw)
 
+    clean = commands.add_parser(
+        "clean-stale",
+        help="list results that no configuration needs any more",
+        description="List results that no configuration needs any more. A configuration is "
+        "config/config.yaml, alone or with the overlays of one --configfile; without "
+        "--configfile, every other .yaml file beside it counts as an overlay.",
+    )
+    clean.add_argument("--remove", action="store_true", help="remove them as well")
+    clean.add_argument(
+        "--configfile",
+        dest="overlays",
+        type=Path,
+        nargs="+",
+        action="append",
+        help="overlays of one configuration, as for snakemake; may be given several times",
+    )
+    clean.set_defaults(run=_clean_stale)
+
     schema = commands.add_parser("schema", help="print the JSON schema of the configuration")
     schema.set_defaults(run=_schema)
     return parser
@@ -93,6 +111,26 @@ def _draw(options: argparse.Namespace) -> None:
     from linear_grokking.workflow import draw
 
     draw(options.table, options.outputs)
+
+
+def _clean_stale(options: argparse.Namespace) -> None:
+    from linear_grokking import stale
+    from linear_grokking.config import load_merged, read
+    from linear_grokking.plan import Plan
+
+    root = Path()
+    base = root / "config" / "config.yaml"
+    overlays = options.overlays or [[path] for path in sorted(base.parent.glob("*.yaml"))]
+    # Laid over itself, the base is a configuration of its own.
+    plans = [Plan(read(load_merged([base, *group])), root) for group in [[base], *overlays]]
+    found = stale.stale_paths(root, plans)
+    for path in found:
+        print(path)
+    if options.remove:
+        if stale.is_locked(root):
+            raise RuntimeError("Snakemake is at work here (.snakemake/locks); nothing was removed")
+        stale.remove(found)
+    print(f"{len(found)} stale, {'removed' if options.remove else 'kept'}", file=sys.stderr)
 
 
 def _schema(_: argparse.Namespace) -> None:
