@@ -5,8 +5,11 @@ from typing import Any
 
 import numpy as np
 
-CPU_ONLY = frozenset({"spectral", "exact_orbit"})
-"""Solvers whose work is so small that a GPU would wait for its data."""
+CPU_ONLY = frozenset(
+    {("linear", "spectral"), ("two_layer", "gradient_flow"), ("two_point", "exact_orbit")}
+)
+"""Models and solvers that stay on the CPU: a GPU would wait for their data, or the library
+that integrates them knows none."""
 
 
 def resolve(requested: str, spec: Mapping[str, Any]) -> str:
@@ -22,7 +25,7 @@ def resolve(requested: str, spec: Mapping[str, Any]) -> str:
     ValueError
         If a GPU is requested and there is none.
     """
-    if requested == "cpu" or spec["solver"] in CPU_ONLY:
+    if requested == "cpu" or (spec["model"], spec["solver"]) in CPU_ONLY:
         return "cpu"
     present = gpu_present()
     if requested == "cuda" and not present:
