@@ -97,6 +97,8 @@ class LogisticModel:
         The array library of the inputs, in its standard form.
     input_size
         Root mean square of the inputs' entries.
+    may_have_minimum
+        Whether the loss can be least at finite parameters: not with a bias and one label.
 
     Raises
     ------
@@ -130,8 +132,9 @@ class LogisticModel:
             raise ValueError("labels: must be -1 or +1")
         self.has_bias = bias
         self.realizations, self.n_train, self.d = inputs.shape
-        # Root mean square of an entry, from rows enough for a few percent.
-        self.input_size = float(xp.mean(xp.astype(inputs[:, :1000], xp.float64) ** 2)) ** 0.5
+        # Root mean square of an entry, from rows enough for a percent.
+        rows = max(1, 10**5 // (self.realizations * self.d))
+        self.input_size = float(xp.mean(xp.astype(inputs[:, :rows], xp.float64) ** 2)) ** 0.5
         self.xp = xp
         self._law = law
         self._loss_kind = loss
@@ -139,6 +142,7 @@ class LogisticModel:
         self._label_fraction = label_fraction
         # -y, or None where it is 1 throughout.
         self._signs = -xp.astype(labels, xp.float64) if bool(xp.any(labels > 0)) else None
+        self.may_have_minimum = not bias or self._signs is not None
         self._sweep = make_sweep(inputs, threads)
         self._test_sweep = None if test_inputs is None else make_sweep(test_inputs, threads)
 

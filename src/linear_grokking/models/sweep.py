@@ -28,12 +28,12 @@ _ALL = slice(None)
 _TINY = 1e-300
 
 # Bytes of a block: small against a core's cache of 1-2 MB, large against call overheads.
-BLOCK_BYTES = 2**20
+BLOCK_BYTES = 3 * 2**18
 
 # A matrix is cut in ranges of at least this size that threads may share.  The cut depends
 # on the matrix alone, so that the sums do not depend on the number of threads.
 _RANGE_BYTES = 2**23
-_MOST_RANGES = 64
+_MOST_RANGES = 32
 
 
 def make_sweep(inputs: Array, threads: int = 1) -> "ArraySweep | RowSweep":
@@ -104,11 +104,7 @@ class RowSweep:
         if n * row_bytes > 2 * BLOCK_BYTES:
             count = min(_MOST_RANGES, math.ceil(n * row_bytes / _RANGE_BYTES))
             rows = max(1, BLOCK_BYTES // row_bytes)
-            edges = np.linspace(0, n, count + 1).astype(int).tolist()
-            self._ranges = [
-                [slice(k, min(k + rows, last)) for k in range(first, last, rows)]
-                for first, last in pairwise(edges)
-            ]
+            self._ranges = [_cut(*ends, rows) for ends in pairwise(_edges(0, n, count))]
             if threads > 1 and count > 1:
                 self._pool = ThreadPoolExecutor(threads)
 
@@ -159,15 +155,34 @@ class RowSweep:
         blocks: list[slice],
     ) -> tuple[np.ndarray, float]:
         """Fill the outputs of one range of rows; return its pull-back and total."""
-        pull_back = np.zeros(vector.size)
-        total = 0.0
+        everything = self._inputs[k]
+        pull_back = np.zeros_like(vector)
+        block_pull_back = np.empty_like(vector)
+        weights = []
+        scale = None
         for block in blocks:
-            rows = self._inputs[k, block]
-            np.add(rows.dot(vector), offset, out=outputs[block])
-            weights = weigh(outputs[block], k, block)
-            total += np.add.reduce(weights)
-            pull_back += _pull_back(weights, rows)
-        return pull_back, total
+            rows = everything[block]
+            block_outputs = np.add(rows.dot(vector), offset, out=outputs[block])
+            block_weights = weigh(block_outputs, k, block)
+            weights.append(block_weights)
+            if scale is None:  # of the first block: float32 leaves room for the others
+                scale = _size(block_weights) if rows.dtype != block_weights.dtype else 1.0
+            scaled = (block_weights / scale).astype(rows.dtype, copy=False)
+            pull_back += np.dot(scaled, rows, out=block_pull_back)
+        weights = np.concatenate(weights)
+        pull_back = scale * pull_back.astype(weights.dtype)
+        if not np.isfinite(pull_back).all():  # the first block was no measure of the others
+            pull_back = _pull_back(weights, everything[blocks[0].start : blocks[-1].stop])
+        return pull_back, np.add.reduce(weights)
+
+
+def _cut(first: int, last: int, rows: int) -> list[slice]:
+    """Cut rows into blocks of about equal size, at most ``rows``."""
+    return [slice(*ends) for ends in pairwise(_edges(first, last, -(-(last - first) // rows)))]
+
+
+def _edges(first: int, last: int, count: int) -> list[int]:
+    return np.linspace(first, last, count + 1).astype(int).tolist()
 
 
 def _fill_outputs(
@@ -181,10 +196,14 @@ def _pull_back(weights: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Return Xᵀw (d,) of some rows in float64."""
     if rows.dtype == weights.dtype:
         return weights.dot(rows)
-    # The norm serves as well as the largest weight, and is cheaper, but for its own range.
-    scale = math.sqrt(weights.dot(weights))
-    if not 1e-140 < scale < 1e140:
-        scale = max(np.abs(weights).max(), _TINY)
+    scale = _size(weights)
     pull_back = (weights / scale).astype(rows.dtype).dot(rows).astype(weights.dtype)
     pull_back *= scale
     return pull_back
+
+
+def _size(weights: np.ndarray) -> float:
+    """Return a scale on which no weight exceeds 1: their norm, or their largest."""
+    size = math.sqrt(weights.dot(weights))
+    # The norm is the cheaper of the two, but squares leave the range of numbers earlier.
+    return size if 1e-140 < size < 1e140 else max(np.abs(weights).max(), _TINY)

@@ -302,6 +302,8 @@ class _LogFlow:
         not separable, without bias or with labels of both signs, has a minimum at finite
         parameters, around which the flow gets ever stiffer in log t.
         """
+        if not self._model.may_have_minimum:
+            return False
         left = (t_end - math.expm1(end.s)) * math.exp(-end.s)
         rate, rows = end.rate.reshape(self._shape), end.y.reshape(self._shape)
         squares = self._parameter_change(left * rate, rows)
