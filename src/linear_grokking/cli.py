@@ -9,14 +9,15 @@ import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from linear_grokking.resume import Interrupted
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit status."""
-    parser = _parser()
-    options = parser.parse_args(arguments)
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    options = _parser(arguments[:1]).parse_args(arguments)
     logging.basicConfig(format="%(message)s", stream=sys.stderr)
     logging.getLogger("linear_grokking").setLevel(logging.INFO)
     try:
@@ -26,8 +27,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+class _Parser(argparse.ArgumentParser):
+    """A parser that says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"error: {message} (see {self.prog} --help)\n")
+
+
+def _parser(command: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """Return the parser; the options of train are left out unless it is the command."""
+    parser = _Parser(
         prog="linear-grokking", description="Grokking in linear models: runs, tables, figures."
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
@@ -58,6 +67,13 @@ def _parser() -> argparse.ArgumentParser:
     draw.add_argument("table", type=Path)
     draw.add_argument("outputs", type=Path, nargs="+", help=".pdf and .png files to write")
     draw.set_defaults(run=_draw)
+
+    train = commands.add_parser("train", help="do one run outside the workflow")
+    if command == ["train"]:
+        from linear_grokking.train.options import add_options
+
+        add_options(train)
+    train.set_defaults(run=_train)
 
     clean = commands.add_parser(
         "clean-stale",
@@ -111,6 +127,12 @@ def _draw(options: argparse.Namespace) -> None:
     from linear_grokking.workflow import draw
 
     draw(options.table, options.outputs)
+
+
+def _train(options: argparse.Namespace) -> int:
+    from linear_grokking.train.command import train
+
+    return train(options)
 
 
 def _clean_stale(options: argparse.Namespace) -> None:

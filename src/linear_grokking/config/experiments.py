@@ -245,6 +245,7 @@ class TwoLayerExperiment(_TeacherStudent):
         ("identity",), description="Activation φ of the hidden layer."
     )
     d_h: axis(Count) = Field(description="Hidden width.")
+    gamma: axis(NonNegative) = Field((0.0,), description="Weight decay γ of both layers.")
 
 
 class _Classification(Experiment):

@@ -1,0 +1,1 @@
+"""One run from the command line, outside the workflow: `linear-grokking train`."""
