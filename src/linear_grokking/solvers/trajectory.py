@@ -19,7 +19,7 @@ class Outcome(Enum):
     COMPLETED = "completed"
     DIVERGED = (
         "the parameters or the loss overflowed: the steps are too long for this curvature; "
-        "lower eta (or sigma), or use the gradient flow"
+        "lower eta (or sigma), or use the gradient flow with gd_steps = 0"
     )
     STEP_TOO_SHORT = (
         "no step of the flow, however short, meets the tolerance: raise rtol, or use float64"
