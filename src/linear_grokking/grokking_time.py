@@ -9,7 +9,6 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize.elementwise import find_root
 
 ROOT_TOLERANCE = 1e-12  # of log(1 + t)
 
@@ -160,6 +159,9 @@ def _root(
         middle = np.expm1((1 - fraction) * np.log1p(start) + fraction * np.log1p(stop))
         middle = np.clip(middle, start, stop)
         return np.where(fraction == 0, start, np.where(fraction == 1, stop, middle))
+
+    # Imported here, because reading times off histories needs none of SciPy.
+    from scipy.optimize.elementwise import find_root
 
     solution = find_root(
         lambda fraction, *args: excess(time(fraction), *args),

@@ -329,7 +329,7 @@ class LogisticExperiment(_Classification):
         0, description="Fresh samples for the generalization; 0 takes the population's exactly."
     )
     gd_steps: Natural = Field(
-        300, description="gradient_flow: literal GD steps before the flow takes over."
+        200, description="gradient_flow: literal GD steps before the flow takes over."
     )
     rtol: OpenProbability = Field(1.0e-4, description="gradient_flow: relative tolerance.")
     dtype: Literal["float32", "float64"] | None = Field(
@@ -337,7 +337,7 @@ class LogisticExperiment(_Classification):
     )
     beta1: OpenProbability = Field(0.9, description="adam: decay of the first moment.")
     beta2: OpenProbability = Field(0.999, description="adam: decay of the second moment.")
-    adam_epsilon: Positive = Field(1.0e-30, description="adam: guard of the denominator.")
+    adam_epsilon: Positive = Field(1.0e-150, description="adam: guard of the denominator.")
 
     solver_keys: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "gradient_flow": ("gd_steps", "rtol"),
