@@ -35,7 +35,7 @@ class Options(FigureOptions):
 def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     """Return the table: losses and accuracies by λ, grokking times by ε against λ."""
     builder = TableBuilder()
-    tabulate_runs(builder, data.runs("dynamics"), "lambda")
+    tabulate_runs(builder, data.runs("dynamics"), ["lambda"])
     tabulate_times(builder, data.runs("times"), "lambda", ["epsilon"])
     span = options.lambda_
     values = np.linspace(span.start, span.stop, span.points)
@@ -57,8 +57,13 @@ def draw(table: pd.DataFrame) -> Figure:
     colours = draw_times(right, table, "lambda", "epsilon")
     dashed = {"color": style.THEORY, "linestyle": "--", "label": r"paper, small $\epsilon$"}
     formula = draw_lines(right, table, "grokking_time", "small_epsilon", dashed)
-    right.axvline(1.0, color=style.PAPER, linewidth=0.8, linestyle=":")
-    value_legend(right, "epsilon", colours, also=formula, loc="upper left")
+    edge = table.loc[table["panel"] == "grokking_time", "x"].max()
+    if edge > 1:
+        right.axvspan(1.0, edge, color=style.UNREACHED, linewidth=0, zorder=0)
+        right.set_xlim(0.0, edge)
+    value_legend(
+        right, "epsilon", colours, also=formula, loc="upper left", title="grey: never reached"
+    )
     panel_letters(axes)
     line_styles_legend(figure, theory=True)
     return figure

@@ -38,7 +38,7 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     threshold is never reached.
     """
     builder = TableBuilder()
-    tabulate_runs(builder, data.runs("dynamics"), "gamma")
+    tabulate_runs(builder, data.runs("dynamics"), ["gamma"])
     tabulate_times(builder, data.runs("times"), "gamma", ["lambda"])
     span = options.gamma
     values = np.geomspace(span.start, span.stop, span.points)
@@ -73,7 +73,7 @@ def draw(table: pd.DataFrame) -> Figure:
         right.axvspan(row["x"], edge, color="black", alpha=0.10, linewidth=0, zorder=0)
         right.axvline(row["x"], color=colours[row["lambda"]], linewidth=0.8, linestyle=":")
     right.set_xlim(left, edge)
-    value_legend(right, "lambda", colours, loc="upper right", title="grey: never reached")
+    value_legend(right, "lambda", colours, loc="upper left", title="grey: never reached")
     panel_letters(axes)
     line_styles_legend(figure, theory=True)
     return figure

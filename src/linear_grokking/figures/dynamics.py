@@ -129,8 +129,18 @@ def value_legend(
     axes.add_artist(legend)
 
 
-def line_styles_legend(figure: Any, *, theory: bool, threshold: float | None = 0.95) -> None:
-    """Add below the figure what line styles and markers mean."""
+def line_styles_legend(
+    figure: Any,
+    *,
+    theory: bool,
+    threshold: float | None = 0.95,
+    also: Sequence[Line2D] = (),
+    columns: int | None = None,
+) -> None:
+    """Add below the figure what line styles and markers mean, and what ``also`` holds.
+
+    The entries stand in one row, or in so many ``columns``.
+    """
     grey = "#555555"
     handles = [
         Line2D([], [], color=grey, linestyle=style.TRAIN_LINE, label="training (experiment)"),
@@ -156,7 +166,8 @@ def line_styles_legend(figure: Any, *, theory: bool, threshold: float | None = 0
                 ("generalization", style.GENERALIZATION_MARKER),
             )
         ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+    handles += also
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns or len(handles))
 
 
 def panel_letters(axes: Sequence[Axes]) -> None:

@@ -23,11 +23,11 @@ def theory_arguments(parameters: Mapping[str, Any]) -> dict[str, Any]:
     return {"lambda_": parameters["lambda"], "eta": parameters["eta"], **named}
 
 
-def tabulate_runs(builder: TableBuilder, runs: Iterable[RunResult], key: str) -> None:
-    """Add measured and theoretical losses and accuracies, told apart by one parameter."""
+def tabulate_runs(builder: TableBuilder, runs: Iterable[RunResult], keys: Sequence[str]) -> None:
+    """Add measured and theoretical losses and accuracies, told apart by some parameters."""
     for run in runs:
-        tabulate_dynamics(builder, run, {key: run.parameters[key]})
-        tabulate_theory(builder, run, [key])
+        tabulate_dynamics(builder, run, {key: run.parameters[key] for key in keys})
+        tabulate_theory(builder, run, keys)
 
 
 def tabulate_theory(builder: TableBuilder, run: RunResult, keys: Sequence[str]) -> None:
@@ -91,12 +91,7 @@ def tabulate_time_curve(
     builder.add("grokking_time", "time", "theory", values, times, parameters=shown)
 
 
-def draw_runs(
-    axes: Sequence[Axes],
-    table: pd.DataFrame,
-    key: str,
-    panels: Sequence[str] = ("loss", "accuracy"),
-) -> None:
+def draw_runs(axes: Sequence[Axes], table: pd.DataFrame, key: str) -> None:
     """Draw losses and accuracies, coloured by one parameter, with its legend in the first."""
     colours = style.colours(sorted(table.loc[table["panel"] == "loss", key].dropna().unique()))
     for each, panel in zip(axes, ("loss", "accuracy"), strict=True):
@@ -124,6 +119,7 @@ def draw_times(axes: Axes, table: pd.DataFrame, x: str, by: str) -> dict[Any, st
 
 def _limit_times(axes: Axes, times: pd.DataFrame) -> None:
     """Show the times that theory finds, but not the last decades of a divergence."""
-    finite = times.loc[np.isfinite(times["y"]) & (times["source"] == "theory"), "y"]
+    shown = np.isfinite(times["y"]) & (times["y"] > 0) & (times["source"] == "theory")
+    finite = times.loc[shown, "y"]
     top = min(finite.max(), 100 * finite.quantile(0.9))
     axes.set_ylim(finite.min() / 2, 2 * top)
