@@ -57,7 +57,13 @@ SCHEMAS: Mapping[str, pa.Schema] = {
         ]
     ),
     "outputs": pa.schema(
-        [("realization", pa.int32()), ("sample", pa.int32()), ("output", pa.float64())]
+        [
+            ("realization", pa.int32()),
+            ("sample", pa.int32()),
+            ("output", pa.float64()),
+            ("along", pa.float64()),
+            ("across", pa.float64()),
+        ]
     ),
 }
 

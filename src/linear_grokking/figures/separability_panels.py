@@ -15,6 +15,9 @@ from linear_grokking.theory import wendel
 
 MEDIAN, MEAN = style.BLUE, style.ORANGE
 CRITICAL = 0.5
+LARGEST_BELOW = 0.4999
+"""The largest λ < ½ of the large-size curves, which diverge at ½."""
+WENDEL_LINE = {"color": style.THEORY, "linewidth": 0.9, "label": "Wendel, exact"}
 
 
 def tabulate_statistic(
@@ -35,33 +38,33 @@ def _has_mean(run: RunResult, quantity: str) -> bool:
     return not pd.isna(run.scalar(quantity)["mean"])
 
 
-def tabulate_separable_fraction(builder: TableBuilder, runs: Sequence[RunResult]) -> None:
+def tabulate_separable_fraction(
+    builder: TableBuilder, runs: Sequence[RunResult], keys: Sequence[str] = ("n_train",)
+) -> None:
     """Add the fraction of separable sets with its 95 % interval, and Wendel's probability.
 
-    Wendel's curve is a function of whole d at the runs' N, from the smallest to the
+    Wendel's curve is a function of whole d at each of the runs' N, from the smallest to the
     largest d and some way beyond.
+
+    Parameters
+    ----------
+    keys
+        Parameters that tell series apart.
     """
     tabulate_scalar(
-        builder,
-        runs,
-        "separable",
-        "separable_fraction",
-        "fraction",
-        "lambda",
-        ["n_train"],
-        "proportion",
+        builder, runs, "separable", "separable_fraction", "fraction", "lambda", keys, "proportion"
     )
-    n_train = runs[0].parameters["n_train"]
-    lambdas = [run.parameters["lambda"] for run in runs]
-    d = np.arange(round(min(lambdas) * n_train), round(max(max(lambdas), 0.55) * n_train) + 1)
-    builder.add(
-        "separable_fraction",
-        "wendel",
-        "theory",
-        d / n_train,
-        wendel.separable_probability(np.full_like(d, n_train), d),
-        parameters={"n_train": n_train},
-    )
+    for n_train in sorted({run.parameters["n_train"] for run in runs}):
+        lambdas = [r.parameters["lambda"] for r in runs if r.parameters["n_train"] == n_train]
+        d = np.arange(round(min(lambdas) * n_train), round(max(max(lambdas), 0.55) * n_train) + 1)
+        builder.add(
+            "separable_fraction",
+            "wendel",
+            "theory",
+            d / n_train,
+            wendel.separable_probability(np.full_like(d, n_train), d),
+            parameters={"n_train": n_train},
+        )
 
 
 def draw_statistic(
@@ -89,14 +92,26 @@ def draw_statistic(
 
 
 def draw_separable_fraction(axes: Axes, table: pd.DataFrame) -> None:
-    """Draw the measured separable fraction on Wendel's curve."""
-    line = {"color": style.THEORY, "linewidth": 0.9, "label": "Wendel, exact"}
-    handles = draw_lines(axes, table, "separable_fraction", "wendel", line)
+    """Draw the measured separable fraction on Wendel's curve, one size in one colour."""
     rows = table[table["panel"] == "separable_fraction"]
-    draw_points(axes, rows[rows["source"] == "experiment"], MEDIAN)
-    label = f"{style.label('n_train', int(rows['n_train'].iloc[0]))}, 95 % interval"
-    handles.append(Line2D([], [], color=MEDIAN, marker="o", linestyle="", label=label))
+    size = style.label("n_train", int(rows["n_train"].iloc[0]))
+    draw_fractions(axes, table, "n_train", {int(rows["n_train"].iloc[0]): MEDIAN})
+    handles = [
+        Line2D([], [], **WENDEL_LINE),
+        Line2D([], [], color=MEDIAN, marker="o", linestyle="", label=f"{size}, 95 % interval"),
+    ]
+    axes.legend(handles=handles, loc="upper left").set_in_layout(False)
+
+
+def draw_fractions(
+    axes: Axes, table: pd.DataFrame, by: str, colours: Mapping[Any, str], **options: Any
+) -> None:
+    """Draw measured separable fractions, coloured by one parameter, on Wendel's curves."""
+    rows = table[table["panel"] == "separable_fraction"]
+    for _, curve in rows[rows["series"] == "wendel"].groupby("n_train"):
+        axes.plot(curve["x"], curve["y"], **WENDEL_LINE)
+    for value, points in rows[rows["source"] == "experiment"].groupby(by, sort=False):
+        draw_points(axes, points, colours[value], **options)
     axes.set_xlabel(style.SYMBOLS["lambda"])
     axes.set_ylabel("fraction separable")
     axes.axvline(CRITICAL, color=style.PAPER, linewidth=0.8, linestyle=":")
-    axes.legend(handles=handles, loc="upper left").set_in_layout(False)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from linear_grokking.arrays import to_numpy
 from linear_grokking.data import ClassificationData, classification
 from linear_grokking.jobs.context import JobContext, Results
 from linear_grokking.jobs.device import mover
@@ -63,14 +64,13 @@ def _results(
             checkpoint=context.checkpoint(batch),
             on_record=context.on_record,
         ).require_completed()
-        outputs = _outputs(spec, model, trajectory)
+        if spec["measure"] == "outputs":
+            first = {"sample": np.arange(spec["n_train"], dtype=np.int32)}
+            columns = _outputs(model, *trajectory.params)
+        else:
+            first, columns = {"step": trajectory.steps}, trajectory.observables
         for position, realization in enumerate(batch):
-            if outputs is None:
-                rows = {name: v[position] for name, v in trajectory.observables.items()}
-                yield realization, {"step": trajectory.steps, **rows}
-            else:
-                samples = np.arange(outputs.shape[1], dtype=np.int32)
-                yield realization, {"sample": samples, "output": outputs[position]}
+            yield realization, first | {name: v[position] for name, v in columns.items()}
 
 
 def _batches(
@@ -141,12 +141,22 @@ def _test_inputs(spec: Mapping[str, Any], batch: Sequence[int], dtype: np.dtype)
     return inputs
 
 
-def _outputs(
-    spec: Mapping[str, Any], model: LogisticModel, trajectory: Trajectory
-) -> np.ndarray | None:
-    """Return the training outputs f (R, N) at the end, where these are what is measured."""
-    if spec["measure"] != "outputs":
-        return None
-    from linear_grokking.arrays import to_numpy
+def _outputs(model: LogisticModel, weights: Any, bias: Any) -> dict[str, np.ndarray]:
+    """Return the training outputs and two coordinates of the training points, each (R, N).
 
-    return to_numpy(model.outputs(*trajectory.params))
+    ``output`` is f; ``along`` is x·e₁, the axis on which some laws have their centres, and
+    ``across`` is x·u, u the direction of S across that axis (0 where S has no such part).
+    """
+    xp = model.xp
+    axis = xp.zeros_like(weights)
+    axis[:, 0] = 1.0
+    across = weights * (1.0 - axis)
+    length = xp.linalg.vector_norm(across, axis=-1, keepdims=True)
+    across = across / xp.where(length > 0, length, 1.0)
+    none = xp.zeros_like(bias)
+    columns = {
+        "output": model.outputs(weights, bias),
+        "along": model.outputs(axis, none),
+        "across": model.outputs(across, none),
+    }
+    return {name: to_numpy(values) for name, values in columns.items()}

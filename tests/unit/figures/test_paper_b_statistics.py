@@ -1,0 +1,305 @@
+"""Figures B7, B14, B15, B17 on small runs, and the jobs behind them."""
+
+import json
+
+import numpy as np
+import pytest
+from scipy.special import ndtr
+from scipy.stats import binom
+
+from linear_grokking.config import read
+from linear_grokking.config.experiments import LogisticExperiment, SeparabilityExperiment
+from linear_grokking.config.figures import figure_module
+from linear_grokking.data import Anisotropic, Gaussian, Mixture, TwoGaussians, classification
+from linear_grokking.figures import style
+from linear_grokking.figures.tables import FigureData
+from linear_grokking.jobs import logistic, separability
+from linear_grokking.jobs.block import compute_block
+from linear_grokking.jobs.context import JobContext
+from linear_grokking.models.logistic import LogisticModel
+from linear_grokking.plan import Plan
+from linear_grokking.runs import Block
+from linear_grokking.separability import assess
+from linear_grokking.solvers.gradient_descent import gradient_descent
+from linear_grokking.solvers.gradient_flow import gradient_flow
+from linear_grokking.theory import anisotropic, margin
+from linear_grokking.workflow import summarize
+
+SETS = {"measure": "separability", "n_train": 40, "realizations": 25}
+LAWS = {"law": ["anisotropic", "mixture"], "condition": 10, "mixture_mean": 10, "sigma": 5}
+TWO = {
+    "model": "logistic",
+    "law": "two_gaussians",
+    "n_train": 60,
+    "lambda": 0.4,
+    "mu": 0.2,
+    "sigma_a": [0, 0.1],
+    "eta": 0.1,
+    "bias": False,
+    "t_max": 1e6,
+}
+CONFIG = {
+    "seed": 7,
+    "device": "cpu",
+    "experiments": {
+        "below": {**SETS, "lambda": [0.3, 0.4]},
+        "above": {**SETS, "lambda": [0.6, 0.7], "margin": True},
+        "two": {**TWO, "n_gen": 300, "realizations": 3, "records": 30},
+        "two_outputs": {**TWO, "measure": "outputs", "records": 2},
+        "laws": {
+            **LAWS,
+            "model": "logistic",
+            "n_train": 50,
+            "lambda": [0.4, 0.6],
+            "realizations": 2,
+            "records": 20,
+            "t_max": 1e4,
+        },
+        "law_sets": {**SETS, **LAWS, "lambda": [0.4, 0.6]},
+        "small": {**SETS, "n_train": [10, 20], "lambda": [0.4, 0.5]},
+        "large": {**SETS, "lambda": [0.4, 0.5]},
+        "dynamics": {
+            "model": "logistic",
+            "n_train": [10, 20, 40],
+            "lambda": 0.4,
+            "sigma": 5,
+            "realizations": 20,
+            "records": 40,
+            "t_max": 1e8,
+        },
+    },
+    "figures": {
+        "B7": {
+            "statistics": "below",
+            "margins": "above",
+            "lambda": {"start": 0.3, "stop": 0.7, "points": 41},
+        },
+        "B14": {"dynamics": "two", "outputs": "two_outputs", "points": 40},
+        "B15": {"dynamics": "laws", "statistics": "law_sets"},
+        "B17": {
+            "small": "small",
+            "large": "large",
+            "dynamics": "dynamics",
+            "lambda": {"start": 0.3, "stop": 0.49, "points": 20},
+        },
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory):
+    root = tmp_path_factory.mktemp("paper_b")
+    plan = Plan(read(CONFIG), root)
+    for identity, run in plan.runs.items():
+        block = Block(0, run.realizations - 1)
+        folder = root / run.folder
+        compute_block(run.spec, block, folder / f"{block}.parquet", device="cpu", threads=1)
+        summarize(run.spec, run.realizations, 0.95, folder, root / plan.summary_file(identity))
+
+    def tabulate(figure_id):
+        module = figure_module(figure_id)
+        request = json.loads(plan.figure_request(figure_id))
+        options = module.Options.model_validate(request["options"])
+        return module.tabulate(options, FigureData(root, request))
+
+    return {figure_id: tabulate(figure_id) for figure_id in CONFIG["figures"]}
+
+
+def series(table, panel, name, **parameters):
+    rows = table[(table["panel"] == panel) & (table["series"] == name)]
+    for key, value in parameters.items():
+        rows = rows[rows[key] == value]
+    return rows.sort_values("x", ignore_index=True)
+
+
+def draw_set(law, n_train, d, realization):
+    return classification(law, seed=7, realization=realization, n_train=n_train, d=d).inputs
+
+
+def draw_sets(law, n_train, d, realizations):
+    for realization in range(realizations):
+        yield classification(law, seed=11, realization=realization, n_train=n_train, d=d).inputs
+
+
+# ---- tables and drawings ----
+
+
+@pytest.mark.parametrize("figure_id", CONFIG["figures"])
+def test_draws(tables, figure_id, tmp_path):
+    with style.sheet():
+        figure = figure_module(figure_id).draw(tables[figure_id])
+        style.save(figure, tmp_path / "figure.png", spec="{}", provenance={})
+    assert (tmp_path / "figure.png").stat().st_size > 10_000
+
+
+def test_b7_statistics_are_those_of_the_sets(tables):
+    law = Gaussian(1.0)
+    sets = [assess(x, margin=True) for x in (draw_set(law, 40, 28, k) for k in range(25))]
+    margins = np.array([one.margin for one in sets if one.separable])
+    mean = series(tables["B7"], "margin", "mean").iloc[-1]
+    assert (mean["x"], mean["n"]) == (0.7, len(margins))
+    assert mean["y"] == pytest.approx(margins.mean())
+    assert mean["y_high"] - mean["y"] == pytest.approx(margins.std(ddof=1) / np.sqrt(len(margins)))
+    assert series(tables["B7"], "margin", "median").iloc[-1]["y"] == pytest.approx(
+        np.median(margins)
+    )
+    critical = series(tables["B7"], "positive_mean", "critical")["y"]
+    assert critical.iloc[0] == pytest.approx(0.3611, abs=5e-5)
+
+
+def test_b14_picture_is_the_plane_of_the_classifier(tables):
+    rows = tables["B14"]
+    rows = rows[(rows["panel"] == "separation") & (rows["sigma_a"] == 0.1)]
+    line = rows[rows["series"] == "boundary"]
+    assert np.ptp(line["x"] / line["y"]) < 1e-12  # through the origin
+    law = TwoGaussians(1.0, 0.2, 0.1)
+    inputs = draw_set(law, 60, 24, 0)
+    for parity, (name, label) in enumerate((("plus", 1), ("minus", -1))):
+        points = rows[rows["series"] == name]
+        assert len(points) == 20
+        assert points["x"].to_numpy() == pytest.approx(-label * inputs[:40, 0][parity::2], rel=1e-6)
+        # At t = 1e6 this set is separated: each class is on its side of the line.
+        slope = (line["x"] / line["y"]).mean()
+        assert (label * (points["x"] - slope * points["y"]) > 0).all()
+    ellipse = rows[rows["series"] == "law_plus"]
+    radius = ((ellipse["x"] - 0.2) / 0.1) ** 2 + ellipse["y"] ** 2
+    assert radius.to_numpy() == pytest.approx(4.0)
+
+
+def test_b17_collapse_and_unreached(tables):
+    table = tables["B17"]
+    fraction = series(table, "separable_fraction", "fraction", n_train=20)
+    scaled = series(table, "separable_fraction_scaled", "fraction", n_train=20)
+    assert scaled["x"].to_numpy() == pytest.approx(np.sqrt(20) * (2 * fraction["x"] - 1))
+    assert scaled["y"].to_numpy() == pytest.approx(fraction["y"].to_numpy())
+    limit = series(table, "separable_fraction_scaled", "large_size")
+    assert limit["y"].to_numpy() == pytest.approx(ndtr(limit["x"]))
+    for n_train in (10, 20, 40):
+        time = series(table, "grokking_time", "t95", n_train=n_train)["y"].item()
+        separable, censored = (
+            series(table, "grokking_time_unreached", name, n_train=n_train)["y"].item()
+            for name in ("separable", "censored")
+        )
+        d = int(0.4 * n_train)
+        sets = (draw_set(Gaussian(1.0), n_train, d, k) for k in range(20))
+        assert 0 <= separable <= np.mean([assess(x, margin=False).separable for x in sets])
+        assert 0 <= censored <= 1
+        assert np.isinf(time) == (separable + censored >= 0.5)
+
+
+# ---- the physics ----
+
+
+@pytest.mark.parametrize("law", [Anisotropic(5.0, 10.0), Mixture(5.0, 10.0)])
+@pytest.mark.parametrize(("n_train", "d"), [(12, 4), (12, 7), (40, 18)])
+def test_wendel_is_exact_for_every_symmetric_law(law, n_train, d):
+    draws = 300
+    found = sum(assess(x, margin=False).separable for x in draw_sets(law, n_train, d, draws))
+    probability = binom.cdf(d - 1, n_train - 1, 0.5)
+    low, high = binom.ppf([1e-4, 1 - 1e-4], draws, probability)  # false alarms: 2e-4 per case
+    assert low <= found <= high
+
+
+def test_two_gaussians_without_spread_along_the_axis_are_the_one_label_model():
+    # σ = σ_B/μ, η_eff = ημ², b = -μS₁: then b + S'·x' with S' = μS and x' = x/μ across e₁.
+    mu, eta, n_train, d = 0.2, 0.1, 200, 81
+    law = TwoGaussians(1.0, mu, 0.0)
+    inputs = classification(law, seed=3, realization=0, n_train=n_train, d=d).inputs[np.newaxis]
+    labels = -np.ones((1, n_train))
+    weights = np.random.default_rng(0).normal(scale=0.02, size=(1, d))
+    two = LogisticModel(inputs, labels, law, bias=False)
+    one = LogisticModel(inputs[..., 1:] / mu, labels, Gaussian(1.0 / mu))
+    starts = (
+        (weights, np.zeros(1)),
+        (mu * weights[:, 1:], -mu * weights[:, 0]),
+    )
+    etas = (eta, eta * mu**2)
+
+    steps = np.array([0.0, 10.0, 300.0])
+    exact = [
+        gradient_descent(model, start, eta=rate, steps=steps)
+        for model, start, rate in zip((two, one), starts, etas, strict=True)
+    ]
+    for name in ("train_loss", "gen_loss", "train_accuracy", "gen_accuracy"):
+        ours, theirs = (trajectory.observables[name] for trajectory in exact)
+        assert ours == pytest.approx(theirs, rel=1e-11), name
+
+    steps = np.concatenate([[0.0], np.rint(np.logspace(0, 9, 40))])
+    flows = [
+        gradient_flow(model, start, eta=rate, steps=steps, rtol=1e-6, gd_steps=0)
+        for model, start, rate in zip((two, one), starts, etas, strict=True)
+    ]
+    for name, rel in (("gen_accuracy", 1e-4), ("train_loss", 1e-3), ("gen_loss", 1e-3)):
+        ours, theirs = (trajectory.observables[name] for trajectory in flows)
+        assert ours == pytest.approx(theirs, rel=rel), name
+    final = [trajectory.params for trajectory in flows]
+    assert mu * final[0][0][:, 1:] == pytest.approx(final[1][0], abs=1e-3 * np.ptp(final[1][0]))
+    assert -mu * final[0][0][:, 0] == pytest.approx(final[1][1], rel=1e-4)
+
+
+def test_anisotropic_limit_accuracy_against_hard_margins():
+    law, n_train, draws = Anisotropic(5.0, 10.0), 100, 40
+    for lambda_ in (0.7, 0.9):
+        d = int(lambda_ * n_train)
+        found = []
+        for inputs in draw_sets(law, n_train, d, draws):
+            one = assess(inputs, margin=True)
+            if one.separable:
+                spread = np.linalg.norm(law.deviations(d) * one.direction)
+                found.append(ndtr(1.0 / (one.margin**2 * spread)))
+        error = np.std(found, ddof=1) / np.sqrt(len(found))
+        limit = anisotropic.limit_gen_accuracy(lambda_=lambda_, sigma=5.0, condition=10.0)
+        # Four standard errors (false alarms: 6e-5) and a finite-size shift of 1/N.
+        assert np.mean(found) == pytest.approx(limit, abs=4.0 * error + 1.0 / n_train)
+
+
+@pytest.mark.parametrize("lambda_", [0.45, 0.52, 0.6, 0.9])
+def test_anisotropic_limit_accuracy_without_anisotropy(lambda_):
+    found = anisotropic.limit_gen_accuracy(lambda_=lambda_, sigma=5.0, condition=1.0)
+    assert found == pytest.approx(float(margin.limit_gen_accuracy(lambda_, 5.0)), rel=1e-9)
+
+
+def test_anisotropic_limit_accuracy_refuses_what_is_no_law():
+    with pytest.raises(ValueError, match="condition"):
+        anisotropic.limit_gen_accuracy(lambda_=0.6, sigma=1.0, condition=0.5)
+
+
+# ---- the jobs ----
+
+
+@pytest.mark.parametrize("measure_margin", [False, True])
+def test_batches_on_a_device_find_what_one_at_a_time_does(measure_margin, monkeypatch):
+    monkeypatch.setattr(separability, "SAVED_TOGETHER", 7)
+    experiment = SeparabilityExperiment(
+        measure="separability", n_train=60, d=30, margin=measure_margin
+    )
+    spec = next(experiment.grid(5)).spec
+    realizations = [3, 4, 8, *range(20, 37)]
+    law = Gaussian(1.0)
+
+    def draw(realization):
+        return classification(law, seed=5, realization=realization, n_train=60, d=30).inputs
+
+    one_at_a_time = dict(separability.newton(spec, realizations, JobContext()))
+    batched = dict(separability.in_batches(spec, draw, realizations, device="cpu", threads=2))
+    assert list(batched) == realizations
+    for realization, columns in one_at_a_time.items():
+        for name, value in columns.items():
+            if name in ("separable", "certificate"):
+                assert batched[realization][name] == value
+            else:
+                assert batched[realization][name] == pytest.approx(value, rel=1e-8, nan_ok=True)
+
+
+def test_outputs_job_gives_the_plane_of_the_classifier():
+    experiment = LogisticExperiment(
+        **{**TWO, "measure": "outputs", "sigma_a": 0.1, "records": 2, "t_max": 100}
+    )
+    spec = next(experiment.grid(7)).spec
+    ((_, columns),) = logistic.gradient_flow(spec, [0], JobContext())
+    inputs = draw_set(TwoGaussians(1.0, 0.2, 0.1), 60, 24, 0)
+    assert columns["along"] == pytest.approx(inputs[:, 0], rel=1e-6)
+    # f = S₁ (x·e₁) + s (x·u), where s u is S without S₁: S follows from f, and so does u.
+    weights = np.linalg.lstsq(inputs, columns["output"])[0]
+    across = weights[1:] / np.linalg.norm(weights[1:])
+    assert columns["across"] == pytest.approx(inputs[:, 1:] @ across, abs=1e-4)
