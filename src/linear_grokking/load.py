@@ -1,0 +1,216 @@
+"""Results as pandas data frames, for a notebook: ``from linear_grokking import load``.
+
+Every frame says in ``attrs["units"]`` what its columns are measured in, and in
+``attrs["run_ids"]`` (or ``attrs["provenance"]`` for one file) where its numbers come from.
+Figures and experiments are named as in the configuration; parameters are given under their
+configuration keys, ``lambda`` as ``lambda_``.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from linear_grokking.figures.tables import read_blocks
+from linear_grokking.runs import KINDS
+from linear_grokking.storage import read_metadata, read_table
+
+UNITS = {
+    "step": "gradient-descent steps",
+    "seconds": "s",
+    "conformal_time": "gradient-descent steps",
+    "train_loss": "1",
+    "gen_loss": "1",
+    "gen_loss_error": "1",
+    "train_accuracy": "fraction of samples",
+    "gen_accuracy": "fraction of samples",
+    "weight_norm": "1 / unit of the inputs",
+    "bias": "1",
+    "s_inf_norm": "1 / unit of the inputs",
+    "positive_fraction": "fraction of samples",
+    "positive_mean": "1",
+    "margin": "unit of the inputs",
+    "output": "1",
+    "along": "unit of the inputs",
+    "across": "unit of the inputs",
+    "t_max": "gradient-descent steps",
+    "eta": "1 / gradient-descent step",
+}
+"""What columns are measured in; those that are not here are names, counts or plain numbers."""
+
+_MANIFEST = "results/runs.parquet"
+_NOT_PARAMETERS = {"run_id", "experiment", "figures", "realizations", "blocks"} | {
+    *("seconds", "device", "revision")
+}
+
+
+def runs(root: str | Path = ".") -> pd.DataFrame:
+    """Return the manifest: one row per run and experiment, every parameter a column.
+
+    Parameters
+    ----------
+    root
+        Folder that holds results/ and figures/.
+
+    Raises
+    ------
+    FileNotFoundError
+        If nothing was computed there yet.
+    """
+    path = Path(root) / _MANIFEST
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: no results here; `snakemake -c1` makes them")
+    return _one_file(path)
+
+
+def table(figure: str, root: str | Path = ".") -> pd.DataFrame:
+    """Return the tidy table that a figure is drawn from (docs/data.md).
+
+    Raises
+    ------
+    ValueError
+        If there is no such table, naming those that exist.
+    """
+    folder = Path(root) / "figures" / "tables"
+    path = folder / f"{figure}.parquet"
+    if not path.exists():
+        present = ", ".join(sorted(each.stem for each in folder.glob("*.parquet"))) or "none"
+        raise ValueError(f"figure = {figure!r}: there is no {path}; tables that exist: {present}")
+    return _one_file(path)
+
+
+def history(name: str | None = None, *, root: str | Path = ".", **parameters: Any) -> pd.DataFrame:
+    """Return losses, accuracies and other observables of all realizations against the step.
+
+    Parameters
+    ----------
+    name
+        A figure ("B1") or an experiment ("b1_dynamics"); None takes all runs.
+    root
+        Folder that holds results/ and figures/.
+    parameters
+        Values that the runs must have, under configuration keys (``lambda_=0.48``).
+
+    Returns
+    -------
+    DataFrame
+        Columns of docs/data.md; before them ``run_id`` and the parameters in which the runs
+        differ, if they are several.
+
+    Raises
+    ------
+    ValueError
+        If no run fits, naming what exists.
+    """
+    return _blocks("dynamics", name, Path(root), parameters)
+
+
+def separability(
+    name: str | None = None, *, root: str | Path = ".", **parameters: Any
+) -> pd.DataFrame:
+    """Return verdicts, norms of the limit direction and margins; arguments as `history`."""
+    return _blocks("separability", name, Path(root), parameters)
+
+
+def outputs(name: str | None = None, *, root: str | Path = ".", **parameters: Any) -> pd.DataFrame:
+    """Return the training outputs at the end of runs; arguments as `history`."""
+    return _blocks("outputs", name, Path(root), parameters)
+
+
+def summary(name: str | None = None, *, root: str | Path = ".", **parameters: Any) -> pd.DataFrame:
+    """Return runs reduced over their realizations; arguments as `history`.
+
+    Medians, quantiles, means with standard errors, and counts by quantity and step.
+    """
+    root = Path(root)
+    chosen = _chosen(root, name, parameters, None)
+    parts = {
+        run_id: read_table(root / "results" / "summaries" / f"{run_id}.parquet").to_pandas()
+        for run_id in chosen["run_id"]
+    }
+    return _joined(chosen, parts)
+
+
+def _blocks(measure: str, name: str | None, root: Path, parameters: dict[str, Any]) -> pd.DataFrame:
+    chosen = _chosen(root, name, parameters, measure)
+    parts = {
+        row["run_id"]: read_blocks(
+            root / "results" / KINDS[measure] / row["run_id"], int(row["realizations"])
+        )
+        for _, row in chosen.iterrows()
+    }
+    return _joined(chosen, parts)
+
+
+def _chosen(
+    root: Path, name: str | None, parameters: dict[str, Any], measure: str | None
+) -> pd.DataFrame:
+    """Return the manifest's rows that fit, each run once."""
+    manifest = runs(root)
+    fits = np.ones(len(manifest), bool)
+    if measure is not None:
+        fits &= (manifest["measure"] == measure).to_numpy(bool)
+    if name is not None:
+        named = [name == row.experiment or name in row.figures for row in manifest.itertuples()]
+        if not any(named):
+            figures = sorted({each for row in manifest["figures"] for each in row})
+            known = ", ".join([*figures, *sorted(manifest["experiment"].unique())])
+            raise ValueError(f"name = {name!r}: no such figure or experiment; there are: {known}")
+        fits &= np.array(named)
+    if not fits.any():
+        raise ValueError(f"{name or 'the manifest'} has no {measure} runs")
+    for key, value in parameters.items():
+        column = key.removesuffix("_") if key.endswith("_") else key
+        if column not in manifest or column in _NOT_PARAMETERS:
+            known = ", ".join(sorted(set(manifest.columns) - _NOT_PARAMETERS))
+            raise ValueError(f"{key} = {value!r}: no such parameter; there are: {known}")
+        present = manifest.loc[fits, column]
+        matching = _equal(manifest[column], value)
+        if not (fits & matching).any():
+            values = ", ".join(str(each) for each in sorted(present.dropna().unique()))
+            raise ValueError(f"{key} = {value!r}: no such run; values that exist: {values}")
+        fits &= matching
+    return manifest[fits].drop_duplicates("run_id").reset_index(drop=True)
+
+
+def _equal(column: pd.Series, value: Any) -> np.ndarray:
+    """Compare; numbers may differ by rounding, so that 0.1 + 0.2 finds 0.3."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        numbers = pd.to_numeric(column, errors="coerce").to_numpy(float)
+        return np.isclose(numbers, value, rtol=1e-9, atol=0.0)
+    return (column == value).to_numpy(bool, na_value=False)
+
+
+def _joined(chosen: pd.DataFrame, parts: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Put runs below each other, with what tells them apart in front."""
+    differing = _differing(chosen) if len(chosen) > 1 else []
+    frames = []
+    for _, row in chosen.iterrows():
+        part = parts[row["run_id"]].copy()
+        for position, key in enumerate(["run_id", *differing] if len(chosen) > 1 else []):
+            part.insert(position, key, row[key])
+        frames.append(part)
+    joined = pd.concat(frames, ignore_index=True)
+    joined.attrs = {"units": _units(joined), "run_ids": list(chosen["run_id"])}
+    if len(chosen) == 1:
+        row = chosen.iloc[0].drop(list(_NOT_PARAMETERS))
+        joined.attrs["parameters"] = row.dropna().to_dict()
+    return joined
+
+
+def _differing(chosen: pd.DataFrame) -> Sequence[str]:
+    keys = [key for key in chosen.columns if key not in _NOT_PARAMETERS]
+    return [key for key in keys if chosen[key].nunique(dropna=False) > 1]
+
+
+def _one_file(path: Path) -> pd.DataFrame:
+    frame = read_table(path).to_pandas()
+    spec, provenance = read_metadata(path)
+    frame.attrs = {"units": _units(frame), "spec": spec, "provenance": provenance}
+    return frame
+
+
+def _units(frame: pd.DataFrame) -> dict[str, str]:
+    return {name: UNITS[name] for name in frame.columns if name in UNITS}
