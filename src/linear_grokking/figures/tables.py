@@ -33,6 +33,7 @@ PARAMETERS = (
     "loss",
     "solver",
     "t_max",
+    "separable",
     "realization",
 )
 """Columns that tell series apart, under their configuration keys, in the tables' order."""
@@ -76,7 +77,7 @@ class TableBuilder:
             in `PARAMETERS` are left out.
         """
         values = {"x": x, "y": y, "y_low": y_low, "y_high": y_high, "n": n, "z": z}
-        given = {k: np.atleast_1d(v) for k, v in values.items() if v is not None}
+        given = {k: _column(v) for k, v in values.items() if v is not None}
         length = max(len(v) for v in given.values())
         part = pd.DataFrame({k: np.broadcast_to(v, length) for k, v in given.items()})
         part.insert(0, "panel", panel)
@@ -99,6 +100,11 @@ class TableBuilder:
         table["n"] = table["n"].astype("Int64")
         order = ["panel", "series", "source", *values, "n"]
         return table[[*order, *(name for name in PARAMETERS if name in present)]]
+
+
+def _column(values: Any) -> np.ndarray:
+    """Return numbers as floats, what is missing (`pandas.NA` of a summary) as NaN."""
+    return pd.Series(np.atleast_1d(values)).astype("Float64").to_numpy(float, na_value=np.nan)
 
 
 @dataclass(frozen=True)

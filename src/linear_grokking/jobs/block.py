@@ -47,11 +47,11 @@ def compute_block(
         If the job was asked to stop; its state is saved.
     """
     started = time.monotonic()
+    entry = job(spec)
     check_folder(spec, output)
     used = devices.resolve(device, spec)
     name = f"run {run_id(spec)}, realizations {block}"
     logger.info("%s: %s %s on %s", name, spec["model"], spec["solver"], devices.name(used))
-    entry = job(spec)
     side = output.with_name(f".{output.stem}.resume")
     checkpoint = BlockCheckpoint(side, f"{canonical(spec)} {code_fingerprint(entry)} {block}")
     finished: dict[int, Columns] = dict(checkpoint.finished())
