@@ -68,6 +68,11 @@ def _parser(command: Sequence[str] = ()) -> argparse.ArgumentParser:
     draw.add_argument("outputs", type=Path, nargs="+", help=".pdf and .png files to write")
     draw.set_defaults(run=_draw)
 
+    export = commands.add_parser("export-csv", help="write the table of one figure as CSV")
+    export.add_argument("table", type=Path)
+    export.add_argument("output", type=Path)
+    export.set_defaults(run=_export_csv)
+
     train = commands.add_parser("train", help="do one run outside the workflow")
     if command == ["train"]:
         from linear_grokking.train.options import add_options
@@ -127,6 +132,12 @@ def _draw(options: argparse.Namespace) -> None:
     from linear_grokking.workflow import draw
 
     draw(options.table, options.outputs)
+
+
+def _export_csv(options: argparse.Namespace) -> None:
+    from linear_grokking.workflow import export_csv
+
+    export_csv(options.table, options.output)
 
 
 def _train(options: argparse.Namespace) -> int:

@@ -168,24 +168,28 @@ class Plan:
         ]
 
     def figure_files(self, figure_id: str | None = None) -> list[str]:
-        """Return the files of a figure (by default of all): PDF, PNG and table."""
+        """Return the files of a figure (by default of all): PDF, PNG and table.
+
+        The papers' tables, BT1 and its like, come as CSV too.
+        """
         chosen = self.config.figures if figure_id is None else [figure_id]
-        return [
-            name
-            for each in chosen
-            for name in (
-                f"figures/{each}.pdf",
-                f"figures/{each}.png",
-                f"figures/tables/{each}.parquet",
-            )
-        ]
+        files = []
+        for each in chosen:
+            files += [f"figures/{each}.pdf", f"figures/{each}.png"]
+            files.append(f"figures/tables/{each}.parquet")
+            if each.startswith("BT"):
+                files.append(f"figures/tables/{each}.csv")
+        return files
 
     def chain(self, figure_id: str) -> list[str]:
         """Return a figure's files and everything that they are made from."""
         return self.figure_files(figure_id) + self.upstream(self.figure_runs(figure_id))
 
     def manifest(self) -> str:
-        """Return, as canonical JSON, the experiments and figures that each run serves."""
+        """Return, as canonical JSON, the experiments and figures that each run serves.
+
+        Experiments come by name, so that their order in the configuration is irrelevant.
+        """
         users: dict[str, list[str]] = {identity: [] for identity in self.runs}
         for figure_id in self.config.figures:
             for identity in self.figure_runs(figure_id):
@@ -200,7 +204,7 @@ class Plan:
                     "realizations": self.runs[point.run_id].realizations,
                     "folder": self.runs[point.run_id].folder,
                 }
-                for name, points in self.points.items()
+                for name, points in sorted(self.points.items())
                 for point in points
             ],
             sort_keys=True,

@@ -16,7 +16,7 @@ from linear_grokking.runs import KINDS
 _RUN = re.compile(r"[0-9a-f]{16}")
 _OF_A_BLOCK = re.compile(r"\.?\d+-\d+\.(parquet(\..+)?|resume)")
 _OF_A_SUMMARY = re.compile(r"([0-9a-f]{16})\.parquet(\.damaged)?")
-_OF_A_FIGURE = re.compile(r"([A-Z]+\d+)\.(pdf|png|parquet)(\.damaged)?")
+_OF_A_FIGURE = re.compile(r"([A-Z]+\d+)\.(pdf|png|parquet|csv)(\.damaged)?")
 
 
 def stale_paths(root: Path, plans: Iterable[Plan]) -> list[Path]:

@@ -7,7 +7,6 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from linear_grokking.config.figures import figure_module
 from linear_grokking.figures.tables import FigureData, read_blocks
@@ -22,6 +21,8 @@ from linear_grokking.storage import (
     StorageError,
     provenance,
     read_metadata,
+    read_table,
+    whole_file,
     write_table,
 )
 
@@ -55,13 +56,20 @@ def draw(table_file: Path, outputs: Sequence[Path]) -> None:
     """Draw a figure from its table, once for all output files."""
     from linear_grokking.figures import style
 
-    table = pq.read_table(table_file).to_pandas()
+    table = read_table(table_file).to_pandas()
     spec, _ = read_metadata(table_file)
     record = provenance(fingerprint=draw_code(spec["figure"]))
     with style.sheet():
         figure = figure_module(spec["figure"]).draw(table)
         for output in outputs:
             style.save(figure, output, spec=canonical(spec), provenance=record)
+
+
+def export_csv(table_file: Path, output: Path) -> None:
+    """Write a figure's table as CSV: what is null is empty, numbers keep all their digits."""
+    table = read_table(table_file).to_pandas()
+    with whole_file(output) as temporary:
+        table.to_csv(temporary, index=False)
 
 
 def write_manifest(entries: Sequence[Mapping[str, Any]], root: Path, output: Path) -> None:

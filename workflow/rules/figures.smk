@@ -26,6 +26,20 @@ rule draw_figure:
         "linear-grokking draw {input:q} {output:q} 2> >(keep_log {log:q})"
 
 
+# A figure's table for a spreadsheet: `snakemake -c1 figures/tables/B1.csv`.
+rule export_csv:
+    input:
+        "figures/tables/{figure}.parquet",
+    output:
+        "figures/tables/{figure}.csv",
+    log:
+        "logs/export_csv/{figure}.log",
+    params:
+        code=code_fingerprint("workflow:export_csv"),
+    shell:
+        "linear-grokking export-csv {input:q} {output:q} 2> >(keep_log {log:q})"
+
+
 # Each figure's ID is a target.  It asks for the whole chain behind the figure, so that an
 # intermediate file that was lost is made again, and with it what follows from it.
 for figure in plan.config.figures:

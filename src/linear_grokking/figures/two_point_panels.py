@@ -1,0 +1,35 @@
+"""What the figures of Paper B's two-point model share."""
+
+from typing import Any
+
+from pydantic import Field
+
+from linear_grokking.config.fields import Positive, Real
+from linear_grokking.config.figures import FigureOptions
+
+TWO_POINT, FULL = "two_point", "logistic"
+"""The two models where a figure shows both: values of the table's column ``model``."""
+
+
+class TwoPointOptions(FigureOptions):
+    """Learning rate and start of the flow."""
+
+    eta: Positive = Field(0.01, description="Learning rate η.")
+    s0: Real = Field(0.1, description="Initial weight.")
+    b0: Real = Field(0.0, description="Initial bias.")
+
+    def flow(self) -> dict[str, Any]:
+        """Return learning rate and start under the names that the theory's functions use."""
+        return {"eta": self.eta, "s0": self.s0, "b0": self.b0}
+
+
+def lambda_at(distance: Any) -> Any:
+    """Return λ at the distance 1-2λ from the edge of separability."""
+    return (1.0 - distance) / 2.0
+
+
+def distance_label(lambda_: float) -> str:
+    """Write ``1-2λ = value`` for a legend."""
+    from linear_grokking.figures import style
+
+    return rf"$1-2\lambda$ = {style.number(round(1.0 - 2.0 * lambda_, 12))}"
