@@ -80,3 +80,27 @@ def test_a_rate_that_is_never_finite_is_reported():
     stepper = RKC2(Broken(3.0, 1e-4), 0.0, np.ones(5))
     with pytest.raises(StepSizeError, match="no step from s=0 meets the tolerance"):
         stepper.advance(1.0)
+
+
+class Steepening:
+    """y' = -sinh y, whose rate overflows for steps far too long; tanh(y/2) decays as e^-s."""
+
+    def rate(self, s, y):
+        with np.errstate(over="ignore", invalid="ignore"):
+            return -np.sinh(y), None
+
+    def spectral_radius(self, s, y, known, *, anew):
+        return 1.0  # far too small where y is large
+
+    def error_norm(self, error, y, y_new):
+        return np.abs(error).max() / 1e-6
+
+
+def test_a_step_that_overflows_leaves_nothing_behind():
+    stepper = RKC2(Steepening(), 0.0, np.array([3.0]))
+    stepper._step = 1e3
+    with np.errstate(invalid="ignore", over="ignore"):
+        while stepper.end.s < 2.0:
+            stepper.advance(2.0)
+    expected = 2.0 * np.arctanh(np.tanh(1.5) * np.exp(-2.0))
+    assert stepper.end.y[0] == pytest.approx(expected, rel=1e-4)

@@ -150,7 +150,9 @@ class RKC2:
         table, times = _coefficients(stages)
         scaled = table * np.array([1.0, step, 1.0, 1.0, step])
         scaled = like(columns, scaled)
-        columns[0] = columns[2] = self.end.y
+        # Column 3 as well, though nothing weighs it before it is set: a rejected step may
+        # have left it infinite, and 0·∞ is no number.
+        columns[0] = columns[2] = columns[3] = self.end.y
         columns[1] = columns[4] = self.end.rate
         for stage in range(1, stages):
             y = scaled[stage - 1] @ columns
