@@ -97,10 +97,10 @@ class Steepening:
 
 
 def test_a_step_that_overflows_leaves_nothing_behind():
-    stepper = RKC2(Steepening(), 0.0, np.array([3.0]))
-    stepper._step = 1e3
+    stepper = RKC2(Steepening(), 0.0, np.array([10.0]))
+    stepper._step = 2.0
     with np.errstate(invalid="ignore", over="ignore"):
         while stepper.end.s < 2.0:
             stepper.advance(2.0)
-    expected = 2.0 * np.arctanh(np.tanh(1.5) * np.exp(-2.0))
-    assert stepper.end.y[0] == pytest.approx(expected, rel=1e-4)
+    expected = 2.0 * np.arctanh(np.tanh(5.0) * np.exp(-2.0))
+    assert stepper.end.y[0] == pytest.approx(expected, rel=1e-3)
