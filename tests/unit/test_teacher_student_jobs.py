@@ -102,3 +102,23 @@ def test_flow_of_two_layers_stays_on_the_cpu_where_the_logistic_one_may_leave_it
     assert resolve("auto", {"model": "two_layer", "solver": "gradient_flow"}) == "cpu"
     assert resolve("auto", {"model": "two_layer", "solver": "gradient_descent"}) == "cuda"
     assert resolve("auto", {"model": "logistic", "solver": "gradient_flow"}) == "cuda"
+
+
+@pytest.mark.parametrize(
+    ("job", "spec"),
+    [
+        (linear.gradient_descent, LINEAR),
+        (two_layer.gradient_descent, {**TWO_LAYER, "activation": "identity"}),
+        (two_layer.gradient_descent, {**TWO_LAYER, "activation": "tanh"}),
+    ],
+)
+def test_literal_steps_in_torch_agree_with_numpy(job, spec, monkeypatch):
+    torch = pytest.importorskip("torch")
+    spec = {**spec, "t_max": 50.0}
+    expected = histories(job, spec)
+    # What the jobs do on a GPU, on torch's CPU tensors.
+    monkeypatch.setattr("linear_grokking.jobs.teacher_student.mover", lambda _: torch.from_numpy)
+    found = histories(job, spec, device="cuda")
+    for realization, columns in expected.items():
+        for name, values in columns.items():
+            np.testing.assert_allclose(found[realization][name], values, rtol=1e-9, err_msg=name)
