@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from threadpoolctl import threadpool_limits
 
 from linear_grokking.jobs import device as devices
 from linear_grokking.jobs.context import Columns, JobContext
@@ -61,7 +62,8 @@ def compute_block(
     module, function = entry.split(":")
     compute = getattr(importlib.import_module(f"linear_grokking.{module}"), function)
     context = JobContext(device=used, threads=threads, checkpoint=checkpoint.solver)
-    with interruptible():
+    # The libraries' threads are the job's, whatever the environment says.
+    with threadpool_limits(threads), interruptible():
         done = compute(spec, todo, context)
         for realization, columns in progress(done, total=len(todo), description=name):
             finished[realization] = columns

@@ -26,6 +26,7 @@ Weigh = Callable[[Array, int | slice, slice], Array]
 
 _ALL = slice(None)
 _TINY = 1e-300
+_NEGLIGIBLE = 1e-30
 
 # Bytes of a block: small against a core's cache of 1-2 MB, large against call overheads.
 BLOCK_BYTES = 3 * 2**18
@@ -42,8 +43,8 @@ def make_sweep(inputs: Array, threads: int = 1) -> "ArraySweep | RowSweep":
     Parameters
     ----------
     threads
-        Threads for NumPy matrices beyond the cache, where BLAS itself must be held to one
-        (OPENBLAS_NUM_THREADS=1).  Results do not depend on it.
+        Threads that share NumPy matrices beyond the cache, BLAS being held to one in each.
+        Results do not depend on it.
     """
     if is_numpy_array(inputs):
         return RowSweep(inputs, threads)
@@ -102,11 +103,17 @@ class RowSweep:
         self._ranges = None
         self._pool = None
         if n * row_bytes > 2 * BLOCK_BYTES:
+            from scipy.linalg import get_blas_funcs
+
+            self._gemv = get_blas_funcs("gemv", dtype=inputs.dtype)
             count = min(_MOST_RANGES, math.ceil(n * row_bytes / _RANGE_BYTES))
             rows = max(1, BLOCK_BYTES // row_bytes)
             self._ranges = [_cut(*ends, rows) for ends in pairwise(_edges(0, n, count))]
             if threads > 1 and count > 1:
+                from threadpoolctl import ThreadpoolController
+
                 self._pool = ThreadPoolExecutor(threads)
+                self._libraries = ThreadpoolController()
 
     def outputs(self, vectors: np.ndarray) -> np.ndarray:
         """See `ArraySweep.outputs`."""
@@ -143,7 +150,10 @@ class RowSweep:
 
     def _map(self, function: Callable[[list[slice]], Any]) -> list[Any]:
         """Return the function's values on all ranges of rows, in order."""
-        return list((self._pool.map if self._pool else map)(function, self._ranges))
+        if self._pool is None:
+            return list(map(function, self._ranges))
+        with self._libraries.limit(limits=1, user_api="blas"):
+            return list(self._pool.map(function, self._ranges))
 
     def _sweep_range(
         self,
@@ -157,7 +167,6 @@ class RowSweep:
         """Fill the outputs of one range of rows; return its pull-back and total."""
         everything = self._inputs[k]
         pull_back = np.zeros_like(vector)
-        block_pull_back = np.empty_like(vector)
         weights = []
         scale = None
         for block in blocks:
@@ -167,8 +176,13 @@ class RowSweep:
             weights.append(block_weights)
             if scale is None:  # of the first block: float32 leaves room for the others
                 scale = _size(block_weights) if rows.dtype != block_weights.dtype else 1.0
-            scaled = (block_weights / scale).astype(rows.dtype, copy=False)
-            pull_back += np.dot(scaled, rows, out=block_pull_back)
+            scaled = block_weights / scale
+            if rows.dtype != scaled.dtype:
+                # Too small to count, and near the end of float32's range products take
+                # processors a hundred times longer.
+                scaled[np.abs(scaled) < _NEGLIGIBLE] = 0.0
+                scaled = scaled.astype(rows.dtype)
+            pull_back = self._gemv(1.0, rows.T, scaled, beta=1.0, y=pull_back, overwrite_y=True)
         weights = np.concatenate(weights)
         pull_back = scale * pull_back.astype(weights.dtype)
         if not np.isfinite(pull_back).all():  # the first block was no measure of the others

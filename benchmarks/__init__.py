@@ -1,0 +1,5 @@
+"""Ratios against plainly written code, and against the limits of the machine.
+
+``python -m benchmarks`` (or ``make bench``) runs all groups of rows, prints the table and
+writes it to ``benchmarks/results/<date>.csv`` and ``docs/benchmarks.md``.
+"""

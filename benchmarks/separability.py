@@ -1,0 +1,147 @@
+"""Rows of separability: S_inf with its certificate, margins."""
+
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+import piqp
+import torch
+from threadpoolctl import threadpool_limits
+
+from benchmarks import baselines
+from benchmarks.limits import MatrixProduct
+from benchmarks.rows import Row, Spread, alternate
+from linear_grokking.data import Gaussian, classification
+from linear_grokking.separability import Separability, assess
+
+ADAM_ERROR = 1e-3
+"""Relative error of S at which Adam may stop; Newton's is 1e-8 or less, with a proof."""
+
+
+def rows() -> Iterator[Row]:
+    """Yield the rows of this group."""
+    torch.set_num_threads(1)
+    with threadpool_limits(1, user_api="blas"):
+        yield from _limit_direction(400, rates=(0.01, 0.03, 0.1), most=60_000)
+        yield _highs()
+        yield from _limit_direction(2400, rates=(0.01, 0.1), most=4000)
+        yield from _hessian()
+        yield _margin()
+
+
+def _points(n_train: int, lambda_: float, *, separable: bool) -> np.ndarray:
+    """Return the first set that is (not) separable."""
+    for realization in range(100):
+        drawn = classification(
+            Gaussian(1.0),
+            seed=0,
+            realization=realization,
+            n_train=n_train,
+            d=round(lambda_ * n_train),
+        ).inputs
+        if assess(drawn, margin=False).separable == separable:
+            return drawn
+    raise RuntimeError(f"no set with separable={separable} among 100")
+
+
+def _limit_direction(n_train: int, rates: tuple[float, ...], most: int) -> Iterator[Row]:
+    points = _points(n_train, 0.48, separable=False)
+    found: Separability = assess(points, margin=False)
+    rounds = 3 if n_train <= 400 else 1
+    for k, lr in enumerate(rates):
+        steps = []
+        timings = alternate(
+            rounds,
+            ours=partial(assess, points, margin=False),
+            adam=lambda lr=lr, steps=steps: steps.append(
+                baselines.adam_limit_direction(points, found.direction, lr, ADAM_ERROR, most)
+            ),
+        )
+        converged = steps[-1] is not None
+        yield Row(
+            f"S_inf with certificate, N={n_train}, lambda=0.48",
+            f"Adam, torch float64, lr {lr:g}, relative error {ADAM_ERROR:g}",
+            timings.ratio("adam", "ours"),
+            # The paper's size of statistics, with the learning rate usual for Adam there.
+            target=20 if n_train == 400 and k == 0 else None,
+            ours=timings.spread("ours"),
+            theirs=timings.spread("adam"),
+            note=(f"{steps[-1]} steps" if converged else f"not there after {most} steps")
+            + "; no certificate",
+        )
+
+
+def _highs() -> Row:
+    points = _points(400, 0.48, separable=False)
+    timings = alternate(
+        3,
+        ours=partial(assess, points, margin=False),
+        highs=partial(baselines.highs_separates, points),
+    )
+    return Row(
+        "separable or not, with S_inf and certificate, N=400, lambda=0.48",
+        "HiGHS (verdict alone)",
+        timings.ratio("highs", "ours"),
+        target=10,
+        ours=timings.spread("ours"),
+        theirs=timings.spread("highs"),
+    )
+
+
+def _hessian() -> Iterator[Row]:
+    points = _points(2400, 0.48, separable=False)
+    n, d = points.shape
+    double, single = MatrixProduct(np.float64, 1), MatrixProduct(np.float32, 1)
+    iterations = assess(points, margin=False).iterations
+    timings = alternate(5, ours=partial(assess, points, margin=False), double=double, single=single)
+    flops = 2.0 * n * d**2 * iterations
+    rate = double.flops / timings.spread("double").median
+    work = f"S_inf, N=2400, lambda=0.48: all, {iterations} steps"
+    yield Row(
+        work,
+        "float64 matrix product on 2Nd^2 flops a step",
+        timings.ratio("double", "ours", flops / double.flops),
+        "of limit",
+        target=0.60,
+        ours=timings.spread("ours"),
+        theirs=timings.spread("double", flops / double.flops),
+        note=f"{rate / 1e9:.0f} GFlop/s on one core",
+    )
+    # What is really done: the symmetric half, in float32 but for the last step.
+    exact = [
+        (half * (iterations - 1) * one + half * two) / ours
+        for half in [n * d**2 / single.flops]
+        for one, two, ours in zip(
+            *(timings.seconds[name] for name in ("single", "double", "ours")), strict=True
+        )
+    ]
+    yield Row(
+        work,
+        "matrix products on Nd^2 flops a step, float32 but for the last",
+        Spread.of(exact),
+        "of limit",
+        ours=timings.spread("ours"),
+        note="the rest: line searches, factors, certificate",
+    )
+
+
+def _piqp(points: np.ndarray) -> None:
+    n, d = points.shape
+    solver = piqp.DenseSolver()
+    solver.settings.eps_abs = solver.settings.eps_rel = 1e-10
+    solver.setup(np.eye(d), np.zeros(d), G=points, h_u=np.full(n, -1.0))
+    solver.solve()
+
+
+def _margin() -> Row:
+    points = _points(400, 0.55, separable=True)
+    timings = alternate(7, ours=partial(assess, points, margin=True), piqp=partial(_piqp, points))
+    return Row(
+        "verdict, certificate and margin, N=400, lambda=0.55",
+        "PIQP alone (time ours / time PIQP)",
+        timings.ratio("ours", "piqp"),
+        target=1.5,
+        at_least=False,
+        ours=timings.spread("ours"),
+        theirs=timings.spread("piqp"),
+    )

@@ -1,0 +1,105 @@
+"""Rows of Paper A's models: exact steps in the eigenbasis, flow of two layers."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from threadpoolctl import threadpool_limits
+
+from benchmarks import baselines
+from benchmarks.rows import Row, alternate
+from linear_grokking.data import TeacherStudentData, teacher_student
+from linear_grokking.data import test_inputs as fresh_inputs
+from linear_grokking.jobs.records import record_steps
+from linear_grokking.models.linear import LinearModel
+from linear_grokking.models.teacher_student import TeacherStudentHistory
+from linear_grokking.models.two_layer import TwoLayerModel
+from linear_grokking.solvers import spectral, two_layer_flow
+
+ETA, D_IN, T_MAX, RECORDS, N_GEN = 0.01, 1000, 1e5, 400, 1000
+
+
+def rows() -> Iterator[Row]:
+    """Yield the rows of this group."""
+    torch.set_num_threads(1)
+    with threadpool_limits(1, user_api="blas"):
+        yield _one_output()
+        yield _many_outputs()
+        yield _two_layers()
+
+
+def _draw(n_train: int, *widths: int) -> tuple[TeacherStudentData, np.ndarray]:
+    data = teacher_student(seed=0, realization=0, n_train=n_train, widths=(D_IN, *widths))
+    return data, fresh_inputs(seed=0, realization=0, n_gen=N_GEN, d_in=D_IN)
+
+
+def _spectral(data: TeacherStudentData, fresh: np.ndarray, gamma: float) -> None:
+    spectral.solve(
+        LinearModel.from_data(data, fresh, 1e-3),
+        data.student[0],
+        eta=ETA,
+        gamma=gamma,
+        steps=record_steps(T_MAX, RECORDS),
+    )
+
+
+def _one_output() -> Row:
+    gamma, steps = 1e-3, 1000
+    data, fresh = _draw(500, 1)
+    naive = baselines.NaiveLinear(data.inputs, data.teacher[0], data.student[0], fresh, ETA, gamma)
+    timings = alternate(
+        5, ours=lambda: _spectral(data, fresh, gamma), naive=lambda: naive.steps(steps)
+    )
+    return Row(
+        "linear d=1000, N=500, d_out=1, 1e5 steps with weight decay, 400 records",
+        "nn.Linear, SGD, backward, step",
+        timings.ratio("naive", "ours", T_MAX / steps),
+        target=100,
+        ours=timings.spread("ours"),
+        theirs=timings.spread("naive", T_MAX / steps),
+        note=f"baseline extrapolated from {steps} steps, one thread",
+    )
+
+
+def _many_outputs() -> Row:
+    gamma, steps = 1e-3, 100
+    data, fresh = _draw(500, 50)
+    gram = baselines.GramDescent(data.inputs, data.teacher[0], data.student[0], ETA, gamma)
+    timings = alternate(
+        3, ours=lambda: _spectral(data, fresh, gamma), gram=lambda: gram.steps(steps)
+    )
+    return Row(
+        "linear d=1000, N=500, d_out=50, 1e5 steps with weight decay, 400 records",
+        "tuned GD with the covariance, float64",
+        timings.ratio("gram", "ours", T_MAX / steps),
+        target=500,
+        ours=timings.spread("ours"),
+        theirs=timings.spread("gram", T_MAX / steps),
+        note=f"baseline extrapolated from {steps} steps, one thread",
+    )
+
+
+def _two_layers() -> Row:
+    data, fresh = _draw(round(D_IN / 0.9), 200, 5)
+
+    def flow(steps: np.ndarray) -> TeacherStudentHistory:
+        model = TwoLayerModel.from_data(data, fresh, 1e-4, "identity")
+        return two_layer_flow.solve(model, data.student, eta=ETA, steps=steps)
+
+    steps = record_steps(1e4, 100)
+    history = flow(steps)
+    reached = float(steps[np.argmax(history.train_accuracy >= 0.95)])
+    naive = baselines.NaiveTwoLayer(data.inputs, data.teacher, data.student, ETA)
+    taken = 50
+    timings = alternate(
+        3, ours=lambda: flow(record_steps(reached, 50)), naive=lambda: naive.steps(taken)
+    )
+    return Row(
+        "two layers 1000-200-5 (linear), to 95 % training accuracy",
+        "literal GD, torch in float32",
+        timings.ratio("naive", "ours", reached / taken),
+        target=75,
+        ours=timings.spread("ours"),
+        theirs=timings.spread("naive", reached / taken),
+        note=f"{reached:g} steps, baseline extrapolated from {taken}, one thread",
+    )
