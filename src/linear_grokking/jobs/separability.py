@@ -13,6 +13,9 @@ from linear_grokking.separability import Separability, assess
 SAVED_TOGETHER = 512
 """Realizations after which a job on a GPU hands over what it has: a kill loses no more."""
 
+BATCH_BYTES = 1e9
+"""Most memory of a batch's points on the host, which holds two batches at a time."""
+
 Draw = Callable[[int], np.ndarray]
 
 
@@ -54,16 +57,19 @@ def in_batches(
     device
         As torch names it.
     """
-    from linear_grokking.separability.batched import assess_batched
+    from linear_grokking.separability.batched import LARGEST_BATCH, assess_batched
 
+    n_train, d = spec["n_train"], spec["d"]
+    fitting = max(1, int(BATCH_BYTES // (8 * n_train * d)))
     for start in range(0, len(realizations), SAVED_TOGETHER):
         part = realizations[start : start + SAVED_TOGETHER]
         found = assess_batched(
             draw,
             part,
-            shape=(spec["n_train"], spec["d"]),
+            shape=(n_train, d),
             margin=spec["margin"],
             device=device,
+            largest_batch=min(LARGEST_BATCH, fitting),
             drawing_threads=threads,
         )
         for realization, one in zip(part, found, strict=True):

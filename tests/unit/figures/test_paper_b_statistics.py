@@ -270,6 +270,7 @@ def test_anisotropic_limit_accuracy_refuses_what_is_no_law():
 @pytest.mark.parametrize("measure_margin", [False, True])
 def test_batches_on_a_device_find_what_one_at_a_time_does(measure_margin, monkeypatch):
     monkeypatch.setattr(separability, "SAVED_TOGETHER", 7)
+    monkeypatch.setattr(separability, "BATCH_BYTES", 3 * 8 * 60 * 30)
     experiment = SeparabilityExperiment(
         measure="separability", n_train=60, d=30, margin=measure_margin
     )
