@@ -1,0 +1,244 @@
+"""Rows of the workflow: processes side by side, start-up, planning, the cost model."""
+
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from benchmarks.rows import Row, Spread, alternate
+from linear_grokking import costs
+from linear_grokking.config import read
+from linear_grokking.runs import run_id
+
+HERE = Path(__file__).parents[1]
+E3_WIDTHS = (20, 80, 120, 160, 180, 192, 200, 220, 260, 320)
+FIRST_GRADIENT = """
+import sys
+from linear_grokking.models import logistic
+def leave(*_):
+    sys.exit(0)
+logistic.LogisticModel.gradient_and_outputs = leave
+from linear_grokking.cli import main
+main(sys.argv[1:])
+"""
+
+
+def rows() -> Iterator[Row]:
+    """Yield the rows of this group."""
+    yield _two_processes()
+    yield _start()
+    yield _dry_run()
+    yield from _cost_model()
+
+
+def figures() -> Iterator[Row]:
+    """Yield the rows of all figures from nothing; takes as long as they take."""
+    with _workplace() as folder:
+        started = time.perf_counter()
+        subprocess.run(
+            [sys.executable, "-m", "snakemake", "--cores", "all", "--quiet", "all"],
+            cwd=folder,
+            check=True,
+        )
+        seconds = time.perf_counter() - started
+    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
+    work = "all figures, config.yaml, cold"
+    yield Row(
+        work,
+        f"{os.cpu_count()} cores",
+        Spread.of([seconds / 60]),
+        "min",
+        target=12,
+        at_least=False,
+    )
+    yield Row(work, "peak memory of any job", Spread.of([memory]), "GiB", target=3, at_least=False)
+
+
+class _workplace:
+    """Give a folder with the repository's workflow and no results."""
+
+    def __enter__(self) -> Path:
+        self._folder = Path(tempfile.mkdtemp())
+        for name in ("Snakefile", "workflow", "config"):
+            (self._folder / name).symlink_to(HERE / name)
+        return self._folder
+
+    def __exit__(self, *_: object) -> None:
+        shutil.rmtree(self._folder)
+
+
+def _spec(**changes: Any) -> dict[str, Any]:
+    """Return the spec of a run as the configuration would make it."""
+    experiment = {"realizations": 1, **changes}
+    config = read({"experiments": {"benchmark": experiment}, "figures": {}})
+    (point,) = config.experiments["benchmark"].grid(config.seed)
+    return point.spec
+
+
+def _e3(d: int) -> dict[str, Any]:
+    return _spec(model="logistic", n_train=400, **{"d": d}, t_max=1e10)
+
+
+def _solve(spec: Mapping[str, Any], first: int, last: int) -> None:
+    """Compute some realizations of a run in this process."""
+    from linear_grokking.jobs import logistic
+    from linear_grokking.jobs.context import JobContext
+
+    for _ in logistic.gradient_flow(spec, range(first, last + 1), JobContext()):
+        pass
+
+
+def _two_processes() -> Row:
+    specs = [_e3(d) for d in E3_WIDTHS]
+    each = 100 // len(specs)
+
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+
+        def run(processes: int) -> None:
+            limit = {1: 1, 2: 2}[processes]
+            waiting = list(specs)
+            running: list[Any] = []
+            while waiting or running:
+                while waiting and len(running) < limit:
+                    running.append(pool.submit(_solve, waiting.pop(), 0, each - 1))
+                running.pop(0).result()
+
+        timings = alternate(3, one=lambda: run(1), two=lambda: run(2))
+    return Row(
+        "E3 (N=400), 100 realizations over 10 widths, two processes",
+        "one process",
+        timings.ratio("one", "two"),
+        target=1.8,
+        ours=timings.spread("two"),
+        theirs=timings.spread("one"),
+    )
+
+
+def _start() -> Row:
+    spec = _e3(192)
+    with tempfile.TemporaryDirectory() as folder:
+        output = Path(folder, run_id(spec), "0-0.parquet")
+        command = ["block", json.dumps(spec), str(output), "--realizations", "0-0"]
+
+        def start() -> None:
+            subprocess.run(
+                [sys.executable, "-c", FIRST_GRADIENT, *command],
+                capture_output=True,
+                check=True,
+                env={**os.environ, "OMP_NUM_THREADS": "1"},
+            )
+
+        timings = alternate(7, start=start)
+    return Row(
+        "one job: start of Python to first gradient",
+        "",
+        timings.spread("start"),
+        "s",
+        target=2.5,
+        at_least=False,
+        note="plotting and CPU jobs import no torch (tests/unit/test_imports.py)",
+    )
+
+
+def _dry_run() -> Row:
+    with _workplace() as folder:
+        command = [sys.executable, "-m", "snakemake", "--dry-run", "--quiet", "all", "--cores", "2"]
+        overlay = ["--configfile", "config/config.yaml", "config/paper.yaml"]
+
+        def dry_run() -> None:
+            subprocess.run([*command, *overlay], cwd=folder, capture_output=True, check=True)
+
+        timings = alternate(2, dry_run=dry_run)
+        shutil.rmtree(folder / ".snakemake", ignore_errors=True)
+    return Row(
+        "dry run of paper.yaml, all figures",
+        "",
+        timings.spread("dry_run"),
+        "s",
+        target=10,
+        at_least=False,
+    )
+
+
+COSTED = {
+    "E1, N=2400, d=1152": {
+        "model": "separability",
+        "n_train": 2400,
+        "d": 1152,
+    },
+    "E1, N=400, d=192": {"model": "separability", "n_train": 400, "d": 192},
+    "E2, N=2400, d=1320": {"model": "separability", "n_train": 2400, "d": 1320, "margin": True},
+    "E3, N=400, d=192": {"model": "logistic", "n_train": 400, "d": 192, "t_max": 1e10},
+    "logistic N=4000, d=1920": {"model": "logistic", "n_train": 4000, "d": 1920, "t_max": 1e6},
+    "linear d_out=1, N=1111": {"model": "linear", "lambda": 0.9, "records": 120},
+    "linear d_out=100, N=1111": {"model": "linear", "lambda": 0.9, "d_out": 100, "records": 120},
+    "two layers, d_h=200": {
+        "model": "two_layer",
+        "lambda": 0.9,
+        "d_h": 200,
+        "d_out": 5,
+        "epsilon": 1e-4,
+        "t_max": 2e5,
+    },
+    "two layers, tanh, d_h=50": {
+        "model": "two_layer",
+        "lambda": 0.9,
+        "d_h": 50,
+        "d_out": 5,
+        "epsilon": 1e-4,
+        "activation": "tanh",
+        "t_max": 2e5,
+    },
+}
+"""Experiments, by what they stand for, that the cost model is checked against."""
+
+MEASURED_JOB = """
+import json, resource, sys, time
+from linear_grokking.cli import main
+status = main(sys.argv[1:])
+used = resource.getrusage(resource.RUSAGE_SELF)
+print(json.dumps({"mb": used.ru_maxrss / 1024, "seconds": used.ru_utime + used.ru_stime}))
+sys.exit(status)
+"""
+
+
+def measured_cost(spec: Mapping[str, Any], realizations: int) -> tuple[float, float]:
+    """Return the CPU seconds and the largest memory (MB) of a job of so many realizations."""
+    with tempfile.TemporaryDirectory() as folder:
+        output = Path(folder, run_id(spec), f"0-{realizations - 1}.parquet")
+        block = ["--realizations", f"0-{realizations - 1}", "--device", "cpu"]
+        done = subprocess.run(
+            [sys.executable, "-c", MEASURED_JOB, "block", json.dumps(spec), str(output), *block],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )
+    used = json.loads(done.stdout.splitlines()[-1])
+    return used["seconds"], used["mb"]
+
+
+def _cost_model() -> Iterator[Row]:
+    for name, experiment in COSTED.items():
+        spec = _spec(**experiment)
+        expected = costs.realization_cost(spec).seconds
+        # Enough realizations that the start of the job does not count.
+        count = max(2, min(100, round(2.0 / expected)))
+        seconds, memory = measured_cost(spec, count)
+        yield Row(
+            f"cost model: {name}",
+            "measured time over expected",
+            Spread.of([seconds / costs.job_seconds(spec, count, "cpu")]),
+            "",
+            ours=Spread.of([seconds / count]),
+            note=f"{count} realizations; memory {memory:.0f} MB of {costs.job_memory_mb(spec)} MB",
+        )
