@@ -1,0 +1,188 @@
+"""A block that is killed at random moments ends with the bits of one that is not."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import pyarrow.parquet as pq
+import pytest
+
+from linear_grokking.config import read
+from linear_grokking.plan import Plan
+
+# Each kind of job: solvers that save their state in mid-run, and blocks of quick realizations.
+EXPERIMENTS = {
+    "logistic_descent": {
+        "model": "logistic",
+        "solver": "gradient_descent",
+        "n_train": 40,
+        "d": 16,
+        "sigma": 5,
+        "t_max": 2e4,
+        "records": 30,
+        "realizations": 2,
+    },
+    "logistic_flow": {
+        "model": "logistic",
+        "n_train": 400,
+        "d": 180,
+        "sigma": 5,
+        "t_max": 1e9,
+        "records": 60,
+        "realizations": 20,
+    },
+    "logistic_adam": {
+        "model": "logistic",
+        "solver": "adam",
+        "n_train": 40,
+        "d": 16,
+        "sigma": 5,
+        "t_max": 1e4,
+        "records": 30,
+        "realizations": 3,
+    },
+    "linear_descent": {
+        "model": "linear",
+        "solver": "gradient_descent",
+        "d_in": 30,
+        "n_train": 20,
+        "n_gen": 50,
+        "t_max": 5e4,
+        "records": 30,
+        "realizations": 2,
+    },
+    "two_layer_flow": {
+        "model": "two_layer",
+        "activation": "tanh",
+        "d_in": 120,
+        "d_h": 40,
+        "d_out": 3,
+        "n_train": 150,
+        "n_gen": 100,
+        "t_max": 1e5,
+        "records": 30,
+        "realizations": 3,
+    },
+    "linear_spectral": {
+        "model": "linear",
+        "d_in": 200,
+        "n_train": 150,
+        "n_gen": 500,
+        "t_max": 1e5,
+        "records": 30,
+        "realizations": 12,
+    },
+    "separability": {
+        "measure": "separability",
+        "n_train": 200,
+        "d": 90,
+        "margin": True,
+        "realizations": 20,
+    },
+}
+
+# The command line, saving every hundredth of a second in place of every half minute.
+EAGER = textwrap.dedent("""
+    import functools, sys
+    from linear_grokking import cli
+    from linear_grokking.jobs import block
+    block.BlockCheckpoint = functools.partial(block.BlockCheckpoint, interval_s=0.01)
+    sys.exit(cli.main())
+""")
+
+
+class Job:
+    """One block of an experiment, in a folder of its own."""
+
+    def __init__(self, folder, name):
+        experiment = EXPERIMENTS[name]
+        plan = Plan(read({"seed": 1, "experiments": {name: experiment}, "figures": {}}))
+        (identity,) = plan.runs
+        self.block = f"0-{experiment['realizations'] - 1}"
+        self.output = folder / identity / f"{self.block}.parquet"
+        self.command = [sys.executable, "-c", EAGER, "block", plan.spec(identity), self.output]
+
+    def run(self, kill=None, after_s=0.0):
+        """Run the job; send it a signal so long after it has started to compute."""
+        process = subprocess.Popen(
+            [*self.command, "--realizations", self.block, "--device", "cpu"],
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+        )
+        said = ""
+        while "elapsed" not in said and (line := process.stderr.readline()):
+            said += line  # until it computes: kills fall on the work, not on imports
+        started = time.monotonic()
+        if kill is not None:
+            time.sleep(after_s)
+            process.send_signal(kill)
+        said += process.communicate(timeout=300)[1]
+        return process.returncode, said, time.monotonic() - started
+
+
+def kill_at_random(tmp_path, name, kills):
+    """Kill a job again and again, let it finish, and compare; return how the runs ended."""
+    undisturbed, killed = Job(tmp_path / "undisturbed", name), Job(tmp_path / "killed", name)
+    code, said, seconds = undisturbed.run()
+    assert code == 0, said
+    moments = random.Random(name)
+    codes = []
+    for kill in range(kills):
+        # A job that goes on where it stopped has less and less left to do.
+        after_s = moments.uniform(0, 0.8 * seconds / kills)
+        chosen = signal.SIGTERM if kill % 2 else signal.SIGKILL
+        code, said, _ = killed.run(chosen, after_s)
+        assert code in (0, 1, -signal.SIGKILL, -signal.SIGTERM)
+        assert code != 1 or "error: asked to stop; progress is in" in said
+        codes.append(code)
+    code, said, _ = killed.run()
+    assert code == 0, said
+    assert pq.read_table(killed.output).equals(pq.read_table(undisturbed.output))
+    visible = [entry for entry in os.listdir(killed.output.parent) if not entry.startswith(".")]
+    assert visible == [killed.output.name]
+    assert not list(killed.output.parent.glob("*.resume"))
+    return codes
+
+
+@pytest.mark.parametrize("name", ["logistic_descent", "logistic_flow", "two_layer_flow"])
+def test_a_killed_block_ends_with_the_same_bits(tmp_path, name):
+    codes = kill_at_random(tmp_path, name, kills=2)
+    assert -signal.SIGKILL in codes
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_a_block_killed_many_times_ends_with_the_same_bits(tmp_path, name):
+    for attempt in range(3):
+        codes = kill_at_random(tmp_path / str(attempt), name, kills=8)
+        assert any(codes)
+
+
+def test_a_job_told_to_stop_says_so_and_goes_on_later(tmp_path):
+    job = Job(tmp_path, "logistic_descent")
+    code, said, _ = job.run(signal.SIGTERM, after_s=0.3)
+    assert code == 1
+    assert f"error: asked to stop; progress is in {job.output.parent}" in said
+    assert "Traceback" not in said
+    assert not job.output.exists()
+    side = job.output.with_name(f".{job.block}.resume")
+    assert os.listdir(side)
+    assert job.run()[0] == 0
+    assert not side.exists()
+
+
+def test_side_files_of_another_spec_are_left_alone(tmp_path):
+    job, other = Job(tmp_path, "logistic_descent"), Job(tmp_path, "logistic_flow")
+    assert other.run(signal.SIGTERM)[0] == 1
+    side = job.output.with_name(f".{job.block}.resume")
+    side.mkdir(parents=True)
+    for path in other.output.with_name(f".{other.block}.resume").iterdir():
+        path.rename(side / path.name)
+    code, said, _ = job.run()
+    assert code == 0
+    assert "it belongs to another spec or code" in said
