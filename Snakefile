@@ -12,6 +12,8 @@ include: "workflow/rules/train.smk"
 include: "workflow/rules/separability.smk"
 include: "workflow/rules/summarize.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/claims.smk"
+include: "workflow/rules/report.smk"
 
 
 rule all:
@@ -20,3 +22,4 @@ rule all:
         plan.figure_files(),
         plan.upstream(plan.runs),
         "results/runs.parquet",
+        "results/claims.csv",

@@ -73,6 +73,20 @@ def _parser(command: Sequence[str] = ()) -> argparse.ArgumentParser:
     export.add_argument("output", type=Path)
     export.set_defaults(run=_export_csv)
 
+    claims = commands.add_parser("claims", help="judge the papers' claims by figure tables")
+    claims.add_argument("tables", type=Path, nargs="*")
+    claims.add_argument("output", type=Path, help="CSV file to write")
+    claims.add_argument("--root", type=Path, default=Path(), help="folder that holds results/")
+    claims.set_defaults(run=_claims)
+
+    report = commands.add_parser("report", help="write the report, one HTML file")
+    report.add_argument("tables", type=Path, nargs="*")
+    report.add_argument("output", type=Path, help="HTML file to write")
+    report.add_argument("--claims", type=Path, default=Path("results/claims.csv"))
+    report.add_argument("--manifest", type=Path, default=Path("results/runs.parquet"))
+    report.add_argument("--root", type=Path, default=Path(), help="folder that holds figures/")
+    report.set_defaults(run=_report)
+
     train = commands.add_parser("train", help="do one run outside the workflow")
     if command == ["train"]:
         from linear_grokking.train.options import add_options
@@ -138,6 +152,18 @@ def _export_csv(options: argparse.Namespace) -> None:
     from linear_grokking.workflow import export_csv
 
     export_csv(options.table, options.output)
+
+
+def _claims(options: argparse.Namespace) -> None:
+    from linear_grokking import claims
+
+    claims.write(options.tables, options.root, options.output)
+
+
+def _report(options: argparse.Namespace) -> None:
+    from linear_grokking.report.page import write_page
+
+    write_page(options.tables, options.claims, options.manifest, options.output, options.root)
 
 
 def _train(options: argparse.Namespace) -> int:

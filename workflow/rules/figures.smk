@@ -1,3 +1,6 @@
+from linear_grokking.report.captions import caption_text, category
+
+
 rule tabulate_figure:
     input:
         lambda wildcards: plan.upstream(plan.figure_runs(wildcards.figure)),
@@ -17,11 +20,17 @@ rule draw_figure:
         "figures/tables/{figure}.parquet",
     output:
         "figures/{figure}.pdf",
-        "figures/{figure}.png",
+        report(
+            "figures/{figure}.png",
+            caption="../report/figure.rst",
+            category=lambda wildcards: category(wildcards.figure),
+            labels=lambda wildcards: {"figure": wildcards.figure},
+        ),
     log:
         "logs/draw_figure/{figure}.log",
     params:
         code=lambda wildcards: draw_code(wildcards.figure),
+        caption=lambda wildcards: caption_text(plan.figure_request(wildcards.figure)),
     shell:
         "linear-grokking draw {input:q} {output:q} 2> >(keep_log {log:q})"
 

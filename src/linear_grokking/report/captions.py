@@ -1,0 +1,132 @@
+"""Captions: one text per figure, filled in from the runs, for every report.
+
+``text/<ID>.rst`` is a Jinja template in reStructuredText.  Its first line,
+``.. alt: …``, describes the picture to those who cannot see it.  In the text a figure's
+roles stand for its runs: ``{{ dynamics.sigma }}`` becomes the values of σ among them; and
+``options`` stands for the figure's options.
+"""
+
+import inspect
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from linear_grokking.config.figures import figure_module
+
+FOLDER = Path(__file__).with_name("text")
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+PAPERS = {
+    "A": "Paper A: linear regression",
+    "B": "Paper B: logistic classification",
+    "BT": "Paper B: tables",
+}
+"""Categories of figures, by the letters of their IDs."""
+
+
+@dataclass(frozen=True)
+class Caption:
+    """A figure's caption.
+
+    Attributes
+    ----------
+    title
+        One line, from the figure's module.
+    text
+        reStructuredText, parameters filled in.
+    alt
+        What the picture shows, in words.
+    """
+
+    title: str
+    text: str
+    alt: str
+
+
+def caption(request: Mapping[str, Any]) -> Caption:
+    """Return the caption of a figure.
+
+    Parameters
+    ----------
+    request
+        What the figure's table is made from: `plan.Plan.figure_request`, parsed.
+
+    Raises
+    ------
+    ValueError
+        If the template names a role or a parameter that the figure has not.
+    """
+    figure = request["figure"]
+    title = _title(figure)
+    path = FOLDER / f"{figure}.rst"
+    if not path.exists():
+        runs = "; ".join(
+            f"*{role}*: {len(runs)} runs" for role, runs in sorted(request["runs"].items())
+        )
+        return Caption(title, f"{title}\n\n{runs}\n", title)
+    source = path.read_text(encoding="utf-8")
+    alt = re.match(r"\.\. alt: (.*)\n", source)
+    environment = jinja2.Environment(
+        undefined=jinja2.StrictUndefined, finalize=_written, autoescape=False
+    )
+    roles = {role: Values(runs) for role, runs in request["runs"].items()}
+    try:
+        text = environment.from_string(source[alt.end() :] if alt else source).render(
+            options=request["options"], **roles
+        )
+    except jinja2.UndefinedError as error:
+        raise ValueError(f"{path.name}: {error}") from None
+    return Caption(title, text.strip() + "\n", alt[1] if alt else title)
+
+
+def caption_text(request: str) -> str:
+    """Return the caption of a figure from its request as JSON; for Snakemake's own report."""
+    made = caption(json.loads(request))
+    return f"{made.title}\n\n{made.text}"
+
+
+def category(figure: str) -> str:
+    """Return the part of the report that a figure belongs to."""
+    return PAPERS.get(re.sub(r"\d", "", figure), "Other figures")
+
+
+class Values:
+    """Parameters of the runs of one role: the values that occur, in the grid's order."""
+
+    def __init__(self, runs: list[Mapping[str, Any]]):
+        self._runs = runs
+
+    def __getitem__(self, key: str) -> str:
+        if key == "realizations":
+            found = [run["realizations"] for run in self._runs]
+        else:
+            found = [run["parameters"][key] for run in self._runs if key in run["parameters"]]
+        if not found:
+            raise KeyError(key)
+        return ", ".join(written(value) for value in dict.fromkeys(found))
+
+
+def written(value: Any) -> str:
+    """Write a value for a reader: 0.48, 4000, 10⁹, 2.5·10⁻⁷."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    if value == 0 or 1e-3 <= abs(value) < 1e5:
+        return f"{value:g}"
+    mantissa, exponent = f"{value:.3e}".split("e")
+    power = "10" + str(int(exponent)).translate(_SUPERSCRIPTS)
+    mantissa = mantissa.rstrip("0").rstrip(".")
+    return power if mantissa == "1" else f"{mantissa}·{power}"
+
+
+def _written(value: Any) -> Any:
+    return written(value) if isinstance(value, int | float) else value
+
+
+def _title(figure: str) -> str:
+    """Return the first line of a figure's module."""
+    lines = (inspect.getdoc(figure_module(figure)) or figure).splitlines()
+    return lines[0].rstrip(".")

@@ -1,0 +1,240 @@
+"""The page: what is gathered from the results, and its template filled in."""
+
+import base64
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+import pandas as pd
+from docutils.core import publish_parts
+from plotly.offline import get_plotlyjs
+
+from linear_grokking.claims.registry import COLUMNS
+from linear_grokking.claims.verdict import VERDICTS
+from linear_grokking.report import interactive
+from linear_grokking.report.captions import caption, category, written
+from linear_grokking.storage import read_metadata, read_table, revision, whole_file
+
+MAX_BYTES = 25_000_000
+"""Largest page that is written."""
+HEADLINES = (
+    *("A1-grokking-time-epsilon-0.001", "A1-gen-loss-lambda-0.9", "A2-broad-maximum"),
+    *("A3-floor-factor-8", "A5-prefactor-ours-d_h-200", "B1-limit-norm-large-size"),
+    *("B1-perfect-below", "B1-margin-accuracy", "B3-both", "B6-wendel-gaussian", "B8-slope"),
+)
+"""Claims that the opening page names if they were confirmed."""
+_HIDDEN = {"run_id", "experiment", "figures", "realizations", "blocks", "seconds"} | {
+    *("device", "revision", "measure", "model", "solver")
+}
+
+
+@dataclass(frozen=True)
+class FigureEntry:
+    """A figure as the page shows it."""
+
+    id: str
+    title: str
+    category: str
+    caption: str
+    alt: str
+    image: str
+    width: int
+    interactive: str | None
+    claims: Sequence[Mapping[str, Any]]
+    run_ids: Sequence[str]
+    revision: str
+    time: str
+
+
+def write_page(
+    tables: Sequence[Path], claims: Path, manifest: Path, output: Path, root: Path
+) -> None:
+    """Write the report as one HTML file that needs no network.
+
+    Parameters
+    ----------
+    tables
+        Tables of the figures, in the page's order; the PNGs lie in root/figures.
+    claims, manifest
+        results/claims.csv and results/runs.parquet.
+
+    Raises
+    ------
+    ValueError
+        If the page would be larger than `MAX_BYTES`.
+    """
+    judged = _claims(claims)
+    entries = [_figure(path, judged, root) for path in tables]
+    runs = _runs(manifest)
+    page = (
+        _environment()
+        .get_template("page.html")
+        .render(
+            figures=entries,
+            categories=list(dict.fromkeys(entry.category for entry in entries)),
+            claims=judged,
+            verdicts=VERDICTS,
+            counts=Counter(claim["verdict"] for claim in judged),
+            by_paper=_by_paper(judged),
+            headlines=[
+                claim
+                for claim in judged
+                if claim["id"] in HEADLINES and claim["verdict"] == "confirmed"
+            ],
+            contradicted=[claim for claim in judged if claim["verdict"] == "contradicted"],
+            undecided=[claim for claim in judged if claim["verdict"] == "undecided"],
+            runs=runs,
+            cost=_cost(manifest),
+            provenance=_provenance(manifest),
+            style=_resource("style.css"),
+            script=_resource("script.js"),
+            plotly=get_plotlyjs() if any(entry.interactive for entry in entries) else "",
+        )
+    )
+    size = len(page.encode())
+    if size > MAX_BYTES:
+        raise ValueError(f"the report has {size} bytes; at most {MAX_BYTES} are allowed")
+    with whole_file(output) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+
+
+def _resource(name: str) -> str:
+    return files("linear_grokking.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("linear_grokking.report", ""),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["number"] = _number
+    return environment
+
+
+def _figure(path: Path, claims: Sequence[Mapping[str, Any]], root: Path) -> FigureEntry:
+    request, provenance = read_metadata(path)
+    figure = request["figure"]
+    made = caption(request)
+    image = (root / "figures" / f"{figure}.png").read_bytes()
+    table = read_table(path).to_pandas()
+    return FigureEntry(
+        id=figure,
+        title=made.title,
+        category=category(figure),
+        caption=publish_parts(made.text, writer="html")["fragment"],
+        alt=made.alt,
+        image="data:image/png;base64," + base64.b64encode(image).decode(),
+        # Drawn for 200 dots per inch: half of that in CSS pixels is sharp on any screen.
+        width=int.from_bytes(image[16:20], "big") // 2,
+        interactive=interactive.html(figure, table),
+        claims=[claim for claim in claims if claim["figure"] == figure],
+        run_ids=list(
+            dict.fromkeys(run["run_id"] for runs in request["runs"].values() for run in runs)
+        ),
+        revision=_short(provenance["revision"]),
+        time=provenance["time"],
+    )
+
+
+def _claims(path: Path) -> list[dict[str, Any]]:
+    table = pd.read_csv(path, keep_default_na=False, na_values={"predicted": [""]})
+    missing = sorted(set(COLUMNS) - set(table.columns))
+    if missing:
+        raise ValueError(f"{path}: lacks the columns {', '.join(missing)}")
+    for name in ("predicted", "measured", "low", "high", "accepted_low", "accepted_high"):
+        table[name] = pd.to_numeric(table[name], errors="coerce")
+    rows = table.to_dict("records")
+    for row in rows:
+        row["run_ids"] = str(row["run_ids"]).split()
+    return rows
+
+
+def _by_paper(claims: Sequence[Mapping[str, Any]]) -> dict[str, Counter]:
+    """Count verdicts by where a claim comes from."""
+    found: dict[str, Counter] = {"Paper A": Counter(), "Paper B": Counter(), "ours": Counter()}
+    for claim in claims:
+        found[_origin(claim["source"])][claim["verdict"]] += 1
+    return found
+
+
+def _origin(source: str) -> str:
+    return next((name for name in ("Paper A", "Paper B") if source.startswith(name)), "ours")
+
+
+def _runs(manifest: Path) -> list[dict[str, Any]]:
+    table = read_table(manifest).to_pandas()
+    rows = []
+    for run_id, group in table.groupby("run_id", sort=False):
+        row = group.iloc[0]
+        parameters = {
+            key: written(value)
+            for key, value in row.items()
+            if key not in _HIDDEN and not _absent(value)
+        }
+        rows.append(
+            {
+                "run_id": run_id,
+                "experiments": sorted(set(group["experiment"])),
+                "figures": list(row["figures"]),
+                "kind": " ".join(str(row[key]) for key in ("measure", "model", "solver")),
+                "parameters": ", ".join(f"{key} = {value}" for key, value in parameters.items()),
+                "realizations": int(row["realizations"]),
+                "seconds": float(row["seconds"]),
+                "device": row["device"],
+                "revision": ", ".join(_short(each) for each in row["revision"].split(", ")),
+            }
+        )
+    return rows
+
+
+def _absent(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and np.isnan(value)) or value is pd.NA
+
+
+def _cost(manifest: Path) -> dict[str, Any]:
+    table = read_table(manifest).to_pandas().drop_duplicates("run_id")
+    seconds = table.groupby("device")["seconds"].sum()
+    return {
+        "runs": len(table),
+        "realizations": int(table["realizations"].sum()),
+        "blocks": int(table["blocks"].sum()),
+        "time": {device: str(timedelta(seconds=round(each))) for device, each in seconds.items()},
+    }
+
+
+def _provenance(manifest: Path) -> dict[str, Any]:
+    _, record = read_metadata(manifest)
+    now = revision()
+    return {
+        **record,
+        "report_revision": _short(now["revision"]) + ("*" if now["dirty"] else ""),
+        "revision": _short(record["revision"]) + ("*" if record["dirty"] else ""),
+    }
+
+
+def _short(commit: str | None) -> str:
+    return commit[:12] if commit and re.fullmatch("[0-9a-f]{40}", commit) else "outside git"
+
+
+def _number(value: float) -> str:
+    """Write a number of the claims table: four digits, powers of ten as such."""
+    if value is None or np.isnan(value):
+        return "–"
+    if np.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    rounded = float(f"{value:.4g}")
+    return (
+        f"{rounded:g}"
+        if abs(rounded) < 1e5 and (rounded == 0 or abs(rounded) >= 1e-3)
+        else written(rounded)
+    ).replace("-", "−")
