@@ -6,7 +6,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from pydantic import Field
-from scipy.stats import linregress
 
 from linear_grokking.config.fields import Positive, Span
 from linear_grokking.config.figures import LogisticRuns, TwoPointRuns
@@ -120,6 +119,10 @@ def _tabulate_two_point(builder: TableBuilder, options: Options, distance: np.nd
             f"{len(points)} points have sigma >= {options.fit_sigma:g}, 1-2 lambda <= "
             f"{options.fit_distance:g} and a settled weight: the fit needs three"
         )
+    # Imported here: every call of Snakemake imports this module for its options, and
+    # scipy.stats takes longer than all the rest.
+    from scipy.stats import linregress
+
     fit = linregress(points[:, 0], points[:, 1])
     ends = np.array([points[:, 0].min(), points[:, 0].max()])
     line = fit.intercept + fit.slope * ends
