@@ -200,6 +200,7 @@ class _BlockSolver:
         state = dict(self._block._solver_state or {})
         if not np.array_equal(state.pop(_REALIZATIONS, None), self._realizations):
             return None
+        logger.info("going on from the state that a stopped job saved")
         return state
 
     def offer(self, state: Callable[[], State]) -> None:

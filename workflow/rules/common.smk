@@ -5,7 +5,7 @@ from pathlib import Path
 
 from snakemake.logging import logger
 
-from linear_grokking import costs
+from linear_grokking import costs, labels
 from linear_grokking.config import ConfigurationError, load, read
 from linear_grokking.plan import Plan, draw_code, tabulate_code
 from linear_grokking.runs import code_fingerprint
@@ -33,6 +33,8 @@ try:
     plan = Plan(read(config))
 except ConfigurationError as error:
     refuse(error)
+
+labels.use(plan)
 
 # Checked once per invocation, not again in the process of each job.
 if workflow.is_main_process:
