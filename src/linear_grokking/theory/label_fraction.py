@@ -1,10 +1,11 @@
-"""Separability, bias included, when labels are assigned at random."""
+"""Separability, bias included, when labels are assigned at random, and what follows from it."""
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.optimize import brentq, minimize_scalar
 from scipy.special import ndtr
 
-from linear_grokking.theory._domain import within
+from linear_grokking.theory._domain import positive, within
 from linear_grokking.theory.margin import truncated_second_moment
 
 _LARGEST_BIAS = 6.0
@@ -34,6 +35,56 @@ def separability_threshold(label_fraction: ArrayLike) -> np.ndarray:
     threshold = fraction * truncated_second_moment(bias)
     threshold += (1.0 - fraction) * truncated_second_moment(-bias)
     return np.where((fraction == 0.0) | (fraction == 1.0), 0.0, threshold)
+
+
+def limit_negative_fraction(lambda_: float, label_fraction: float, sigma: float) -> float:
+    """Return P(f < 0) on fresh data for t → ∞, of a large set that is separable with bias.
+
+    (S, b) then diverge along the hard margin's direction, which minimizes ‖S‖² + b².  With
+    u = σ‖S‖, κ = 1/u and β = b/u, constraints of margin 1 can be met where κ is at most
+    the root of λ = r G(κ+β) + (1-r) G(κ-β), so β minimizes (1/σ² + β²)/κ(β)², and
+    P(f < 0) = Φ(-β) (derived in docs/theory.md; Paper B, App. on labels, shows the dynamics).
+
+    Parameters
+    ----------
+    lambda_
+        λ = d/N above λ_c(r) of `separability_threshold`.
+    label_fraction
+        r in (0, 1): the probability of the label -1, whatever the input.
+    sigma
+        Standard deviation of the inputs.
+
+    Returns
+    -------
+    float
+        The accuracy against the label -1; against assigned labels it is r P + (1-r)(1-P).
+    """
+    r = float(within("label_fraction", label_fraction, 0.0, 1.0, open_low=True, open_high=True))
+    sigma = float(positive("sigma", sigma))
+    threshold = float(separability_threshold(r))
+    lambda_ = float(within("lambda_", lambda_, threshold, np.inf, open_low=True, open_high=True))
+
+    def excess(kappa: float, beta: float) -> float:
+        minus, plus = truncated_second_moment(np.array([kappa + beta, kappa - beta]))
+        return r * minus + (1.0 - r) * plus - lambda_
+
+    def kappa(beta: float) -> float:
+        # G(m) ≥ m²/2 for m ≥ 0 bounds the root from above.
+        return brentq(excess, 0.0, abs(beta) + np.sqrt(2.0 * lambda_ / max(r, 1.0 - r)), (beta,))
+
+    def norm(beta: float) -> float:
+        return np.log(1.0 / sigma**2 + beta**2) - 2.0 * np.log(kappa(beta))
+
+    # κ is positive between two β; there the norm has one minimum, as the set is convex.
+    least = minimize_scalar(lambda beta: excess(0.0, beta), method="brent").x
+    far = np.sqrt(2.0 * lambda_ / min(r, 1.0 - r)) + 1.0
+    low = brentq(lambda beta: excess(0.0, beta), -far, least)
+    high = brentq(lambda beta: excess(0.0, beta), least, far)
+    inset = 1e-9 * (high - low)
+    found = minimize_scalar(
+        norm, bounds=(low + inset, high - inset), method="bounded", options={"xatol": 1e-10}
+    )
+    return float(ndtr(-found.x))
 
 
 def _half_slope(m: np.ndarray) -> np.ndarray:

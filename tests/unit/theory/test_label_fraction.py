@@ -4,7 +4,9 @@ from scipy.integrate import quad
 from scipy.optimize import linprog, minimize_scalar
 from scipy.stats import norm
 
-from linear_grokking.theory.label_fraction import separability_threshold
+from linear_grokking.separability import hard_margin
+from linear_grokking.theory.label_fraction import limit_negative_fraction, separability_threshold
+from linear_grokking.theory.margin import limit_gen_accuracy
 
 
 def test_values_of_the_papers_label_fractions():
@@ -48,3 +50,33 @@ def test_small_sets_by_linear_programming(lambda_, expected):
 def test_rejects_what_is_no_fraction(fraction):
     with pytest.raises(ValueError, match="label_fraction"):
         separability_threshold(fraction)
+
+
+@pytest.mark.parametrize(("fraction", "lambda_", "sigma"), [(0.95, 0.48, 5.0), (0.7, 0.7, 1.0)])
+def test_limit_direction_of_random_labels_by_hard_margins_with_bias(fraction, lambda_, sigma):
+    # The hard margin of points (-y x, -y) is that of (S, b).  Φ(-b/(σ‖S‖)) scatters by
+    # 0.036 from set to set: 0.06 is four standard errors of the mean of six.
+    rng = np.random.default_rng(8)
+    n, d = 500, int(500 * lambda_)
+    found = []
+    for _ in range(6):
+        labels = np.where(np.arange(n) < fraction * n, -1.0, 1.0)
+        points = np.hstack([sigma * rng.standard_normal((n, d)), np.ones((n, 1))])
+        direction = hard_margin(-labels[:, np.newaxis] * points).direction
+        found.append(norm.cdf(-direction[-1] / (sigma * np.linalg.norm(direction[:-1]))))
+    expected = limit_negative_fraction(lambda_, fraction, sigma)
+    assert np.mean(found) == pytest.approx(expected, abs=0.06)
+
+
+def test_limit_direction_where_labels_are_nearly_one():
+    for lambda_ in (0.55, 0.7):
+        limit = limit_negative_fraction(lambda_, 1.0 - 1e-7, 5.0)
+        assert limit == pytest.approx(float(limit_gen_accuracy(lambda_, 5.0)), abs=1e-4)
+    assert limit_negative_fraction(0.8, 0.5, 2.0) == pytest.approx(0.5, abs=1e-6)
+    mirrored = limit_negative_fraction(0.6, 0.1, 2.0) + limit_negative_fraction(0.6, 0.9, 2.0)
+    assert mirrored == pytest.approx(1.0, abs=1e-6)
+
+
+def test_limit_direction_needs_separable_sets():
+    with pytest.raises(ValueError, match="lambda_ = "):
+        limit_negative_fraction(0.1, 0.95, 5.0)
