@@ -1,5 +1,6 @@
 """Files are whole or absent, say what they hold, and are refused by name when they do not."""
 
+import ast
 import errno
 import json
 import os
@@ -7,6 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -255,3 +257,44 @@ def test_schemas_are_those_of_the_data_contract():
     ]
     for schema in SCHEMAS.values():
         assert schema.field("realization").type == pa.int32()
+
+
+# ---- nothing on the way in can run code ----
+
+SOURCES = Path(storage.__file__).parent
+
+
+# Functions, and the keyword that makes them safe where there is one.
+RISKY = {
+    "eval": None,
+    "exec": None,
+    "pd.read_pickle": None,
+    "yaml.unsafe_load": None,
+    "np.load": "allow_pickle",
+    "torch.load": "weights_only",
+}
+
+
+def risks(tree):
+    """Yield the names of what unpickles, evaluates or builds objects from what it reads."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names = [alias.name for alias in node.names] + [getattr(node, "module", None) or ""]
+            yield from {"pickle", "dill", "joblib", "shelve", "marshal"}.intersection(names)
+        elif isinstance(node, ast.keyword) and node.arg == "allow_pickle":
+            if ast.unparse(node.value) != "False":
+                yield "allow_pickle"
+        elif isinstance(node, ast.Call):
+            name = ast.unparse(node.func)
+            if name in RISKY and RISKY[name] not in {keyword.arg for keyword in node.keywords}:
+                yield name
+
+
+@pytest.mark.parametrize("path", sorted(SOURCES.rglob("*.py")), ids=lambda p: p.name)
+def test_nothing_unpickles_or_evaluates_what_it_reads(path):
+    assert list(risks(ast.parse(path.read_text("utf-8")))) == []
+
+
+def test_the_search_for_what_unpickles_finds_it():
+    bad = "import pickle\nnp.load(f)\nnp.load(f, allow_pickle=True)\ntorch.load(f)\neval(text)\n"
+    assert len(list(risks(ast.parse(bad)))) == 5
