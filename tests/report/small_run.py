@@ -1,0 +1,76 @@
+"""A small configuration for the tests of the report, and how it is run."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+POINTS = {"points": 5}
+CONFIGURATION = {
+    "seed": 1,
+    "device": "cpu",
+    "experiments": {
+        "lin": {
+            "model": "linear",
+            "d_in": 60,
+            "lambda": [0.5, 1.5],
+            "realizations": 4,
+            "n_gen": 50,
+            "t_max": 10000.0,
+            "records": 30,
+        },
+        "sets": {"measure": "separability", "n_train": 30, "d": [9, 12], "realizations": 30},
+        "flow": {
+            "model": "logistic",
+            "n_train": 30,
+            "d": [9, 18],
+            "sigma": 5,
+            "t_max": 1000.0,
+            "records": 20,
+            "realizations": 3,
+        },
+        "margins": {
+            "measure": "separability",
+            "n_train": 30,
+            "d": [9, 18],
+            "sigma": 5,
+            "margin": True,
+            "realizations": 3,
+        },
+    },
+    "figures": {
+        "A1": {
+            "dynamics": "lin",
+            "times": "lin",
+            "epsilon": [0.001],
+            "lambda": {"start": 0.3, "stop": 1.2, **POINTS},
+        },
+        "A4": {
+            "gamma": {"start": 1e-6, "stop": 1e-1, "points": 12},
+            "d_out": {"start": 1, "stop": 1000, "points": 12},
+            "lambda": {"start": 0.1, "stop": 1.5, "points": 12},
+            "fixed": {"lambda": 0.9, "d_out": 1, "gamma": 0},
+        },
+        "B1": {
+            "dynamics": "flow",
+            "statistics": "sets",
+            "final_dynamics": "flow",
+            "final_separability": "margins",
+            "lambda": {"start": 0.2, "stop": 0.7, **POINTS},
+        },
+        "B6": {"statistics": "sets", "lambda": {"start": 0.3, "stop": 0.45, **POINTS}},
+    },
+}
+
+
+def snakemake(root: Path, *arguments: str) -> subprocess.CompletedProcess:
+    """Run snakemake in a folder with the interpreter of the tests."""
+    environment = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "OMP_NUM_THREADS": "1",
+        "XDG_CACHE_HOME": str(root / ".cache"),
+    }
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", "--scheduler", "greedy"]
+    return subprocess.run(
+        [*command, *arguments], cwd=root, env=environment, capture_output=True, text=True
+    )

@@ -1,0 +1,189 @@
+"""The report in a browser: pictures, tables, links; and Snakemake's own report."""
+
+import json
+import re
+import zipfile
+
+import browser
+import pandas as pd
+import pytest
+from PIL import Image
+from small_run import CONFIGURATION, snakemake
+
+from linear_grokking.claims.registry import COLUMNS
+from linear_grokking.claims.verdict import VERDICTS
+
+FIGURES = list(CONFIGURATION["figures"])
+needs_browser = pytest.mark.skipif(
+    browser.CHROMIUM is None, reason="Chromium is not installed: the page is not looked at"
+)
+
+
+@pytest.fixture(scope="session")
+def page(built):
+    return built / "results" / "report.html"
+
+
+def test_one_file_that_needs_no_network(page):
+    text = page.read_text(encoding="utf-8")
+    assert len(text.encode()) < 25_000_000
+    bare = re.sub(r"<script>.*?</script>", "", text, flags=re.DOTALL)
+    assert not re.search(r"""(src|href)=["'](?!data:|#|https://arxiv\.org/)""", bare)
+    assert "@import" not in text and '<link rel="stylesheet"' not in bare
+
+
+def test_claims_are_of_the_configured_figures_and_judged_by_the_rule(built):
+    claims = pd.read_csv(built / "results" / "claims.csv")
+    assert tuple(claims.columns) == COLUMNS
+    assert set(claims["figure"]) <= set(FIGURES)
+    assert {"A1", "A4", "B1", "B6"} <= set(claims["figure"])
+    assert set(claims["verdict"]) <= set(VERDICTS)
+    inside = (claims["low"] >= claims["accepted_low"]) & (claims["high"] <= claims["accepted_high"])
+    outside = (claims["high"] < claims["accepted_low"]) | (claims["low"] > claims["accepted_high"])
+    expected = inside.map({True: "confirmed", False: "undecided"}).mask(outside, "contradicted")
+    assert (claims["verdict"] == expected).all()
+
+
+@needs_browser
+def test_page_shows_every_figure_without_an_error(page, tmp_path):
+    found = json.loads(
+        browser.evaluate(
+            page,
+            tmp_path,
+            """
+            const pictures = [...document.querySelectorAll(".figure img")];
+            await Promise.all(pictures.map((picture) => picture.decode()));
+            const shades = pictures.map((picture) => {
+              const canvas = document.createElement("canvas");
+              [canvas.width, canvas.height] = [60, 40];
+              const context = canvas.getContext("2d");
+              context.drawImage(picture, 0, 0, 60, 40);
+              return new Set(new Uint32Array(context.getImageData(0, 0, 60, 40).data.buffer)).size;
+            });
+            return {
+              errors,
+              ids: [...document.querySelectorAll(".figure")].map((figure) => figure.id),
+              widths: pictures.map((picture) => picture.naturalWidth),
+              shown: pictures.map((picture) => picture.getBoundingClientRect().width),
+              shades,
+              alts: pictures.map((picture) => picture.alt.length),
+              plots: [...document.querySelectorAll(".js-plotly-plot")].map((plot) =>
+                plot.querySelectorAll(".scatterlayer path, .heatmaplayer image").length),
+            };
+            """,
+        )
+    )
+    assert found["errors"] == []
+    assert found["ids"] == FIGURES
+    assert all(width > 300 for width in found["widths"])
+    assert all(
+        0 < shown <= width / 1.9
+        for shown, width in zip(found["shown"], found["widths"], strict=True)
+    )
+    assert all(count > 10 for count in found["shades"]), "a picture is blank"
+    assert all(length > 40 for length in found["alts"])
+    assert len(found["plots"]) == 3 and all(found["plots"])
+
+
+@needs_browser
+def test_tables_sort_and_filter(page, built, tmp_path):
+    claims = pd.read_csv(built / "results" / "claims.csv")
+    found = json.loads(
+        browser.evaluate(
+            page,
+            tmp_path,
+            """
+            const table = document.getElementById("claims-table");
+            const rows = () => [...table.tBodies[0].rows].filter((row) => !row.hidden);
+            const measured = () => rows().map((row) => Number(row.cells[4].dataset.value));
+            const heading = [...table.tHead.rows[0].cells][4];
+            heading.querySelector("button").click();
+            const up = measured();
+            heading.querySelector("button").click();
+            const down = measured();
+            const controls = document.querySelector('.controls[data-for="claims-table"]');
+            const set = (name, value) => {
+              controls.elements[name].value = value;
+              controls.dispatchEvent(new Event("input"));
+            };
+            set("verdict", "contradicted");
+            const contradicted = rows().length;
+            set("figure", "B6");
+            const both = rows().map((row) => [row.dataset.verdict, row.dataset.figure]);
+            set("verdict", ""); set("figure", ""); set("text", "wendel");
+            const wendel = rows().length;
+            set("text", "");
+            return { up, down, contradicted, both, wendel, all: rows().length };
+            """,
+        )
+    )
+    finite = [value for value in found["up"] if value is not None]
+    assert finite == sorted(finite) and len(found["up"]) == len(claims)
+    finite = [value for value in found["down"] if value is not None]
+    assert finite == sorted(finite, reverse=True)
+    assert found["contradicted"] == (claims["verdict"] == "contradicted").sum() > 0
+    assert all(pair == ["contradicted", "B6"] for pair in found["both"])
+    assert 0 < found["wendel"] < found["all"] == len(claims)
+
+
+@needs_browser
+def test_links_lead_somewhere_and_numbers_to_their_runs(page, tmp_path):
+    found = json.loads(
+        browser.evaluate(
+            page,
+            tmp_path,
+            """
+            const links = [...document.querySelectorAll('a[href^="#"]')];
+            const hashes = links.map((link) => decodeURIComponent(link.hash.slice(1)));
+            const ids = [...document.querySelectorAll("[id]")].map((node) => node.id);
+            return {
+              dead: hashes.filter((hash) => !ids.includes(hash)),
+              repeated: ids.filter((id, k) => ids.indexOf(id) !== k),
+              runs: hashes.filter((hash) => hash.startsWith("run-")).length,
+            };
+            """,
+        )
+    )
+    assert found["dead"] == []
+    assert [each for each in found["repeated"] if each.startswith(("claim-", "run-"))] == []
+    assert found["runs"] > 10
+
+
+@needs_browser
+@pytest.mark.parametrize("width", [400, 1280])
+def test_page_is_drawn_at_phone_and_desk_width(page, tmp_path, width):
+    picture = tmp_path / "page.png"
+    browser.run(page, tmp_path, f"--window-size={width},1600", f"--screenshot={picture}")
+    with Image.open(picture) as image:
+        assert image.width == width
+        assert len(image.convert("L").getcolors()) > 50
+
+
+@needs_browser
+def test_nothing_is_wider_than_a_phone(page, tmp_path):
+    # Headless windows are at least 500 pixels wide; a frame may be narrower.
+    frame = tmp_path / "frame.html"
+    inner = tmp_path / "inner.html"
+    inner.write_text(page.read_text(encoding="utf-8"), encoding="utf-8")
+    frame.write_text(
+        '<!DOCTYPE html><head></head><body><iframe src="inner.html" width="390" height="800">'
+        "</iframe></body>"
+    )
+    script = """
+      const view = document.querySelector("iframe");
+      await new Promise((done) => setTimeout(done, 3000));
+      return view.contentDocument.documentElement.scrollWidth;
+    """
+    option = "--allow-file-access-from-files"
+    assert 0 < json.loads(browser.evaluate(frame, tmp_path, script, option)) <= 390
+
+
+def test_snakemakes_own_report_is_built_with_captions(built):
+    done = snakemake(built, "all", "--report", "own.zip")
+    assert done.returncode == 0, done.stdout + done.stderr
+    with zipfile.ZipFile(built / "own.zip") as archive:
+        names = archive.namelist()
+        assert sum(name.endswith(".png") for name in names) >= len(FIGURES)
+        main = next(name for name in names if name.endswith("report.html"))
+        text = archive.read(main).decode()
+    assert "d_in = 60" in text and "claims and verdicts" in text

@@ -1,0 +1,124 @@
+"""Claims on synthetic tables: they see what is there, and what is not."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from linear_grokking import claims
+from linear_grokking.claims import registry
+from linear_grokking.claims.verdict import Claim, Measurement, near
+from linear_grokking.config.figures import figure_ids
+from linear_grokking.figures.tables import TableBuilder
+from linear_grokking.theory import large_size
+from linear_grokking.theory.linear_grokking_time import grokking_time
+
+
+def judged(figure, table, options=None, root=None):
+    request = {"figure": figure, "options": options or {}, "threshold": 0.95, "runs": {}}
+    evidence = registry.Evidence(figure, table, request, root)
+    return evidence
+
+
+def by_id(made):
+    return {claim.id: claim for claim in made}
+
+
+def phase_diagram(function):
+    builder = TableBuilder()
+    gamma, d_out = np.geomspace(1e-6, 1e-1, 30), np.geomspace(1, 1000, 20)
+    lambda_ = np.linspace(0.1, 1.5, 29)
+    for panel, x, y in (("gamma_d_out", gamma, d_out), ("d_out_lambda", d_out, lambda_)):
+        a, b = np.meshgrid(x, y)
+        times = function(panel, a, b)
+        times = np.where(np.isfinite(times), times, np.nan)
+        builder.add(panel, "time", "theory", a.ravel(), b.ravel(), z=times.ravel())
+    return builder.frame()
+
+
+def exact(panel, x, y):
+    if panel == "gamma_d_out":
+        return grokking_time(0.9, 0.01, 1e-3, gamma=x, d_out=y)
+    return grokking_time(y, 0.01, 1e-3, d_out=x)
+
+
+def test_phase_diagrams_of_the_formulas():
+    table = phase_diagram(exact)
+    made = by_id(registry.collect(judged("A4", table, {"epsilon": 1e-3})))
+    assert made["A4-decay-delays-single-output"].verdict == "confirmed"
+    assert made["A4-decay-delays-always"].verdict == "contradicted"
+    assert made["A4-above-one-never"].verdict == "contradicted"
+    assert made["A4-above-one-never"].note
+
+
+def test_phase_diagram_that_is_white_above_one():
+    table = phase_diagram(lambda panel, x, y: np.where(y > 1, np.nan, 1e4 + x))
+    made = by_id(registry.collect(judged("A4", table, {"epsilon": 1e-3})))
+    assert made["A4-above-one-never"].verdict == "confirmed"
+    assert "A4-above-one-edge" not in made
+
+
+@pytest.mark.parametrize(("error", "expected"), [(0.0, "confirmed"), (0.1, "contradicted")])
+def test_long_time_laws_find_an_error(error, expected):
+    builder = TableBuilder()
+    builder.add("log_t", "bias", "theory", 0.4, -1.0)
+    builder.add("log_t", "bias", "experiment", 0.4, -1.0 + error, parameters={"t_max": 1e300})
+    [claim] = registry.collect(judged("BT1", builder.frame()))
+    assert claim.verdict == expected and claim.id == "BT1-bias-lambda-0.4"
+
+
+class Sets:
+    """A run whose separability is given."""
+
+    def __init__(self, n_train, lambda_, rows):
+        self.parameters = {"n_train": n_train, "lambda": lambda_, "law": "gaussian", "sigma": 1.0}
+        self.realizations, self._rows, self.run_id = len(rows), rows, f"{n_train}-{lambda_}"
+
+    def rows(self, measure):
+        return self._rows
+
+    def scalar(self, quantity):
+        return {"median": self._rows[quantity].median()}
+
+
+@pytest.mark.parametrize(("shift", "expected"), [(0.0, "confirmed"), (0.02, "contradicted")])
+def test_wendel_is_one_joint_test_and_places_the_transition(monkeypatch, shift, expected):
+    from linear_grokking.theory import wendel
+
+    rng = np.random.default_rng(2)
+    runs = []
+    for lambda_ in (0.42, 0.44, 0.46, 0.48, 0.5):
+        p = wendel.separable_probability(400, round((lambda_ - shift) * 400))
+        verdicts = rng.random(2000) < p
+        nothing = np.where(verdicts, np.nan, 0.2)
+        columns = {"separable": verdicts, "positive_fraction": nothing, "s_inf_norm": nothing}
+        runs.append(Sets(400, lambda_, pd.DataFrame(columns)))
+    evidence = judged("B6", pd.DataFrame())
+    monkeypatch.setattr(registry.Evidence, "runs", lambda self, *roles: runs)
+    made = by_id(claims.separability.wendel_joint(evidence))
+    assert made["B6-wendel-gaussian"].verdict == expected
+    assert made["B6-critical-gaussian"].verdict == expected
+    assert made["B6-critical-gaussian"].measured.value == pytest.approx(0.5 + shift, abs=0.003)
+
+
+def test_limit_norm_tells_the_curves_apart(monkeypatch):
+    rng = np.random.default_rng(4)
+    runs = []
+    for lambda_ in (0.38, 0.4, 0.42, 0.44):
+        norm = large_size.limit_norm(lambda_) * np.exp(0.1 * rng.normal(size=400))
+        rows = pd.DataFrame({"separable": np.zeros(400, bool), "s_inf_norm": norm})
+        runs.append(Sets(400, lambda_, rows))
+    monkeypatch.setattr(registry.Evidence, "runs", lambda self, *roles: runs)
+    made = by_id(claims.separability.limit_norm_curve(judged("B1", pd.DataFrame())))
+    assert made["B1-limit-norm-large-size"].verdict == "confirmed"
+    assert made["B1-limit-norm-two-point"].verdict == "contradicted"
+
+
+def test_every_figure_with_claims_exists():
+    assert set(registry.registered()) <= set(figure_ids())
+
+
+def test_two_claims_of_one_name_are_refused():
+    claim = Claim("A1-x", "A1", "ours", "It is 1.", 1.0, near(1.0, 0.1), Measurement.exact(1.0))
+    assert registry.frame([claim])["verdict"].tolist() == ["confirmed"]
+    with pytest.raises(ValueError, match="A1-x"):
+        registry.frame([claim, claim])
