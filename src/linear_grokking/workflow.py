@@ -1,4 +1,7 @@
-"""The steps of the workflow after training: summaries, manifest, tables, figures."""
+"""The steps of the workflow after training: summaries, manifest, tables, figures.
+
+Each function imports what only it needs: a summary starts without figures and configuration.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -8,15 +11,8 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from linear_grokking.config.figures import figure_module
 from linear_grokking.figures.tables import FigureData, read_blocks
-from linear_grokking.plan import draw_code, tabulate_code
 from linear_grokking.runs import blocks_in, canonical
-from linear_grokking.statistics import (
-    summarize_dynamics,
-    summarize_outputs,
-    summarize_separability,
-)
 from linear_grokking.storage import (
     StorageError,
     provenance,
@@ -31,6 +27,12 @@ def summarize(
     spec: Mapping[str, Any], realizations: int, threshold: float, folder: Path, output: Path
 ) -> None:
     """Reduce the blocks of a run over its realizations."""
+    from linear_grokking.statistics import (
+        summarize_dynamics,
+        summarize_outputs,
+        summarize_separability,
+    )
+
     rows = read_blocks(folder, realizations)
     if spec["measure"] == "dynamics":
         frame = summarize_dynamics(rows, threshold=threshold)
@@ -44,6 +46,9 @@ def summarize(
 
 def tabulate(request: Mapping[str, Any], root: Path, output: Path) -> None:
     """Make a figure's table from the summaries that its request names."""
+    from linear_grokking.config.figures import figure_module
+    from linear_grokking.plan import tabulate_code
+
     module = figure_module(request["figure"])
     options = module.Options.model_validate(request["options"])
     frame = module.tabulate(options, FigureData(root, request))
@@ -54,7 +59,9 @@ def tabulate(request: Mapping[str, Any], root: Path, output: Path) -> None:
 
 def draw(table_file: Path, outputs: Sequence[Path]) -> None:
     """Draw a figure from its table, once for all output files."""
+    from linear_grokking.config.figures import figure_module
     from linear_grokking.figures import style
+    from linear_grokking.plan import draw_code
 
     table = read_table(table_file).to_pandas()
     spec, _ = read_metadata(table_file)

@@ -1,0 +1,63 @@
+"""Each command of the workflow imports what it uses: start-up is paid by every job."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+REPORT = "import sys; {}; print(' '.join(sorted(set(sys.modules))))"
+
+
+def imported(statements):
+    """Return the modules that a fresh interpreter holds after some statements."""
+    done = subprocess.run(
+        [sys.executable, "-c", REPORT.format(statements)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(done.stdout.splitlines()[-1].split())
+
+
+def job_of(model, **spec):
+    spec = {"model": model, "measure": "dynamics", **spec}
+    return (
+        "from linear_grokking.jobs.block import compute_block; import importlib; "
+        "from linear_grokking.runs import job; "
+        f"importlib.import_module('linear_grokking.' + job({json.dumps(spec)}).split(':')[0])"
+    )
+
+
+COMMANDS = {
+    "block of separability": job_of("logistic", solver="newton", measure="separability"),
+    "block of logistic flow": job_of("logistic", solver="gradient_flow")
+    + "; import linear_grokking.solvers.gradient_flow",
+    "block of linear": job_of("linear", solver="spectral")
+    + "; import linear_grokking.solvers.spectral",
+    "block of two layers": job_of("two_layer", solver="gradient_flow")
+    + "; import linear_grokking.solvers.two_layer_flow",
+    "summarize": "import linear_grokking.workflow, linear_grokking.statistics",
+    "planning": "from linear_grokking.config.model import config_model; config_model(); "
+    "import linear_grokking.plan",
+}
+"""What a job imports before it computes; planning imports every figure's module."""
+
+PLOTTING = {"matplotlib", "linear_grokking.figures.style"}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_command_on_a_cpu_imports_torch(command):
+    assert "torch" not in imported(COMMANDS[command])
+
+
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name != "planning"])
+def test_jobs_and_summaries_import_neither_configuration_nor_plots(command):
+    found = imported(COMMANDS[command])
+    assert not found & {"pydantic", "snakemake", "scipy.stats", *PLOTTING}
+
+
+def test_jobs_need_no_tables():
+    for command in COMMANDS:
+        if command.startswith("block"):
+            assert "pandas" not in imported(COMMANDS[command]), command
