@@ -1,0 +1,132 @@
+"""Results as data frames."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from linear_grokking import load
+from linear_grokking.statistics import summarize_dynamics
+from linear_grokking.storage import SCHEMAS, write_table
+
+REPOSITORY = Path(__file__).parents[2]
+STEPS = np.geomspace(1, 1000, 8)
+
+
+def write(path, frame, schema=None, spec="{}"):
+    table = pa.Table.from_pandas(frame, schema=schema, preserve_index=False)
+    write_table(table, path, spec=spec, provenance={"revision": None})
+
+
+def run_history(scale):
+    parts = []
+    for realization in range(3):
+        loss = scale * np.exp(-STEPS / 300) * (1 + 0.1 * realization)
+        columns = {name: loss for name in ("train_loss", "gen_loss")}
+        columns |= {name: 1 - 0.5 * loss / loss[0] for name in ("train_accuracy", "gen_accuracy")}
+        parts.append(pd.DataFrame({"realization": realization, "step": STEPS, **columns}))
+    return pd.concat(parts, ignore_index=True).astype({"realization": "int32"})
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A folder with two runs of Fig. A1 and one of separability, as the workflow leaves it."""
+    rows = []
+    for run_id, lambda_ in (("a" * 16, 0.3), ("b" * 16, 0.9)):
+        history = run_history(lambda_)
+        folder = tmp_path / "results" / "histories" / run_id
+        # Two blocks: the second holds one realization that is wanted and one that is not.
+        write(folder / "0-1.parquet", history[history["realization"] < 2], SCHEMAS["linear"])
+        extra = history[history["realization"] == 2]
+        more = pd.concat([extra, extra.assign(realization=np.int32(3))])
+        write(folder / "2-3.parquet", more, SCHEMAS["linear"])
+        summary = summarize_dynamics(history)
+        write(tmp_path / "results" / "summaries" / f"{run_id}.parquet", summary)
+        rows.append(
+            {"run_id": run_id, "experiment": "a1_dynamics", "figures": ["A1"], "lambda": lambda_}
+            | {"measure": "dynamics", "model": "linear", "d": None, "realizations": 3}
+        )
+    sets = pd.DataFrame(
+        {"realization": [0, 1], "separable": [True, False], "certificate": ["direction", "hull"]}
+        | {name: [np.nan, 1.0] for name in ("s_inf_norm", "positive_fraction", "positive_mean")}
+        | {"margin": [0.5, np.nan]}
+    )
+    folder = tmp_path / "results" / "separability" / ("c" * 16)
+    write(folder / "0-1.parquet", sets, SCHEMAS["separability"])
+    rows.append(
+        {"run_id": "c" * 16, "experiment": "e1", "figures": ["B1", "B6"], "lambda": 0.48}
+        | {"measure": "separability", "model": None, "d": 24, "realizations": 2}
+    )
+    shared = {"blocks": 1, "seconds": 1.0, "device": "cpu", "revision": "None"}
+    write(tmp_path / "results" / "runs.parquet", pd.DataFrame([row | shared for row in rows]))
+    shared = {"panel": "loss", "series": "generalization", "source": "theory", "lambda": 0.9}
+    table = pd.DataFrame({"x": STEPS, "y": np.exp(-STEPS)}).assign(**shared)
+    write(tmp_path / "figures" / "tables" / "A1.parquet", table, spec='{"figure": "A1"}')
+    return tmp_path
+
+
+def test_history_of_one_run_has_units_and_says_where_it_is_from(root):
+    history = load.history("A1", lambda_=0.9, root=root)
+    pd.testing.assert_frame_equal(history, run_history(0.9))
+    assert history.attrs["units"]["step"] == "gradient-descent steps"
+    assert history.attrs["run_ids"] == ["b" * 16]
+    assert history.attrs["parameters"]["lambda"] == 0.9
+
+
+def test_histories_of_several_runs_carry_what_tells_them_apart(root):
+    history = load.history("a1_dynamics", root=root)
+    assert list(history.columns[:3]) == ["run_id", "lambda", "realization"]
+    assert history.groupby("lambda")["realization"].nunique().to_dict() == {0.3: 3, 0.9: 3}
+
+
+def test_summary_separability_table_and_runs(root):
+    summary = load.summary("A1", lambda_=0.1 + 0.2, root=root)
+    assert {"gen_loss", "t_gen"} <= set(summary["quantity"])
+    sets = load.separability("B6", root=root)
+    assert sets["separable"].tolist() == [True, False] and sets.attrs["units"]["margin"]
+    table = load.table("A1", root=root)
+    assert table.attrs["spec"] == {"figure": "A1"}
+    assert len(load.runs(root)) == 3
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (
+            lambda root: load.history("B2", root=root),
+            "'B2'.*there are: A1, B1, B6, a1_dynamics, e1",
+        ),
+        (lambda root: load.history("A1", lambda_=0.5, root=root), "values that exist: 0.3, 0.9"),
+        (lambda root: load.history("A1", sigma=5, root=root), "no such parameter.*lambda"),
+        (lambda root: load.history("B6", root=root), "B6 has no dynamics runs"),
+        (lambda root: load.table("B1", root=root), "tables that exist: A1"),
+    ],
+)
+def test_errors_say_what_exists(root, call, says):
+    with pytest.raises(ValueError, match=says):
+        call(root)
+
+
+def test_a_folder_without_results_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="snakemake"):
+        load.runs(tmp_path)
+
+
+def test_import_is_light():
+    script = "import sys; from linear_grokking import load; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    modules = set(loaded.stdout.split())
+    assert not modules & {"torch", "matplotlib", "snakemake", "scipy.stats", "pydantic"}
+
+
+def test_the_script_of_the_documentation_draws_a_plot(root):
+    environment = os.environ | {"MPLBACKEND": "agg"}
+    command = [sys.executable, str(REPOSITORY / "docs" / "own_plot.py"), "mine.png"]
+    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert (root / "mine.png").stat().st_size > 10_000
