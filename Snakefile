@@ -12,6 +12,7 @@ include: "workflow/rules/train.smk"
 include: "workflow/rules/separability.smk"
 include: "workflow/rules/summarize.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/plan.smk"
 include: "workflow/rules/claims.smk"
 include: "workflow/rules/report.smk"
 

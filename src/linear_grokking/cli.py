@@ -87,6 +87,11 @@ def _parser(command: Sequence[str] = ()) -> argparse.ArgumentParser:
     report.add_argument("--root", type=Path, default=Path(), help="folder that holds figures/")
     report.set_defaults(run=_report)
 
+    gallery = commands.add_parser("gallery", help="make the documentation's small pictures")
+    gallery.add_argument("folder", type=Path, nargs="?", default=Path("docs/gallery"))
+    gallery.add_argument("--check", action="store_true", help="only say which are outdated")
+    gallery.set_defaults(run=_gallery)
+
     train = commands.add_parser("train", help="do one run outside the workflow")
     if command == ["train"]:
         from linear_grokking.train.options import add_options
@@ -111,6 +116,19 @@ def _parser(command: Sequence[str] = ()) -> argparse.ArgumentParser:
         help="overlays of one configuration, as for snakemake; may be given several times",
     )
     clean.set_defaults(run=_clean_stale)
+
+    plan = commands.add_parser(
+        "plan", help="show jobs and core-hours or GPU-hours of each figure; nothing runs"
+    )
+    plan.add_argument(
+        "--configfile",
+        dest="overlays",
+        type=Path,
+        nargs="+",
+        default=[],
+        help="overlays of config/config.yaml, as for snakemake",
+    )
+    plan.set_defaults(run=_plan)
 
     schema = commands.add_parser("schema", help="print the JSON schema of the configuration")
     schema.set_defaults(run=_schema)
@@ -166,6 +184,20 @@ def _report(options: argparse.Namespace) -> None:
     write_page(options.tables, options.claims, options.manifest, options.output, options.root)
 
 
+def _gallery(options: argparse.Namespace) -> int:
+    from linear_grokking.config import load, read
+    from linear_grokking.plan import Plan
+    from linear_grokking.report import gallery
+
+    plan = Plan(read(load(Path("config/config.yaml"))))
+    if not options.check:
+        gallery.make(Path("figures"), options.folder, list(plan.config.figures))
+    outdated = gallery.outdated(options.folder, plan)
+    for figure_id in outdated:
+        print(f"{options.folder / figure_id}.png is not of the present configuration and code")
+    return 1 if outdated else 0
+
+
 def _train(options: argparse.Namespace) -> int:
     from linear_grokking.train.command import train
 
@@ -190,6 +222,15 @@ def _clean_stale(options: argparse.Namespace) -> None:
             raise RuntimeError("Snakemake is at work here (.snakemake/locks); nothing was removed")
         stale.remove(found)
     print(f"{len(found)} stale, {'removed' if options.remove else 'kept'}", file=sys.stderr)
+
+
+def _plan(options: argparse.Namespace) -> None:
+    from linear_grokking.config import load_merged, read
+    from linear_grokking.outlook import outlook, table
+    from linear_grokking.plan import Plan
+
+    config = read(load_merged([Path("config/config.yaml"), *options.overlays]))
+    print(table(outlook(Plan(config, Path()))))
 
 
 def _schema(_: argparse.Namespace) -> None:

@@ -81,4 +81,4 @@ def table(lines: Iterable[Outlook]) -> str:
 
 
 def _cell(value: str | int | float) -> str:
-    return f"{value:.2f}" if isinstance(value, float) else str(value)
+    return f"{value:.3f}" if isinstance(value, float) else str(value)

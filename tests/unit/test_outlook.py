@@ -1,0 +1,70 @@
+"""Jobs and hours of a configuration, before and after some of its jobs are done."""
+
+from pathlib import Path
+
+import pytest
+
+from linear_grokking.config import read
+from linear_grokking.costs import job_seconds
+from linear_grokking.outlook import outlook, table
+from linear_grokking.plan import Plan
+
+LOGISTIC = {"model": "logistic", "n_train": 40, "d": 16, "t_max": 100, "realizations": 5}
+CONFIGURATION = {
+    "seed": 1,
+    "experiments": {
+        "lin": {
+            "model": "linear",
+            "d_in": 20,
+            "lambda": [0.5, 2.0],
+            "realizations": 4,
+            "block": 2,
+            "n_gen": 20,
+            "t_max": 100,
+            "records": 10,
+        },
+        "apart": {**LOGISTIC, "block": 5},
+    },
+    "figures": {
+        "A1": {
+            "dynamics": "lin",
+            "times": "lin",
+            "epsilon": [0.001],
+            "lambda": {"start": 0.3, "stop": 1.2, "points": 2},
+        }
+    },
+}
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_jobs_and_hours_are_those_of_the_cost_model(tmp_path, device):
+    plan = Plan(read(CONFIGURATION | {"device": device}), tmp_path)
+    figure, everything = outlook(plan)
+    linear = [run for run in plan.runs.values() if run.spec["model"] == "linear"]
+    (logistic,) = [run for run in plan.runs.values() if run.spec["model"] == "logistic"]
+    on_cpu = sum(2 * job_seconds(run.spec, 2, "cpu") for run in linear) / 3600
+    other = job_seconds(logistic.spec, 5, device) / 3600
+    assert (figure.figure, figure.runs, figure.jobs_left) == ("A1", 2, 4)
+    # The spectral solver stays on the CPU.
+    assert (figure.core_hours, figure.gpu_hours) == (pytest.approx(on_cpu), 0)
+    assert (everything.figure, everything.runs, everything.jobs_left) == ("all", 3, 5)
+    gpu = other if device == "cuda" else 0
+    assert everything.gpu_hours == pytest.approx(gpu)
+    assert everything.core_hours == pytest.approx(on_cpu + other - gpu)
+
+
+def test_what_is_on_disk_is_done(tmp_path):
+    plan = Plan(read(CONFIGURATION), tmp_path)
+    (file, *_) = plan.block_files(plan.figure_runs("A1")[0])
+    Path(tmp_path, file).parent.mkdir(parents=True)
+    Path(tmp_path, file).touch()
+    figure, everything = outlook(Plan(read(CONFIGURATION), tmp_path))
+    assert (figure.jobs_done, figure.jobs_left) == (1, 3)
+    assert (everything.jobs_done, everything.jobs_left) == (1, 4)
+
+
+def test_the_table_has_a_line_for_each_figure(tmp_path):
+    header, first, last = table(outlook(Plan(read(CONFIGURATION), tmp_path))).splitlines()
+    assert header.split()[:2] == ["figure", "runs"]
+    assert first.split()[:4] == ["A1", "2", "0", "4"]
+    assert last.split()[:4] == ["all", "3", "0", "5"]
