@@ -1,6 +1,6 @@
 """Jobs of Paper B's model: dynamics, and the training outputs at their end."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from linear_grokking.arrays import to_numpy
 from linear_grokking.data import ClassificationData, classification
-from linear_grokking.jobs.context import JobContext, Results
+from linear_grokking.jobs.context import Columns, JobContext, Results
 from linear_grokking.jobs.device import mover
 from linear_grokking.jobs.laws import input_law
 from linear_grokking.jobs.records import record_steps
@@ -52,41 +52,44 @@ def adam(spec: Mapping[str, Any], realizations: Sequence[int], context: JobConte
 def _results(
     spec: Mapping[str, Any], realizations: Sequence[int], context: JobContext, solve: Solve
 ) -> Results:
-    """Solve batch by batch and yield each realization's columns."""
-    steps = context.steps(record_steps(spec["t_max"], spec["records"]))
-    for batch in _batches(spec, realizations, context):
-        model, params = _set_up(spec, batch, context)
-        trajectory = solve(
-            model,
-            params,
-            eta=spec["eta"],
-            steps=steps,
-            checkpoint=context.checkpoint(batch),
-            on_record=context.on_record,
-        ).require_completed()
-        if spec["measure"] == "outputs":
-            first = {"sample": np.arange(spec["n_train"], dtype=np.int32)}
-            columns = _outputs(model, *trajectory.params)
-        else:
-            first, columns = {"step": trajectory.steps}, trajectory.observables
-        for position, realization in enumerate(batch):
-            yield realization, first | {name: v[position] for name, v in columns.items()}
+    """Yield each realization's columns: one at a time on a CPU, in batches on a device."""
+    if context.device == "cpu":
+        for realization in realizations:
+            yield from _solve_batch(spec, [realization], context, solve)
+        return
+    from linear_grokking.batches import FittingBatches
+
+    item = 8 if spec["dtype"] == "float64" else 4
+    # The inputs, stacked and copied once, and some states and outputs in float64.
+    bytes_each = 2.0 * item * spec["n_train"] * (spec["d"] + 64)
+    batches = FittingBatches(context.device, bytes_each, largest=len(realizations))
+    work = partial(_solve_batch, spec, context=context, solve=solve)
+    for _, results in batches.run(list(realizations), work):
+        yield from results
 
 
-def _batches(
-    spec: Mapping[str, Any], realizations: Sequence[int], context: JobContext
-) -> Iterator[list[int]]:
-    """Cut the work: one realization at a time on a CPU, as many as fit on a GPU."""
-    size = 1
-    if context.device == "cuda":
-        import torch
-
-        free, _ = torch.cuda.mem_get_info()
-        item = 8 if spec["dtype"] == "float64" else 4
-        each = 2 * item * spec["n_train"] * (spec["d"] + 64)
-        size = max(1, int(0.8 * free // each))
-    for start in range(0, len(realizations), size):
-        yield list(realizations[start : start + size])
+def _solve_batch(
+    spec: Mapping[str, Any], batch: Sequence[int], context: JobContext, solve: Solve
+) -> list[tuple[int, Columns]]:
+    """Return the columns of realizations that are solved together."""
+    model, params = _set_up(spec, batch, context)
+    trajectory = solve(
+        model,
+        params,
+        eta=spec["eta"],
+        steps=context.steps(record_steps(spec["t_max"], spec["records"])),
+        checkpoint=context.checkpoint(batch),
+        on_record=context.on_record,
+    ).require_completed()
+    if spec["measure"] == "outputs":
+        first = {"sample": np.arange(spec["n_train"], dtype=np.int32)}
+        columns = _outputs(model, *trajectory.params)
+    else:
+        first, columns = {"step": trajectory.steps}, trajectory.observables
+    return [
+        (realization, first | {name: v[position] for name, v in columns.items()})
+        for position, realization in enumerate(batch)
+    ]
 
 
 def _set_up(

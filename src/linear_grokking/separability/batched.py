@@ -7,7 +7,6 @@ are left.  Sets that are decided are dropped from the batch when half of it is, 
 that stay undecided go to `verdict.assess`, one at a time, on the host.
 """
 
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from linear_grokking.batches import FittingBatches
 from linear_grokking.separability.certificates import curvature_shift, encloses, norm, separates
 from linear_grokking.separability.limit_direction import (
     LINE_ACCURACY,
@@ -28,15 +28,12 @@ from linear_grokking.separability.limit_direction import (
 from linear_grokking.separability.verdict import Separability, assess, checked_points, describe
 
 LARGEST_BATCH = 64
-MEMORY_SHARE = 0.8  # of the device's free memory
 NEAR = 0.5  # largest |x_i·u| after which the certificate is tried
 CHORD_RADIUS = 0.1  # largest |x_i·u| from which CHORD_STEPS steps find the minimum
 CHORD_STEPS = 8
 SETTLED = 1e-8  # change of the outputs in the last of these steps
 REFINEMENTS = 2
 FIRST_RIDGE, RIDGE_GROWTH, RIDGE_DECAY = 1e-14, 100.0, 0.1  # in units of the trace of B
-
-_log = logging.getLogger(__name__)
 
 
 def assess_batched(
@@ -86,12 +83,18 @@ def assess_batched(
         If a single realization does not fit.
     """
     device = torch.device(device)
-    size = min(largest_batch, _sets_that_fit(*shape, device))
-    blocks = [realizations[k : k + size] for k in range(0, len(realizations), size)]
+    batches = FittingBatches(device, _bytes_per_set(*shape), largest_batch)
+    cut = range(0, len(realizations), batches.size)
+    blocks = [realizations[k : k + batches.size] for k in cut]
     results: list[Separability] = []
+
+    def on_device(points: torch.Tensor) -> list[LimitDirection]:
+        return limit_directions(points.to(device, non_blocking=True))
+
     with ThreadPoolExecutor(drawing_threads) as pool:
         for points in _drawn_ahead(draw, shape, blocks, pool, pinned=device.type == "cuda"):
-            found, size = _solve(points, device, size)
+            parts = batches.run(points, on_device)
+            found = [one for _, part in parts for one in part]
             for one, its_points in zip(found, points.numpy(), strict=True):
                 if one.status is Status.UNDECIDED:
                     results.append(assess(its_points, margin=margin))
@@ -100,14 +103,9 @@ def assess_batched(
     return results
 
 
-def _sets_that_fit(n_points: int, d: int, device: torch.device) -> int:
-    """Return how many sets fit into the free memory of a GPU; without one, no bound."""
-    if device.type != "cuda":
-        return LARGEST_BATCH
-    free, _ = torch.cuda.mem_get_info(device)
+def _bytes_per_set(n_points: int, d: int) -> float:
     # Points, their weighted copy and half a batch being compacted; B, its factor, work space.
-    per_set = 8 * (2.5 * n_points * d + 4.0 * d * d + 40.0 * n_points)
-    return max(1, int(MEMORY_SHARE * free / per_set))
+    return 8 * (2.5 * n_points * d + 4.0 * d * d + 40.0 * n_points)
 
 
 def _drawn_ahead(
@@ -137,27 +135,6 @@ def _drawn_ahead(
             task.result()
         ahead = [start(block) for block in blocks[k + 1 : k + 2]]
         yield batch
-
-
-def _solve(
-    points: torch.Tensor, device: torch.device, size: int
-) -> tuple[list[LimitDirection], int]:
-    """Find the limit directions of a block, `size` sets at a time; return the size that fits."""
-    found: list[LimitDirection] = []
-    while len(found) < len(points):
-        part = points[len(found) : len(found) + size]
-        try:
-            found += limit_directions(part.to(device, non_blocking=True))
-            continue
-        except torch.OutOfMemoryError:
-            if len(part) == 1:
-                raise
-        # Outside the handler, so that the failed attempt's tensors are not kept alive.
-        size = len(part) // 2
-        _log.warning("out of memory on %s with %d realizations: %d now", device, len(part), size)
-        if device.type == "cuda":
-            torch.cuda.empty_cache()
-    return found, size
 
 
 @dataclass
