@@ -20,6 +20,7 @@ QUANTITIES: Mapping[str, Mapping[str, str]] = {
 """Panel → series → quantity of the summary, by the data contract."""
 
 _TIMES = {"train": "t_train", "generalization": "t_gen"}
+_AXIS_LABELS = {"weight_norm": r"$\|S\|$", "bias": "$b$"}
 
 
 def tabulate_dynamics(
@@ -67,10 +68,21 @@ def draw_dynamics(
 ) -> None:
     """Draw one panel of curves against the step, coloured by the parameter ``by``.
 
-    Experiments are coloured bands and lines, theory is black; training is dashed.
+    Experiments are coloured bands and lines, theory is black; training is dashed, and
+    limits at t → ∞ (series that end in ``limit``) are dotted.
     """
     rows = table[table["panel"] == panel]
     for (value, series, source), curve in rows.groupby([by, "series", "source"], sort=False):
+        if series.endswith("limit"):
+            axes.plot(
+                curve["x"],
+                curve["y"],
+                color=colours[value],
+                linestyle=style.LIMIT_LINE,
+                linewidth=1.0,
+                zorder=1,
+            )
+            continue
         if series.endswith("_reached"):
             marker = (
                 style.TRAIN_MARKER if series.startswith("train") else (style.GENERALIZATION_MARKER)
@@ -108,11 +120,12 @@ def draw_dynamics(
     axes.margins(x=0.02)
     if panel == "loss":
         losses = rows.loc[rows["y"] > 0, "y"]
-        axes.set_ylim(max(losses.min() / 2, style.LOSS_FLOOR), 3 * losses.max())
+        top = min(3 * losses.max(), style.LOSS_CEILING)
+        axes.set_ylim(max(losses.min() / 2, style.LOSS_FLOOR), top)
         axes.set_yscale("log")
     elif panel == "accuracy":
         axes.set_ylim(-0.03, 1.05)
-    axes.set_ylabel(panel.replace("_", " "))
+    axes.set_ylabel(_AXIS_LABELS.get(panel, panel.replace("_", " ")))
 
 
 def value_legend(
@@ -134,6 +147,7 @@ def line_styles_legend(
     *,
     theory: bool,
     threshold: float | None = 0.95,
+    limit: bool = False,
     also: Sequence[Line2D] = (),
     columns: int | None = None,
 ) -> None:
@@ -148,6 +162,9 @@ def line_styles_legend(
     ]
     if theory:
         handles.append(Line2D([], [], color=style.THEORY, linewidth=0.9, label="theory"))
+    if limit:
+        line = {"color": grey, "linestyle": style.LIMIT_LINE, "linewidth": 1.0}
+        handles.append(Line2D([], [], **line, label=r"limit $t\to\infty$"))
     if threshold is not None:
         handles += [
             Line2D(
@@ -167,7 +184,8 @@ def line_styles_legend(
             )
         ]
     handles += also
-    figure.legend(handles=handles, loc="outside lower center", ncols=columns or len(handles))
+    columns = columns or min(len(handles), int(figure.get_figwidth() / style.LEGEND_ENTRY_WIDTH))
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns, columnspacing=1.2)
 
 
 def panel_letters(axes: Sequence[Axes]) -> None:

@@ -32,6 +32,8 @@ PAPER = "#777777"
 UNREACHED = "#E4E4E4"
 
 TRAIN_LINE = (0, (4, 1.5))
+LIMIT_LINE = (0, (1, 1.2))
+BIAS_LINE = "-."
 TRAIN_MARKER = "D"
 GENERALIZATION_MARKER = "*"
 MARKER_SIZES = {TRAIN_MARKER: 6, GENERALIZATION_MARKER: 11}
@@ -39,9 +41,13 @@ BAND_ALPHA = 0.22
 
 LOSS_FLOOR = 1e-8
 """Losses below this are not shown: only a decay that goes on for ever lies there."""
+LOSS_CEILING = 1e8
+"""Losses above this are not shown: only a divergence lies there."""
 
 PANEL_WIDTH, PANEL_HEIGHT = 3.4, 2.9
 """Size of one panel, in inches."""
+LEGEND_ENTRY_WIDTH = 2.0
+"""Room for one entry of the legend below a figure, in inches."""
 
 DIVERGING = "RdYlBu"
 SEQUENTIAL = "viridis"

@@ -1,0 +1,34 @@
+"""Dynamics with the exponential loss from the start (Paper B, App. F.4)."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+from pydantic import Field
+
+from linear_grokking.config.figures import FigureOptions, LogisticRuns, SeparabilityRuns
+from linear_grokking.figures.dynamics import line_styles_legend
+from linear_grokking.figures.logistic_panels import draw_columns, tabulate_with_limits
+from linear_grokking.figures.tables import FigureData, TableBuilder
+
+
+class Options(FigureOptions):
+    """What Fig. B13 is drawn from."""
+
+    dynamics: LogisticRuns = Field(description="Runs with the exponential loss, one per λ.")
+    separability: SeparabilityRuns = Field(
+        description="Separability, with margins, of the sets of `dynamics`."
+    )
+
+
+def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
+    """Return the table: dynamics by λ, with their limits at t → ∞."""
+    builder = TableBuilder()
+    runs, sets = data.runs("dynamics"), data.runs("separability")
+    tabulate_with_limits(builder, runs, sets, "lambda", data.threshold)
+    return builder.frame()
+
+
+def draw(table: pd.DataFrame) -> Figure:
+    """Draw a column of loss, accuracy, and ‖S‖ with b, for each λ."""
+    figure, _ = draw_columns(table)
+    line_styles_legend(figure, theory=False, limit=True)
+    return figure

@@ -1,0 +1,222 @@
+"""Paper B's figures of dynamics on small runs: tables against limits, identities, drawing."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from scipy.interpolate import CubicSpline
+from scipy.special import ndtr
+
+from linear_grokking.config import read
+from linear_grokking.config.figures import figure_module
+from linear_grokking.data import Gaussian, classification
+from linear_grokking.figures import style
+from linear_grokking.figures.tables import FigureData
+from linear_grokking.jobs.block import compute_block
+from linear_grokking.plan import Plan
+from linear_grokking.runs import Block
+from linear_grokking.separability import assess
+from linear_grokking.workflow import summarize
+
+SETS = {"n_train": 60, "sigma": 5, "realizations": 5}
+RUN = {"model": "logistic", **SETS, "records": 60, "t_max": 1e9}
+PATH = {**RUN, "loss": "exponential", "gd_steps": 0, "dtype": "float64", "realizations": 1}
+ADAM = {"solver": "adam", "beta1": 0.8, "beta2": 0.9, "adam_epsilon": 1e-150, "t_max": 3000}
+# At N = 60, λ = 0.3 and 0.75 are three standard deviations away from the transition; at
+# λ = 0.45 and seed 4, one of five sets is separable.
+SIDES = [0.3, 0.75]
+CONFIG = {
+    "seed": 4,
+    "device": "cpu",
+    "experiments": {
+        "sides": {**RUN, "lambda": SIDES},
+        "outputs": {**RUN, "lambda": SIDES, "measure": "outputs", "records": 2},
+        "with_bias": {**PATH, "lambda": SIDES, "t_max": 1e100, "records": 1000},
+        "without_bias": {**PATH, "lambda": SIDES, "t_max": 1e5, "bias": False, "records": 400},
+        "sets": {"measure": "separability", **SETS, "lambda": [*SIDES, 0.4, 0.45], "margin": True},
+        "near_adam": {**RUN, **ADAM, "lambda": 0.45},
+        "adam": {**RUN, **ADAM, "lambda": SIDES},
+        "by_sigma": {**RUN, "lambda": 0.4, "sigma": [1, 5, 10], "realizations": 3},
+        "by_s0_norm": {**RUN, "lambda": 0.4, "s0_norm": [0.1, 5], "realizations": 3},
+        "by_b0": {**RUN, "lambda": 0.4, "b0": [-2, 0, 2], "realizations": 3},
+        "exponential": {**RUN, "lambda": SIDES, "loss": "exponential"},
+        "more_of_one": {**RUN, "lambda": 0.4},
+        "by_label_fraction": {**RUN, "lambda": 0.4, "label_fraction": [1, 0.95], "realizations": 3},
+    },
+    "figures": {
+        "B2": {
+            "outputs": "outputs",
+            "dynamics": "sides",
+            "with_bias": "with_bias",
+            "without_bias": "without_bias",
+            "separability": "sets",
+        },
+        "B5": {"dynamics": "near_adam", "separability": "sets"},
+        "B9": {"dynamics": "by_sigma", "separability": "sets"},
+        "B10": {"adam": "adam", "gradient_descent": "sides", "separability": "sets"},
+        "B11": {"dynamics": "by_s0_norm", "separability": "sets"},
+        "B12": {"dynamics": "by_b0", "separability": "sets"},
+        "B13": {"dynamics": "exponential", "separability": "sets"},
+        "B16": {"dynamics": "by_label_fraction", "separability": "sets"},
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def plan(tmp_path_factory):
+    """Return the plan, its runs of seconds done."""
+    root = tmp_path_factory.mktemp("dynamics")
+    plan = Plan(read(CONFIG), root)
+    for identity, run in plan.runs.items():
+        for name in plan.block_files(identity):
+            block = Block.parse(Path(name).stem)
+            compute_block(run.spec, block, root / name, device="cpu", threads=1)
+        output = root / plan.summary_file(identity)
+        summarize(run.spec, run.realizations, 0.95, root / run.folder, output)
+    return plan
+
+
+def tabulate(plan, figure_id):
+    request = json.loads(plan.figure_request(figure_id))
+    module = figure_module(figure_id)
+    options = module.Options.model_validate(request["options"])
+    return module.tabulate(options, FigureData(plan.root, request))
+
+
+def pick(table, panel, series, **values):
+    rows = table[(table["panel"] == panel) & (table["series"] == series)]
+    for key, value in values.items():
+        rows = rows[rows[{"lambda_": "lambda"}.get(key, key)] == value]
+    return rows
+
+
+def assessed(lambda_, realization, sigma=5.0):
+    d = round(60 * lambda_)
+    sets = classification(Gaussian(sigma), seed=4, realization=realization, n_train=60, d=d)
+    return assess(sets.inputs, margin=True)
+
+
+@pytest.mark.parametrize("figure_id", sorted(CONFIG["figures"]))
+def test_table_keeps_the_contract_and_is_drawn(plan, figure_id):
+    table = tabulate(plan, figure_id)
+    assert not table[["x", "y"]].isna().any().any()
+    with style.sheet():
+        figure = figure_module(figure_id).draw(table)
+        assert isinstance(figure, Figure)
+        figure.draw_without_rendering()
+        width = figure.get_figwidth() * figure.dpi
+        for legend in figure.legends:
+            box = legend.get_window_extent()
+            assert box.x0 >= 0 and box.x1 <= width
+
+
+def test_paths_with_and_without_bias_are_one_in_conformal_time(plan):
+    table = tabulate(plan, "B2")
+    for lambda_ in SIDES:
+        with_bias = pick(table, "conformal_path", "with_bias", lambda_=lambda_)
+        without = pick(table, "conformal_path", "without_bias", lambda_=lambda_)
+        norm = CubicSpline(np.log1p(without["x"]), without["y"])
+        inside = with_bias[with_bias["x"] < without["x"].max()]
+        assert len(inside) > 80
+        expected = norm(np.log1p(inside["x"]))
+        # Each path follows the flow to its rtol of 1e-4 a step.
+        np.testing.assert_allclose(inside["y"], expected, rtol=5e-3)
+
+
+def test_outputs_end_below_zero_and_shift_with_the_bias(plan):
+    table = tabulate(plan, "B2")
+    for lambda_ in SIDES:
+        rows = pick(table, "output_density", "outputs", lambda_=lambda_)
+        width = rows["x"].diff().median()
+        assert width * rows["y"].sum() == pytest.approx(1.0)
+        bias = pick(table, "output_density", "bias", lambda_=lambda_)["x"].item()
+        # S·x = f - b is positive for some point where, and only where, sets are inseparable.
+        assert (rows["x"].max() + 0.5 * width > bias + 0.1) == (lambda_ < 0.5)
+        assert rows["x"].max() < 0
+    theory = pick(table, "output_density", "large_size")
+    assert set(theory["lambda"]) == {0.3}
+    mean = np.trapezoid(theory["x"] * theory["y"], theory["x"])
+    rows = pick(table, "output_density", "outputs", lambda_=0.3)
+    measured = (rows["x"] * rows["y"]).sum() / rows["y"].sum()
+    bias = pick(table, "output_density", "bias", lambda_=0.3)["x"].item()
+    assert mean - bias == pytest.approx(measured - bias, rel=0.5)  # N = 60
+
+
+def test_norm_ratio_falls_towards_the_margin(plan):
+    table = tabulate(plan, "B2")
+    ratio = pick(table, "norm_ratio", "ratio")
+    margin = pick(table, "norm_ratio", "margin")["y"].iloc[0]
+    assert set(ratio["lambda"]) == {0.75}
+    assert margin == pytest.approx(assessed(0.75, 0).margin, rel=1e-9)
+    late = ratio[ratio["x"] > 1e20]["y"].to_numpy()
+    excess = np.abs(late / margin - 1.0)
+    assert excess[-1] < 0.1 and excess[-1] < 0.5 * excess[0]
+
+
+def test_adams_draws_are_told_apart_by_their_verdicts(plan):
+    table = tabulate(plan, "B5")
+    verdicts = [assessed(0.45, k).separable for k in range(5)]
+    for verdict in (False, True):
+        draws = pick(table, "draws", "realization", separable=verdict)
+        assert list(draws["x"]) == [k for k in range(5) if verdicts[k] == verdict]
+        curve = pick(table, "accuracy", "generalization", separable=verdict)
+        assert (curve["n"] == len(draws)).all()
+    assert {True, False} == set(verdicts)
+    inseparable = pick(table, "accuracy", "generalization", separable=False)
+    assert inseparable["y"].iloc[-1] == pytest.approx(1.0, abs=1e-3)
+    separable = pick(table, "accuracy", "generalization", separable=True)
+    assert separable["y"].iloc[-1] < 0.9
+
+
+def test_adam_ends_elsewhere_than_the_hard_margin(plan):
+    table = tabulate(plan, "B10")
+    side = {"lambda_": 0.75, "separable": True}
+    margins = [assessed(0.75, k).margin for k in range(5)]
+    limit = pick(table, "accuracy", "limit", solver="gradient_flow", **side)
+    expected = np.median(ndtr(1.0 / (5.0 * np.array(margins))))
+    np.testing.assert_allclose(limit["y"], expected, rtol=1e-9)
+    assert list(limit["x"]) == [1.0, 1e9]
+    descent = pick(table, "accuracy", "generalization", solver="gradient_flow", **side)
+    assert descent["y"].iloc[-1] == pytest.approx(expected, abs=0.01)
+    adam = pick(table, "accuracy", "generalization", solver="adam", **side)["y"].to_numpy()
+    late = adam[-5:]
+    assert np.ptp(late) < 2e-3  # it has arrived
+    assert abs(late[-1] - expected) > 5 * np.ptp(late)
+
+
+@pytest.mark.parametrize(("figure_id", "key"), [("B9", "sigma"), ("B11", "s0_norm"), ("B12", "b0")])
+def test_limits_are_those_of_each_draw(plan, figure_id, key):
+    table = tabulate(plan, figure_id)
+    for value in table[key].unique():
+        sigma = value if key == "sigma" else 5.0
+        found = [assessed(0.4, k, sigma) for k in range(3)]
+        assert not any(each.separable for each in found)
+        norm = pick(table, "weight_norm", "limit", **{key: value})
+        median = np.median([each.s_inf_norm for each in found])
+        # Sets of another σ are scaled, not drawn in that σ: float32 rounding.
+        np.testing.assert_allclose(norm["y"], median, rtol=1e-4)
+        assert (pick(table, "accuracy", "limit", **{key: value})["y"] == 1.0).all()
+        curve = pick(table, "weight_norm", "weight_norm", **{key: value})
+        if sigma >= 5:
+            assert curve["y"].iloc[-1] == pytest.approx(median, rel=0.03)
+        assert (curve["n"] == 3).all()  # draws that all runs have, though one run has five
+
+
+def test_accuracies_against_both_labels(plan):
+    table = tabulate(plan, "B16")
+    for r in (1.0, 0.95):
+        assert (pick(table, "accuracy", "cap", label_fraction=r)["y"] == r).all()
+        assigned = pick(table, "accuracy", "generalization", label_fraction=r)["y"].to_numpy()
+        negative = pick(table, "accuracy_minus_one", "generalization", label_fraction=r)["y"]
+        negative = negative.to_numpy()
+        np.testing.assert_allclose(assigned, r * negative + (1 - r) * (1 - negative), rtol=1e-12)
+        assert (assigned <= r + 1e-12).all()
+        # f < 0 with probability Φ(-b/(σ‖S‖)) on Gaussian inputs; one draw at a time, but
+        # the medians over three draws differ little.
+        norm = pick(table, "weight_norm", "weight_norm", label_fraction=r)["y"].to_numpy()
+        bias = pick(table, "bias", "bias", label_fraction=r)["y"].to_numpy()
+        np.testing.assert_allclose(negative, ndtr(-bias / (5.0 * norm)), atol=0.05)
+    limit = pick(table, "accuracy_minus_one", "limit", label_fraction=0.95)["y"].iloc[0]
+    assert 0.5 < limit < 1.0
