@@ -200,15 +200,17 @@ def _draw_minima(axes: Axes, table: pd.DataFrame) -> None:
     rows[["y", "y_low", "y_high"]] = rows[["y", "y_low", "y_high"]].div(rows["x"], axis=0)
     noise = sorted(rows.loc[rows["source"] == "experiment", "x"].unique())
     colours = style.colours([0.0, *noise])
+    handles = []
     for series, line, marker, name in (
-        ("final", ":", "s", r"end: $\lambda/(1-\lambda)$"),
+        ("final", ":", "s", r"end, $t\to\infty$"),
         ("minimum", "-", MEASURED, "minimum"),
     ):
-        look = {"color": style.THEORY, "linestyle": line, "linewidth": 0.9, "label": name}
+        look = {"color": style.THEORY, "linestyle": line, "linewidth": 0.9}
         draw_lines(axes, rows, "minimum_loss", series, look)
         measured = rows[(rows["series"] == series) & (rows["source"] == "experiment")]
         for x, point in measured.groupby("x"):
             draw_points(axes, point, colours[x], marker=marker)
+        handles.append(Line2D([], [], **look, marker=marker, markersize=4.5, label=name))
     axes.set(xscale="log", xlabel=style.SYMBOLS["noise"], ylabel="generalization loss / $s^2$")
     axes.set_ylim(bottom=0)
-    axes.legend(loc="lower left")
+    axes.legend(handles=handles, loc="lower left")
