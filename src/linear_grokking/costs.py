@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from linear_grokking.jobs.device import CPU_ONLY
+
 CPU_GFLOPS = 50.0
 """Float64 matrix products of one core; twice that in float32."""
 CPU_BANDWIDTH = 8e9
@@ -24,6 +26,12 @@ PROCESS_MB = 200
 """A job's process before it holds any data."""
 SNAKEMAKE_MB = 350
 """Snakemake's own processes that ride with a job on a cluster."""
+GPU_PROCESS_MB = 3000
+"""A process that has started CUDA."""
+CONTEXT_MB = 1000
+"""What CUDA and its libraries take on a GPU."""
+BATCH_BYTES = 1e9
+"""Most memory of a batch's inputs on the host, which may hold two of them."""
 LARGE_BYTES = 2e8
 """Data of one realization above which a job is worth all cores."""
 
@@ -104,9 +112,36 @@ def job_seconds(spec: Mapping[str, Any], realizations: int, device: str) -> floa
     return START_SECONDS + realizations * realization_cost(spec).seconds / speed
 
 
-def job_memory_mb(spec: Mapping[str, Any]) -> int:
-    """Return the memory of a job: one realization at a time, twice over while it is drawn."""
-    return SNAKEMAKE_MB + PROCESS_MB + math.ceil(1.5 * realization_cost(spec).data_bytes / 1e6)
+def job_memory_mb(spec: Mapping[str, Any], device: str = "cpu") -> int:
+    """Return the memory of a job: one realization at a time, or batches for a GPU."""
+    data = 1.5 * realization_cost(spec).data_bytes
+    if device == "cpu" or (spec["model"], spec["solver"]) in CPU_ONLY:
+        return SNAKEMAKE_MB + PROCESS_MB + math.ceil(data / 1e6)
+    return SNAKEMAKE_MB + GPU_PROCESS_MB + math.ceil(max(data, 2 * BATCH_BYTES) / 1e6)
+
+
+def gpu_memory_mb(spec: Mapping[str, Any]) -> int:
+    """Return the least memory of a GPU that a job needs: one realization's; more is used."""
+    if (spec["model"], spec["solver"]) in CPU_ONLY:
+        return 0
+    return CONTEXT_MB + math.ceil(device_bytes(spec) / 1e6)
+
+
+def device_bytes(spec: Mapping[str, Any]) -> float:
+    """Return the memory that one realization takes on a GPU."""
+    if spec["measure"] == "separability":
+        return set_bytes(spec["n_train"], spec["d"])
+    if spec["model"] == "logistic":
+        # The inputs, and outputs and their rates at some records; a copy while it is made.
+        size = 8 if spec["dtype"] == "float64" else 4
+        return 2.0 * size * spec["n_train"] * (spec["d"] + 64)
+    return realization_cost(spec).data_bytes
+
+
+def set_bytes(n_train: int, d: int) -> float:
+    """Return the memory that Newton steps on one set of a batch take on a GPU."""
+    # Points, their weighted copy and half a batch being compacted; B, its factor, work space.
+    return 8 * (2.5 * n_train * d + 4.0 * d * d + 40.0 * n_train)
 
 
 def is_large(spec: Mapping[str, Any]) -> bool:

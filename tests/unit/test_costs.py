@@ -7,6 +7,7 @@ import pytest
 from linear_grokking.costs import (
     SNAKEMAKE_MB,
     block_size,
+    gpu_memory_mb,
     is_large,
     job_memory_mb,
     job_seconds,
@@ -70,6 +71,20 @@ def test_literal_steps_cost_by_their_number(name):
     literal = SPECS[name] | {"solver": "gradient_descent"}
     longer = literal | {"t_max": 1e7}
     assert realization_cost(longer).seconds > 50 * realization_cost(literal).seconds
+
+
+@pytest.mark.parametrize("name", ["logistic", "sets"])
+def test_a_gpu_holds_at_least_the_inputs(name):
+    spec = SPECS[name] | {"n_train": 4000, "d": 2000}
+    size = 4 if name == "logistic" else 8
+    assert gpu_memory_mb(spec) > size * 8
+    # Batches wait on the host.
+    assert job_memory_mb(spec, "cuda") > job_memory_mb(spec, "cpu") + 2000
+
+
+def test_solvers_that_stay_on_the_cpu_need_no_gpu():
+    assert gpu_memory_mb(SPECS["linear"]) == 0
+    assert job_memory_mb(SPECS["linear"], "cuda") == job_memory_mb(SPECS["linear"])
 
 
 @pytest.mark.parametrize("name", ["linear", "logistic"])

@@ -74,8 +74,13 @@ def job_threads(wildcards):
 
 def job_memory(wildcards, attempt):
     """Memory by the cost model, half as much again with each attempt."""
-    needed = costs.job_memory_mb(plan.runs[wildcards.run_id].spec)
+    needed = costs.job_memory_mb(plan.runs[wildcards.run_id].spec, plan.config.device)
     return int(needed * (1 + 0.5 * (attempt - 1)))
+
+
+def job_gpu_memory(wildcards):
+    """Least GPU memory by the cost model; free memory beyond it makes larger batches."""
+    return costs.gpu_memory_mb(plan.runs[wildcards.run_id].spec)
 
 
 def job_minutes(wildcards, attempt):

@@ -6,6 +6,7 @@ rule train_block:
     threads: job_threads
     resources:
         mem_mb=job_memory,
+        gpu_mem_mb=job_gpu_memory,
         runtime=job_minutes,
     params:
         spec=spec_of,

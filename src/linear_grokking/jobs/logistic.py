@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from linear_grokking.arrays import to_numpy
+from linear_grokking.costs import BATCH_BYTES, device_bytes, realization_cost
 from linear_grokking.data import ClassificationData, classification
 from linear_grokking.jobs.context import Columns, JobContext, Results
 from linear_grokking.jobs.device import mover
@@ -59,10 +60,9 @@ def _results(
         return
     from linear_grokking.batches import FittingBatches
 
-    item = 8 if spec["dtype"] == "float64" else 4
-    # The inputs, stacked and copied once, and some states and outputs in float64.
-    bytes_each = 2.0 * item * spec["n_train"] * (spec["d"] + 64)
-    batches = FittingBatches(context.device, bytes_each, largest=len(realizations))
+    on_host = realization_cost(spec).data_bytes
+    largest = max(1, min(len(realizations), int(BATCH_BYTES // on_host)))
+    batches = FittingBatches(context.device, device_bytes(spec), largest)
     work = partial(_solve_batch, spec, context=context, solve=solve)
     for _, results in batches.run(list(realizations), work):
         yield from results

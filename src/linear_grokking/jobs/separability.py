@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from linear_grokking.costs import BATCH_BYTES
 from linear_grokking.data import classification
 from linear_grokking.jobs.context import Columns, JobContext, Results
 from linear_grokking.jobs.laws import input_law
@@ -12,9 +13,6 @@ from linear_grokking.separability import Separability, assess
 
 SAVED_TOGETHER = 512
 """Realizations after which a job on a GPU hands over what it has: a kill loses no more."""
-
-BATCH_BYTES = 1e9
-"""Most memory of a batch's points on the host, which holds two batches at a time."""
 
 Draw = Callable[[int], np.ndarray]
 

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from linear_grokking.batches import FittingBatches
+from linear_grokking.costs import set_bytes
 from linear_grokking.separability.certificates import curvature_shift, encloses, norm, separates
 from linear_grokking.separability.limit_direction import (
     LINE_ACCURACY,
@@ -83,7 +84,7 @@ def assess_batched(
         If a single realization does not fit.
     """
     device = torch.device(device)
-    batches = FittingBatches(device, _bytes_per_set(*shape), largest_batch)
+    batches = FittingBatches(device, set_bytes(*shape), largest_batch)
     cut = range(0, len(realizations), batches.size)
     blocks = [realizations[k : k + batches.size] for k in cut]
     results: list[Separability] = []
@@ -101,11 +102,6 @@ def assess_batched(
                 else:
                     results.append(describe(its_points, one, margin=margin))
     return results
-
-
-def _bytes_per_set(n_points: int, d: int) -> float:
-    # Points, their weighted copy and half a batch being compacted; B, its factor, work space.
-    return 8 * (2.5 * n_points * d + 4.0 * d * d + 40.0 * n_points)
 
 
 def _drawn_ahead(
