@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -20,6 +20,7 @@ from linear_grokking.config import read
 from linear_grokking.runs import run_id
 
 HERE = Path(__file__).parents[1]
+ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
 E3_WIDTHS = (20, 80, 120, 160, 180, 192, 200, 220, 260, 320)
 FIRST_GRADIENT = """
 import sys
@@ -76,6 +77,13 @@ class _workplace:
         shutil.rmtree(self._folder)
 
 
+def _quietly(command: Sequence[str], **options: Any) -> str:
+    """Run a command that must succeed, away from the terminal; return what it printed."""
+    return subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True, **options
+    ).stdout
+
+
 def _spec(**changes: Any) -> dict[str, Any]:
     """Return the spec of a run as the configuration would make it."""
     experiment = {"realizations": 1, **changes}
@@ -104,11 +112,10 @@ def _two_processes() -> Row:
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
 
         def run(processes: int) -> None:
-            limit = {1: 1, 2: 2}[processes]
             waiting = list(specs)
             running: list[Any] = []
             while waiting or running:
-                while waiting and len(running) < limit:
+                while waiting and len(running) < processes:
                     running.append(pool.submit(_solve, waiting.pop(), 0, each - 1))
                 running.pop(0).result()
 
@@ -130,12 +137,7 @@ def _start() -> Row:
         command = ["block", json.dumps(spec), str(output), "--realizations", "0-0"]
 
         def start() -> None:
-            subprocess.run(
-                [sys.executable, "-c", FIRST_GRADIENT, *command],
-                capture_output=True,
-                check=True,
-                env={**os.environ, "OMP_NUM_THREADS": "1"},
-            )
+            _quietly([sys.executable, "-c", FIRST_GRADIENT, *command], env=ONE_THREAD)
 
         timings = alternate(7, start=start)
     return Row(
@@ -155,7 +157,13 @@ def _dry_run() -> Row:
         overlay = ["--configfile", "config/config.yaml", "config/paper.yaml"]
 
         def dry_run() -> None:
-            subprocess.run([*command, *overlay], cwd=folder, capture_output=True, check=True)
+            subprocess.run(
+                [*command, *overlay],
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                check=True,
+            )
 
         timings = alternate(2, dry_run=dry_run)
         shutil.rmtree(folder / ".snakemake", ignore_errors=True)
@@ -200,14 +208,11 @@ def measured_cost(spec: Mapping[str, Any], realizations: int) -> tuple[float, fl
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder, run_id(spec), f"0-{realizations - 1}.parquet")
         block = ["--realizations", f"0-{realizations - 1}", "--device", "cpu"]
-        done = subprocess.run(
+        done = _quietly(
             [sys.executable, "-c", MEASURED_JOB, "block", json.dumps(spec), str(output), *block],
-            capture_output=True,
-            text=True,
-            check=True,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            env=ONE_THREAD,
         )
-    used = json.loads(done.stdout.splitlines()[-1])
+    used = json.loads(done.splitlines()[-1])
     return used["seconds"], used["mb"]
 
 

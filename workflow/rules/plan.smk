@@ -6,7 +6,8 @@ rule plan:
     localrule: True
     params:
         overlays=lambda wildcards: " ".join(
-            shlex.quote(os.path.relpath(overlay)) for overlay in workflow.overwrite_configfiles
+            shlex.quote(os.path.relpath(overlay))
+            for overlay in workflow.overwrite_configfiles
         ),
     shell:
         "linear-grokking plan --configfile config/config.yaml {params.overlays}"
