@@ -6,7 +6,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python -m
 CORES ?= all
 
-.PHONY: figures test test-long lint bench schema clean
+.PHONY: figures test test-long lint bench schema gallery gallery-check clean
 
 figures: $(VENV)/.complete
 	$(RUN) snakemake --cores $(CORES)
@@ -28,6 +28,13 @@ bench: $(VENV)/.complete
 
 schema: $(VENV)/.complete
 	$(RUN) linear_grokking schema > config/schema.json
+
+# The small pictures of README.md and docs/, from the figures; and whether they match them.
+gallery: figures
+	$(RUN) linear_grokking gallery
+
+gallery-check: $(VENV)/.complete
+	$(RUN) linear_grokking gallery --check
 
 # The environment counts as complete only once everything is installed.
 $(VENV)/.complete: requirements.txt pyproject.toml

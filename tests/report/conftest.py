@@ -15,7 +15,9 @@ def built(tmp_path_factory) -> Path:
     """Return a folder in which the small configuration was run, with its report."""
     root = tmp_path_factory.mktemp("report")
     shutil.copy(REPOSITORY / "Snakefile", root)
-    shutil.copytree(REPOSITORY / "workflow", root / "workflow")
+    for folder in ("workflow", "src"):
+        ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
+        shutil.copytree(REPOSITORY / folder, root / folder, ignore=ignored)
     (root / "config").mkdir()
     (root / "config" / "config.yaml").write_text(yaml.safe_dump(CONFIGURATION))
     done = snakemake(root, "all", "report")

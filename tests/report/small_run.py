@@ -66,6 +66,7 @@ CONFIGURATION = {
 def snakemake(root: Path, *arguments: str) -> subprocess.CompletedProcess:
     """Run snakemake in a folder with the interpreter of the tests."""
     environment = os.environ | {
+        "PYTHONPATH": str(root / "src"),
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "OMP_NUM_THREADS": "1",
         "XDG_CACHE_HOME": str(root / ".cache"),

@@ -1,0 +1,62 @@
+"""Small pictures of the figures for the documentation, and whether they are up to date."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from linear_grokking.plan import Plan, draw_code
+from linear_grokking.storage import whole_file
+
+WIDTH = 720
+"""Width of a picture in pixels."""
+_COLOURS = 128
+_CARRIED = ("spec", "provenance")
+
+
+def make(figures: Path, gallery: Path, figure_ids: Sequence[str]) -> None:
+    """Shrink figures into the gallery, with the specification that each carries.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a figure was not drawn yet.
+    """
+    for figure_id in figure_ids:
+        source = figures / f"{figure_id}.png"
+        if not source.exists():
+            raise FileNotFoundError(f"{source}: draw it first, with `snakemake -c1 {figure_id}`")
+        with Image.open(source) as image:
+            carried = PngInfo()
+            for key in _CARRIED:
+                carried.add_itxt(key, image.text[key], zip=True)
+            height = round(image.height * WIDTH / image.width)
+            small = image.convert("RGB").resize((WIDTH, height), Image.Resampling.LANCZOS)
+        with whole_file(gallery / source.name) as temporary:
+            # Few colours suffice for lines and keep the repository small.
+            small.quantize(_COLOURS).save(temporary, pnginfo=carried, optimize=True)
+
+
+def outdated(gallery: Path, plan: Plan) -> list[str]:
+    """Return the figures whose picture is not of the present configuration and code.
+
+    A picture is up to date if it carries the request that its figure's table would be made
+    from today (which names the runs, and so their code) and today's drawing code.
+    """
+    return [
+        figure_id
+        for figure_id in plan.config.figures
+        if not _current(gallery / f"{figure_id}.png", figure_id, plan)
+    ]
+
+
+def _current(path: Path, figure_id: str, plan: Plan) -> bool:
+    if not path.exists():
+        return False
+    with Image.open(path) as image:
+        carried = image.text
+    return (
+        carried.get("spec") == plan.figure_request(figure_id)
+        and f'"fingerprint": "{draw_code(figure_id)}"' in carried["provenance"]
+    )

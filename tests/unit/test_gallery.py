@@ -1,0 +1,54 @@
+"""The documentation's small pictures."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from linear_grokking.plan import draw_code
+from linear_grokking.report import gallery
+
+
+class Planned:
+    config = SimpleNamespace(figures={"A6": None})
+
+    def __init__(self, request):
+        self._request = request
+
+    def figure_request(self, figure_id):
+        return self._request
+
+
+@pytest.fixture
+def figures(tmp_path):
+    info = PngInfo()
+    info.add_itxt("spec", '{"figure":"A6"}')
+    info.add_itxt("provenance", json.dumps({"fingerprint": draw_code("A6")}))
+    pixels = np.random.default_rng(0).integers(0, 255, (600, 1440, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "A6.png", pnginfo=info)
+    return tmp_path
+
+
+def test_pictures_are_small_and_carry_what_they_show(figures, tmp_path):
+    folder = tmp_path / "gallery"
+    gallery.make(figures, folder, ["A6"])
+    with Image.open(folder / "A6.png") as image:
+        assert image.size == (720, 300) and image.text["spec"] == '{"figure":"A6"}'
+    assert gallery.outdated(folder, Planned('{"figure":"A6"}')) == []
+
+
+def test_another_configuration_or_code_makes_them_outdated(figures, tmp_path, monkeypatch):
+    folder = tmp_path / "gallery"
+    assert gallery.outdated(folder, Planned("{}")) == ["A6"]
+    gallery.make(figures, folder, ["A6"])
+    assert gallery.outdated(folder, Planned('{"figure":"A6","options":1}')) == ["A6"]
+    monkeypatch.setattr(gallery, "draw_code", lambda figure_id: "other")
+    assert gallery.outdated(folder, Planned('{"figure":"A6"}')) == ["A6"]
+
+
+def test_a_figure_that_is_not_drawn_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="snakemake -c1 A6"):
+        gallery.make(tmp_path, tmp_path / "gallery", ["A6"])

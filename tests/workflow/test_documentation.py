@@ -1,0 +1,108 @@
+"""The documentation holds: its worked example runs, and its data dictionary is complete."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from linear_grokking import statistics, storage
+from linear_grokking.claims.registry import COLUMNS
+
+REPOSITORY = Path(__file__).parents[2]
+DOCS = REPOSITORY / "docs"
+
+
+def blocks(text, language):
+    """Return the code blocks of a language, with the file that their first line names."""
+    found = re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    named = [re.match(r"# (\S+?)(?:: (\w+))?\n", block) for block in found]
+    return [
+        (name[1], name[2], block[name.end() :])
+        for name, block in zip(named, found, strict=True)
+        if name
+    ]
+
+
+def test_the_worked_example_of_a_figure_followed_literally(tmp_path):
+    text = (DOCS / "add_a_figure.md").read_text(encoding="utf-8")
+    shutil.copy(REPOSITORY / "Snakefile", tmp_path)
+    for folder in ("workflow", "src"):
+        ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
+        shutil.copytree(REPOSITORY / folder, tmp_path / folder, ignore=ignored)
+    # As the rest of the configuration: nothing but what every one has.
+    configuration = {"seed": 1, "device": "cpu", "experiments": {}, "figures": {}}
+    for path, section, block in blocks(text, "yaml"):
+        assert path == "config/config.yaml"
+        configuration[section] |= yaml.safe_load(block)
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "config.yaml").write_text(yaml.safe_dump(configuration))
+    for language in ("python", "rst"):
+        for path, _, block in blocks(text, language):
+            assert not (tmp_path / path).exists(), f"{path} exists: the example takes a free ID"
+            (tmp_path / path).write_text(block, encoding="utf-8")
+
+    environment = os.environ | {
+        "PYTHONPATH": str(tmp_path / "src"),
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "OMP_NUM_THREADS": "1",
+        "XDG_CACHE_HOME": str(tmp_path / ".cache"),
+    }
+    [command] = re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    done = subprocess.run(
+        command, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    for name in ("figures/B18.pdf", "figures/B18.png"):
+        assert (tmp_path / name).stat().st_size > 5_000
+    table = pq.read_table(tmp_path / "figures/tables/B18.parquet").to_pandas()
+    measured = table[table["source"] == "experiment"].set_index("x")["y"]
+    assert measured.index.tolist() == [1.0, 2.0, 4.0] and (measured > 100).all()
+
+
+def dictionary():
+    """Return section → (column → type) of docs/data.md."""
+    text = (DOCS / "data.md").read_text(encoding="utf-8")
+    sections = re.split(r"^### (\w+)$", text, flags=re.MULTILINE)
+    return {
+        name: dict(re.findall(r"^\| `(\w+)` \| ([\w<>]+) \|", body, re.MULTILINE))
+        for name, body in zip(sections[1::2], sections[2::2], strict=True)
+    }
+
+
+@pytest.mark.parametrize("kind", storage.SCHEMAS)
+def test_blocks_have_the_columns_and_types_of_the_dictionary(kind):
+    assert dictionary()[kind] == {f.name: str(f.type) for f in storage.SCHEMAS[kind]}
+
+
+def test_summaries_have_the_columns_and_types_of_the_dictionary():
+    documented = dictionary()["summaries"]
+    assert list(documented) == list(statistics.COLUMNS)
+    made = statistics.summarize_values("x", [1.0, 2.0])
+    types = {name: str(kind).lower() for name, kind in made.dtypes.items()}
+    names = {"float64": "double", "int64": "int64", "str": "string", "object": "string"}
+    assert documented == {name: names[kind] for name, kind in types.items()}
+
+
+def test_claims_have_the_columns_of_the_dictionary():
+    assert tuple(dictionary()["claims"]) == COLUMNS
+
+
+def test_every_measured_thing_says_its_unit():
+    from linear_grokking.load import UNITS
+
+    names = {f.name for schema in storage.SCHEMAS.values() for f in schema}
+    plain = {"realization", "sample", "separable", "certificate"}
+    assert names - plain <= set(UNITS)
+
+
+def test_links_in_the_documentation_lead_to_files():
+    for path in DOCS.glob("*.md"):
+        for link in re.findall(r"\]\(([^)#]+)", path.read_text(encoding="utf-8")):
+            if not link.startswith("http"):
+                assert (path.parent / link).exists(), f"{path.name}: {link}"
