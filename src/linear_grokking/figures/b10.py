@@ -87,17 +87,17 @@ def _mark_ends(axes: Axes, rows: pd.DataFrame) -> None:
         linestyle=style.LIMIT_LINE,
         linewidth=1.0,
     )
-    for row, solver, text in (
-        (last, "adam", "Adam ends at"),
-        (limit, "gradient_flow", r"$\Phi(1/\sigma M)$ ="),
+    for row, solver, text, side in (
+        (last, "adam", "Adam ends at", -1),
+        (limit, "gradient_flow", r"$\Phi(1/\sigma M)$ =", 1),
     ):
         axes.annotate(
             f"{text} {row['y']:.2f}",
             (right, row["y"]),
-            xytext=(0, -3),
+            xytext=(0, 3 * side),
             textcoords="offset points",
             ha="right",
-            va="top",
+            va="bottom" if side > 0 else "top",
             fontsize=8,
             color=COLOURS[solver],
         )

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, NullLocator
 from pydantic import Field
 
 from linear_grokking.config.fields import Count
@@ -22,6 +23,7 @@ from linear_grokking.figures.logistic_panels import pair_runs
 from linear_grokking.figures.separability_panels import CRITICAL
 from linear_grokking.figures.tables import FigureData, RunResult, TableBuilder
 from linear_grokking.theory import large_size
+from linear_grokking.theory.margin import mean_margin
 
 _DENSITY = "output_density"
 _PATH = "conformal_path"
@@ -49,9 +51,11 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     """Return the table: densities of f, ‖S‖ against conformal time, and ‖S‖/|b|.
 
     Panel ``output_density``: x is f, from all realizations; series ``large_size`` is that of
-    the limit S_∞ at the same bias; series ``bias`` is the bias b, where S·x = 0.  Panel
-    ``conformal_path``: ‖S‖ against τ, series ``with_bias`` and ``without_bias``.  Panel
-    ``norm_ratio``: ‖S‖/|b| against the step, and its limit, the margin M.
+    the limit at the same bias: of S_∞, or, above λ = ½, of the points beyond the hard margin
+    at the same ‖S‖; series ``positive`` has b as x, where S·x = 0, and the fraction of points
+    with S·x > 0 as y.  Panel ``conformal_path``: ‖S‖ against τ, series ``with_bias`` and
+    ``without_bias``.  Panel ``norm_ratio``: ‖S‖/|b| against the step, and its limit, the
+    margin M.
     """
     builder = TableBuilder()
     for run, partner in pair_runs(data.runs("outputs"), data.runs("dynamics")):
@@ -84,14 +88,22 @@ def _tabulate_outputs(
         _DENSITY, "outputs", "experiment", centres, density, n=len(realizations), parameters=shown
     )
     history = dynamics.rows()
-    last = history[history["step"] == history["step"].max()]
-    biases = last.loc[last["realization"].isin(realizations), "bias"]
-    bias = float(biases.median())
-    builder.add(_DENSITY, "bias", "experiment", bias, 0.0, n=len(biases), parameters=shown)
+    last = history[history["step"] == history["step"].max()].set_index("realization")
+    last = last.loc[realizations]
+    positive = (rows["output"] > rows["realization"].map(last["bias"])).mean()
+    bias, norm = float(last["bias"].median()), float(last["weight_norm"].median())
+    builder.add(
+        _DENSITY, "positive", "experiment", bias, positive, n=len(realizations), parameters=shown
+    )
     if lambda_ < CRITICAL:
         f = np.linspace(edges[0], edges[-1], 400)
         theory = large_size.output_density(f - bias, lambda_)
-        builder.add(_DENSITY, "large_size", "theory", f, theory, parameters=shown)
+    else:
+        # The points are as far as a Gaussian has them, or else at the margin.
+        scale = run.parameters["sigma"] * norm
+        f = np.linspace(edges[0], bias - scale * float(mean_margin(lambda_)), 400)
+        theory = np.exp(-0.5 * ((bias - f) / scale) ** 2) / (np.sqrt(2.0 * np.pi) * scale)
+    builder.add(_DENSITY, "large_size", "theory", f, theory, parameters=shown)
 
 
 def _tabulate_path(builder: TableBuilder, run: RunResult, series: str) -> None:
@@ -136,7 +148,7 @@ def draw(table: pd.DataFrame) -> Figure:
     axes = figure.subplots(1, len(lambdas) + 1, width_ratios=[1.0] * len(lambdas) + [1.35])
     for each, lambda_ in zip(axes, lambdas, strict=False):
         rows = table[(table["lambda"] == lambda_) & (table["panel"] == _DENSITY)]
-        _draw_outputs(each, rows, colours[lambda_])
+        _draw_outputs(each, rows, lambda_, colours[lambda_])
         each.set_title(style.label("lambda", lambda_), color=colours[lambda_])
     axes[0].set_ylabel("density over the training set")
     _draw_paths(axes[-1], table, colours)
@@ -144,24 +156,19 @@ def draw(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def _draw_outputs(axes: Axes, rows: pd.DataFrame, colour: str) -> None:
+def _draw_outputs(axes: Axes, rows: pd.DataFrame, lambda_: float, colour: str) -> None:
     outputs = rows[rows["series"] == "outputs"]
     width = outputs["x"].diff().median()
     axes.bar(outputs["x"], outputs["y"], width=width, color=colour, alpha=0.55, linewidth=0)
     theory = rows[rows["series"] == "large_size"]
-    bias = rows.loc[rows["series"] == "bias", "x"].iloc[0]
-    handles = []
-    if len(theory):
-        handles += axes.plot(
-            theory["x"], theory["y"], color=style.THEORY, linewidth=0.9, label=r"$N\to\infty$"
-        )
-    handles.append(
-        axes.axvline(
-            bias, color=style.PAPER, linestyle="--", linewidth=0.9, label=r"$b$ ($S\cdot x=0$)"
-        )
-    )
+    label = r"$N\to\infty$" if lambda_ < CRITICAL else r"$N\to\infty$, beyond the margin"
+    axes.plot(theory["x"], theory["y"], color=style.THEORY, linewidth=0.9, label=label)
+    positive = rows[rows["series"] == "positive"].iloc[0]
+    label = rf"$f=b$: $S\cdot x_i=0$, {positive['y']:.0%} beyond"
+    axes.axvline(positive["x"], color=style.PAPER, linestyle="--", linewidth=0.9, label=label)
     axes.set_xlabel(r"output $f(x_i)$")
-    axes.legend(handles=handles, loc="upper left").set_in_layout(False)
+    axes.set_ylim(0, 1.3 * outputs["y"].max())
+    axes.legend(loc="upper left").set_in_layout(False)
 
 
 def _draw_paths(axes: Axes, table: pd.DataFrame, colours: dict[float, str]) -> None:
@@ -182,7 +189,7 @@ def _draw_paths(axes: Axes, table: pd.DataFrame, colours: dict[float, str]) -> N
     ]
     handles.append(Line2D([], [], color="black", linestyle="--", linewidth=0.9, label="no bias"))
     axes.legend(handles=handles, loc="lower right").set_in_layout(False)
-    _draw_inset(axes.inset_axes([0.14, 0.58, 0.42, 0.36]), table, colours)
+    _draw_inset(axes.inset_axes([0.15, 0.6, 0.42, 0.36]), table, colours)
 
 
 def _path_labels(lambdas: Sequence[float]) -> list[tuple[float, str]]:
@@ -199,15 +206,20 @@ def _draw_inset(axes: Axes, table: pd.DataFrame, colours: dict[float, str]) -> N
         for m in margin["y"].iloc[:1]:
             axes.annotate(
                 f"$M={m:.3f}$",
-                (0.04, m),
+                (0.98, m),
                 xycoords=("axes fraction", "data"),
-                xytext=(0, -2),
+                xytext=(0, -3),
                 textcoords="offset points",
+                ha="right",
                 va="top",
                 fontsize=7,
             )
     axes.set_xscale("log")
     axes.set_yscale("log")
+    axes.set_xlim(1.0, max(rows["x"].max(), 10.0))
+    axes.xaxis.set_major_locator(LogLocator(numticks=3))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_ylim(bottom=0.4 * rows["y"].min())
     axes.set_xlabel("step $t$", fontsize=8, labelpad=1)
     axes.set_ylabel(r"$\|S\|/|b|$", fontsize=8, labelpad=1)
     axes.tick_params(labelsize=7)
