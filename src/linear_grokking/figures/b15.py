@@ -82,7 +82,7 @@ def draw(table: pd.DataFrame) -> Figure:
         row[0].set_title(_TITLES[law])
     value_legend(axes[0, 0], "lambda", colours, loc="lower left")
     size = style.label("n_train", int(table["n_train"].dropna().iloc[0]))
-    points = Line2D([], [], color=MEDIAN, marker="o", linestyle="", label=f"{size}, 95 % interval")
+    points = Line2D([], [], color=MEDIAN, marker="o", linestyle="", label=size)
     handles = [Line2D([], [], **WENDEL_LINE), points]
     axes[0, 2].legend(handles=handles, loc="lower right").set_in_layout(False)
     panel_letters(axes.ravel())
