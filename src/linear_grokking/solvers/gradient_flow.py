@@ -142,9 +142,11 @@ class _Run:
         while self._step < gd_steps and self.records.left:
             weights, bias = self._state[:, :d], self._state[:, d]
             gradient = self._model.gradient_and_outputs(weights, bias)
-            if not bool(xp.all(xp.isfinite(gradient.weights))):
-                return Outcome.DIVERGED
             if self.records.next == self._step:
+                # What overflowed stays so: looking in between would only make a GPU wait.
+                finite = xp.isfinite(self._state[:, : d + 1]), xp.isfinite(gradient.weights)
+                if not bool(xp.all(finite[0]) & xp.all(finite[1])):
+                    return Outcome.DIVERGED
                 self.records.add(self._state[None], gradient.outputs[None])
             change = [self._eta * gradient.weights, self._eta * gradient.bias[:, None]]
             self._state = self._state - xp.concat([*change, -xp.exp(bias)[:, None]], axis=-1)
