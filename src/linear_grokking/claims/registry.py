@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from linear_grokking.claims.verdict import Claim
+from linear_grokking.claims.verdict import Claim, Measurement
 from linear_grokking.figures.tables import FigureData, RunResult
 from linear_grokking.storage import read_metadata, read_table
 
@@ -84,9 +84,31 @@ def claims_of(*figures: str) -> Callable[[ClaimMaker], ClaimMaker]:
 
 
 def collect(evidence: Evidence) -> Iterator[Claim]:
-    """Yield the claims that are registered for a figure."""
+    """Yield the claims that are registered for a figure.
+
+    Where the configured runs do not hold what a claim is about (a value of λ was taken out
+    of the grid), an undecided claim says so.
+    """
     for maker in _MAKERS.get(evidence.figure, []):
-        yield from maker(evidence)
+        try:
+            yield from maker(evidence)
+        except (ValueError, LookupError, ArithmeticError) as error:
+            yield _undecidable(evidence.figure, maker, error)
+
+
+def _undecidable(figure: str, maker: ClaimMaker, error: Exception) -> Claim:
+    """Return the claim that stands for those that could not be made."""
+    name = maker.__name__.replace("_", "-")
+    return Claim(
+        f"{figure}-{name}",
+        figure,
+        "",
+        (maker.__doc__ or name).partition("\n")[0],
+        math.nan,
+        (0.0, 0.0),
+        Measurement(math.nan, -math.inf, math.inf, 0),
+        note=f"The configured runs do not suffice: {error}.",
+    )
 
 
 def registered() -> list[str]:
