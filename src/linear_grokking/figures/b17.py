@@ -29,6 +29,9 @@ from linear_grokking.statistics import summarize_proportion
 from linear_grokking.theory import large_size, wendel
 
 _LARGE_SIZE = {"color": style.THEORY, "linewidth": 0.9, "label": r"$N\to\infty$"}
+_ASIDE = 0.0016
+"""Distance in λ at which neighbouring sizes are drawn."""
+
 _SCALED_RANGE = 4.5
 """Largest |√N (2λ-1)| that is shown."""
 
@@ -132,8 +135,7 @@ def draw(table: pd.DataFrame) -> Figure:
     _draw_medians(axes[1, 0], table, "s_inf_norm", "large_size", colours)
     axes[1, 0].set_ylabel(r"median $\|S_\infty\|$")
     _draw_medians(axes[1, 1], table, "grokking_time", "t95", colours)
-    axes[1, 1].set_ylabel("median time of 95 % accuracy (steps)")
-    axes[1, 1].set_yscale("log")
+    axes[1, 1].set_ylabel("median time of 95 % (steps)")
     handles = [
         Line2D([], [], color=colour, marker="o", markersize=4, label=style.label("n_train", n))
         for n, colour in colours.items()
@@ -159,13 +161,25 @@ def _draw_collapse(axes: Axes, table: pd.DataFrame, colours: Mapping[Any, str]) 
 def _draw_medians(
     axes: Axes, table: pd.DataFrame, panel: str, theory: str, colours: Mapping[Any, str]
 ) -> None:
-    """Draw medians with quartiles below λ = ½, joined by size, and the large-size curve."""
+    """Draw medians with quartiles below λ = ½, joined by size, and the large-size curve.
+
+    Sizes are drawn side by side, so that their quartiles do not hide each other; the axis
+    ends well above the medians, short of the divergence.
+    """
     draw_lines(axes, table, panel, theory, _LARGE_SIZE)
     rows = table[(table["panel"] == panel) & (table["source"] == "experiment")]
     rows = rows[rows["x"] < CRITICAL].sort_values("x")
-    for n_train, points in rows.groupby("n_train"):
-        finite = points[np.isfinite(points["y"])]
-        axes.plot(finite["x"], finite["y"], color=colours[n_train], linewidth=0.8, alpha=0.6)
+    finite = rows[np.isfinite(rows["y"])]
+    axes.set_yscale("log")
+    axes.set_ylim(finite["y_low"].min() / 1.5, 1.5 * finite["y"].max() ** 1.3)
+    sizes = sorted(rows["n_train"].unique())
+    for position, n_train in enumerate(sizes):
+        aside = _ASIDE * (position - (len(sizes) - 1) / 2)
+        points = rows[rows["n_train"] == n_train].assign(
+            x=lambda part, aside=aside: part["x"] + aside
+        )
+        joined = points[np.isfinite(points["y"])]
+        axes.plot(joined["x"], joined["y"], color=colours[n_train], linewidth=0.8, alpha=0.6)
         draw_points(axes, points, colours[n_train], markersize=3.5)
     axes.axvline(CRITICAL, color=style.PAPER, linewidth=0.8, linestyle=":")
     axes.set_xlabel(style.SYMBOLS["lambda"])
