@@ -52,14 +52,16 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
 def draw(table: pd.DataFrame) -> Figure:
     """Draw a column of loss, accuracy, and the sizes of S and b, for each λ.
 
-    A column shows the draws that are on the side of the transition that its λ is on.
+    A column shows the draws that are on the side of the transition that its λ is on; the
+    others if there are none.
     """
     lambdas = sorted(table["lambda"].unique())
     figure = style.new_figure(len(lambdas), 3)
     axes = figure.subplots(3, len(lambdas), squeeze=False)
     for column, lambda_ in enumerate(lambdas):
         here = table[table["lambda"] == lambda_]
-        side = lambda_ > CRITICAL
+        expected = lambda_ > CRITICAL
+        side = expected if (here["separable"] == expected).any() else not expected
         rows = here[here["separable"] == side]
         for row, panel in enumerate(("loss", "accuracy")):
             draw_dynamics(axes[row, column], rows, panel, "solver", COLOURS)

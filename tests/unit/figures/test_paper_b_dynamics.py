@@ -172,6 +172,14 @@ def test_adams_draws_are_told_apart_by_their_verdicts(plan):
     assert separable["y"].iloc[-1] < 0.9
 
 
+def test_a_column_without_the_expected_verdict_shows_the_other(plan):
+    table = tabulate(plan, "B10")
+    inseparable = table[~table["separable"].astype(bool)].assign(**{"lambda": 0.75})
+    with style.sheet():
+        figure = figure_module("B10").draw(inseparable)
+    assert "of 5 draws: not separable" in figure.axes[0].get_title()
+
+
 def test_adam_ends_elsewhere_than_the_hard_margin(plan):
     table = tabulate(plan, "B10")
     side = {"lambda_": 0.75, "separable": True}
