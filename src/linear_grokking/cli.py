@@ -128,6 +128,13 @@ def _parser(command: Sequence[str] = ()) -> argparse.ArgumentParser:
         default=[],
         help="overlays of config/config.yaml, as for snakemake",
     )
+    plan.add_argument(
+        "--gpus",
+        type=int,
+        nargs="+",
+        default=[],
+        help="also show how long all of it takes on a cluster with so many GPUs",
+    )
     plan.set_defaults(run=_plan)
 
     schema = commands.add_parser("schema", help="print the JSON schema of the configuration")
@@ -226,11 +233,15 @@ def _clean_stale(options: argparse.Namespace) -> None:
 
 def _plan(options: argparse.Namespace) -> None:
     from linear_grokking.config import load_merged, read
-    from linear_grokking.outlook import outlook, table
+    from linear_grokking.outlook import hours_on_gpus, outlook, table
     from linear_grokking.plan import Plan
 
-    config = read(load_merged([Path("config/config.yaml"), *options.overlays]))
-    print(table(outlook(Plan(config, Path()))))
+    if min(options.gpus, default=1) < 1:
+        raise ValueError(f"--gpus {min(options.gpus)}: must be 1 or more")
+    plan = Plan(read(load_merged([Path("config/config.yaml"), *options.overlays])), Path())
+    print(table(outlook(plan)))
+    for gpus in options.gpus:
+        print(f"all jobs, done or not, on {gpus} GPUs: {hours_on_gpus(plan, gpus):.2f} hours")
 
 
 def _schema(_: argparse.Namespace) -> None:

@@ -108,8 +108,13 @@ def _two_layer(spec: Mapping[str, Any]) -> Cost:
 
 def job_seconds(spec: Mapping[str, Any], realizations: int, device: str) -> float:
     """Return the expected wall time of a job of so many realizations, on one core or GPU."""
-    speed = GPU_SPEEDUP if device == "cuda" else 1.0
-    return START_SECONDS + realizations * realization_cost(spec).seconds / speed
+    return START_SECONDS + realizations * realization_cost(spec).seconds / _speed(spec, device)
+
+
+def _speed(spec: Mapping[str, Any], device: str) -> float:
+    """Return how many cores' work a device does on a run."""
+    on_gpu = device == "cuda" and (spec["model"], spec["solver"]) not in CPU_ONLY
+    return GPU_SPEEDUP if on_gpu else 1.0
 
 
 def job_memory_mb(spec: Mapping[str, Any], device: str = "cpu") -> int:
@@ -151,7 +156,6 @@ def is_large(spec: Mapping[str, Any]) -> bool:
 
 def block_size(spec: Mapping[str, Any], device: str, minutes: float) -> int:
     """Return how many realizations fill a job of so many minutes: 1, 2, 5, 10, 20, 50, …."""
-    speed = GPU_SPEEDUP if device == "cuda" else 1.0
-    exact = 60.0 * minutes * speed / realization_cost(spec).seconds
+    exact = 60.0 * minutes * _speed(spec, device) / realization_cost(spec).seconds
     decade = 10.0 ** math.floor(math.log10(max(exact, 1.0)))
     return max(int(factor * decade) for factor in (1, 2, 5) if factor * decade <= max(exact, 1.0))

@@ -1,7 +1,9 @@
 """What a configuration will cost: jobs and hours of each figure, before anything runs."""
 
+import heapq
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from pathlib import Path
 
 from linear_grokking.costs import job_seconds
 from linear_grokking.jobs.device import CPU_ONLY
@@ -66,6 +68,31 @@ def _of(plan: Plan, name: str, run_ids: Iterable[str]) -> Outlook:
         core_hours=seconds["cpu"] / 3600,
         gpu_hours=seconds["cuda"] / 3600,
     )
+
+
+SCHEDULING_SECONDS = 10.0
+"""What a cluster adds to a job: submission, start, and noticing its end."""
+
+
+def hours_on_gpus(plan: Plan, gpus: int) -> float:
+    """Return how long all jobs take on a cluster with so many GPUs for nobody else.
+
+    Each job has one GPU, whether its solver uses it or not.
+    """
+    seconds = [
+        SCHEDULING_SECONDS + job_seconds(run.spec, block.last - block.first + 1, "cuda")
+        for identity, run in plan.runs.items()
+        for block in (Block.parse(Path(file).stem) for file in plan.block_files(identity))
+    ]
+    return makespan(seconds, gpus) / 3600
+
+
+def makespan(seconds: Iterable[float], workers: int) -> float:
+    """Return when all jobs are done, where each goes to the worker that is free first."""
+    free = [0.0] * workers
+    for duration in seconds:
+        heapq.heapreplace(free, free[0] + duration)
+    return max(free)
 
 
 def table(lines: Iterable[Outlook]) -> str:

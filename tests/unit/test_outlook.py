@@ -6,7 +6,7 @@ import pytest
 
 from linear_grokking.config import read
 from linear_grokking.costs import job_seconds
-from linear_grokking.outlook import outlook, table
+from linear_grokking.outlook import SCHEDULING_SECONDS, hours_on_gpus, makespan, outlook, table
 from linear_grokking.plan import Plan
 
 LOGISTIC = {"model": "logistic", "n_train": 40, "d": 16, "t_max": 100, "realizations": 5}
@@ -68,3 +68,19 @@ def test_the_table_has_a_line_for_each_figure(tmp_path):
     assert header.split()[:2] == ["figure", "runs"]
     assert first.split()[:4] == ["A1", "2", "0", "4"]
     assert last.split()[:4] == ["all", "3", "0", "5"]
+
+
+@pytest.mark.parametrize(("workers", "end"), [(1, 12), (2, 6), (3, 4), (9, 4)])
+def test_jobs_go_to_the_worker_that_is_free_first(workers, end):
+    assert makespan([4, 3, 2, 1, 1, 1], workers) == end
+
+
+def test_hours_on_gpus_count_every_job(tmp_path):
+    plan = Plan(read(CONFIGURATION), tmp_path)
+    seconds = [
+        job_seconds(run.spec, run.block, "cuda")
+        for identity, run in plan.runs.items()
+        for _ in plan.block_files(identity)
+    ]
+    assert hours_on_gpus(plan, 1) * 3600 == pytest.approx(sum(seconds) + 5 * SCHEDULING_SECONDS)
+    assert hours_on_gpus(plan, 99) * 3600 == pytest.approx(max(seconds) + SCHEDULING_SECONDS)
