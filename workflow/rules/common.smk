@@ -48,10 +48,10 @@ wildcard_constraints:
 
 
 # Rules call the package's command line, the one beside this interpreter.  A job's messages
-# go to its log and to the terminal; the copying process outlives SIGTERM, so that a job that
-# is told to stop can still say that it saved its state.
+# go to its log and to the terminal.  Where SIGTERM tells a job to stop, the shell waits for
+# it and the copying process outlives it, so that it can save its state and say so.
 shell.prefix(
-    f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; "
+    f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; trap : TERM; "
     """keep_log() {{ trap '' TERM; exec tee -i "$1" >&2; }}; """
 )
 
