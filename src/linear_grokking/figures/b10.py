@@ -43,10 +43,7 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
         for run, partner in pair_runs(data.runs(role), data.runs("separability")):
             limits = limit_accuracies(run, partner)
             tabulate_by_verdict(builder, run, limits, ["lambda", "solver"], data.threshold)
-    table = builder.frame()
-    # On separable sets what is tabulated is gradient descent's limit, for Adam a wrong one.
-    wrong = (table["series"] == "limit") & (table["solver"] == "adam") & (table["separable"] == 1)
-    return table[~wrong].reset_index(drop=True)
+    return builder.frame()
 
 
 def draw(table: pd.DataFrame) -> Figure:

@@ -40,8 +40,6 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
 
 def draw(table: pd.DataFrame) -> Figure:
     """Draw losses, accuracies, and the sizes of S and b."""
-    # On a separable set Adam's limit is not the one in the table, which is gradient descent's.
-    table = table[~((table["series"] == "limit") & table["separable"].astype(bool))]
     figure = style.new_figure(3, 1.15)
     axes = figure.subplots(1, 3)
     for each, panel in zip(axes, ("loss", "accuracy"), strict=False):

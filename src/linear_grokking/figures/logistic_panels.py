@@ -167,7 +167,8 @@ def tabulate_by_verdict(
 
     The column ``separable`` tells which they are, ``n`` how many, and panel ``draws`` lists
     them (x: the realization, y: 1 if separable).  ``limits`` is that of `limit_accuracies`
-    on the same sets; the lines of limits come from it, as those of gradient descent.
+    on the same sets; the lines of limits come from it, but for Adam on separable sets, which
+    does not tend to the hard margin as gradient descent does.
 
     Raises
     ------
@@ -190,8 +191,9 @@ def tabulate_by_verdict(
         )
         parameters = {**{key: run.parameters[key] for key in keys}, "separable": verdict}
         tabulate_dynamics(builder, part, parameters, DYNAMICS_PANELS)
-        theirs = limits[limits["realization"].isin(chosen)]
-        tabulate_limit_lines(builder, part, theirs, parameters)
+        if not (verdict and run.parameters["solver"] == "adam"):
+            theirs = limits[limits["realization"].isin(chosen)]
+            tabulate_limit_lines(builder, part, theirs, parameters)
         builder.add(
             "draws", "realization", "experiment", chosen, float(verdict), parameters=parameters
         )

@@ -170,6 +170,8 @@ def test_adams_draws_are_told_apart_by_their_verdicts(plan):
     assert inseparable["y"].iloc[-1] == pytest.approx(1.0, abs=1e-3)
     separable = pick(table, "accuracy", "generalization", separable=True)
     assert separable["y"].iloc[-1] < 0.9
+    assert pick(table, "accuracy", "limit", separable=True).empty
+    assert (pick(table, "accuracy", "limit", separable=False)["y"] == 1.0).all()
 
 
 def test_a_column_without_the_expected_verdict_shows_the_other(plan):
