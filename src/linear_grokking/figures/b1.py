@@ -9,14 +9,12 @@ from pydantic import Field
 from linear_grokking.config.fields import Span
 from linear_grokking.config.figures import FigureOptions, LogisticRuns, SeparabilityRuns
 from linear_grokking.figures import style
-from linear_grokking.figures.dynamics import (
-    draw_dynamics,
-    line_styles_legend,
-    panel_letters,
-)
+from linear_grokking.figures.dynamics import line_styles_legend
 from linear_grokking.figures.logistic_panels import (
-    draw_norms,
+    draw_columns,
+    limit_accuracies,
     pair_runs,
+    tabulate_limit_lines,
     tabulate_limits,
     tabulate_runs,
     tabulate_t95,
@@ -37,6 +35,9 @@ class Options(FigureOptions):
     """What Fig. B1 is drawn from."""
 
     dynamics: LogisticRuns = Field(description="Runs of the three columns, one per λ.")
+    separability: SeparabilityRuns = Field(
+        description="Separability, with margins, of sets of `dynamics`: where they lead."
+    )
     statistics: SeparabilityRuns = Field(description="Separability runs below λ = ½ (E1).")
     final_dynamics: LogisticRuns = Field(description="Dynamics over a range of λ (E3).")
     final_separability: SeparabilityRuns = Field(
@@ -49,6 +50,9 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     """Return the table: dynamics by λ; ‖S_∞‖, final accuracy and t₉₅ against λ."""
     builder = TableBuilder()
     tabulate_runs(builder, data.runs("dynamics"), "lambda")
+    for run, sets in pair_runs(data.runs("dynamics"), data.runs("separability")):
+        limits = limit_accuracies(run, sets)
+        tabulate_limit_lines(builder, run, limits, {"lambda": run.parameters["lambda"]})
     tabulate_statistic(builder, data.runs("statistics"), "s_inf_norm", "s_inf_norm")
     pairs = pair_runs(data.runs("final_dynamics"), data.runs("final_separability"))
     tabulate_limits(builder, pairs)
@@ -69,24 +73,11 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
 
 def draw(table: pd.DataFrame) -> Figure:
     """Draw three columns of dynamics, and the right column against λ."""
-    figure = style.new_figure(4, 3)
-    axes = figure.subplots(3, 4)
-    lambdas = sorted(table["lambda"].dropna().unique())
-    colours = style.colours(lambdas)
-    for column, lambda_ in enumerate(lambdas):
-        rows = table[table["lambda"] == lambda_]
-        for row, panel in enumerate(("loss", "accuracy")):
-            draw_dynamics(axes[row, column], rows, panel, "lambda", colours)
-        draw_norms(axes[2, column], rows)
-        axes[2, column].set_ylabel(r"$\|S\|$, $b$")
-        axes[2, column].legend(loc="best").set_in_layout(False)
-    _draw_limit_norm(axes[0, 3], table)
-    _draw_final_accuracy(axes[1, 3], table)
-    _draw_times(axes[2, 3], table)
-    panel_letters(axes.T.ravel())
-    for column, lambda_ in enumerate(lambdas):
-        axes[0, column].set_title(style.label("lambda", lambda_), color=colours[lambda_])
-    line_styles_legend(figure, theory=True)
+    figure, axes = draw_columns(table, spare=1)
+    _draw_limit_norm(axes[0, -1], table)
+    _draw_final_accuracy(axes[1, -1], table)
+    _draw_times(axes[2, -1], table)
+    line_styles_legend(figure, theory=True, limit=True)
     return figure
 
 

@@ -343,8 +343,12 @@ def draw_four_panels(table: pd.DataFrame, key: str) -> Figure:
     return figure
 
 
-def draw_columns(table: pd.DataFrame, key: str = "lambda") -> tuple[Figure, np.ndarray]:
+def draw_columns(
+    table: pd.DataFrame, key: str = "lambda", *, spare: int = 0
+) -> tuple[Figure, np.ndarray]:
     """Draw a column of loss, accuracy, and ‖S‖ with b, for each value of one parameter.
+
+    ``spare`` columns on the right stay empty, for the caller.
 
     Returns
     -------
@@ -352,8 +356,8 @@ def draw_columns(table: pd.DataFrame, key: str = "lambda") -> tuple[Figure, np.n
     axes : (3, columns)
     """
     values = sorted(table[key].dropna().unique())
-    figure = style.new_figure(len(values), 3)
-    axes = figure.subplots(3, len(values), squeeze=False)
+    figure = style.new_figure(len(values) + spare, 3)
+    axes = figure.subplots(3, len(values) + spare, squeeze=False)
     colours = style.colours(values)
     for column, value in enumerate(values):
         rows = table[table[key] == value]
