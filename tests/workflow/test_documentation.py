@@ -62,7 +62,7 @@ def test_the_worked_example_of_a_figure_followed_literally(tmp_path):
         assert (tmp_path / name).stat().st_size > 5_000
     table = pq.read_table(tmp_path / "figures/tables/B18.parquet").to_pandas()
     measured = table[table["source"] == "experiment"].set_index("x")["y"]
-    assert measured.index.tolist() == [1.0, 2.0, 4.0] and (measured > 100).all()
+    assert measured.index.tolist() == [1.0, 2.0, 4.0] and measured.is_monotonic_increasing
 
 
 def dictionary():

@@ -65,6 +65,8 @@ def _accuracy_claim(figure: str, source: str, run: RunResult, key: str, which: s
     quantity = quantity.replace("loss", "accuracy")
     steps, accuracies = curves(run, quantity)
     loss = function(steps, discrete=True, **theory_arguments(run.parameters))
+    # Far below every threshold the loss itself leaves the range of doubles.
+    loss = np.maximum(loss, 1e-300)
     theory = linear.accuracy(loss, run.parameters["epsilon"], run.parameters["d_out"])
     deviation = log_time_average(steps, accuracies - theory)
     slug, name = _named(run, key)
