@@ -170,6 +170,8 @@ def _draw_medians(
     rows = table[(table["panel"] == panel) & (table["source"] == "experiment")]
     rows = rows[rows["x"] < CRITICAL].sort_values("x")
     finite = rows[np.isfinite(rows["y"])]
+    axes.set_xlim(rows["x"].min() - 0.01, CRITICAL + 0.004)
+    axes.locator_params(axis="x", nbins=6)
     axes.set_yscale("log")
     axes.set_ylim(finite["y_low"].min() / 1.5, 1.5 * finite["y"].max() ** 1.3)
     sizes = sorted(rows["n_train"].unique())

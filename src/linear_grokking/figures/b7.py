@@ -65,5 +65,6 @@ def draw(table: pd.DataFrame) -> Figure:
     slope = {**_CRITICAL, "label": r"$\sqrt{\pi/8}\,(2\lambda-1)$"}
     draw_statistic(axes[1], table, "margin", {"large_size": _LARGE_SIZE, "critical": slope})
     axes[1].set_ylabel("margin $M$")
+    axes[1].locator_params(axis="x", nbins=5)
     panel_letters(axes)
     return figure

@@ -34,6 +34,7 @@ def tabulate_scalar(
     for run in runs:
         row = run.scalar(quantity)
         y, low, high = _statistic(row, statistic)
+        unbounded = row["n_infinite"] + row["n_censored"]  # which a mean leaves out
         builder.add(
             panel,
             series,
@@ -42,7 +43,7 @@ def tabulate_scalar(
             y,
             y_low=low,
             y_high=high,
-            n=row["n"] - (row["n_left_out"] if statistic == "mean" else 0),
+            n=row["n"] - (unbounded if statistic == "mean" else 0),
             parameters={key: run.parameters[key] for key in keys},
         )
 

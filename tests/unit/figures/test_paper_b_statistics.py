@@ -143,6 +143,10 @@ def test_b7_statistics_are_those_of_the_sets(tables):
     assert series(tables["B7"], "margin", "median").iloc[-1]["y"] == pytest.approx(
         np.median(margins)
     )
+    inseparable = (assess(draw_set(law, 40, 16, k), margin=False) for k in range(25))
+    means = [one.positive_mean for one in inseparable if not one.separable]
+    mean = series(tables["B7"], "positive_mean", "mean").iloc[-1]
+    assert (mean["n"], mean["y"]) == (len(means), pytest.approx(np.mean(means)))
     critical = series(tables["B7"], "positive_mean", "critical")["y"]
     assert critical.iloc[0] == pytest.approx(0.3611, abs=5e-5)
 
