@@ -1,0 +1,136 @@
+"""Jobs that are killed, and a second Snakemake in one folder."""
+
+import contextlib
+import os
+import random
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from linear_grokking.storage import damage
+
+SEED = 20231016
+
+
+def processes_of_jobs(root: Path) -> set[int]:
+    """Return the processes that compute a job in a folder: Linux lists them in /proc."""
+    found = set()
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            command = (entry / "cmdline").read_bytes().split(b"\0")
+            folder = os.readlink(entry / "cwd")
+        except OSError:
+            continue
+        of_a_job = any(part.endswith(b"/linear-grokking") for part in command[:3])
+        if of_a_job and Path(folder) == root.resolve():
+            found.add(int(entry.name))
+    return found
+
+
+def kill_a_job(repository, which: int, after: float) -> bool:
+    """Build everything and kill the job that starts as number ``which``, a moment later.
+
+    Returns False if the job was done by then.
+    """
+    process = repository.start("--cores", "2", "--keep-going")
+    seen: set[int] = set()
+    hit = False
+    while process.poll() is None:
+        for pid in processes_of_jobs(repository.root) - seen:
+            if len(seen) == which:
+                time.sleep(after)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+                    hit = True
+            seen.add(pid)
+        time.sleep(0.01)
+    process.communicate()
+    return hit
+
+
+def start_over(repository) -> None:
+    """Remove what the workflow made, as a user may."""
+    for folder in ("results", "figures"):
+        shutil.rmtree(repository.root / folder)
+
+
+def kill_repeatedly(repository, times: int, jobs: int) -> None:
+    undisturbed = repository.data()
+    rng = random.Random(SEED)
+    hits = 0
+    while hits < times:
+        start_over(repository)
+        hits += kill_a_job(repository, rng.randrange(jobs), rng.uniform(0.0, 1.0))
+        # Whatever is there after a kill is whole: unfinished files have names of their own.
+        for path in repository.files("results/**/[0-9a-f]*.parquet"):
+            assert damage(path, whole=True) is None
+        outcome = repository.snakemake()
+        assert outcome.returncode == 0, outcome.output
+        assert repository.data() == undisturbed
+    assert repository.would_do_nothing()
+
+
+@pytest.fixture
+def small(repository):
+    """Return a copy with two runs and one figure, so that a round takes seconds."""
+    for section in ("experiments", "figures"):
+        every = repository.configuration[section]
+        for name in set(every) - {"sets", "B6"}:
+            del every[name]
+    repository.write_configuration()
+    listed = repository.cli("clean-stale", "--remove")
+    assert listed.returncode == 0, listed.stderr
+    assert repository.snakemake().returncode == 0
+    return repository
+
+
+def test_killed_jobs_leave_no_trace(small):
+    kill_repeatedly(small, 3, jobs=6)
+
+
+@pytest.mark.long
+def test_killed_jobs_leave_no_trace_fifty_times(repository):
+    kill_repeatedly(repository, 50, jobs=22)
+
+
+def test_snakemake_itself_killed(small):
+    undisturbed = small.data()
+    start_over(small)
+    process = small.start("--cores", "2")
+    while not processes_of_jobs(small.root):
+        assert process.poll() is None
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    refused = small.snakemake()
+    assert refused.returncode != 0
+    assert "--unlock" in refused.output
+    assert small.snakemake("--unlock").returncode == 0
+    outcome = small.snakemake("--rerun-incomplete")
+    assert outcome.returncode == 0, outcome.output
+    assert small.data() == undisturbed
+
+
+def test_a_second_snakemake_says_so_and_leaves(small):
+    start_over(small)
+    first = small.start("--cores", "1")
+    locks = small.root / ".snakemake" / "locks"
+    while not (locks.is_dir() and any(locks.iterdir())):
+        assert first.poll() is None
+        time.sleep(0.02)
+    second = small.snakemake()
+    assert first.poll() is None, "the first was done before the second began"
+    assert second.returncode != 0
+    assert "Directory cannot be locked" in second.output
+    assert "Traceback" not in second.output
+    assert not second.jobs
+    removal = small.cli("clean-stale", "--remove")
+    assert removal.returncode != 0
+    assert "Snakemake is at work here" in removal.stderr
+    first.communicate()
+    assert first.returncode == 0
