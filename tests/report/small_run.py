@@ -53,6 +53,7 @@ CONFIGURATION = {
         },
         "B1": {
             "dynamics": "flow",
+            "separability": "margins",
             "statistics": "sets",
             "final_dynamics": "flow",
             "final_separability": "margins",

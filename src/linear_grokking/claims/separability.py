@@ -66,7 +66,8 @@ def _critical_point(
 ) -> Claim:
     """Estimate λ_c as the shift of Wendel's curve that fits best (maximum likelihood).
 
-    The shift is of d, which must be whole for Wendel: its Gaussian form interpolates.
+    Wendel's d must be whole: its Gaussian form, which has no correction of order 1/√N,
+    interpolates.
     """
     n_train, lambda_ = (
         np.array([run.parameters[key] for run in runs], float) for key in ("n_train", "lambda")
@@ -74,7 +75,7 @@ def _critical_point(
     hits, n = (np.array([f(each) for each in verdicts], float) for f in (np.sum, len))
     shift = np.linspace(-0.03, 0.03, 1201)
     p = wendel.separable_probability_gaussian(
-        n_train[:, np.newaxis], lambda_[:, np.newaxis] - shift + 0.5 / n_train[:, np.newaxis]
+        n_train[:, np.newaxis], lambda_[:, np.newaxis] - shift
     )
     p = np.clip(p, 1e-300, 1 - 1e-16)
     likelihood = (hits[:, np.newaxis] * np.log(p) + (n - hits)[:, np.newaxis] * np.log1p(-p)).sum(0)
@@ -322,29 +323,20 @@ def finite_size(evidence: Evidence) -> Iterator[Claim]:
     predicted = wendel.separable_probability_gaussian(
         rows["n_train"].to_numpy(float), rows["lambda"].to_numpy(float)
     )
-    half = wendel.separable_probability_gaussian(
-        rows["n_train"].to_numpy(float),
-        rows["lambda"].to_numpy(float) + 0.5 / rows["n_train"].to_numpy(float),
-    )
     n = rows["n"].to_numpy(float)
     hits = np.round(rows["y"].to_numpy(float) * n)
     run_ids = [run.run_id for run in evidence.runs("small", "large")]
-    for name, values, word, note in (
-        ("leading", predicted, "√N (2λ-1) alone", "At these N the shift of d by ½ is seen."),
-        ("shifted", half, "√N (2λ-1) with d shifted by ½, the first finite-size correction", ""),
-    ):
-        yield Claim(
-            f"B17-collapse-{name}",
-            "B17",
-            "Paper B, Sec. 3.1",
-            f"The separable fractions of all N collapse on ½[1 + erf(x/√2)], x = {word}: the joint "
-            f"χ² test has p of at least {SIGNIFICANCE}.",
-            np.nan,
-            at_least(SIGNIFICANCE),
-            joint_binomial_p(hits, n, values),
-            note=note,
-            run_ids=run_ids,
-        )
+    yield Claim(
+        "B17-collapse",
+        "B17",
+        "Paper B, Sec. 3.1",
+        "The separable fractions of all N collapse on ½[1 + erf(x/√2)], x = √N (2λ-1): the joint "
+        f"χ² test has p of at least {SIGNIFICANCE}.",
+        np.nan,
+        at_least(SIGNIFICANCE),
+        joint_binomial_p(hits, n, predicted),
+        run_ids=run_ids,
+    )
     largest = max(run.parameters["n_train"] for run in evidence.runs("large"))
     runs = [
         run

@@ -66,7 +66,7 @@ def dynamics(table: pd.DataFrame, key: str, panels: Sequence[str]) -> go.Figure:
 
 
 def maps(
-    table: pd.DataFrame, panels: Mapping[str, tuple[str, str]], *, log_time: bool
+    table: pd.DataFrame, panels: Mapping[str, tuple[str, str]], *, log_time: bool, colours: str
 ) -> go.Figure:
     """Draw maps of the time, cell by cell; empty where it is never reached.
 
@@ -76,19 +76,27 @@ def maps(
         Panel → what its axes are.
     log_time
         Whether the table holds the natural logarithm of the time.
+    colours
+        The figure's colour map.
     """
     figure = make_subplots(cols=len(panels), rows=1, horizontal_spacing=0.08)
+    chosen = table[table["panel"].isin(panels)]
+    if log_time:
+        decades = chosen["z"] / np.log(10.0)
+    else:
+        decades = np.log10(chosen["z"].where(chosen["z"] > 0))
+    # One scale for all panels; the last decades of a divergence share its end.
+    lowest, highest = decades.quantile([0.01, 0.97])
     for column, (panel, titles) in enumerate(panels.items(), start=1):
-        rows = table[(table["panel"] == panel) & (table["series"] != "edge")]
+        rows = chosen.assign(z=decades)[chosen["panel"] == panel]
         cells = rows.pivot(index="y", columns="x", values="z")
-        times = cells.to_numpy(float)
-        values = times / np.log(10.0) if log_time else np.log10(np.where(times > 0, times, np.nan))
         figure.add_heatmap(
             x=_places(cells.columns),
             y=_places(cells.index),
-            z=_significant(np.where(np.isfinite(values), values, np.nan)),
-            colorscale="RdYlBu",
-            reversescale=True,
+            z=_significant(cells.to_numpy(float)),
+            zmin=lowest,
+            zmax=highest,
+            colorscale=colours,
             showscale=column == len(panels),
             colorbar={"title": "log₁₀ t"},
             zsmooth=False,
@@ -105,6 +113,7 @@ def maps(
                 title=title,
                 type=_axis_type(centres),
                 nticks=8,
+                dtick=1 if _axis_type(centres) == "log" else None,
                 exponentformat="power",
                 row=1,
                 col=column,
@@ -113,9 +122,10 @@ def maps(
 
 
 def _axis_type(centres: pd.Index) -> str:
-    if centres.min() <= 0 < centres.max():
-        return "category"
-    return "log" if centres.max() / centres.min() > 50 else "linear"
+    gaps = np.diff(centres)
+    if np.allclose(gaps, gaps[0]):
+        return "linear"
+    return "log" if centres.min() > 0 else "category"
 
 
 def _places(centres: pd.Index) -> list[float] | list[str]:
@@ -155,9 +165,12 @@ INTERACTIVE: Mapping[str, Callable[[pd.DataFrame], go.Figure]] = {
             "d_out_lambda": ("d_out", "λ"),
         },
         log_time=False,
+        colours=style.DIVERGING,
     ),
     "B1": lambda table: dynamics(table, "lambda", ("loss", "accuracy", "weight_norm", "bias")),
-    "B3": lambda table: maps(table, {"sigma_distance": ("σ", "1-2λ")}, log_time=True),
+    "B3": lambda table: maps(
+        table, {"sigma_distance": ("σ", "1-2λ")}, log_time=True, colours=style.SEQUENTIAL
+    ),
 }
 """Figures that have an interactive version, and how it is made from their tables."""
 
