@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,14 +127,18 @@ COLUMNS = (
 def frame(claims: Sequence[Claim]) -> pd.DataFrame:
     """Return claims as the table that results/claims.csv holds.
 
+    Claims of one id on different runs (of a grid with more axes than the claim names) get
+    the beginning of their run's identity behind it.
+
     Raises
     ------
     ValueError
-        If two claims have one id.
+        If two claims on the same runs have one id.
     """
+    counts = Counter(claim.id for claim in claims)
     rows = [
         {
-            "id": claim.id,
+            "id": _distinct_id(claim) if counts[claim.id] > 1 else claim.id,
             "figure": claim.figure,
             "source": claim.source,
             "statement": claim.statement,
@@ -155,6 +160,10 @@ def frame(claims: Sequence[Claim]) -> pd.DataFrame:
     if repeated:
         raise ValueError(f"claims must have different ids; repeated: {json.dumps(repeated)}")
     return table
+
+
+def _distinct_id(claim: Claim) -> str:
+    return "-".join([claim.id, *(run_id[:8] for run_id in claim.run_ids)])
 
 
 def _number(value: float) -> float:

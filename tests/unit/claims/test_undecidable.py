@@ -1,4 +1,4 @@
-"""Claims that the configured runs cannot decide: said in the table, and no failure."""
+"""Claims on a grid that is not the papers': undecided or told apart, and no failure."""
 
 from types import SimpleNamespace
 
@@ -8,8 +8,9 @@ from linear_grokking.claims import registry
 from linear_grokking.claims.verdict import Claim, Measurement
 
 
-def some_claim():
-    return Claim("A1-some", "A1", "ours", "One.", 1.0, (0.5, 1.5), Measurement.exact(1.0))
+def some_claim(run_ids=()):
+    measured = Measurement.exact(1.0)
+    return Claim("A1-some", "A1", "ours", "One.", 1.0, (0.5, 1.5), measured, run_ids=run_ids)
 
 
 @pytest.mark.parametrize("error", [ValueError("max() arg is empty"), KeyError("0.9")])
@@ -39,3 +40,11 @@ def test_other_errors_are_not_hidden(monkeypatch):
     monkeypatch.setattr(registry, "_MAKERS", {"A1": [broken]})
     with pytest.raises(TypeError, match="a mistake"):
         list(registry.collect(SimpleNamespace(figure="A1")))
+
+
+def test_claims_on_different_runs_are_told_apart():
+    claims = [some_claim(["0123456789abcdef"]), some_claim(["fedcba9876543210"])]
+    assert list(registry.frame(claims)["id"]) == ["A1-some-01234567", "A1-some-fedcba98"]
+    assert list(registry.frame(claims[:1])["id"]) == ["A1-some"]
+    with pytest.raises(ValueError, match="different ids"):
+        registry.frame([claims[0], claims[0]])
