@@ -1,0 +1,196 @@
+"""A SLURM of one node, with three GPUs that are none, for the time of the tests.
+
+Everything lies in one folder and listens on ports of its own: a SLURM that the machine may
+belong to is not touched.
+"""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+DAEMONS = ("munged", "slurmctld", "slurmd")
+NODE = "grokking"
+GPUS = 3
+
+CONFIGURATION = """
+ClusterName=grokking
+SlurmctldHost={host}(127.0.0.1)
+SlurmctldPort={controller_port}
+SlurmdPort={node_port}
+SlurmUser=root
+AuthType=auth/munge
+AuthInfo=socket={folder}/munge.socket
+StateSaveLocation={folder}/controller
+SlurmdSpoolDir={folder}/node
+SlurmctldPidFile={folder}/slurmctld.pid
+SlurmdPidFile={folder}/slurmd.pid
+SlurmctldLogFile={folder}/slurmctld.log
+SlurmdLogFile={folder}/slurmd.log
+TaskProlog={folder}/record_gpus
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+JobAcctGatherType=jobacct_gather/none
+AccountingStorageType=accounting_storage/none
+MpiDefault=none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core_Memory
+SchedulerParameters=batch_sched_delay=0,sched_min_interval=0
+SlurmdParameters=config_overrides
+ReturnToService=2
+# Jobs stay on record long enough to be looked at when all is over.
+MinJobAge=3600
+GresTypes=gpu
+NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 CPUs=4 RealMemory=32000 Gres=gpu:{gpus}
+PartitionName=cpu Nodes={node} Default=YES State=UP
+PartitionName=gpu Nodes={node} State=UP
+"""
+
+
+def missing() -> str | None:
+    """Say why no cluster can be brought up here; None if one can."""
+    if os.geteuid() != 0:
+        return "starting SLURM needs root"
+    absent = [name for name in (*DAEMONS, "sbatch", "srun") if _daemon(name) is None]
+    return f"{', '.join(absent)} not installed" if absent else None
+
+
+def _daemon(name: str) -> str | None:
+    return shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
+
+
+def until(happened: Callable[[], object], what: str, timeout_s: float = 300):
+    """Wait until a function returns something true, and return that."""
+    end = time.monotonic() + timeout_s
+    while not (result := happened()):
+        assert time.monotonic() < end, f"waited {timeout_s} s in vain for {what}"
+        time.sleep(0.1)
+    return result
+
+
+class Cluster:
+    """The daemons, and what an administrator or a user asks of them."""
+
+    def __init__(self) -> None:
+        # A short path, as it becomes that of a socket.
+        self.folder = Path(tempfile.mkdtemp(prefix="slurm-"))
+        self.folder.chmod(0o755)
+        self._daemons: list[subprocess.Popen] = []
+        self._configure()
+        # Snakemake takes SLURM_* from the environment of srun: it would not find the
+        # configuration, which is not in its usual place.
+        wrapper = self.folder / "bin" / "srun"
+        wrapper.parent.mkdir()
+        wrapper.write_text(
+            f'#!/bin/sh\nexport SLURM_CONF={self.folder}/slurm.conf\nexec {_daemon("srun")} "$@"\n'
+        )
+        wrapper.chmod(0o755)
+        self.environment = {
+            "SLURM_CONF": f"{self.folder}/slurm.conf",
+            "PATH": f"{wrapper.parent}:{os.environ['PATH']}",
+        }
+
+    def _configure(self) -> None:
+        for name in ("controller", "node"):
+            (self.folder / name).mkdir()
+        key = self.folder / "munge.key"
+        key.write_bytes(os.urandom(1024))
+        key.chmod(0o400)
+        host = socket.gethostname().split(".")[0]
+        controller_port, node_port = _free_ports(2)
+        (self.folder / "slurm.conf").write_text(
+            CONFIGURATION.format(
+                folder=self.folder,
+                host=host,
+                node=NODE,
+                controller_port=controller_port,
+                node_port=node_port,
+                gpus=GPUS,
+            )
+        )
+        # GPUs need device files; these are further names of /dev/null.
+        for index in range(GPUS):
+            os.mknod(self.folder / f"gpu{index}", 0o020666, os.makedev(1, 3))
+        (self.folder / "gres.conf").write_text(f"Name=gpu File={self.folder}/gpu[0-{GPUS - 1}]\n")
+        record = self.folder / "record_gpus"
+        record.write_text(
+            f'#!/bin/sh\necho "$SLURM_JOB_ID $CUDA_VISIBLE_DEVICES" >> {self.folder}/gpus.txt\n'
+        )
+        record.chmod(0o755)
+        (self.folder / "gpus.txt").touch()
+
+    def start(self) -> None:
+        """Start the daemons and wait until the node takes jobs."""
+        conf = f"{self.folder}/slurm.conf"
+        for command in (
+            [
+                "munged",
+                "--foreground",
+                f"--socket={self.folder}/munge.socket",
+                f"--key-file={self.folder}/munge.key",
+                f"--pid-file={self.folder}/munged.pid",
+                f"--seed-file={self.folder}/munged.seed",
+            ],
+            ["slurmctld", "-D", "-f", conf],
+            ["slurmd", "-D", "-N", NODE, "-f", conf],
+        ):
+            with open(self.folder / f"{command[0]}.out", "w") as output:
+                daemon = subprocess.Popen(
+                    [_daemon(command[0]), *command[1:]],
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+            self._daemons.append(daemon)
+        until(lambda: "idle" in self.ask("sinfo", "-h", "-o", "%T", check=False), "the node", 60)
+
+    def stop(self) -> None:
+        """Cancel what still runs, stop the daemons, and remove all traces."""
+        self.ask("scancel", "--user=root", check=False)
+        for daemon in reversed(self._daemons):
+            daemon.terminate()
+        for daemon in self._daemons:
+            try:
+                daemon.wait(20)
+            except subprocess.TimeoutExpired:
+                daemon.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def ask(self, *command: str, check: bool = True) -> str:
+        """Run one of SLURM's commands and return what it prints."""
+        done = subprocess.run(
+            command,
+            env=os.environ | self.environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0 or not check, done.stderr
+        return done.stdout
+
+    def jobs(self, folder: Path) -> list[dict[str, str]]:
+        """Return the records of all jobs, finished ones too, that belong to a folder."""
+        lines = self.ask("scontrol", "--oneliner", "show", "job").splitlines()
+        records = [dict(re.findall(r"(\w+)=(.*?)(?=\s+[\w:/]+=|\s*$)", line)) for line in lines]
+        return [record for record in records if record.get("WorkDir") == str(folder)]
+
+    def gpus(self, job_id: str) -> set[str]:
+        """Return what CUDA_VISIBLE_DEVICES was in the tasks of a job."""
+        lines = (self.folder / "gpus.txt").read_text().splitlines()
+        return {gpus for job, _, gpus in (line.partition(" ") for line in lines) if job == job_id}
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    for one in sockets:
+        one.bind(("127.0.0.1", 0))
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports

@@ -1,0 +1,118 @@
+"""The profile, as Snakemake reads it, under the settings that docs/cluster.md documents."""
+
+import re
+from pathlib import Path
+
+import pytest
+from snakemake.profiles import ProfileConfigFileParser
+
+from linear_grokking import labels
+from linear_grokking.config import load_merged, read
+from linear_grokking.outlook import hours_on_gpus
+from linear_grokking.plan import Plan
+
+REPOSITORY = Path(__file__).parents[2]
+TRAINING = ("train_block", "measure_separability", "record_outputs")
+
+
+@pytest.fixture
+def profile(monkeypatch):
+    for name in settings():
+        monkeypatch.delenv(name, raising=False)
+
+    def parse(**environment):
+        for name, value in environment.items():
+            monkeypatch.setenv(f"GROKKING_SLURM_{name}", value)
+        with open(REPOSITORY / "slurm" / "config.yaml") as file:
+            return ProfileConfigFileParser().parse(file)
+
+    return parse
+
+
+def settings():
+    return set(re.findall("GROKKING_SLURM_[A-Z_]+", (REPOSITORY / "docs/cluster.md").read_text()))
+
+
+def test_every_setting_is_documented_in_both_places():
+    text = (REPOSITORY / "profiles" / "slurm" / "config.yaml").read_text()
+    assert set(re.findall("GROKKING_SLURM_[A-Z_]+", text)) == settings()
+
+
+def test_nothing_but_training_asks_for_a_gpu(profile):
+    found = profile()
+    asked = {entry for entry in found["set-resources"] if re.search("gpu|gres", entry)}
+    assert asked == {f"{rule}:gpu=1" for rule in TRAINING}
+    assert not any("gpu" in entry or "slurm" in entry for entry in found["default-resources"])
+    assert found["slurm-status-command"] == "squeue"
+    assert "groups" not in found
+
+
+def test_account_and_partitions_come_from_the_environment(profile):
+    found = profile(ACCOUNT="phys-1", PARTITION="short", GPU_PARTITION="a-100", STATUS="sacct")
+    assert "slurm_account='phys-1'" in found["default-resources"]
+    assert "slurm_partition='short'" in found["default-resources"]
+    for rule in TRAINING:
+        assert f"{rule}:slurm_partition='a-100'" in found["set-resources"]
+    assert found["slurm-status-command"] == "sacct"
+
+
+def test_one_partition_is_for_all_work(profile):
+    found = profile(PARTITION="all")
+    for rule in TRAINING:
+        assert f"{rule}:slurm_partition='all'" in found["set-resources"]
+
+
+def test_groups_are_made_where_asked_for(profile):
+    found = profile(GROUP="20")
+    assert len(found["groups"]) == len(TRAINING)
+    assert {entry.split("=")[1] for entry in found["group-components"]} == {"20"}
+    for rule in TRAINING:
+        assert f"{rule}:slot=1" in found["set-resources"]
+
+
+def test_the_workflow_says_nothing_of_clusters():
+    files = [REPOSITORY / "Snakefile", *(REPOSITORY / "workflow").rglob("*.smk")]
+    files += (REPOSITORY / "workflow").rglob("*.py")
+    for path in files:
+        assert not re.search("slurm|sbatch|partition", path.read_text(), re.IGNORECASE), path
+
+
+def test_labels_name_figures_experiment_and_what_tells_runs_apart(monkeypatch):
+    runs = {"model": "linear", "d_in": 30, "lambda": [0.5, 1.5], "epsilon": 1e-3, "realizations": 2}
+    figure = {
+        "dynamics": "grid",
+        "times": "grid",
+        "epsilon": [1e-3],
+        "lambda": {"start": 0.1, "stop": 1.2, "points": 3},
+    }
+    monkeypatch.setattr(labels, "_plan", None)
+    assert labels.label("0123456789abcdef", "0-1") == "0123456789abcdef 0-1"
+    plan = Plan(read({"seed": 1, "experiments": {"grid": runs}, "figures": {"A1": figure}}))
+    labels.use(plan)
+    first, second = plan.runs
+    assert labels.label(first, "0-1") == "A1 grid lambda=0.5 0-1"
+    assert labels.label(second) == "A1 grid lambda=1.5"
+
+
+@pytest.fixture
+def paper(tmp_path):
+    files = [REPOSITORY / "config" / name for name in ("config.yaml", "paper.yaml")]
+    return Plan(read(load_merged(files)), tmp_path)
+
+
+def test_the_papers_sizes_make_fewer_than_3000_jobs(paper):
+    blocks = sum(len(paper.block_files(run)) for run in paper.runs)
+    # Beside them a summary for each run, a table and a drawing for each figure, and three
+    # for all: the manifest, the claims and the report.
+    assert blocks + len(paper.runs) + 2 * len(paper.config.figures) + 3 < 3000
+
+
+def test_the_documented_hours_are_those_of_the_cost_model(paper):
+    text = (REPOSITORY / "docs" / "cluster.md").read_text()
+    rows = [
+        re.search(rf"^\| {name} \|(.*)\|$", text, re.MULTILINE)[1] for name in ("GPUs", "hours")
+    ]
+    gpus, hours = ([float(cell) for cell in row.split("|")] for row in rows)
+    assert gpus == [1, 8, 64]
+    for count, hour in zip(gpus, hours, strict=True):
+        assert hour == pytest.approx(hours_on_gpus(paper, int(count)), rel=0.3)

@@ -1,0 +1,47 @@
+"""`snakemake --profile slurm` makes what a local run makes, with GPUs where they are of use."""
+
+import re
+
+from conftest import FIGURES
+from workplace import TRAINING
+
+
+def test_figures_come_out_as_in_a_local_run(cluster, workplace, undisturbed):
+    place = workplace(FIGURES)
+    place.run()
+    expected = undisturbed("figures").tables()
+    tables = place.tables()
+    assert tables.keys() == expected.keys()
+    for name, table in expected.items():
+        assert tables[name].equals(table), name
+    for figure in FIGURES["figures"]:
+        assert (place.folder / "figures" / f"{figure}.pdf").stat().st_size > 1000
+        assert (place.folder / "figures" / f"{figure}.png").stat().st_size > 1000
+    assert place.leftovers() == []
+
+    jobs = place.jobs()
+    assert len(jobs) == len({job["Comment"] for job in jobs}) == 14
+    assert {job["JobState"] for job in jobs} == {"COMPLETED"}
+    for job in jobs:
+        rule = re.search("/rule_([a-z_]+)/", job["StdOut"])[1]
+        if rule in TRAINING:
+            assert job["TresPerJob"] == "gres:gpu:1"
+            assert len(cluster.gpus(job["JobId"])) == 1
+            assert cluster.gpus(job["JobId"]) <= {"0", "1", "2"}
+        else:
+            assert "TresPerJob" not in job
+            assert cluster.gpus(job["JobId"]) == {""}
+        assert job["JobName"].startswith("linear-grokking_")
+
+    comments = {job["Comment"] for job in jobs}
+    assert {
+        "A1 a1_dynamics lambda=0.5 0-1",
+        "A1 a1_dynamics lambda=1.5 0-1",
+        "A1 a1_dynamics lambda=1.5",
+        "B6 e1 2-3",
+        "outputs 0-1",
+        "rule_tabulate_figure_wildcards_A1",
+        "rule_draw_figure_wildcards_B6",
+    } <= comments
+
+    assert "Nothing to be done" in place.run()

@@ -1,0 +1,207 @@
+"""A folder in which Snakemake runs the workflow, and what the tests ask about it."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+from cluster import Cluster, until
+
+REPOSITORY = Path(__file__).parents[2]
+
+TRAINING = {"train_block", "measure_separability", "record_outputs"}
+
+# Status is asked for more often than on a cluster that others use too.
+PROFILE = ("--profile", "slurm", "--slurm-init-seconds-before-status-checks", "3")
+
+# What outputs end in.
+FINISHED = {".parquet", ".pdf", ".png", ".csv", ".html"}
+
+# Columns of results/runs.parquet that tell of the machine and not of the numbers.
+OF_THE_MACHINE = ["seconds", "device"]
+
+
+class Workplace:
+    """A copy of the workflow with a configuration of its own.
+
+    Parameters
+    ----------
+    folder
+        Made here; the package itself is the installed one.
+    config
+        Becomes config/config.yaml.
+    cluster
+        Where `--profile slurm` leads; without it Snakemake computes on this machine.
+    """
+
+    def __init__(self, folder: Path, config: Mapping[str, Any], cluster: Cluster | None = None):
+        self.folder = folder.resolve()
+        self.cluster = cluster
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for name in ("Snakefile", "workflow", "profiles"):
+            (self.folder / name).symlink_to(REPOSITORY / name)
+        shutil.copy(REPOSITORY / "slurm", self.folder / "slurm", follow_symlinks=False)
+        (self.folder / "config").mkdir()
+        self.configure(config)
+
+    def configure(self, config: Mapping[str, Any]) -> None:
+        """Replace the configuration."""
+        text = yaml.safe_dump(dict(config), sort_keys=False)
+        (self.folder / "config" / "config.yaml").write_text(text)
+
+    def start(self, *arguments: str, **environment: str) -> "Snakemake":
+        """Start Snakemake in the folder, with the profile where there is a cluster."""
+        if self.cluster:
+            arguments = (*PROFILE, *arguments)
+            environment = self.cluster.environment | environment
+        else:
+            arguments = ("--cores", "1", *arguments)
+        self._snakemake = Snakemake(self.folder, arguments, environment)
+        return self._snakemake
+
+    def run(self, *arguments: str, **environment: str) -> str:
+        """Run Snakemake to its end, which must be a good one; return what it says."""
+        code, said = self.start(*arguments, **environment).wait()
+        assert code == 0, said
+        return said
+
+    def recover(self) -> int:
+        """Do what docs/cluster.md says is to be done after Snakemake was killed."""
+        text = (REPOSITORY / "docs" / "cluster.md").read_text()
+        recipe = text.split("## After Snakemake was killed")[1].split("```sh\n")[1].split("```")[0]
+        recipe = recipe.replace("--profile slurm", " ".join(PROFILE))
+        here = Path(sys.executable).parent
+        path = f"{here}:{self.cluster.environment['PATH']}"
+        environment = os.environ | self.cluster.environment | {"PATH": path}
+        command = ["bash", "-euo", "pipefail", "-c", recipe]
+        return subprocess.run(command, cwd=self.folder, env=environment, check=False).returncode
+
+    def tables(self) -> dict[str, pa.Table]:
+        """Return the contents of every Parquet file by its path, without metadata."""
+        found = {}
+        for root in ("results", "figures"):
+            for path in sorted((self.folder / root).rglob("*.parquet")):
+                table = pq.read_table(path)
+                left_out = OF_THE_MACHINE if path.name == "runs.parquet" else []
+                table = table.drop_columns(left_out).replace_schema_metadata(None)
+                found[str(path.relative_to(self.folder))] = table
+        return found
+
+    def leftovers(self, besides: str = "") -> list[str]:
+        """Return files under results/ and figures/ that are no finished output."""
+        return [
+            str(path.relative_to(self.folder))
+            for root in ("results", "figures")
+            for path in (self.folder / root).rglob("*")
+            if path.is_file()
+            and path.name != besides
+            and (path.name.startswith(".") or path.suffix not in FINISHED)
+        ]
+
+    def jobs(self, rule: str = "") -> list[dict[str, str]]:
+        """Return SLURM's records of the jobs of a rule, in the order of submission."""
+        return [
+            record
+            for record in self.cluster.jobs(self.folder)
+            if f"/rule_{rule}" in record["StdOut"]
+        ]
+
+    def jobs_of(self, block: str) -> list[dict[str, str]]:
+        """Return SLURM's records of the jobs of a block of training."""
+        return [job for job in self.jobs("train_block") if job["Comment"].endswith(f" {block}")]
+
+    def job(self, block: str) -> dict[str, str]:
+        """Return SLURM's record of the latest job of a block of training."""
+        return self.jobs_of(block)[-1]
+
+    def log(self, block: str) -> str:
+        """Return the log of a block of training."""
+        (path,) = (self.folder / "logs" / "train_block").glob(f"*/{block}.log")
+        return path.read_text()
+
+    def seize(self, block: str) -> int:
+        """Stop (as Ctrl-Z does) the process that computes a block, and return its ID.
+
+        It is caught as it computes, and goes on when it gets another signal.
+        """
+        number = until(lambda: self._computing(block), f"block {block} to start")
+        time.sleep(0.5)
+        os.kill(number, signal.SIGSTOP)
+        return number
+
+    def _computing(self, block: str) -> int | None:
+        """Return the process of a block whose log shows that it computes."""
+        assert not self._snakemake.has_left, self._snakemake.said
+        folder = next((self.folder / "logs" / "train_block").glob("*"), None)
+        if folder is None or not (folder / f"{block}.log").exists():
+            return None
+        if "elapsed" not in (folder / f"{block}.log").read_text():
+            return None
+        return process_of(f"{folder.name}/{block}.parquet", self.folder)
+
+
+def process_of(output: str, folder: Path) -> int | None:
+    """Return the Python process in a folder that computes an output."""
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            words = (entry / "cmdline").read_text().split("\0")
+            here = (entry / "cwd").resolve() == folder
+        except OSError:
+            continue
+        named = any(word.endswith(output) for word in words)
+        if here and named and "block" in words and "python" in words[0]:
+            return int(entry.name)
+    return None
+
+
+class Snakemake:
+    """A running Snakemake."""
+
+    def __init__(self, folder: Path, arguments: tuple[str, ...], environment: Mapping[str, str]):
+        self._said = folder / f"snakemake-{time.monotonic_ns()}.txt"
+        with open(self._said, "w") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "snakemake", *arguments],
+                cwd=folder,
+                env=os.environ | {"OMP_NUM_THREADS": "1"} | environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    @property
+    def has_left(self) -> bool:
+        """Whether it has come to its end without being killed."""
+        return self._process.poll() not in (None, -signal.SIGKILL)
+
+    @property
+    def said(self) -> str:
+        """What it has printed so far."""
+        return self._said.read_text(errors="replace")
+
+    def wait(self, timeout_s: float = 900) -> tuple[int, str]:
+        """Wait for its end; return its exit status and what it has printed."""
+        try:
+            self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(
+                f"Snakemake did not end within {timeout_s} s:\n{self.said}"
+            ) from None
+        return self._process.returncode, self.said
+
+    def kill(self) -> None:
+        """Kill it as ``kill -9`` does."""
+        self._process.kill()
+        self._process.wait()
