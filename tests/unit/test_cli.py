@@ -14,7 +14,8 @@ from linear_grokking.cli import main
 from linear_grokking.config import json_schema, read
 from linear_grokking.plan import Plan
 from linear_grokking.runs import canonical
-from linear_grokking.storage import read_metadata, read_table
+from linear_grokking.storage import StorageError, read_metadata, read_table
+from linear_grokking.workflow import write_manifest
 
 CONFIGURATION = {
     "seed": 1,
@@ -69,6 +70,14 @@ def test_the_steps_of_the_workflow_one_by_one(folder, capsys):
         counts = ["--realizations", "3", "--threshold", "0.95"]
         assert main(["summarize", spec, run.folder, plan.summary_file(run_id), *counts]) == 0
         assert read_metadata(Path(plan.summary_file(run_id)))[0] == run.spec
+    write_manifest(json.loads(plan.manifest()), Path(), Path(plan.manifest_file))
+    listed = read_table(Path(plan.manifest_file)).to_pandas()
+    assert list(listed["run_id"]) == list(plan.runs)
+    assert list(listed["lambda"]) == [0.5, 2.0]
+    assert all(listed["experiment"] == "lin")
+    assert [list(figures) for figures in listed["figures"]] == [["A1"], ["A1"]]
+    assert all(listed["realizations"] == 3) and all(listed["blocks"] == 1)
+    assert all(listed["seconds"] >= 0) and all(listed["device"] == "cpu")
     table, *pictures = "figures/tables/A1.parquet", "figures/A1.pdf", "figures/A1.png"
     assert main(["tabulate", plan.figure_request("A1"), table]) == 0
     assert {"loss", "accuracy"} <= set(read_table(Path(table))["panel"].to_pylist())
@@ -76,6 +85,13 @@ def test_the_steps_of_the_workflow_one_by_one(folder, capsys):
     assert Path("figures/A1.png").read_bytes().startswith(b"\x89PNG")
     assert Path("figures/A1.pdf").read_bytes().startswith(b"%PDF")
     assert "3/3" in capsys.readouterr().err
+
+
+def test_a_manifest_of_runs_without_blocks_is_refused_by_name(folder):
+    plan = Plan(read(CONFIGURATION))
+    with pytest.raises(StorageError, match="results/histories/[0-9a-f]{16}: holds no blocks"):
+        write_manifest(json.loads(plan.manifest()), Path(), Path(plan.manifest_file))
+    assert not Path(plan.manifest_file).exists()
 
 
 def test_schema(capsys):
