@@ -89,7 +89,7 @@ def test_the_steps_of_the_workflow_one_by_one(folder, capsys):
 
 def test_a_manifest_of_runs_without_blocks_is_refused_by_name(folder):
     plan = Plan(read(CONFIGURATION))
-    with pytest.raises(StorageError, match="results/histories/[0-9a-f]{16}: holds no blocks"):
+    with pytest.raises(StorageError, match=r"results/histories/[0-9a-f]{16}: holds no blocks"):
         write_manifest(json.loads(plan.manifest()), Path(), Path(plan.manifest_file))
     assert not Path(plan.manifest_file).exists()
 
