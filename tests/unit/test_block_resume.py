@@ -1,5 +1,6 @@
 """A block that is killed at random moments ends with the bits of one that is not."""
 
+import functools
 import os
 import random
 import signal
@@ -8,11 +9,15 @@ import sys
 import textwrap
 import time
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
 from linear_grokking.config import read
+from linear_grokking.jobs import block, logistic
 from linear_grokking.plan import Plan
+from linear_grokking.runs import Block
+from linear_grokking.storage import schema_of
 
 # Each kind of job: solvers that save their state in mid-run, and blocks of quick realizations.
 EXPERIMENTS = {
@@ -186,3 +191,35 @@ def test_side_files_of_another_spec_are_left_alone(tmp_path):
     code, said, _ = job.run()
     assert code == 0
     assert "it belongs to another spec or code" in said
+
+
+def test_a_batch_is_kept_whole_or_not_at_all(tmp_path, monkeypatch):
+    asked = []
+
+    def in_batches(spec, realizations, context):
+        asked.append(list(realizations))
+        for start in range(0, len(realizations), 3):
+            batch = realizations[start : start + 3]
+            context.checkpoint(batch)
+            for realization in batch:
+                if realization == 4 and len(asked) == 1:
+                    raise MemoryError
+                columns = {field.name: np.full(2, realization) for field in schema_of(spec)}
+                columns.pop("realization")
+                yield realization, columns
+
+    monkeypatch.setattr(logistic, "gradient_flow", in_batches)
+    eager = functools.partial(block.BlockCheckpoint, interval_s=0)
+    monkeypatch.setattr(block, "BlockCheckpoint", eager)
+    settings = EXPERIMENTS["logistic_flow"] | {"realizations": 6}
+    (run,) = Plan(read({"seed": 1, "experiments": {"x": settings}, "figures": {}})).runs.values()
+    output = tmp_path / "0-5.parquet"
+    work = functools.partial(
+        block.compute_block, run.spec, Block(0, 5), output, device="cpu", threads=1
+    )
+    with pytest.raises(MemoryError):
+        work()
+    work()
+    # 3 was done, but not its batch.
+    assert asked == [[0, 1, 2, 3, 4, 5], [3, 4, 5]]
+    assert pq.read_table(output)["realization"].to_pylist() == [k for k in range(6) for _ in "ab"]

@@ -5,7 +5,7 @@ import logging
 import os
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 from linear_grokking.jobs import device as devices
 from linear_grokking.jobs.context import Columns, JobContext
 from linear_grokking.progress import progress
-from linear_grokking.resume import BlockCheckpoint, interruptible
+from linear_grokking.resume import BlockCheckpoint, Checkpoint, interruptible
 from linear_grokking.runs import Block, canonical, code_fingerprint, job, run_id
 from linear_grokking.storage import provenance, schema_of, write_table
 
@@ -61,13 +61,14 @@ def compute_block(
     todo = [k for k in range(block.first, block.last + 1) if k not in finished]
     module, function = entry.split(":")
     compute = getattr(importlib.import_module(f"linear_grokking.{module}"), function)
-    context = JobContext(device=used, threads=threads, checkpoint=checkpoint.solver)
+    together = _Together(checkpoint)
+    context = JobContext(device=used, threads=threads, checkpoint=together.solver)
     # The libraries' threads are the job's, whatever the environment says.
     with threadpool_limits(threads), interruptible():
         done = compute(spec, todo, context)
         for realization, columns in progress(done, total=len(todo), description=name):
             finished[realization] = columns
-            checkpoint.add(realization, columns)
+            together.add(realization, columns)
     table = assemble(spec, finished)
     record = provenance(
         device=used,
@@ -80,6 +81,31 @@ def compute_block(
     )
     write_table(table, output, spec=canonical(spec), provenance=record)
     checkpoint.remove()
+
+
+class _Together:
+    """Keeps the realizations that a solver works on together: all of them, or none.
+
+    A batch takes common steps; made of other realizations it would end with other bits.
+    """
+
+    def __init__(self, checkpoint: BlockCheckpoint):
+        self._checkpoint = checkpoint
+        self._awaited: set[int] = set()
+        self._arrived: dict[int, Columns] = {}
+
+    def solver(self, realizations: int | Sequence[int]) -> Checkpoint:
+        """Return the checkpoint of the solver that works on these realizations."""
+        self._awaited = {int(k) for k in np.atleast_1d(np.asarray(realizations, np.int64))}
+        return self._checkpoint.solver(realizations)
+
+    def add(self, realization: int, columns: Columns) -> None:
+        """Keep the results of a realization, once the others of its batch are there too."""
+        self._awaited.discard(realization)
+        self._arrived[realization] = columns
+        if not self._awaited:
+            self._checkpoint.add_batch(self._arrived)
+            self._arrived = {}
 
 
 def check_folder(spec: Mapping[str, Any], output: Path) -> None:
