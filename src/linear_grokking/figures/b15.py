@@ -79,6 +79,7 @@ def draw(table: pd.DataFrame) -> Figure:
             draw_dynamics(each, rows, panel, "lambda", colours)
         row[1].set_ylim(0.45, 1.03)
         draw_fractions(row[2], rows, "law", {law: MEDIAN})
+        row[2].locator_params(axis="x", nbins=5)
         row[0].set_title(_TITLES[law])
     value_legend(axes[0, 0], "lambda", colours, loc="lower left")
     size = style.label("n_train", int(table["n_train"].dropna().iloc[0]))
