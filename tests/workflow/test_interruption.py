@@ -109,7 +109,7 @@ def test_snakemake_itself_killed(small):
     process.communicate()
     refused = small.snakemake()
     assert refused.returncode != 0
-    assert "--unlock" in refused.output
+    assert "snakemake --unlock, and again with --rerun-incomplete" in refused.output
     assert small.snakemake("--unlock").returncode == 0
     outcome = small.snakemake("--rerun-incomplete")
     assert outcome.returncode == 0, outcome.output
@@ -126,7 +126,7 @@ def test_a_second_snakemake_says_so_and_leaves(small):
     second = small.snakemake()
     assert first.poll() is None, "the first was done before the second began"
     assert second.returncode != 0
-    assert "Directory cannot be locked" in second.output
+    assert "Another Snakemake is at work in this folder" in second.output
     assert "Traceback" not in second.output
     assert not second.jobs
     removal = small.cli("clean-stale", "--remove")

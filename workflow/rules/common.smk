@@ -9,6 +9,7 @@ from linear_grokking import costs, labels
 from linear_grokking.config import ConfigurationError, load, read
 from linear_grokking.plan import Plan, draw_code, tabulate_code
 from linear_grokking.runs import code_fingerprint
+from linear_grokking.stale import is_locked
 
 
 def refuse(error):
@@ -38,6 +39,12 @@ labels.use(plan)
 
 # Checked once per invocation, not again in the process of each job.
 if workflow.is_main_process:
+    # Snakemake stops as well, but may only say that files are incomplete.
+    if is_locked(Path()):
+        logger.warning(
+            "Another Snakemake is at work in this folder, or was killed in it "
+            "(then: snakemake --unlock, and again with --rerun-incomplete)."
+        )
     plan.set_aside_damaged(logger.warning)
 
 
