@@ -25,7 +25,7 @@ CONFIGURATION = {
             "n_train": 30,
             "d": [9, 18],
             "sigma": 5,
-            "t_max": 1000.0,
+            "t_max": 1e9,
             "records": 20,
             "realizations": 3,
         },

@@ -52,7 +52,6 @@ def test_page_shows_every_figure_without_an_error(page, tmp_path):
             tmp_path,
             """
             const pictures = [...document.querySelectorAll(".figure img")];
-            await Promise.all(pictures.map((picture) => picture.decode()));
             const shades = pictures.map((picture) => {
               const canvas = document.createElement("canvas");
               [canvas.width, canvas.height] = [60, 40];
@@ -171,7 +170,6 @@ def test_nothing_is_wider_than_a_phone(page, tmp_path):
     )
     script = """
       const view = document.querySelector("iframe");
-      await new Promise((done) => setTimeout(done, 3000));
       return view.contentDocument.documentElement.scrollWidth;
     """
     option = "--allow-file-access-from-files"
