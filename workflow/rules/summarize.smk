@@ -1,3 +1,6 @@
+from linear_grokking.packing import pack
+
+
 rule summarize_run:
     input:
         lambda wildcards: plan.block_files(wildcards.run_id),
@@ -25,6 +28,6 @@ rule list_runs:
     log:
         "logs/list_runs.log",
     params:
-        entries=plan.manifest(),
-    script:
-        "../scripts/list_runs.py"
+        entries=pack(plan.manifest()),
+    shell:
+        "python workflow/scripts/list_runs.py {params.entries} {output:q} 2> >(keep_log {log:q})"

@@ -1,8 +1,11 @@
-"""Write the manifest of all runs; the list is too long for a command line."""
+"""Write the manifest of all runs: ``list_runs.py ENTRIES OUTPUT``, the entries packed."""
 
 import json
+import sys
 from pathlib import Path
 
+from linear_grokking.packing import unpack
 from linear_grokking.workflow import write_manifest
 
-write_manifest(json.loads(snakemake.params.entries), Path(), Path(snakemake.output[0]))
+if __name__ == "__main__":
+    write_manifest(json.loads(unpack(sys.argv[1])), Path(), Path(sys.argv[2]))
