@@ -181,25 +181,40 @@ def empty(path):
     path.write_bytes(b"")
 
 
+def of_another_run(path):
+    other = next(each for each in path.parents[1].glob("*/*.parquet") if each != path)
+    path.write_bytes(other.read_bytes())
+
+
+def of_another_version(path):
+    table = pq.read_table(path)
+    metadata = table.schema.metadata | {b"schema_version": b"0"}
+    pq.write_table(table.replace_schema_metadata(metadata), path)
+
+
+UNREADABLE = "not a readable Parquet file"
+HARMS = {
+    # First, while the other run's file is still whole.
+    "sets/6": (of_another_run, "holds another run than its name says"),
+    "linear/10/0.0": (delete, None),
+    "linear/40/0.001": (truncate, UNREADABLE),
+    "linear/40/0.01": (overwrite, UNREADABLE),
+    "sets/14": (overwrite_middle, UNREADABLE),
+    "flow": (of_another_version, "written by another version of this package"),
+}
+
+
 def test_damaged_histories(repository):
     before = repository.data()
-    harms = {
-        "linear/10/0.0": delete,
-        "linear/40/0.001": truncate,
-        "linear/40/0.01": overwrite,
-        "sets/14": overwrite_middle,
-        "flow": empty,
-    }
-    paths = {run: repository.history(run) for run in harms}
-    for run, harm in harms.items():
+    paths = {run: repository.history(run) for run in HARMS}
+    for run, (harm, _) in HARMS.items():
         harm(paths[run])
-    training = {job for job in ALL_TRAINING if job.split()[1] in harms}
+    training = {job for job in ALL_TRAINING if job.split()[1] in HARMS}
     assert repository.build() == training | summarized(training) | drawn(*FIGURES) | {"list_runs"}
-    for run, harm in harms.items():
-        name = paths[run].name
-        if harm is not delete:
-            said = f"{paths[run].relative_to(repository.root)}: not a readable Parquet file"
-            assert f"{said}; set aside as {name}.damaged" in repository.said
+    for run, (_, problem) in HARMS.items():
+        path, name = paths[run].relative_to(repository.root), paths[run].name
+        if problem:
+            assert f"{path}: {problem}; set aside as {name}.damaged" in repository.said
             assert paths[run].with_name(f"{name}.damaged").exists()
     assert repository.data() == before
 
@@ -211,17 +226,6 @@ def test_damaged_summary_table_and_manifest(repository):
     # A figure's ID asks for the whole chain behind it, and for nothing else.
     assert repository.build("A1", "B6") == {"summarize linear/10/0.0", *made("A1", "B6")}
     assert repository.said.count("not a readable Parquet file; set aside") == 3
-
-
-def test_history_of_another_run_or_version(repository):
-    path, other = repository.history("linear/10/0.0"), repository.history("linear/40/0.0")
-    path.write_bytes(other.read_bytes())
-    table = pq.read_table(other)
-    metadata = table.schema.metadata | {b"schema_version": b"0"}
-    pq.write_table(table.replace_schema_metadata(metadata), other)
-    assert "train linear/10/0.0 0-3" in repository.build()
-    assert f"{path.name}: holds another run than its name says" in repository.said
-    assert f"{other.name}: written by another version of this package" in repository.said
 
 
 def test_dependency_in_the_lock_file(repository):
