@@ -79,6 +79,7 @@ SLOW = {
 }
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests that need the cluster in one worker: there is one for all."""
     for item in items:
