@@ -79,13 +79,14 @@ SLOW = {
 }
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests that need the cluster in one worker: there is one for all."""
-    for item in items:
-        if "cluster" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.slurm)
-            item.add_marker(pytest.mark.xdist_group("slurm"))
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Keep the tests that need the cluster in one worker: there is one for all.
+
+    At collection, since xdist reads the groups before the hooks that modify items.
+    """
+    if "cluster" in getattr(item, "fixturenames", ()):
+        item.add_marker(pytest.mark.slurm)
+        item.add_marker(pytest.mark.xdist_group("slurm"))
 
 
 @pytest.fixture(scope="session")
