@@ -12,10 +12,10 @@ figures: $(VENV)/.complete
 	$(RUN) snakemake --cores $(CORES)
 
 test: $(VENV)/.complete
-	OMP_NUM_THREADS=1 $(RUN) pytest -n 2 --dist loadgroup -m "not long"
+	OMP_NUM_THREADS=1 $(RUN) pytest -n 2 --dist loadfile -m "not long"
 
 test-long: $(VENV)/.complete
-	OMP_NUM_THREADS=1 $(RUN) pytest -n 2 --dist loadgroup -m "long"
+	OMP_NUM_THREADS=1 $(RUN) pytest -n 2 --dist loadfile -m "long"
 
 lint: $(VENV)/.complete
 	$(RUN) ruff format --check .

@@ -80,13 +80,9 @@ SLOW = {
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Keep the tests that need the cluster in one worker: there is one for all.
-
-    At collection, since xdist reads the groups before the hooks that modify items.
-    """
+    """Mark the tests that need a cluster."""
     if "cluster" in getattr(item, "fixturenames", ()):
         item.add_marker(pytest.mark.slurm)
-        item.add_marker(pytest.mark.xdist_group("slurm"))
 
 
 @pytest.fixture(scope="session")
