@@ -9,7 +9,6 @@ import re
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -57,8 +56,6 @@ def missing() -> str | None:
     """Say why no cluster can be brought up here; None if one can."""
     if os.geteuid() != 0:
         return "starting SLURM needs root"
-    if " " in sys.executable:
-        return "Snakemake's plugin cannot call an interpreter whose path holds a space"
     absent = [name for name in (*DAEMONS, "sbatch", "srun") if _daemon(name) is None]
     return f"{', '.join(absent)} not installed" if absent else None
 

@@ -1,88 +1,21 @@
-"""The cluster, the configurations and the undisturbed results that the tests share."""
+"""The cluster and the undisturbed results that the tests share."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cluster import Cluster, missing
+from miniatures import FIGURES, SLOW, SLOW_TARGET, SMALL, SMOKE
 from workplace import Workplace
 
-# Every kind of training job, in seconds: two figures, and outputs for none.
-FIGURES = {
-    "seed": 5,
-    "experiments": {
-        "a1_dynamics": {
-            "model": "linear",
-            "d_in": 30,
-            "lambda": [0.5, 1.5],
-            "realizations": 2,
-            "n_gen": 100,
-            "t_max": 1.0e4,
-            "records": 20,
-        },
-        "e1": {"measure": "separability", "n_train": 40, "d": 15, "realizations": 4, "block": 2},
-        "outputs": {
-            "model": "logistic",
-            "measure": "outputs",
-            "n_train": 40,
-            "d": 15,
-            "sigma": 5,
-            "t_max": 1.0e4,
-            "realizations": 2,
-        },
-    },
-    "figures": {
-        "A1": {
-            "dynamics": "a1_dynamics",
-            "times": "a1_dynamics",
-            "epsilon": [1.0e-3],
-            "lambda": {"start": 0.1, "stop": 1.2, "points": 10},
-        },
-        "B6": {"statistics": "e1", "lambda": {"start": 0.1, "stop": 0.45, "points": 10}},
-    },
-}
 
-# One run of one block.
-SMALL = {
-    "seed": 5,
-    "experiments": {
-        "small": {
-            "model": "linear",
-            "d_in": 30,
-            "lambda": 0.5,
-            "realizations": 2,
-            "n_gen": 100,
-            "t_max": 1.0e4,
-            "records": 20,
-        }
-    },
-    "figures": {},
-}
-
-# Blocks that last long enough to be caught at work.
-SLOW = {
-    "seed": 5,
-    "experiments": {
-        "slow": {
-            "model": "logistic",
-            "solver": "gradient_descent",
-            "n_train": 40,
-            "d": 16,
-            "sigma": 5,
-            "t_max": 2.0e5,
-            "records": 20,
-            "realizations": 3,
-            "block": 1,
-        }
-    },
-    "figures": {},
-}
-
-
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Mark the tests that need a cluster."""
-    if "cluster" in getattr(item, "fixturenames", ()):
-        item.add_marker(pytest.mark.slurm)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests that need the cluster in one worker: there is one for all."""
+    for item in items:
+        if "cluster" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slurm)
+            item.add_marker(pytest.mark.xdist_group("slurm"))
 
 
 @pytest.fixture(scope="session")
@@ -90,7 +23,10 @@ def cluster() -> Iterator[Cluster]:
     """The one-node cluster, running."""
     if reason := missing():
         pytest.skip(f"no SLURM on this machine: {reason}")
-    cluster = Cluster()
+    try:
+        cluster = Cluster()
+    except PermissionError as error:
+        pytest.skip(f"no SLURM on this machine: {error}")
     try:
         cluster.start()
         yield cluster
@@ -99,9 +35,17 @@ def cluster() -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def workplace(tmp_path: Path, cluster: Cluster) -> Callable[..., Workplace]:
-    """Make a folder whose jobs go to the cluster."""
-    return lambda config, name="cluster": Workplace(tmp_path / name, config, cluster)
+def workplace(tmp_path: Path, cluster: Cluster) -> Iterator[Callable[..., Workplace]]:
+    """Make a folder whose jobs go to the cluster; nothing of it runs on after the test."""
+    made = []
+
+    def make(config: Mapping[str, Any]) -> Workplace:
+        made.append(Workplace(tmp_path / "cluster", config, cluster))
+        return made[-1]
+
+    yield make
+    for place in made:
+        place.stop()
 
 
 @pytest.fixture(scope="session")
@@ -111,9 +55,14 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Wor
 
     def of(name: str) -> Workplace:
         if name not in made:
-            config = {"figures": FIGURES, "small": SMALL, "slow": SLOW}[name]
+            config, *targets = {
+                "figures": (FIGURES,),
+                "small": (SMALL,),
+                "slow": (SLOW, SLOW_TARGET),
+                "smoke": (SMOKE,),
+            }[name]
             made[name] = Workplace(tmp_path_factory.mktemp("local") / name, config)
-            made[name].run()
+            made[name].run(*targets)
         return made[name]
 
     return of

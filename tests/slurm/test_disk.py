@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import SMALL
+from miniatures import SMALL
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Training jobs that share an allocation, where that is asked for."""
 
 import pytest
-from conftest import FIGURES
+from miniatures import FIGURES
 
 
 @pytest.mark.long

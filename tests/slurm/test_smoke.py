@@ -2,7 +2,8 @@
 
 import re
 
-from conftest import FIGURES
+import pytest
+from miniatures import FIGURES, SMOKE
 from workplace import TRAINING
 
 
@@ -45,3 +46,20 @@ def test_figures_come_out_as_in_a_local_run(cluster, workplace, undisturbed):
     } <= comments
 
     assert "Nothing to be done" in place.run()
+
+
+@pytest.mark.long
+def test_every_figure_of_the_smoke_configuration_comes_out_as_in_a_local_run(
+    workplace, undisturbed
+):
+    place = workplace(SMOKE)
+    code, said = place.start().wait(timeout_s=7200)
+    assert code == 0, said
+    expected = undisturbed("smoke").tables()
+    tables = place.tables()
+    assert tables.keys() == expected.keys()
+    assert [name for name, table in expected.items() if not tables[name].equals(table)] == []
+    for figure in SMOKE["figures"]:
+        assert (place.folder / "figures" / f"{figure}.pdf").exists()
+        assert (place.folder / "figures" / f"{figure}.png").exists()
+    assert place.leftovers() == []

@@ -43,6 +43,7 @@ class Workplace:
     """
 
     def __init__(self, folder: Path, config: Mapping[str, Any], cluster: Cluster | None = None):
+        self._snakemake: Snakemake | None = None
         self.folder = folder.resolve()
         self.cluster = cluster
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -66,6 +67,12 @@ class Workplace:
             arguments = ("--cores", "1", *arguments)
         self._snakemake = Snakemake(self.folder, arguments, environment)
         return self._snakemake
+
+    def stop(self) -> None:
+        """Kill Snakemake where it runs, and cancel its jobs."""
+        if self._snakemake:
+            self._snakemake.kill()
+        self.cluster.ask("scancel", *(job["JobId"] for job in self.jobs()), check=False)
 
     def run(self, *arguments: str, **environment: str) -> str:
         """Run Snakemake to its end, which must be a good one; return what it says."""
@@ -107,12 +114,9 @@ class Workplace:
         ]
 
     def jobs(self, rule: str = "") -> list[dict[str, str]]:
-        """Return SLURM's records of the jobs of a rule, in the order of submission."""
-        return [
-            record
-            for record in self.cluster.jobs(self.folder)
-            if f"/rule_{rule}" in record["StdOut"]
-        ]
+        """Return SLURM's records of all jobs, or those of a rule, in the order of submission."""
+        records = sorted(self.cluster.jobs(self.folder), key=lambda record: int(record["JobId"]))
+        return [record for record in records if not rule or f"/rule_{rule}/" in record["StdOut"]]
 
     def jobs_of(self, block: str) -> list[dict[str, str]]:
         """Return SLURM's records of the jobs of a block of training."""

@@ -1,0 +1,84 @@
+"""Configurations of the tests."""
+
+from pathlib import Path
+
+from linear_grokking.config import load_merged, read
+from linear_grokking.plan import Plan
+
+# Every kind of training job, in seconds: two figures, and outputs for none.
+FIGURES = {
+    "seed": 5,
+    "experiments": {
+        "a1_dynamics": {
+            "model": "linear",
+            "d_in": 30,
+            "lambda": [0.5, 1.5],
+            "realizations": 2,
+            "n_gen": 100,
+            "t_max": 1.0e4,
+            "records": 20,
+        },
+        "e1": {"measure": "separability", "n_train": 40, "d": 15, "realizations": 4, "block": 2},
+        "outputs": {
+            "model": "logistic",
+            "measure": "outputs",
+            "n_train": 40,
+            "d": 15,
+            "sigma": 5,
+            "t_max": 1.0e4,
+            "realizations": 2,
+        },
+    },
+    "figures": {
+        "A1": {
+            "dynamics": "a1_dynamics",
+            "times": "a1_dynamics",
+            "epsilon": [1.0e-3],
+            "lambda": {"start": 0.1, "stop": 1.2, "points": 10},
+        },
+        "B6": {"statistics": "e1", "lambda": {"start": 0.1, "stop": 0.45, "points": 10}},
+    },
+}
+
+# One run of one block.
+SMALL = {
+    "seed": 5,
+    "experiments": {
+        "small": {
+            "model": "linear",
+            "d_in": 30,
+            "lambda": 0.5,
+            "realizations": 2,
+            "n_gen": 100,
+            "t_max": 1.0e4,
+            "records": 20,
+        }
+    },
+    "figures": {},
+}
+
+# Blocks that last long enough to be caught at work.
+SLOW = {
+    "seed": 5,
+    "experiments": {
+        "slow": {
+            "model": "logistic",
+            "solver": "gradient_descent",
+            "n_train": 40,
+            "d": 16,
+            "sigma": 5,
+            "t_max": 2.0e5,
+            "records": 20,
+            "realizations": 3,
+            "block": 1,
+        }
+    },
+    "figures": {},
+}
+
+# All that is asked for of SLOW: its blocks, and their summary.
+(_run,) = Plan(read(SLOW)).runs
+SLOW_TARGET = f"results/summaries/{_run}.parquet"
+
+_folder = Path(__file__).parents[2] / "config"
+SMOKE = load_merged([_folder / "config.yaml", _folder / "smoke.yaml"])
