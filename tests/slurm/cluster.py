@@ -1,7 +1,7 @@
 """A SLURM of one node, with three GPUs that are none, for the time of the tests.
 
 Everything lies in one folder and listens on ports of its own: a SLURM that the machine may
-belong to is not touched.
+belong to is not touched, and several may run side by side.
 """
 
 import os
@@ -9,6 +9,7 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -56,6 +57,8 @@ def missing() -> str | None:
     """Say why no cluster can be brought up here; None if one can."""
     if os.geteuid() != 0:
         return "starting SLURM needs root"
+    if " " in sys.executable:
+        return "Snakemake's plugin cannot call an interpreter whose path holds a space"
     absent = [name for name in (*DAEMONS, "sbatch", "srun") if _daemon(name) is None]
     return f"{', '.join(absent)} not installed" if absent else None
 

@@ -10,12 +10,10 @@ from miniatures import FIGURES, SLOW, SLOW_TARGET, SMALL, SMOKE
 from workplace import Workplace
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests that need the cluster in one worker: there is one for all."""
-    for item in items:
-        if "cluster" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.slurm)
-            item.add_marker(pytest.mark.xdist_group("slurm"))
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark the tests that need a cluster."""
+    if "cluster" in getattr(item, "fixturenames", ()):
+        item.add_marker(pytest.mark.slurm)
 
 
 @pytest.fixture(scope="session")
