@@ -385,7 +385,7 @@ def test_killed_many_times_gives_the_same_bits(tmp_path):
 
 
 def test_a_job_told_to_stop_leaves_quickly_with_a_message(tmp_path):
-    code, errors = run_job(tmp_path, kill=signal.SIGTERM, after_s=0.1)
+    code, errors = run_job(tmp_path, kill=signal.SIGTERM)
     assert code == 143
     assert "asked to stop; progress is in" in errors
     assert os.listdir(tmp_path / "side")
