@@ -22,6 +22,7 @@ def small_disk(folder):
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
+@pytest.mark.long
 def test_a_full_disk_and_one_that_cannot_be_written(workplace, undisturbed):
     place = workplace(SMALL)
     results = place.folder / "results"

@@ -6,8 +6,12 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
 from cluster import NODE, until
 from miniatures import SLOW, SLOW_TARGET
+
+# A minute or two each, most of it spent waiting for the cluster's own clocks.
+pytestmark = pytest.mark.long
 
 BLOCKS = ("0-0", "1-1", "2-2")
 
