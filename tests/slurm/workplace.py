@@ -26,7 +26,7 @@ PROFILE = ("--profile", "slurm", "--slurm-init-seconds-before-status-checks", "3
 FINISHED = {".parquet", ".pdf", ".png", ".csv", ".html"}
 
 # Columns of results/runs.parquet that tell of the machine and not of the numbers.
-OF_THE_MACHINE = ["seconds", "device"]
+OF_THE_MACHINE = ["seconds", "device", "revision"]
 
 
 class Workplace:
