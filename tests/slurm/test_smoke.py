@@ -7,6 +7,7 @@ from miniatures import FIGURES, SMOKE
 from workplace import TRAINING
 
 
+@pytest.mark.long
 def test_figures_come_out_as_in_a_local_run(cluster, workplace, undisturbed):
     place = workplace(FIGURES)
     place.run()
