@@ -180,7 +180,9 @@ class Cluster:
     def jobs(self, folder: Path) -> list[dict[str, str]]:
         """Return the records of all jobs, finished ones too, that belong to a folder."""
         lines = self.ask("scontrol", "--oneliner", "show", "job").splitlines()
-        records = [dict(re.findall(r"(\w+)=(.*?)(?=\s+[\w:/]+=|\s*$)", line)) for line in lines]
+        # SLURM's own keys have a capital; a comment may hold lambda=0.5.
+        field = re.compile(r"([A-Z][\w:/]*)=(.*?)(?=\s+[A-Z][\w:/]*=|\s*$)")
+        records = [dict(field.findall(line)) for line in lines]
         return [record for record in records if record.get("WorkDir") == str(folder)]
 
     def gpus(self, job_id: str) -> set[str]:
