@@ -187,7 +187,7 @@ def _rule(length: np.ndarray, steepness: np.ndarray) -> tuple[np.ndarray, np.nda
     panels, the last of them into graded ones down to 1/steepness.
     """
     width = length / _PANELS
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):
         finest = np.minimum(width, 0.5 / steepness)
     ratio = np.divide(finest, width, out=np.ones_like(width), where=width > 0.0)
     graded = width * ratio ** np.linspace(1.0, 0.0, _GRADED + 1)[:, np.newaxis]

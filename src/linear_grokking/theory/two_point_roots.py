@@ -11,6 +11,7 @@ from linear_grokking.theory.two_point_orbit import Orbit, coordinate
 
 _LARGEST_START = 300.0  # of σ|S₀|: the first loss is then e^300
 _DOUBLINGS = 64
+_RESOLUTION = 1e-40  # of a coordinate at zero: within reach of 200 bisections
 
 
 def orbits(
@@ -64,7 +65,9 @@ def first_root(
         if np.any(found):
             ends = (low[found], high[found])
             selected = tuple(a[found] for a in arguments)
-            root = find_root(function, ends, args=selected, maxiter=200)
+            root = find_root(
+                function, ends, args=selected, maxiter=200, tolerances={"xatol": _RESOLUTION}
+            )
             if not np.all(root.success):
                 raise RuntimeError("no root between the ends of its bracket on an orbit")
             result[found] = root.x
