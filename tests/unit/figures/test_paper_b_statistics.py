@@ -22,7 +22,6 @@ from linear_grokking.runs import Block
 from linear_grokking.separability import assess
 from linear_grokking.solvers.gradient_descent import gradient_descent
 from linear_grokking.solvers.gradient_flow import gradient_flow
-from linear_grokking.theory import anisotropic, margin
 from linear_grokking.workflow import summarize
 
 SETS = {"measure": "separability", "n_train": 40, "realizations": 25}
@@ -239,33 +238,6 @@ def test_two_gaussians_without_spread_along_the_axis_are_the_one_label_model():
     final = [trajectory.params for trajectory in flows]
     assert mu * final[0][0][:, 1:] == pytest.approx(final[1][0], abs=1e-3 * np.ptp(final[1][0]))
     assert -mu * final[0][0][:, 0] == pytest.approx(final[1][1], rel=1e-4)
-
-
-def test_anisotropic_limit_accuracy_against_hard_margins():
-    law, n_train, draws = Anisotropic(5.0, 10.0), 100, 40
-    for lambda_ in (0.7, 0.9):
-        d = int(lambda_ * n_train)
-        found = []
-        for inputs in draw_sets(law, n_train, d, draws):
-            one = assess(inputs, margin=True)
-            if one.separable:
-                spread = np.linalg.norm(law.deviations(d) * one.direction)
-                found.append(ndtr(1.0 / (one.margin**2 * spread)))
-        error = np.std(found, ddof=1) / np.sqrt(len(found))
-        limit = anisotropic.limit_gen_accuracy(lambda_=lambda_, sigma=5.0, condition=10.0)
-        # Four standard errors (false alarms: 6e-5) and a finite-size shift of 1/N.
-        assert np.mean(found) == pytest.approx(limit, abs=4.0 * error + 1.0 / n_train)
-
-
-@pytest.mark.parametrize("lambda_", [0.45, 0.52, 0.6, 0.9])
-def test_anisotropic_limit_accuracy_without_anisotropy(lambda_):
-    found = anisotropic.limit_gen_accuracy(lambda_=lambda_, sigma=5.0, condition=1.0)
-    assert found == pytest.approx(float(margin.limit_gen_accuracy(lambda_, 5.0)), rel=1e-9)
-
-
-def test_anisotropic_limit_accuracy_refuses_what_is_no_law():
-    with pytest.raises(ValueError, match="condition"):
-        anisotropic.limit_gen_accuracy(lambda_=0.6, sigma=1.0, condition=0.5)
 
 
 # ---- the jobs ----

@@ -5,6 +5,7 @@ import two_point_reference as reference
 from scipy.integrate import solve_ivp
 
 from linear_grokking.models import two_point as model
+from linear_grokking.theory import two_point_orbit as orbits
 from linear_grokking.theory.two_point import closed_weight, s_infinity
 from linear_grokking.theory.two_point_solution import (
     log_time_to_weight,
@@ -36,6 +37,34 @@ CASES = [
     (0.75, 10.0),
     (0.96875, 3.0),
 ]
+
+
+# δ and u₀: below the end point, beyond it, and without one.
+PATHS = [(0.3, -1.0), (0.3, 2.0), (1.0, -0.5), (1.0, 0.5), (0.0, 0.2), (-0.4, -0.7), (-1.0, 0.1)]
+
+
+@pytest.mark.parametrize(("delta", "u0"), PATHS)
+def test_quantities_along_an_orbit_are_those_of_the_flow(delta, u0):
+    """C, its least point, β and h of the equations written out; slopes by differences."""
+    sigma = 1.7
+    orbit = orbits.Orbit(*(np.array([each]) for each in (delta, sigma, u0, 0.3)))
+    start = orbits.coordinate(orbit.u0, orbit.delta)
+    y = start + np.array([0.5, 2.0, 4.0])[:, np.newaxis]
+    at = orbits.point(y, orbit)
+    shares = np.exp(-at.u), np.exp(delta * at.u)
+    assert orbits.log_mean(at.u, delta) == pytest.approx(np.log(0.5 * (shares[0] + shares[1])))
+    assert at.h == pytest.approx((shares[0] - delta * shares[1]) / (shares[0] + shares[1]))
+    assert np.exp(orbits.coordinate(at.u, orbit.delta)) == pytest.approx(np.exp(y), rel=1e-9)
+    v, v0 = np.exp((1.0 + delta) * at.u), np.exp((1.0 + delta) * u0)
+    rest = v - v0 if delta == 0 else -np.log((1.0 - delta * v) / (1.0 - delta * v0)) / delta
+    assert at.fall == pytest.approx((at.u - u0 + rest) / sigma**2)
+    ahead, behind = orbits.point(y + 1e-4, orbit), orbits.point(y - 1e-4, orbit)
+    assert at.fall_slope == pytest.approx((ahead.fall - behind.fall) / 2e-4, rel=1e-6)
+    by_fall = (ahead.u - behind.u) / (ahead.fall - behind.fall)
+    assert by_fall == pytest.approx(sigma**2 * at.h, rel=1e-6)
+    if delta > 0:
+        end = orbits.settled_output(np.array([delta]))
+        assert np.exp(-end) == pytest.approx(delta * np.exp(delta * end), rel=1e-12)
 
 
 @pytest.mark.parametrize(("lambda_", "sigma"), CASES)
