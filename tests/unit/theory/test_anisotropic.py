@@ -9,6 +9,12 @@ from linear_grokking.separability import assess
 from linear_grokking.theory import anisotropic, margin
 
 
+@pytest.mark.parametrize("lambda_", [0.45, 0.52, 0.6, 0.9])
+def test_without_anisotropy_it_is_the_limit_of_one_gaussian(lambda_):
+    found = anisotropic.limit_gen_accuracy(lambda_=lambda_, sigma=5.0, condition=1.0)
+    assert found == pytest.approx(float(margin.limit_gen_accuracy(lambda_, 5.0)), rel=1e-9)
+
+
 @pytest.mark.parametrize("lambda_", [0.7, 0.9])
 def test_against_hard_margins(lambda_):
     law, n_train = Anisotropic(5.0, 10.0), 100
@@ -24,12 +30,6 @@ def test_against_hard_margins(lambda_):
     limit = anisotropic.limit_gen_accuracy(lambda_=lambda_, sigma=5.0, condition=10.0)
     # Four standard errors (false alarms: 6e-5) and a finite-size shift of 1/N.
     assert np.mean(found) == pytest.approx(limit, abs=4.0 * error + 1.0 / n_train)
-
-
-@pytest.mark.parametrize("lambda_", [0.45, 0.52, 0.6, 0.9])
-def test_without_anisotropy_it_is_the_limit_of_one_gaussian(lambda_):
-    found = anisotropic.limit_gen_accuracy(lambda_=lambda_, sigma=5.0, condition=1.0)
-    assert found == pytest.approx(float(margin.limit_gen_accuracy(lambda_, 5.0)), rel=1e-9)
 
 
 def test_refuses_what_is_no_law():

@@ -33,6 +33,36 @@ def test_initial_loss_has_the_prefactor_1_over_d_out(d_out):
     assert expected == pytest.approx(1 / (2 * d_h * d_out))
 
 
+def test_losses_are_those_of_one_layer_at_a_lower_rate():
+    t = np.array([0.0, 500.0, 1e5])
+    for two, one in (
+        (two_layer.train_loss, linear.train_loss),
+        (two_layer.gen_loss, linear.gen_loss),
+    ):
+        np.testing.assert_allclose(two(t, 0.9, ETA, 50, 5), one(t, 0.9, ETA / 50) / 500, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("d_h", "train", "generalization"), [(50, 6.9e3, 117e3), (200, 2.6e3, 24e3)]
+)
+def test_times_for_the_papers_nets(d_h, train, generalization):
+    """λ = 0.9, d_out = 5, ε = 1e-4."""
+    assert two_layer.train_time(0.9, ETA, 1e-4, d_h, 5) == pytest.approx(train, rel=0.01)
+    assert two_layer.gen_time(0.9, ETA, 1e-4, d_h, 5) == pytest.approx(generalization, rel=0.005)
+
+
+def test_accuracies_reach_the_threshold_at_the_times():
+    setting = (0.9, ETA, 80, 3)
+    for time_of, loss in (
+        (two_layer.train_time, two_layer.train_loss),
+        (two_layer.gen_time, two_layer.gen_loss),
+    ):
+        time = time_of(0.9, ETA, 1e-4, 80, 3, accuracy=0.8)
+        assert linear.accuracy(loss(time, *setting), 1e-4, 3) == pytest.approx(0.8, rel=1e-8)
+    assert two_layer.gen_time(1.5, ETA, 1e-4, 80, 3) == np.inf
+    assert two_layer.train_time(0.9, ETA, 1.0, 80, 3) == 0.0
+
+
 def test_losses_approximate_a_trained_linear_net():
     """Gradient flow of 400–100–2 nets, three realizations, until 6 % of L_gen(0) is left.
 
@@ -67,36 +97,6 @@ def test_losses_approximate_a_trained_linear_net():
             ratios.append(train / two_layer.train_loss(*setting))
     ratios = np.reshape(ratios, (3, len(records), 2))
     assert np.all(np.abs(ratios.mean(axis=0) - 1) < 0.15)
-
-
-def test_losses_are_those_of_one_layer_at_a_lower_rate():
-    t = np.array([0.0, 500.0, 1e5])
-    for two, one in (
-        (two_layer.train_loss, linear.train_loss),
-        (two_layer.gen_loss, linear.gen_loss),
-    ):
-        np.testing.assert_allclose(two(t, 0.9, ETA, 50, 5), one(t, 0.9, ETA / 50) / 500, rtol=1e-12)
-
-
-@pytest.mark.parametrize(
-    ("d_h", "train", "generalization"), [(50, 6.9e3, 117e3), (200, 2.6e3, 24e3)]
-)
-def test_times_for_the_papers_nets(d_h, train, generalization):
-    """λ = 0.9, d_out = 5, ε = 1e-4."""
-    assert two_layer.train_time(0.9, ETA, 1e-4, d_h, 5) == pytest.approx(train, rel=0.01)
-    assert two_layer.gen_time(0.9, ETA, 1e-4, d_h, 5) == pytest.approx(generalization, rel=0.005)
-
-
-def test_accuracies_reach_the_threshold_at_the_times():
-    setting = (0.9, ETA, 80, 3)
-    for time_of, loss in (
-        (two_layer.train_time, two_layer.train_loss),
-        (two_layer.gen_time, two_layer.gen_loss),
-    ):
-        time = time_of(0.9, ETA, 1e-4, 80, 3, accuracy=0.8)
-        assert linear.accuracy(loss(time, *setting), 1e-4, 3) == pytest.approx(0.8, rel=1e-8)
-    assert two_layer.gen_time(1.5, ETA, 1e-4, 80, 3) == np.inf
-    assert two_layer.train_time(0.9, ETA, 1.0, 80, 3) == 0.0
 
 
 @pytest.mark.parametrize(("name", "value"), [("d_h", 0), ("d_out", np.nan), ("eta", -1.0)])
