@@ -11,7 +11,8 @@ from benchmarks.rows import Row, Spread, alternate
 from linear_grokking.data import Gaussian, classification
 from linear_grokking.jobs.records import record_steps
 from linear_grokking.models.logistic import LogisticModel
-from linear_grokking.models.sweep import RowSweep
+from linear_grokking.models.row_sweep import RowSweep
+from linear_grokking.models.sweep import Weighing
 from linear_grokking.solvers.gradient_flow import gradient_flow
 
 SIGMA, ETA, RECORDS, T_MAX = 5.0, 0.01, 200, 1e6
@@ -122,10 +123,10 @@ def _gradient_row(
     large = inputs if inputs.nbytes > BANDWIDTH_BYTES else np.ones(BANDWIDTH_BYTES // 4, "f4")
     read = ReadBandwidth(large, threads)
     sweep = RowSweep(inputs[np.newaxis], threads)
-    vector = np.full((1, inputs.shape[1]), 0.01)
+    vector, factors = np.full((1, inputs.shape[1]), 0.01), np.ones((1, len(inputs)))
 
     def gradient() -> None:
-        sweep(vector, np.zeros(1), lambda outputs, *_: 1.0 / (1.0 + np.exp(-outputs)))
+        sweep(vector, np.zeros(1), Weighing.LOGISTIC, factors)
 
     timings = alternate(rounds, ours=gradient, read=read)
     factor = inputs.nbytes / large.nbytes

@@ -14,7 +14,7 @@ from linear_grokking.jobs.device import CPU_ONLY
 
 CPU_GFLOPS = 50.0
 """Float64 matrix products of one core; twice that in float32."""
-CPU_BANDWIDTH = 8e9
+CPU_BANDWIDTH = 1.6e10
 """Bytes per second that one core reads from memory."""
 GPU_SPEEDUP = 40.0
 """One GPU over one core, on work that is large enough; a guess, for none was measured."""
@@ -99,8 +99,8 @@ def _two_layer(spec: Mapping[str, Any]) -> Cost:
     else:
         flops = 2.0 * n * d_in * d_h  # 4 in float32
         measure = 1.0 * (n + n_gen) * d_in * d_h
-    # The integrator goes over the weights some twenty times per gradient.
-    weights = 20.0 * 8.0 * d_in * d_h / CPU_BANDWIDTH
+    # The integrator reads and writes the weights some twenty times per gradient.
+    weights = 2.0 * 20.0 * 8.0 * d_in * d_h / CPU_BANDWIDTH
     seconds = gradients * (flops * 1e-9 / CPU_GFLOPS + weights)
     seconds += spec["records"] * measure * 1e-9 / CPU_GFLOPS + DRAW_SECONDS * (n + n_gen) * d_in
     return Cost(seconds, 8.0 * (1.5 * (n + n_gen) * d_in + 2 * d_in**2 + 16 * d_in * d_h + n * d_h))

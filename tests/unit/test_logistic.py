@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from linear_grokking import data
-from linear_grokking.models import logistic, sweep
+from linear_grokking.models import logistic, row_sweep
 
 N, D, REALIZATIONS = 60, 7, 3
 PLAIN_LOSSES = {"cross_entropy": lambda m: np.log1p(np.exp(m)), "exponential": np.exp}
@@ -136,17 +136,16 @@ def test_float32_inputs_keep_gradients_below_its_range(bias):
 
 
 @pytest.fixture
-def small_blocks(monkeypatch):
-    """Make 60 rows of 7 numbers a large matrix: blocks of 4 rows in 4 ranges."""
-    monkeypatch.setattr(sweep, "BLOCK_BYTES", 4 * D * 8)
-    monkeypatch.setattr(sweep, "_RANGE_BYTES", 16 * D * 8)
+def small_ranges(monkeypatch):
+    """Make 60 rows of 7 numbers a large matrix, of ranges that are no multiple of 4 rows."""
+    monkeypatch.setattr(row_sweep, "_RANGE_BYTES", 13 * D * 8)
 
 
-def test_blocks_of_rows_give_what_one_product_gives(small_blocks, loss, mixed_labels):
+def test_ranges_of_rows_give_what_one_product_gives(small_ranges, loss, mixed_labels):
     inputs, labels, params = draw(mixed_labels=mixed_labels)
     law = data.Gaussian(1.5)
-    blocked = logistic.LogisticModel(inputs, labels, law, loss=loss)
-    found = blocked.gradient_and_outputs(*params)
+    model = logistic.LogisticModel(inputs, labels, law, loss=loss)
+    found = model.gradient_and_outputs(*params)
     outputs = np.einsum("rnd,rd->rn", inputs, params[0]) + params[1][:, None]
     np.testing.assert_allclose(found.outputs, outputs, rtol=1e-13, atol=1e-14)
     margins = -labels * outputs
@@ -157,7 +156,7 @@ def test_blocks_of_rows_give_what_one_product_gives(small_blocks, loss, mixed_la
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_threads_change_no_bit(small_blocks, dtype):
+def test_threads_change_no_bit(small_ranges, dtype):
     inputs, labels, params = draw(dtype=dtype)
     one, four = (
         logistic.LogisticModel(inputs, labels, data.Gaussian(1.5), threads=threads)

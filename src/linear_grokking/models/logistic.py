@@ -14,7 +14,7 @@ from array_api_compat import array_namespace
 from linear_grokking import population
 from linear_grokking.arrays import Array, to_numpy
 from linear_grokking.data import InputLaw
-from linear_grokking.models.sweep import make_sweep
+from linear_grokking.models.sweep import Weighing, make_sweep
 
 Params = tuple[Array, Array]
 
@@ -26,9 +26,7 @@ class _CrossEntropy:
     def value(xp: Any, margins: Array) -> Array:
         return xp.clip(margins, 0.0, None) + xp.log1p(xp.exp(-xp.abs(margins)))
 
-    @staticmethod
-    def slope(xp: Any, margins: Array) -> Array:
-        return 1.0 / (1.0 + xp.exp(-margins))
+    slope = Weighing.LOGISTIC
 
     @staticmethod
     def curvature(xp: Any, margins: Array) -> Array:
@@ -43,7 +41,7 @@ class _Exponential:
     def value(xp: Any, margins: Array) -> Array:
         return xp.exp(margins)
 
-    slope = value
+    slope = Weighing.EXPONENTIAL
     curvature = value
 
 
@@ -140,9 +138,9 @@ class LogisticModel:
         self._loss_kind = loss
         self._loss = _LOSSES[loss]
         self._label_fraction = label_fraction
-        # -y, or None where it is 1 throughout.
-        self._signs = -xp.astype(labels, xp.float64) if bool(xp.any(labels > 0)) else None
-        self.may_have_minimum = not bias or self._signs is not None
+        self._signs = -xp.astype(labels, xp.float64)
+        self._one_label = not bool(xp.any(labels > 0))  # whose signs are 1 throughout
+        self.may_have_minimum = not bias or not self._one_label
         self._sweep = make_sweep(inputs, threads)
         self._test_sweep = None if test_inputs is None else make_sweep(test_inputs, threads)
 
@@ -153,15 +151,7 @@ class LogisticModel:
 
     def gradient_and_outputs(self, weights: Array, bias: Array) -> Gradient:
         """Return the gradient of the mean training loss and the outputs; one pass."""
-        xp = self.xp
-
-        def weigh(outputs: Array, realizations: int | slice, samples: slice) -> Array:
-            if self._signs is None:
-                return self._loss.slope(xp, outputs)
-            signs = self._signs[realizations, samples]
-            return signs * self._loss.slope(xp, signs * outputs)
-
-        outputs, pull_back, totals = self._sweep(weights, bias, weigh)
+        outputs, pull_back, totals = self._sweep(weights, bias, self._loss.slope, self._signs)
         return Gradient(*self._means(pull_back, totals), outputs)
 
     def curvatures(self, outputs: Array) -> Array:
@@ -187,11 +177,7 @@ class LogisticModel:
         product : (R, d)
         product_bias : (R,)
         """
-
-        def weigh(products: Array, realizations: int | slice, samples: slice) -> Array:
-            return curvatures[realizations, samples] * products
-
-        outputs, pull_back, totals = self._sweep(v, v_bias, weigh)
+        outputs, pull_back, totals = self._sweep(v, v_bias, Weighing.LINEAR, curvatures)
         return outputs, *self._means(pull_back, totals)
 
     def outputs(self, weights: Array, bias: Array) -> Array:
@@ -276,7 +262,7 @@ class LogisticModel:
 
     def _margins(self, outputs: Array) -> Array:
         """Return -y f (..., R, N)."""
-        return outputs if self._signs is None else self._signs * outputs
+        return outputs if self._one_label else self._signs * outputs
 
     def _means(self, pull_back: Array, totals: Array) -> tuple[Array, Array]:
         """Return sums over the training set as means, 0 for a bias that is not trained."""
