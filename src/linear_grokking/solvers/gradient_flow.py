@@ -147,9 +147,10 @@ class _Run:
                 finite = xp.isfinite(self._state[:, : d + 1]), xp.isfinite(gradient.weights)
                 if not bool(xp.all(finite[0]) & xp.all(finite[1])):
                     return Outcome.DIVERGED
-                self.records.add(self._state[None], gradient.outputs[None])
-            change = [self._eta * gradient.weights, self._eta * gradient.bias[:, None]]
-            self._state = self._state - xp.concat([*change, -xp.exp(bias)[:, None]], axis=-1)
+                self.records.add(xp.asarray(self._state[None], copy=True), gradient.outputs[None])
+            self._state[:, d + 1] += xp.exp(bias)
+            weights -= self._eta * gradient.weights
+            bias -= self._eta * gradient.bias
             self._step += 1
             self._checkpoint.offer(self._snapshot)
         return Outcome.COMPLETED
@@ -275,8 +276,11 @@ class _LogFlow:
         gradient = self._model.gradient_and_outputs(rows[:, :-2], rows[:, -2])
         factor = -self._eta * math.exp(s)
         clock = xp.exp(s + rows[:, -2] - rows[:, -1])
-        rate = [factor * gradient.weights, factor * gradient.bias[:, None], clock[:, None]]
-        return xp.concat(rate, axis=-1).reshape(-1), _Outputs(gradient.outputs)
+        rate = xp.empty_like(rows)
+        rate[:, :-2] = factor * gradient.weights
+        rate[:, -2] = factor * gradient.bias
+        rate[:, -1] = clock
+        return rate.reshape(-1), _Outputs(gradient.outputs)
 
     def spectral_radius(self, s: float, y: Array, known: "_Outputs", *, anew: bool) -> float:
         """See `rkc.System.spectral_radius`."""
