@@ -5,6 +5,7 @@ belong to is not touched, and several may run side by side.
 """
 
 import os
+import random
 import re
 import shutil
 import socket
@@ -13,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 DAEMONS = ("munged", "slurmctld", "slurmd")
@@ -26,7 +28,8 @@ SlurmctldPort={controller_port}
 SlurmdPort={node_port}
 SlurmUser=root
 AuthType=auth/munge
-AuthInfo=socket={folder}/munge.socket
+# A job that is queued again waits for its credential to expire; by default, two minutes.
+AuthInfo=socket={folder}/munge.socket,cred_expire=20
 StateSaveLocation={folder}/controller
 SlurmdSpoolDir={folder}/node
 SlurmctldPidFile={folder}/slurmctld.pid
@@ -44,12 +47,29 @@ SelectTypeParameters=CR_Core_Memory
 SchedulerParameters=batch_sched_delay=0,sched_min_interval=0
 SlurmdParameters=config_overrides
 ReturnToService=2
-# Jobs stay on record long enough to be looked at when all is over.
+# Jobs stay on record long enough to be looked at when all is over, and for Snakemake's plugin
+# not to turn to sacct, which there is not.
 MinJobAge=3600
 GresTypes=gpu
 NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 CPUs=4 RealMemory=32000 Gres=gpu:{gpus}
 PartitionName=cpu Nodes={node} Default=YES State=UP
 PartitionName=gpu Nodes={node} State=UP
+"""
+
+# Snakemake, but it asks every second what became of its jobs.  Its plugin's shortest interval
+# grows by ten seconds each time that none has ended, which is kind to a controller that others
+# use too, and would be most of the time here.
+PROMPT = """\
+#!{python}
+import sys
+
+from snakemake.cli import main
+from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
+
+RemoteExecutor.next_seconds_between_status_checks = property(
+    lambda executor: 1, lambda executor, seconds: None
+)
+sys.exit(main())
 """
 
 
@@ -93,6 +113,9 @@ class Cluster:
             f'#!/bin/sh\nexport SLURM_CONF={self.folder}/slurm.conf\nexec {_daemon("srun")} "$@"\n'
         )
         wrapper.chmod(0o755)
+        prompt = wrapper.parent / "snakemake"
+        prompt.write_text(PROMPT.format(python=sys.executable))
+        prompt.chmod(0o755)
         self.environment = {
             "SLURM_CONF": f"{self.folder}/slurm.conf",
             "PATH": f"{wrapper.parent}:{os.environ['PATH']}",
@@ -192,10 +215,11 @@ class Cluster:
 
 
 def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
+    """Return ports that nothing listens on, outside of those that Linux gives to connections."""
+    ports: list[int] = []
+    while len(ports) < count:
+        port = random.SystemRandom().randrange(10_000, 30_000)
+        with socket.socket() as one, suppress(OSError):
+            one.bind(("127.0.0.1", port))
+            ports.append(port)
     return ports

@@ -1,12 +1,11 @@
 """The cluster and the undisturbed results that the tests share."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from cluster import Cluster, missing
-from miniatures import FIGURES, SLOW, SLOW_TARGET, SMALL, SMOKE
+from miniatures import Miniature
 from workplace import Workplace
 
 
@@ -37,8 +36,8 @@ def workplace(tmp_path: Path, cluster: Cluster) -> Iterator[Callable[..., Workpl
     """Make a folder whose jobs go to the cluster; nothing of it runs on after the test."""
     made = []
 
-    def make(config: Mapping[str, Any]) -> Workplace:
-        made.append(Workplace(tmp_path / "cluster", config, cluster))
+    def make(miniature: Miniature) -> Workplace:
+        made.append(Workplace(tmp_path / "cluster", miniature, cluster))
         return made[-1]
 
     yield make
@@ -47,20 +46,14 @@ def workplace(tmp_path: Path, cluster: Cluster) -> Iterator[Callable[..., Workpl
 
 
 @pytest.fixture(scope="session")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Workplace]:
-    """Give the results of a configuration, computed on this machine without a cluster."""
-    made: dict[str, Workplace] = {}
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Miniature], Workplace]:
+    """Give the results of a miniature, computed on this machine without a cluster."""
+    made: dict[Miniature, Workplace] = {}
 
-    def of(name: str) -> Workplace:
-        if name not in made:
-            config, *targets = {
-                "figures": (FIGURES,),
-                "small": (SMALL,),
-                "slow": (SLOW, SLOW_TARGET),
-                "smoke": (SMOKE,),
-            }[name]
-            made[name] = Workplace(tmp_path_factory.mktemp("local") / name, config)
-            made[name].run(*targets)
-        return made[name]
+    def of(miniature: Miniature) -> Workplace:
+        if miniature not in made:
+            made[miniature] = Workplace(tmp_path_factory.mktemp("local") / "all", miniature)
+            made[miniature].run()
+        return made[miniature]
 
     return of

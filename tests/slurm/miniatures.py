@@ -1,12 +1,29 @@
-"""Configurations of the tests."""
+"""Configurations of the tests, and what is asked for of them."""
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from linear_grokking.config import load_merged, read
 from linear_grokking.plan import Plan
 
+
+@dataclass(frozen=True, eq=False)
+class Miniature:
+    """A configuration, and the files to be made; without these, all of them."""
+
+    config: dict[str, Any]
+    targets: tuple[str, ...] = ()
+
+
+def _blocks(config: dict[str, Any]) -> Miniature:
+    """Ask for a configuration's blocks only: each job of SLURM costs seconds."""
+    plan = Plan(read(config))
+    return Miniature(config, tuple(name for run in plan.runs for name in plan.block_files(run)))
+
+
 # Every kind of training job, in seconds: two figures, and outputs for none.
-FIGURES = {
+_figures = {
     "seed": 5,
     "experiments": {
         "a1_dynamics": {
@@ -40,45 +57,48 @@ FIGURES = {
     },
 }
 
+FIGURES = Miniature(_figures)
+BLOCKS = _blocks(_figures)
+
 # One run of one block.
-SMALL = {
-    "seed": 5,
-    "experiments": {
-        "small": {
-            "model": "linear",
-            "d_in": 30,
-            "lambda": 0.5,
-            "realizations": 2,
-            "n_gen": 100,
-            "t_max": 1.0e4,
-            "records": 20,
-        }
-    },
-    "figures": {},
-}
+SMALL = _blocks(
+    {
+        "seed": 5,
+        "experiments": {
+            "small": {
+                "model": "linear",
+                "d_in": 30,
+                "lambda": 0.5,
+                "realizations": 2,
+                "n_gen": 100,
+                "t_max": 1.0e4,
+                "records": 20,
+            }
+        },
+        "figures": {},
+    }
+)
 
 # Blocks that last long enough to be caught at work.
-SLOW = {
-    "seed": 5,
-    "experiments": {
-        "slow": {
-            "model": "logistic",
-            "solver": "gradient_descent",
-            "n_train": 40,
-            "d": 16,
-            "sigma": 5,
-            "t_max": 2.0e5,
-            "records": 20,
-            "realizations": 3,
-            "block": 1,
-        }
-    },
-    "figures": {},
-}
-
-# All that is asked for of SLOW: its blocks, and their summary.
-(_run,) = Plan(read(SLOW)).runs
-SLOW_TARGET = f"results/summaries/{_run}.parquet"
+SLOW = _blocks(
+    {
+        "seed": 5,
+        "experiments": {
+            "slow": {
+                "model": "logistic",
+                "solver": "gradient_descent",
+                "n_train": 40,
+                "d": 16,
+                "sigma": 5,
+                "t_max": 2.0e5,
+                "records": 20,
+                "realizations": 3,
+                "block": 1,
+            }
+        },
+        "figures": {},
+    }
+)
 
 _folder = Path(__file__).parents[2] / "config"
-SMOKE = load_merged([_folder / "config.yaml", _folder / "smoke.yaml"])
+SMOKE = Miniature(load_merged([_folder / "config.yaml", _folder / "smoke.yaml"]))

@@ -6,28 +6,17 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
-import pytest
 from cluster import NODE, until
-from miniatures import SLOW, SLOW_TARGET
-
-# A minute or two each, most of it spent waiting for the cluster's own clocks.
-pytestmark = pytest.mark.long
+from miniatures import SLOW
 
 BLOCKS = ("0-0", "1-1", "2-2")
 
 
-def assert_undisturbed(place, undisturbed):
-    expected = undisturbed("slow").tables()
-    tables = place.tables()
-    assert tables.keys() >= expected.keys()
-    for name, table in expected.items():
-        assert tables[name].equals(table), name
-    assert place.leftovers() == []
-
-
-def test_jobs_killed_cancelled_and_out_of_time_are_tried_again(cluster, workplace, undisturbed):
+def test_jobs_killed_cancelled_and_warned_of_the_end_are_tried_again(
+    cluster, workplace, undisturbed
+):
     place = workplace(SLOW)
-    snakemake = place.start(SLOW_TARGET)
+    snakemake = place.start()
     processes = {block: place.seize(block) for block in BLOCKS}
     jobs = {block: place.job(block)["JobId"] for block in BLOCKS}
     os.kill(processes["0-0"], signal.SIGKILL)
@@ -52,29 +41,32 @@ def test_jobs_killed_cancelled_and_out_of_time_are_tried_again(cluster, workplac
     for block in ("1-1", "2-2"):
         assert re.search(f"asked to stop; progress is in .*/.{block}.resume", said)
         assert "going on from the state that a stopped job saved" in place.log(block)
-    assert_undisturbed(place, undisturbed)
+    place.assert_same_results(undisturbed(SLOW))
 
 
-def test_a_job_that_fails_for_good_is_named_and_made_the_next_time(cluster, workplace, undisturbed):
+def test_a_job_out_of_time_is_named_and_made_the_next_time(cluster, workplace, undisturbed):
     place = workplace(SLOW)
-    snakemake = place.start("--retries", "0", SLOW_TARGET)
-    number = place.seize("0-0")
-    os.kill(number, signal.SIGKILL)
+    snakemake = place.start("--retries", "0")
+    # It sleeps over the warning, until SLURM ends it.
+    place.seize("0-0")
+    job = place.job("0-0")["JobId"]
+    cluster.ask("scontrol", "update", f"JobId={job}", "EndTime=now+1")
     code, said = snakemake.wait()
     assert code == 1
+    assert f"SLURM-job '{job}' failed, SLURM status is: 'TIMEOUT'" in said
     (run,) = (place.folder / "logs" / "train_block").iterdir()
     assert f"results/histories/{run.name}/0-0.parquet" in said
     assert f"logs/train_block/{run.name}/0-0.log" in said
-    assert place.leftovers() == []
     # The others were not held up, and are not made again.
-    place.run(SLOW_TARGET)
+    place.run()
     assert [len(place.jobs_of(block)) for block in BLOCKS] == [2, 1, 1]
-    assert_undisturbed(place, undisturbed)
+    assert "going on from the state that a stopped job saved" in place.log("0-0")
+    place.assert_same_results(undisturbed(SLOW))
 
 
 def test_a_drained_node_and_requeued_jobs_only_delay(cluster, workplace, undisturbed):
     place = workplace(SLOW)
-    snakemake = place.start(SLOW_TARGET)
+    snakemake = place.start()
     processes = {block: place.seize(block) for block in BLOCKS}
     cluster.ask("scontrol", "update", f"NodeName={NODE}", "State=DRAIN", "Reason=maintenance")
     try:
@@ -93,12 +85,12 @@ def test_a_drained_node_and_requeued_jobs_only_delay(cluster, workplace, undistu
     assert [len(place.jobs_of(block)) for block in BLOCKS] == [1, 1, 1]
     assert place.job("2-2")["Restarts"] == "1"
     assert "going on from the state that a stopped job saved" in place.log("2-2")
-    assert_undisturbed(place, undisturbed)
+    place.assert_same_results(undisturbed(SLOW))
 
 
 def test_after_kill_9_of_snakemake_the_documented_recipe_recovers(cluster, workplace, undisturbed):
     place = workplace(SLOW)
-    snakemake = place.start(SLOW_TARGET)
+    snakemake = place.start()
     place.seize("0-0")
     snakemake.kill()
     place.seize("1-1")
@@ -109,7 +101,7 @@ def test_after_kill_9_of_snakemake_the_documented_recipe_recovers(cluster, workp
         for job in later:
             assert job["StartTime"] >= first["EndTime"]
             first = job
-    assert_undisturbed(place, undisturbed)
+    place.assert_same_results(undisturbed(SLOW))
 
 
 def is_told_to_stop(process):

@@ -7,22 +7,16 @@ from miniatures import FIGURES, SMOKE
 from workplace import TRAINING
 
 
-@pytest.mark.long
 def test_figures_come_out_as_in_a_local_run(cluster, workplace, undisturbed):
     place = workplace(FIGURES)
     place.run()
-    expected = undisturbed("figures").tables()
-    tables = place.tables()
-    assert tables.keys() == expected.keys()
-    for name, table in expected.items():
-        assert tables[name].equals(table), name
-    for figure in FIGURES["figures"]:
+    place.assert_same_results(undisturbed(FIGURES))
+    for figure in FIGURES.config["figures"]:
         assert (place.folder / "figures" / f"{figure}.pdf").stat().st_size > 1000
         assert (place.folder / "figures" / f"{figure}.png").stat().st_size > 1000
-    assert place.leftovers() == []
 
     jobs = place.jobs()
-    assert len(jobs) == len({job["Comment"] for job in jobs}) == 14
+    assert len(jobs) == len({job["Comment"] for job in jobs}) == 15
     assert {job["JobState"] for job in jobs} == {"COMPLETED"}
     for job in jobs:
         rule = re.search("/rule_([a-z_]+)/", job["StdOut"])[1]
@@ -56,11 +50,7 @@ def test_every_figure_of_the_smoke_configuration_comes_out_as_in_a_local_run(
     place = workplace(SMOKE)
     code, said = place.start().wait(timeout_s=7200)
     assert code == 0, said
-    expected = undisturbed("smoke").tables()
-    tables = place.tables()
-    assert tables.keys() == expected.keys()
-    assert [name for name, table in expected.items() if not tables[name].equals(table)] == []
-    for figure in SMOKE["figures"]:
+    place.assert_same_results(undisturbed(SMOKE))
+    for figure in SMOKE.config["figures"]:
         assert (place.folder / "figures" / f"{figure}.pdf").exists()
         assert (place.folder / "figures" / f"{figure}.png").exists()
-    assert place.leftovers() == []

@@ -8,19 +8,16 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 from cluster import Cluster, until
+from miniatures import Miniature
 
 REPOSITORY = Path(__file__).parents[2]
 
 TRAINING = {"train_block", "measure_separability", "record_outputs"}
-
-# Status is asked for more often than on a cluster that others use too.
-PROFILE = ("--profile", "slurm", "--slurm-init-seconds-before-status-checks", "3")
 
 # What outputs end in.
 FINISHED = {".parquet", ".pdf", ".png", ".csv", ".html"}
@@ -36,36 +33,34 @@ class Workplace:
     ----------
     folder
         Made here; the package itself is the installed one.
-    config
-        Becomes config/config.yaml.
+    miniature
+        Its configuration becomes config/config.yaml.
     cluster
         Where `--profile slurm` leads; without it Snakemake computes on this machine.
     """
 
-    def __init__(self, folder: Path, config: Mapping[str, Any], cluster: Cluster | None = None):
+    def __init__(self, folder: Path, miniature: Miniature, cluster: Cluster | None = None):
         self._snakemake: Snakemake | None = None
         self.folder = folder.resolve()
         self.cluster = cluster
+        self._targets = miniature.targets
         self.folder.mkdir(parents=True, exist_ok=True)
         for name in ("Snakefile", "workflow", "profiles"):
             (self.folder / name).symlink_to(REPOSITORY / name)
         shutil.copy(REPOSITORY / "slurm", self.folder / "slurm", follow_symlinks=False)
         (self.folder / "config").mkdir()
-        self.configure(config)
-
-    def configure(self, config: Mapping[str, Any]) -> None:
-        """Replace the configuration."""
-        text = yaml.safe_dump(dict(config), sort_keys=False)
+        text = yaml.safe_dump(miniature.config, sort_keys=False)
         (self.folder / "config" / "config.yaml").write_text(text)
 
     def start(self, *arguments: str, **environment: str) -> "Snakemake":
         """Start Snakemake in the folder, with the profile where there is a cluster."""
         if self.cluster:
-            arguments = (*PROFILE, *arguments)
+            command = ("snakemake", "--profile", "slurm")
             environment = self.cluster.environment | environment
         else:
-            arguments = ("--cores", "1", *arguments)
-        self._snakemake = Snakemake(self.folder, arguments, environment)
+            command = (sys.executable, "-m", "snakemake", "--cores", "1")
+        command += (*arguments, *self._targets)
+        self._snakemake = Snakemake(self.folder, command, environment)
         return self._snakemake
 
     def stop(self) -> None:
@@ -84,12 +79,17 @@ class Workplace:
         """Do what docs/cluster.md says is to be done after Snakemake was killed."""
         text = (REPOSITORY / "docs" / "cluster.md").read_text()
         recipe = text.split("## After Snakemake was killed")[1].split("```sh\n")[1].split("```")[0]
-        recipe = recipe.replace("--profile slurm", " ".join(PROFILE))
-        here = Path(sys.executable).parent
-        path = f"{here}:{self.cluster.environment['PATH']}"
-        environment = os.environ | self.cluster.environment | {"PATH": path}
+        recipe = " ".join([recipe.rstrip(), *self._targets])
+        environment = os.environ | self.cluster.environment
         command = ["bash", "-euo", "pipefail", "-c", recipe]
         return subprocess.run(command, cwd=self.folder, env=environment, check=False).returncode
+
+    def assert_same_results(self, other: "Workplace") -> None:
+        """Compare all results with those of another workplace, bit by bit."""
+        tables, expected = self.tables(), other.tables()
+        assert tables.keys() == expected.keys()
+        assert [name for name, table in expected.items() if not tables[name].equals(table)] == []
+        assert self.leftovers() == []
 
     def tables(self) -> dict[str, pa.Table]:
         """Return the contents of every Parquet file by its path, without metadata."""
@@ -171,11 +171,11 @@ def process_of(output: str, folder: Path) -> int | None:
 class Snakemake:
     """A running Snakemake."""
 
-    def __init__(self, folder: Path, arguments: tuple[str, ...], environment: Mapping[str, str]):
+    def __init__(self, folder: Path, command: tuple[str, ...], environment: Mapping[str, str]):
         self._said = folder / f"snakemake-{time.monotonic_ns()}.txt"
         with open(self._said, "w") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "snakemake", *arguments],
+                command,
                 cwd=folder,
                 env=os.environ | {"OMP_NUM_THREADS": "1"} | environment,
                 stdin=subprocess.DEVNULL,
