@@ -113,6 +113,65 @@ def test_limit_norm_tells_the_curves_apart(monkeypatch):
     assert made["B1-limit-norm-two-point"].verdict == "contradicted"
 
 
+@pytest.mark.parametrize(("figure", "quantity"), [("B6", "fraction"), ("B7", "mean")])
+def test_positive_outputs_are_judged_without_leaving_draws_out(monkeypatch, figure, quantity):
+    curve = getattr(large_size, f"positive_{quantity}")
+    runs = []
+    for lambda_ in (0.38, 0.42):
+        values = np.full(50, float(curve(lambda_)))
+        columns = {"separable": np.zeros(50, bool), f"positive_{quantity}": values}
+        runs.append(Sets(400, lambda_, pd.DataFrame(columns)))
+    monkeypatch.setattr(registry.Evidence, "runs", lambda self, *roles: runs)
+    made = by_id(claims.separability.positive_outputs(judged(figure, pd.DataFrame())))
+    assert made[f"{figure}-positive-{quantity}-curve"].verdict == "confirmed"
+    limit = made[f"{figure}-positive-{quantity}-limit"]
+    assert limit.verdict == "confirmed"
+    # The paper has the fraction tend to some constant, and the mean to 0.
+    assert limit.source.startswith("Paper B") == (figure == "B6")
+    vanishes = made.get("B7-positive-mean-vanishes")
+    assert (vanishes is None) == (figure == "B6")
+    assert vanishes is None or (vanishes.verdict == "contradicted" and vanishes.note)
+
+
+@pytest.mark.parametrize(
+    ("two", "full", "expected"),
+    [(0.84, 0.947, "confirmed"), (0.97, 0.947, "contradicted"), (1.0, 1.0, "confirmed")],
+)
+def test_two_models_agree_if_they_end_on_one_side(two, full, expected):
+    builder = TableBuilder()
+    for model, limit in (("two_point", two), ("logistic", full)):
+        shown = {"model": model, "lambda": 0.52}
+        builder.add("accuracy", "limit", "theory", [1.0, 10.0], limit, parameters=shown)
+    [claim] = registry.collect(judged("B4", builder.frame()))
+    assert claim.verdict == expected
+
+
+def test_effective_modes_are_those_of_a_spectrum():
+    lambda_, d_in, eta, d_out = 0.5, 1000, 0.01, 4
+    parameters = {"lambda": lambda_, "d_in": d_in, "eta": eta, "d_out": d_out}
+    parameters |= {"gamma": 0.0, "alpha": 1.0, "noise": 0.0}
+    x = np.random.default_rng(1).normal(size=(round(d_in / lambda_), d_in))
+    eigenvalues = np.linalg.eigvalsh(x.T @ x / len(x))
+    for step in (0.0, 300.0, 3000.0):
+        variances = np.exp(-4 * eta * eigenvalues * step / d_out)
+        modes = variances.sum() ** 2 / (variances**2).sum()
+        found = claims.linear._effective_modes(parameters, step)
+        assert found == pytest.approx(modes, rel=0.05)
+
+
+def test_scatter_of_errors_over_samples_follows_from_the_modes():
+    # Means over 2000 draws of D: the ratio has a standard error below 1 %.
+    d_out, variances = 6, np.geomspace(1, 0.01, 40)
+    modes = variances.sum() ** 2 / (variances**2).sum()
+    outputs = d_out / (1 + (d_out - 1) * (d_out + 2) / (d_out * modes))
+    draws = np.random.default_rng(2).normal(size=(2000, len(variances), d_out))
+    d = draws * np.sqrt(variances)[:, np.newaxis]
+    covariance = np.swapaxes(d, 1, 2) @ d
+    squares = (covariance**2).sum((1, 2)).mean()
+    trace = np.trace(covariance, axis1=1, axis2=2)
+    assert 2 * squares / (trace**2).mean() == pytest.approx(2 / outputs, rel=0.03)
+
+
 def test_every_figure_with_claims_exists():
     assert set(registry.registered()) <= set(figure_ids())
 
