@@ -95,7 +95,8 @@ def _draw_limit_norm(axes, table: pd.DataFrame) -> None:
     axes.set_ylabel(r"$\|S_\infty\|$")
     rows = table[(table["panel"] == "s_inf_norm") & (table["source"] == "experiment")]
     finite = rows.loc[np.isfinite(rows["y"]), "y"]
-    axes.set_ylim(0, 1.15 * finite.max())
+    # Where the median of every run is infinite, theory alone sets the scale.
+    axes.set_ylim(0, 1.15 * finite.max() if len(finite) else None)
     axes.set_xlim(rows["x"].min() - 0.01, 0.505)
 
 
@@ -121,8 +122,8 @@ def _draw_times(axes, table: pd.DataFrame) -> None:
     line = {"color": style.THEORY, "linewidth": 0.9, "label": r"$N\to\infty$"}
     handles = draw_lines(axes, table, "grokking_time", "t95", line)
     axes.set_yscale("log")
-    finite = rows[(rows["source"] == "experiment") & np.isfinite(rows["y"])]
-    axes.set_ylim(1, 1e4 * finite["y"].max())
+    finite = rows.loc[(rows["source"] == "experiment") & np.isfinite(rows["y"]), "y"]
+    axes.set_ylim(1, 1e4 * finite.max() if len(finite) else 1e10)
     draw_points(axes, rows[rows["source"] == "experiment"], MEDIAN)
     handles += [
         Line2D([], [], color=MEDIAN, marker="o", linestyle="", label="median, quartiles"),

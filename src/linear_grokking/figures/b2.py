@@ -189,7 +189,7 @@ def _draw_paths(axes: Axes, table: pd.DataFrame, colours: dict[float, str]) -> N
     ]
     handles.append(Line2D([], [], color="black", linestyle="--", linewidth=0.9, label="no bias"))
     axes.legend(handles=handles, loc="lower right").set_in_layout(False)
-    _draw_inset(axes.inset_axes([0.15, 0.6, 0.42, 0.36]), table, colours)
+    _draw_inset(axes.inset_axes([0.15, 0.6, 0.36, 0.36]), table, colours)
 
 
 def _path_labels(lambdas: Sequence[float]) -> list[tuple[float, str]]:

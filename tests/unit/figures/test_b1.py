@@ -1,0 +1,47 @@
+"""Figure B1 where nothing is reached: what it draws must not depend on a finite time."""
+
+import numpy as np
+import pytest
+
+from linear_grokking.figures import b1, style
+from linear_grokking.figures.tables import TableBuilder
+
+STEPS = np.geomspace(1, 1e6, 8)
+LAMBDAS = (0.49, 0.52)
+
+
+def table(time, norm):
+    """Return a table of B1 whose times of 95 % accuracy, and norms ‖S_∞‖, all are as given."""
+    builder = TableBuilder()
+    for lambda_ in LAMBDAS:
+        shown = {"lambda": lambda_}
+        for panel, names in (
+            ("loss", ("train", "generalization")),
+            ("accuracy", ("train", "generalization")),
+            ("weight_norm", ("weight_norm",)),
+            ("bias", ("bias",)),
+        ):
+            for name in names:
+                y = np.full(len(STEPS), 0.6)
+                spread = {"y_low": y, "y_high": y, "n": 3}
+                builder.add(panel, name, "experiment", STEPS, y, **spread, parameters=shown)
+        point = {"y_low": time, "y_high": np.inf, "n": 3}
+        builder.add("grokking_time", "t95", "experiment", lambda_, time, **point)
+        point = {"y_low": norm, "y_high": np.inf, "n": 3}
+        size = {"n_train": 30}
+        builder.add("s_inf_norm", "median", "experiment", lambda_, norm, **point, parameters=size)
+        builder.add("final_accuracy", "median", "experiment", lambda_, 0.6, y_low=0.6, y_high=0.6)
+        builder.add("final_accuracy", "margin", "theory", lambda_, 0.6)
+    return builder.frame()
+
+
+@pytest.mark.parametrize(("time", "norm"), [(np.inf, np.inf), (np.inf, 2.0), (1e4, np.inf)])
+def test_b1_is_drawn_though_no_run_reaches_95_per_cent(tmp_path, time, norm):
+    with style.sheet():
+        figure = b1.draw(table(time, norm))
+        figure.savefig(tmp_path / "b1.png", dpi=30)
+    norms, _, times = (axes for axes in figure.axes if axes.get_subplotspec().colspan.start == 2)
+    for axes in (norms, times):
+        assert np.isfinite(axes.get_ylim()).all()
+    triangles = [line for line in times.lines if line.get_marker() == "^" and len(line.get_xdata())]
+    assert len(triangles) == (1 if np.isinf(time) else 0)
