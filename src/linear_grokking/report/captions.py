@@ -95,7 +95,10 @@ def category(figure: str) -> str:
 
 
 class Values:
-    """Parameters of the runs of one role: the values that occur, in the grid's order."""
+    """Parameters of the runs of one role: the values that occur, in the grid's order.
+
+    ``realizations`` are those of each run, ``common_realizations`` those that all runs have.
+    """
 
     def __init__(self, runs: list[Mapping[str, Any]]):
         self._runs = runs
@@ -103,6 +106,8 @@ class Values:
     def __getitem__(self, key: str) -> str:
         if key == "realizations":
             found = [run["realizations"] for run in self._runs]
+        elif key == "common_realizations":
+            found = [min(run["realizations"] for run in self._runs)]
         else:
             found = [run["parameters"][key] for run in self._runs if key in run["parameters"]]
         if not found:

@@ -5,6 +5,7 @@ code once.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,8 +13,9 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from linear_grokking.figures import style
+from linear_grokking.report.captions import written
 
-_WORDS = {"train": "training", "generalization": "generalization"}
+_SYMBOLS = {"lambda": "λ"}
 _DASH = {"train": "dash", "generalization": "solid"}
 _HEIGHT = 430
 
@@ -31,27 +33,30 @@ def dynamics(table: pd.DataFrame, key: str, panels: Sequence[str]) -> go.Figure:
             continue
         curve = curve[curve["x"] > 0]
         experiment = source == "experiment"
-        name = f"{key} = {value:g}, {_WORDS.get(series, series)}" + (
-            "" if experiment else " (theory)"
-        )
+        curve_name = f"{_SYMBOLS.get(key, key)} = {value:g}, {_words(series)}"
+        # The legend holds what tells curves apart: a colour, a line, or theory as a whole.
+        group = f"{_SYMBOLS.get(key, key)} = {value:g}" + ", training" * (series == "train")
+        group = group if experiment else "theory"
         figure.add_scatter(
             x=curve["x"].to_numpy(),
             y=_significant(curve["y"]),
-            name=name,
-            legendgroup=name,
-            showlegend=name not in shown,
+            name=group,
+            legendgroup=group,
+            showlegend=group not in shown,
             mode="lines",
             line={
                 "color": colours[value] if experiment else "#888888",
                 "dash": _DASH.get(series, "solid"),
                 "width": 2 if experiment else 1,
             },
-            hovertemplate="t = %{x:.4g}<br>%{y:.4g}<extra>%{fullData.name}</extra>",
+            hovertemplate="t = %{x:.4g}<br>%{y:.4g}<extra>"
+            f"{curve_name}{'' if experiment else ' (theory)'}</extra>",
             row=1,
             col=panels.index(panel) + 1,
         )
-        shown.add(name)
-    figure.update_xaxes(type="log", title="step t", exponentformat="power")
+        shown.add(group)
+    # Panels show the same times: zooming one zooms all.
+    figure.update_xaxes(type="log", title="step t", exponentformat="power", matches="x")
     for column, panel in enumerate(panels, start=1):
         log = panel == "loss"
         figure.update_yaxes(
@@ -66,7 +71,12 @@ def dynamics(table: pd.DataFrame, key: str, panels: Sequence[str]) -> go.Figure:
 
 
 def maps(
-    table: pd.DataFrame, panels: Mapping[str, tuple[str, str]], *, log_time: bool, colours: str
+    table: pd.DataFrame,
+    panels: Mapping[str, tuple[str, str]],
+    *,
+    log_time: bool,
+    colours: str,
+    coloured: float,
 ) -> go.Figure:
     """Draw maps of the time, cell by cell; empty where it is never reached.
 
@@ -78,6 +88,9 @@ def maps(
         Whether the table holds the natural logarithm of the time.
     colours
         The figure's colour map.
+    coloured
+        Fraction of the cells that the colour map tells apart; the longest times, where the time
+        diverges, share its end.
     """
     figure = make_subplots(cols=len(panels), rows=1, horizontal_spacing=0.08)
     chosen = table[table["panel"].isin(panels)]
@@ -85,8 +98,7 @@ def maps(
         decades = chosen["z"] / np.log(10.0)
     else:
         decades = np.log10(chosen["z"].where(chosen["z"] > 0))
-    # One scale for all panels; the last decades of a divergence share its end.
-    lowest, highest = decades.quantile([0.01, 0.97])
+    lowest, highest = decades.quantile([0.01, coloured])
     for column, (panel, titles) in enumerate(panels.items(), start=1):
         rows = chosen.assign(z=decades)[chosen["panel"] == panel]
         cells = rows.pivot(index="y", columns="x", values="z")
@@ -101,7 +113,7 @@ def maps(
             colorbar={"title": "log₁₀ t"},
             zsmooth=False,
             hovertemplate=f"{titles[0]} = %{{x}}<br>{titles[1]} = %{{y}}"
-            "<br>t = 10^%{z:.3f}<extra></extra>",
+            "<br>log₁₀ t = %{z:.3f}<extra></extra>",
             row=1,
             col=column,
         )
@@ -109,16 +121,14 @@ def maps(
             (figure.update_xaxes, titles[0], cells.columns),
             (figure.update_yaxes, titles[1], cells.index),
         ):
-            axis(
-                title=title,
-                type=_axis_type(centres),
-                nticks=8,
-                dtick=1 if _axis_type(centres) == "log" else None,
-                exponentformat="power",
-                row=1,
-                col=column,
-            )
+            axis(title=title, exponentformat="power", **_ticks(centres), row=1, col=column)
+    figure.update_xaxes(ticklabelstandoff=6)
     return _laid_out(figure)
+
+
+def _words(series: str) -> str:
+    """Return what a series shows, for the legend."""
+    return {"train": "training", "weight_norm": "‖S‖", "bias": "b"}.get(series, series)
 
 
 def _axis_type(centres: pd.Index) -> str:
@@ -126,6 +136,23 @@ def _axis_type(centres: pd.Index) -> str:
     if np.allclose(gaps, gaps[0]):
         return "linear"
     return "log" if centres.min() > 0 else "category"
+
+
+def _ticks(centres: pd.Index) -> dict[str, Any]:
+    """Return the axis of a map: its type, and powers of ten as its ticks where it has them."""
+    kind = _axis_type(centres)
+    if kind != "category":
+        return {"type": kind, "nticks": 8, "dtick": 1 if kind == "log" else None}
+    sizes = np.abs(centres[centres != 0])
+    # The decade next to 0 would lie on its label.
+    decades = np.arange(np.ceil(np.log10(sizes.min())) + 1, np.log10(sizes.max()) + 0.5)
+    wanted = np.concatenate([-(10.0**decades), [0.0] if 0 in centres else [], 10.0**decades])
+    nearest = [int(np.argmin(np.abs(centres - value))) for value in wanted]
+    return {
+        "type": kind,
+        "tickvals": [_places(centres)[k] for k in nearest],
+        "ticktext": [("−" if value < 0 else "") + written(abs(float(value))) for value in wanted],
+    }
 
 
 def _places(centres: pd.Index) -> list[float] | list[str]:
@@ -146,7 +173,7 @@ def _significant(values: pd.Series | np.ndarray) -> list[float | None]:
 def _laid_out(figure: go.Figure) -> go.Figure:
     figure.update_layout(
         height=_HEIGHT,
-        margin={"l": 60, "r": 10, "t": 10, "b": 50},
+        margin={"l": 60, "r": 10, "t": 34, "b": 50},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         legend={"orientation": "h", "y": -0.2},
@@ -160,16 +187,21 @@ INTERACTIVE: Mapping[str, Callable[[pd.DataFrame], go.Figure]] = {
     "A4": lambda table: maps(
         table,
         {
-            "gamma_d_out": ("γ", "d_out"),
+            "gamma_d_out": ("γ", "d<sub>out</sub>"),
             "gamma_lambda": ("γ", "λ"),
-            "d_out_lambda": ("d_out", "λ"),
+            "d_out_lambda": ("d<sub>out</sub>", "λ"),
         },
         log_time=False,
         colours=style.DIVERGING,
+        coloured=0.99,
     ),
     "B1": lambda table: dynamics(table, "lambda", ("loss", "accuracy", "weight_norm", "bias")),
     "B3": lambda table: maps(
-        table, {"sigma_distance": ("σ", "1-2λ")}, log_time=True, colours=style.SEQUENTIAL
+        table,
+        {"sigma_distance": ("σ", "1-2λ")},
+        log_time=True,
+        colours=style.SEQUENTIAL,
+        coloured=0.97,
     ),
 }
 """Figures that have an interactive version, and how it is made from their tables."""

@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import jinja2
 import numpy as np
 import pandas as pd
 from docutils.core import publish_parts
+from markupsafe import Markup, escape
 from plotly.offline import get_plotlyjs
 
 from linear_grokking.claims.registry import COLUMNS
@@ -88,7 +89,7 @@ def write_page(
                 for claim in judged
                 if claim["id"] in HEADLINES and claim["verdict"] == "confirmed"
             ],
-            contradicted=[claim for claim in judged if claim["verdict"] == "contradicted"],
+            contradicted=_by_reason(judged),
             undecided=[claim for claim in judged if claim["verdict"] == "undecided"],
             runs=runs,
             cost=_cost(manifest),
@@ -118,6 +119,10 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters["number"] = _number
+    environment.filters["key"] = _key
+    environment.filters["typeset"] = _typeset
+    environment.filters["moment"] = _moment
+    environment.globals["inf"] = np.inf
     return environment
 
 
@@ -131,7 +136,7 @@ def _figure(path: Path, claims: Sequence[Mapping[str, Any]], root: Path) -> Figu
         id=figure,
         title=made.title,
         category=category(figure),
-        caption=publish_parts(made.text, writer="html")["fragment"],
+        caption=_subscripts(publish_parts(made.text, writer="html")["fragment"]),
         alt=made.alt,
         image="data:image/png;base64," + base64.b64encode(image).decode(),
         # Drawn for 200 dots per inch: half of that in CSS pixels is sharp on any screen.
@@ -165,6 +170,18 @@ def _by_paper(claims: Sequence[Mapping[str, Any]]) -> dict[str, Counter]:
     for claim in claims:
         found[_origin(claim["source"])][claim["verdict"]] += 1
     return found
+
+
+def _by_reason(claims: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[Mapping[str, Any]]]]:
+    """Return the contradicted claims, those that one note explains together."""
+    found: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for claim in claims:
+        if claim["verdict"] == "contradicted":
+            # What has no note is explained by nothing, and stands alone.
+            found.setdefault((claim["note"], "" if claim["note"] else claim["id"]), []).append(
+                claim
+            )
+    return [(note, group) for (note, _), group in found.items()]
 
 
 def _origin(source: str) -> str:
@@ -224,6 +241,28 @@ def _provenance(manifest: Path) -> dict[str, Any]:
 
 def _short(commit: str | None) -> str:
     return commit[:12] if commit and re.fullmatch("[0-9a-f]{40}", commit) else "outside git"
+
+
+def _typeset(text: str) -> Markup:
+    """Return a sentence with its subscripts and powers of ten as such."""
+    return Markup(_subscripts(str(escape(text))))
+
+
+def _subscripts(markup: str) -> str:
+    """Set d_out, S_∞, 1e-05 or 95 % in running text as a typesetter would."""
+    markup = re.sub(r"(?<=[^\W_])_([^\W_]+|∞)|(?<=[²‖*])_([^\W_]+)", r"<sub>\1\2</sub>", markup)
+    markup = re.sub(r"\b\d+(?:\.\d+)?e[-+]\d+\b", lambda found: written(float(found[0])), markup)
+    return markup.replace(" %", "\N{NO-BREAK SPACE}%")
+
+
+def _moment(time: str) -> str:
+    """Write a time of provenance to the minute."""
+    return f"{datetime.fromisoformat(time):%Y-%m-%d %H:%M %Z}"
+
+
+def _key(value: float) -> str:
+    """Write a number as the page's script sorts by it."""
+    return repr(float(value)).replace("inf", "Infinity").replace("nan", "NaN")
 
 
 def _number(value: float) -> str:

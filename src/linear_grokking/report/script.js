@@ -36,7 +36,8 @@ for (const table of document.querySelectorAll("table.sortable")) {
       const fits = [...controls.querySelectorAll("input, select")].every((control) => {
         const wanted = control.value.trim().toLowerCase();
         if (!wanted) return true;
-        if (control.name === "text") return row.textContent.toLowerCase().includes(wanted);
+        // Subscripts carry no underscore: d_out is found as it is written in the configuration.
+        if (control.name === "text") return row.textContent.toLowerCase().includes(wanted.replaceAll("_", ""));
         return row.dataset[control.name].toLowerCase() === wanted;
       });
       row.hidden = !fits;
