@@ -21,9 +21,9 @@ from linear_grokking.config.figures import figure_module
 FOLDER = Path(__file__).with_name("text")
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 PAPERS = {
-    "A": "Paper A: linear regression",
-    "B": "Paper B: logistic classification",
-    "BT": "Paper B: tables",
+    "A": "Paper A, linear regression",
+    "B": "Paper B, logistic classification",
+    "BT": "Paper B, logistic classification",
 }
 """Categories of figures, by the letters of their IDs."""
 
@@ -61,13 +61,13 @@ def caption(request: Mapping[str, Any]) -> Caption:
         If the template names a role or a parameter that the figure has not.
     """
     figure = request["figure"]
-    title = _title(figure)
+    name = title(figure)
     path = FOLDER / f"{figure}.rst"
     if not path.exists():
         runs = "; ".join(
             f"*{role}*: {len(runs)} runs" for role, runs in sorted(request["runs"].items())
         )
-        return Caption(title, f"{title}\n\n{runs}\n", title)
+        return Caption(name, f"{name}\n\n{runs}\n", name)
     source = path.read_text(encoding="utf-8")
     alt = re.match(r"\.\. alt: (.*)\n", source)
     environment = jinja2.Environment(
@@ -80,7 +80,7 @@ def caption(request: Mapping[str, Any]) -> Caption:
         )
     except jinja2.UndefinedError as error:
         raise ValueError(f"{path.name}: {error}") from None
-    return Caption(title, text.strip() + "\n", alt[1] if alt else title)
+    return Caption(name, text.strip() + "\n", alt[1] if alt else name)
 
 
 def caption_text(request: str) -> str:
@@ -131,7 +131,7 @@ def _written(value: Any) -> Any:
     return written(value) if isinstance(value, int | float) else value
 
 
-def _title(figure: str) -> str:
+def title(figure: str) -> str:
     """Return the first line of a figure's module."""
     lines = (inspect.getdoc(figure_module(figure)) or figure).splitlines()
     return lines[0].rstrip(".")

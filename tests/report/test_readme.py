@@ -1,0 +1,37 @@
+"""README.md: every figure with its picture, title and target; commands and links that exist."""
+
+import re
+from pathlib import Path
+
+from linear_grokking import cli
+from linear_grokking.config import load, read
+from linear_grokking.report.captions import title
+
+REPOSITORY = Path(__file__).parents[2]
+README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+FIGURES = list(read(load(REPOSITORY / "config" / "config.yaml")).figures)
+
+
+def test_the_table_lists_every_figure_as_its_module_calls_it():
+    row = r'^\| .*alt="(\w+)".* \| (.*) \| `snakemake -c2 (\w+)` \| \d'
+    rows = re.findall(row, README, re.MULTILINE)
+    assert [row[0] for row in rows] == FIGURES
+    assert all(target == figure for figure, _, target in rows)
+    assert [row[1] for row in rows] == [title(figure) for figure in FIGURES]
+
+
+def test_links_and_pictures_lead_to_files():
+    links = re.findall(r'\]\(([^)#]+)|(?:src|href)="([^"]+)"', README)
+    paths = {one or other for one, other in links if not (one or other).startswith("http")}
+    assert len(paths) > 30
+    assert [path for path in sorted(paths) if not (REPOSITORY / path).exists()] == []
+
+
+def test_commands_exist():
+    [known] = [action.choices for action in cli._parser()._actions if action.choices]
+    assert set(re.findall(r"`linear-grokking ([a-z-]+)", README)) <= set(known)
+    targets = set(re.findall(r"(?:^|`)make ([a-z]+)", README, re.MULTILINE))
+    makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
+    assert targets <= set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+    for overlay in re.findall(r"config/\w+\.yaml", README):
+        assert (REPOSITORY / overlay).exists()
