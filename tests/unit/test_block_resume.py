@@ -16,6 +16,7 @@ import pytest
 from linear_grokking.config import read
 from linear_grokking.jobs import block, logistic
 from linear_grokking.plan import Plan
+from linear_grokking.resume import Interrupted
 from linear_grokking.runs import Block
 from linear_grokking.storage import schema_of
 
@@ -191,6 +192,34 @@ def test_side_files_of_another_spec_are_left_alone(tmp_path):
     code, said, _ = job.run()
     assert code == 0
     assert "it belongs to another spec or code" in said
+
+
+def test_side_files_of_other_code_are_left_alone(tmp_path, monkeypatch, caplog):
+    experiment = EXPERIMENTS["separability"]
+    (run,) = Plan(read({"seed": 1, "experiments": {"x": experiment}, "figures": {}})).runs.values()
+    work = functools.partial(block.compute_block, run.spec, Block(0, 3), device="cpu", threads=1)
+    # Stopped before the first realization is over: the side files hold that one.
+    monkeypatch.setattr(
+        block,
+        "progress",
+        lambda done, **_: (os.kill(os.getpid(), signal.SIGTERM) or k for k in done),
+    )
+    stopped = [tmp_path / name / "0-3.parquet" for name in ("same", "edited")]
+    for output in stopped:
+        with pytest.raises(Interrupted):
+            work(output=output)
+        assert list(output.parent.glob(".0-3.resume/finished-*"))
+    monkeypatch.undo()
+    caplog.set_level("INFO", "linear_grokking")
+    work(output=stopped[0])
+    assert "1 realizations done" in caplog.text
+    caplog.clear()
+    monkeypatch.setattr(block, "code_fingerprint", lambda entry: "the code after an edit")
+    work(output=stopped[1])
+    assert "it belongs to another spec or code" in caplog.text
+    assert "realizations done" not in caplog.text
+    assert os.listdir(stopped[1].parent) == ["0-3.parquet"]
+    assert pq.read_table(stopped[1]).equals(pq.read_table(stopped[0]))
 
 
 def test_a_batch_is_kept_whole_or_not_at_all(tmp_path, monkeypatch):
