@@ -4,15 +4,18 @@ import copy
 import json
 import os
 import time
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from linear_grokking import stale
-from linear_grokking.config import read
+from linear_grokking.config import load_merged, read
 from linear_grokking.plan import Plan, draw_code, tabulate_code
 from linear_grokking.storage import SCHEMAS, write_table
+
+REPOSITORY = Path(__file__).parents[2]
 
 CONFIGURATION = {
     "seed": 1,
@@ -89,6 +92,19 @@ def test_files_lie_where_the_data_contract_says(plan):
         plan.summary_file(run_id),
         *plan.block_files(run_id),
     }
+
+
+@pytest.mark.parametrize("overlay", ["config.yaml", "smoke.yaml", "paper.yaml"])
+def test_no_file_of_a_shipped_configuration_lies_outside_results_and_figures(overlay, tmp_path):
+    config = REPOSITORY / "config"
+    plan = Plan(read(load_merged([config / "config.yaml", config / overlay])), tmp_path)
+    files = {plan.manifest_file, *plan.figure_files()}
+    for run_id in plan.runs:
+        files |= {plan.summary_file(run_id), *plan.block_files(run_id)}
+    for name in files:
+        path = (tmp_path / name).resolve()
+        assert path.relative_to(tmp_path).parts[0] in {"results", "figures"}
+        assert len({path, tmp_path / name}) == 1
 
 
 def test_blocks_of_a_run_keep_those_on_disk(tmp_path):

@@ -145,6 +145,18 @@ def test_float32_inputs_are_taken_as_they_are():
     assert first.s_inf_norm == second.s_inf_norm
 
 
+def test_rounding_to_single_precision_changes_no_verdict():
+    rng = np.random.default_rng(6)
+    found = []
+    for _ in range(60):
+        points = rng.standard_normal((80, 39))
+        found.append([assess(x, margin=False) for x in (points, points.astype(np.float32))])
+    for wide, narrow in found:
+        assert wide.separable == narrow.separable
+        assert wide.positive_fraction == narrow.positive_fraction
+    assert 10 < sum(wide.separable for wide, _ in found) < 50
+
+
 def test_an_exhausted_search_says_so():
     points = np.random.default_rng(0).standard_normal((60, 25))
     found = limit_direction(points, np.linalg.norm(points, axis=1), max_iterations=2)
