@@ -35,3 +35,17 @@ def test_commands_exist():
     assert targets <= set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
     for overlay in re.findall(r"config/\w+\.yaml", README):
         assert (REPOSITORY / overlay).exists()
+
+
+def test_formulas_survive_markdown():
+    text = (REPOSITORY / "docs" / "theory.md").read_text(encoding="utf-8")
+    assert text.count("$") % 2 == 0
+    formulas = re.findall(r"\$\$.+?\$\$|\$[^$]+\$", text, re.DOTALL)
+    assert len(formulas) > 100
+    # Markdown takes the backslash off before punctuation: \, would arrive as a comma.
+    assert [each for each in formulas if re.search(r"\\[!-/:-@\[-`{-~]", each)] == []
+    # Inline, no space inside the dollars and no letter or digit outside of them.
+    inline = re.sub(r"\$\$.+?\$\$", "", text, flags=re.DOTALL)
+    for found in re.finditer(r"(.)\$([^$]+)\$(.)", inline, re.DOTALL):
+        before, formula, after = found.groups()
+        assert formula == formula.strip() and not (before + after).isalnum(), formula
