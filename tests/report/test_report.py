@@ -111,8 +111,10 @@ def test_tables_sort_and_filter(page, built, tmp_path):
             const both = rows().map((row) => [row.dataset.verdict, row.dataset.figure]);
             set("verdict", ""); set("figure", ""); set("text", "wendel");
             const wendel = rows().length;
+            set("text", "S_∞");
+            const subscripts = rows().length;
             set("text", "");
-            return { up, down, contradicted, both, wendel, all: rows().length };
+            return { subscripts, up, down, contradicted, both, wendel, all: rows().length };
             """,
         )
     )
@@ -123,6 +125,7 @@ def test_tables_sort_and_filter(page, built, tmp_path):
     assert found["contradicted"] == (claims["verdict"] == "contradicted").sum() > 0
     assert all(pair == ["contradicted", "B6"] for pair in found["both"])
     assert 0 < found["wendel"] < found["all"] == len(claims)
+    assert found["subscripts"] >= claims["statement"].str.contains("S_∞").sum() > 0
 
 
 @needs_browser
