@@ -9,9 +9,9 @@ from PIL.PngImagePlugin import PngInfo
 from linear_grokking.plan import Plan, draw_code
 from linear_grokking.storage import whole_file
 
-WIDTH = 720
+WIDTH = 1000
 """Width of a picture in pixels."""
-_COLOURS = 128
+_COLOURS = 256
 _CARRIED = ("spec", "provenance")
 
 
@@ -34,8 +34,10 @@ def make(figures: Path, gallery: Path, figure_ids: Sequence[str]) -> None:
             height = round(image.height * WIDTH / image.width)
             small = image.convert("RGB").resize((WIDTH, height), Image.Resampling.LANCZOS)
         with whole_file(gallery / source.name) as temporary:
-            # Few colours suffice for lines and keep the repository small.
-            small.quantize(_COLOURS).save(temporary, pnginfo=carried, optimize=True)
+            # Few colours suffice and keep the repository small, if those of a few markers are
+            # among them (coverage counts, not pixels) and maps are dithered.
+            palette = small.quantize(_COLOURS, method=Image.Quantize.MAXCOVERAGE)
+            small.quantize(palette=palette).save(temporary, pnginfo=carried, optimize=True)
 
 
 def outdated(gallery: Path, plan: Plan) -> list[str]:
