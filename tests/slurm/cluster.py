@@ -72,6 +72,19 @@ RemoteExecutor.next_seconds_between_status_checks = property(
 sys.exit(main())
 """
 
+# What follows the start of the daemons, in a shell: its input ends with the tests, however
+# they end, and then all of it goes.
+GUARD = """
+none_left() {{ for _ in {{1..100}}; do [ -z "$("$@")" ] && return; sleep 0.2; done; }}
+cat > /dev/null
+scancel --user=root
+none_left squeue --noheader
+kill $(jobs -pr)
+none_left jobs -pr
+kill -KILL $(jobs -pr) 2> /dev/null
+rm -rf {folder}
+"""
+
 
 def missing() -> str | None:
     """Say why no cluster can be brought up here; None if one can."""
@@ -79,7 +92,7 @@ def missing() -> str | None:
         return "starting SLURM needs root"
     if " " in sys.executable:
         return "Snakemake's plugin cannot call an interpreter whose path holds a space"
-    absent = [name for name in (*DAEMONS, "sbatch", "srun") if _daemon(name) is None]
+    absent = [name for name in (*DAEMONS, "sbatch", "srun", "setpriv") if _daemon(name) is None]
     return f"{', '.join(absent)} not installed" if absent else None
 
 
@@ -103,7 +116,7 @@ class Cluster:
         # A short path, as it becomes that of a socket.
         self.folder = Path(tempfile.mkdtemp(prefix="slurm-"))
         self.folder.chmod(0o755)
-        self._daemons: list[subprocess.Popen] = []
+        self._guard: subprocess.Popen | None = None
         self._configure()
         # Snakemake takes SLURM_* from the environment of srun: it would not find the
         # configuration, which is not in its usual place.
@@ -153,39 +166,34 @@ class Cluster:
     def start(self) -> None:
         """Start the daemons and wait until the node takes jobs."""
         conf = f"{self.folder}/slurm.conf"
-        for command in (
-            [
-                "munged",
+        commands = {
+            "munged": (
                 "--foreground",
                 f"--socket={self.folder}/munge.socket",
                 f"--key-file={self.folder}/munge.key",
                 f"--pid-file={self.folder}/munged.pid",
                 f"--seed-file={self.folder}/munged.seed",
-            ],
-            ["slurmctld", "-D", "-f", conf],
-            ["slurmd", "-D", "-N", NODE, "-f", conf],
-        ):
-            with open(self.folder / f"{command[0]}.out", "w") as output:
-                daemon = subprocess.Popen(
-                    [_daemon(command[0]), *command[1:]],
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                )
-            self._daemons.append(daemon)
+            ),
+            "slurmctld": ("-D", "-f", conf),
+            "slurmd": ("-D", "-N", NODE, "-f", conf),
+        }
+        started = [
+            f"{_daemon(name)} {' '.join(arguments)} > {self.folder}/{name}.out 2>&1 &"
+            for name, arguments in commands.items()
+        ]
+        self._guard = subprocess.Popen(
+            ["bash", "-c", "\n".join([*started, GUARD.format(folder=self.folder)])],
+            env=os.environ | self.environment,
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+        )
         until(lambda: "idle" in self.ask("sinfo", "-h", "-o", "%T", check=False), "the node", 60)
 
     def stop(self) -> None:
         """Cancel what still runs, stop the daemons, and remove all traces."""
-        self.ask("scancel", "--user=root", check=False)
-        for daemon in reversed(self._daemons):
-            daemon.terminate()
-        for daemon in self._daemons:
-            try:
-                daemon.wait(20)
-            except subprocess.TimeoutExpired:
-                daemon.kill()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if self._guard:
+            self._guard.stdin.close()
+            self._guard.wait(120)
 
     def ask(self, *command: str, check: bool = True) -> str:
         """Run one of SLURM's commands and return what it prints."""

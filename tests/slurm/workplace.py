@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
@@ -64,10 +65,13 @@ class Workplace:
         return self._snakemake
 
     def stop(self) -> None:
-        """Kill Snakemake where it runs, and cancel its jobs."""
+        """Kill Snakemake where it runs, cancel its jobs, and kill what does not heed that."""
         if self._snakemake:
             self._snakemake.kill()
         self.cluster.ask("scancel", *(job["JobId"] for job in self.jobs()), check=False)
+        for number, _ in processes_in(self.folder):
+            with suppress(ProcessLookupError):
+                os.kill(number, signal.SIGKILL)
 
     def run(self, *arguments: str, **environment: str) -> str:
         """Run Snakemake to its end, which must be a good one; return what it says."""
@@ -82,7 +86,9 @@ class Workplace:
         recipe = " ".join([recipe.rstrip(), *self._targets])
         environment = os.environ | self.cluster.environment
         command = ["bash", "-euo", "pipefail", "-c", recipe]
-        return subprocess.run(command, cwd=self.folder, env=environment, check=False).returncode
+        return subprocess.run(
+            command, cwd=self.folder, env=environment, timeout=600, check=False
+        ).returncode
 
     def assert_same_results(self, other: "Workplace") -> None:
         """Compare all results with those of another workplace, bit by bit."""
@@ -152,19 +158,21 @@ class Workplace:
         return process_of(f"{folder.name}/{block}.parquet", self.folder)
 
 
+def processes_in(folder: Path) -> Iterator[tuple[int, list[str]]]:
+    """Give the processes that work in a folder, with the words of their command lines."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with suppress(OSError):
+                if (entry / "cwd").resolve() == folder:
+                    yield int(entry.name), (entry / "cmdline").read_text().split("\0")
+
+
 def process_of(output: str, folder: Path) -> int | None:
     """Return the Python process in a folder that computes an output."""
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            words = (entry / "cmdline").read_text().split("\0")
-            here = (entry / "cwd").resolve() == folder
-        except OSError:
-            continue
+    for number, words in processes_in(folder):
         named = any(word.endswith(output) for word in words)
-        if here and named and "block" in words and "python" in words[0]:
-            return int(entry.name)
+        if named and "block" in words and "python" in words[0]:
+            return number
     return None
 
 
@@ -175,7 +183,7 @@ class Snakemake:
         self._said = folder / f"snakemake-{time.monotonic_ns()}.txt"
         with open(self._said, "w") as output:
             self._process = subprocess.Popen(
-                command,
+                ["setpriv", "--pdeathsig", "KILL", *command],
                 cwd=folder,
                 env=os.environ | {"OMP_NUM_THREADS": "1"} | environment,
                 stdin=subprocess.DEVNULL,
