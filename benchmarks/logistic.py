@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 
 from benchmarks import baselines
 from benchmarks.limits import ReadBandwidth, cores
@@ -22,9 +23,10 @@ BANDWIDTH_BYTES = 2**28
 def rows() -> Iterator[Row]:
     """Yield the rows of this group."""
     torch.set_num_threads(1)
-    yield from _small()
-    yield from _medium()
-    yield from _large_gradient()
+    with threadpool_limits(1):
+        yield from _small()
+        yield from _medium()
+        yield from _large_gradient()
 
 
 def _set(n_train: int, d: int) -> tuple[np.ndarray, np.ndarray]:

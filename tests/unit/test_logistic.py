@@ -135,6 +135,22 @@ def test_float32_inputs_keep_gradients_below_its_range(bias):
         np.testing.assert_allclose(found / scale, expected / scale, atol=1e-5)
 
 
+@pytest.mark.parametrize("first", [4, 5, 60])
+def test_float32_inputs_stand_weights_that_grow_along_the_rows(first):
+    # The first weights are e^-60, the others e^60: both ends of float32 and beyond.
+    inputs, labels, (weights, _) = draw()
+    weights[:] = np.eye(D)[0]
+    inputs[:, :, 0] = np.where(np.arange(N) < first, -60, 60)
+    single, double = (
+        logistic.LogisticModel(inputs.astype(dtype), labels, data.Gaussian(1.5), loss="exponential")
+        for dtype in (np.float32, np.float64)
+    )
+    params = weights, np.zeros(REALIZATIONS)
+    for found, expected in zip(single.gradient(params), double.gradient(params), strict=True):
+        scale = np.abs(expected).max()
+        np.testing.assert_allclose(found / scale, expected / scale, atol=1e-5)
+
+
 @pytest.fixture
 def small_ranges(monkeypatch):
     """Make 60 rows of 7 numbers a large matrix, of ranges that are no multiple of 4 rows."""

@@ -23,10 +23,11 @@ _LOGISTIC, _EXPONENTIAL = int(Weighing.LOGISTIC), int(Weighing.EXPONENTIAL)
 _RANGE_BYTES = 2**23
 _MOST_RANGES = 32
 
-# Weights are rounded to float32 in units of the first; the unit grows when one is larger by
-# this factor, and what is smaller by the other is nothing: near the end of float32's range
-# products take processors a hundred times longer.
+# Weights are rounded to float32 in units of the first few; should others exceed these by
+# this factor, all is done again in units of the largest.
 _ROOM = 1e15
+# What is smaller is nothing: near the end of float32's range products take processors a
+# hundred times longer.
 _NEGLIGIBLE = 1e-30
 _TINY = 1e-300
 
@@ -109,29 +110,37 @@ def _sweep(inputs, vectors, offsets, weighing, factors, first, last, outputs):  
     pull_back = np.empty((realizations, d))
     totals = np.empty(realizations)
     for k in range(realizations):
-        sums = np.zeros(d, inputs.dtype)
-        totals[k], unit = _sweep_rows(
+        of_rows = (
             inputs[k, first:last],
             vectors[k],
             offsets[k],
             weighing,
             factors[k, first:last],
             outputs[k, first:last],
-            sums,
         )
+        sums = np.zeros(d, inputs.dtype)
+        total, unit, largest = _sweep_rows(of_rows, 0.0, sums)
+        if largest > _ROOM * unit:
+            sums[:] = 0
+            total, unit, largest = _sweep_rows(of_rows, largest, sums)
+        totals[k] = total
         for j in range(d):
             pull_back[k, j] = unit * sums[j]
     return pull_back, totals
 
 
 @_compile
-def _sweep_rows(rows, vector, offset, weighing, factors, outputs, sums):  # pragma: no cover
-    """Fill outputs (n,); add Xᵀw in some unit to sums (d,); return Σw and the unit."""
+def _sweep_rows(of_rows, unit, sums):  # pragma: no cover
+    """Fill outputs (n,), and add Xᵀw to sums (d,) in a unit; 0 leaves its choice.
+
+    Returns Σw, the unit, and the largest |w|.
+    """
+    rows, vector, offset, weighing, factors, outputs = of_rows
     n, d = rows.shape
     zero = vector.dtype.type(0)
+    exact = np.zeros(4)
     weights = np.zeros(4, vector.dtype)
-    unit = _TINY
-    total = 0.0
+    total = largest = 0.0
     whole = n - n % 4
     for i in range(0, whole, 4):
         r0, r1, r2, r3 = rows[i], rows[i + 1], rows[i + 2], rows[i + 3]
@@ -148,8 +157,13 @@ def _sweep_rows(rows, vector, offset, weighing, factors, outputs, sums):  # prag
             sums[j] += w0 * q0[j] + w1 * q1[j] + w2 * q2[j] + w3 * q3[j]
         outputs[i], outputs[i + 1], outputs[i + 2], outputs[i + 3] = o0, o1, o2, o3
         for k in range(4):
-            weight, unit = _weigh(outputs, i + k, offset, weighing, factors, sums, weights, k, unit)
-            total += weight
+            outputs[i + k] += offset
+            exact[k] = _weight(weighing, outputs[i + k], factors[i + k])
+            total += exact[k]
+            largest = max(largest, abs(exact[k]))
+        if unit == 0.0:
+            unit = max(largest, _TINY)
+        _round(exact, 1.0 / unit, weights)
     for k in range(4 if whole else 0):
         for j in range(d):
             sums[j] += weights[k] * rows[whole - 4 + k, j]
@@ -157,32 +171,32 @@ def _sweep_rows(rows, vector, offset, weighing, factors, outputs, sums):  # prag
         output = zero
         for j in range(d):
             output += rows[i, j] * vector[j]
-        outputs[i] = output
-        weight, unit = _weigh(outputs, i, offset, weighing, factors, sums, weights, 0, unit)
-        total += weight
+        outputs[i] = output + offset
+        exact[0] = _weight(weighing, outputs[i], factors[i])
+        total += exact[0]
+        largest = max(largest, abs(exact[0]))
+        if unit == 0.0:
+            unit = max(largest, _TINY)
+        _round(exact, 1.0 / unit, weights)
         for j in range(d):
             sums[j] += weights[0] * rows[i, j]
-    return total, unit
+    return total, unit, largest
 
 
 @_compile
-def _weigh(outputs, i, offset, weighing, factors, sums, weights, k, unit):  # pragma: no cover
-    """Shift output i; set weight k, in units that may grow; return it in full and the unit."""
-    outputs[i] += offset
-    product = factors[i] * outputs[i]
+def _weight(weighing, output, factor):  # pragma: no cover
+    """Return what `sweep.weights_of` does, of one sample."""
+    product = factor * output
     if weighing == _LOGISTIC:
-        weight = factors[i] / (1.0 + math.exp(-product))
-    elif weighing == _EXPONENTIAL:
-        weight = factors[i] * math.exp(product)
-    else:
-        weight = product
-    size = abs(weight)
-    if size > _ROOM * unit:
-        ratio = unit / size
-        for j in range(sums.size):
-            sums[j] *= ratio
-        for j in range(k):
-            weights[j] *= ratio
-        unit = size
-    weights[k] = weight / unit if size >= _NEGLIGIBLE * unit else 0.0
-    return weight, unit
+        return factor / (1.0 + math.exp(-product))
+    if weighing == _EXPONENTIAL:
+        return factor * math.exp(product)
+    return product
+
+
+@_compile
+def _round(exact, scale, weights):  # pragma: no cover
+    """Set weights (4,) to the exact ones, scaled."""
+    for k in range(4):
+        scaled = exact[k] * scale
+        weights[k] = 0.0 if abs(scaled) < _NEGLIGIBLE else scaled
