@@ -6,13 +6,17 @@ VENV := .venv
 RUN := $(VENV)/bin/python -m
 CORES ?= all
 
-.PHONY: figures test test-long lint bench schema gallery gallery-check clean
+.PHONY: figures test coverage test-long lint bench schema gallery gallery-check clean
 
 figures: $(VENV)/.complete
 	$(RUN) snakemake --cores $(CORES)
 
 test: $(VENV)/.complete
-	OMP_NUM_THREADS=1 $(RUN) pytest -n 2 --dist loadfile -m "not long"
+	OMP_NUM_THREADS=1 $(RUN) pytest -n 2 --dist loadfile -m "not long" --cov --cov-report=
+
+# The lines of src/ that the last `make test` did not reach; it fails below 95 %.
+coverage: $(VENV)/.complete
+	$(RUN) coverage report
 
 test-long: $(VENV)/.complete
 	OMP_NUM_THREADS=1 $(RUN) pytest -n 2 --dist loadfile -m "long"

@@ -112,15 +112,16 @@ def install(mutant: str, factor: float) -> None:
 
 
 def test_files(mutant: str) -> list[str]:
-    """Return the theory's test files, first those that name the function most often."""
-    word = re.compile(rf"\b{mutant.split('.')[1]}\b")
+    """Return the theory's test files: the module's, then those that name the function most."""
+    module, name, *_ = mutant.split(".")
+    word = re.compile(rf"\b{name}\b")
 
-    def mentions(path: Path) -> int:
-        return len(word.findall(path.read_text(encoding="utf-8")))
+    def promise(path: Path) -> tuple[bool, int]:
+        text = path.read_text(encoding="utf-8")
+        return path.stem == f"test_{module}", len(word.findall(text))
 
-    others = {"test_mutations.py"}
-    files = sorted(path for path in FOLDER.glob("test_*.py") if path.name not in others)
-    return [str(path) for path in sorted(files, key=mentions, reverse=True)]
+    files = sorted(path for path in FOLDER.glob("test_*.py") if path.stem != "test_mutations")
+    return [str(path) for path in sorted(files, key=promise, reverse=True)]
 
 
 class Watch:
