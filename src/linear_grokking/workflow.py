@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from linear_grokking.figures.tables import FigureData, read_blocks
-from linear_grokking.runs import blocks_in, canonical
+from linear_grokking.runs import blocks_in, canonical, code_fingerprint
 from linear_grokking.storage import (
     StorageError,
     provenance,
@@ -41,7 +41,8 @@ def summarize(
     else:
         frame = summarize_outputs(rows)
     table = pa.Table.from_pandas(frame, preserve_index=False)
-    write_table(table, output, spec=canonical(spec), provenance=provenance())
+    record = provenance(fingerprint=code_fingerprint("workflow:summarize"))
+    write_table(table, output, spec=canonical(spec), provenance=record)
 
 
 def tabulate(request: Mapping[str, Any], root: Path, output: Path) -> None:
@@ -109,4 +110,5 @@ def write_manifest(entries: Sequence[Mapping[str, Any]], root: Path, output: Pat
         )
     table = pa.Table.from_pandas(pd.DataFrame(rows), preserve_index=False)
     spec = json.dumps({"runs": sorted({entry["run_id"] for entry in entries})})
-    write_table(table, output, spec=spec, provenance=provenance())
+    record = provenance(fingerprint=code_fingerprint("workflow:write_manifest"))
+    write_table(table, output, spec=spec, provenance=record)

@@ -74,6 +74,4 @@ def test_every_file_says_what_it_depends_on_and_where_it_is_from(built):
         assert metadata["schema_version"] and json.loads(metadata["spec"]), path
         provenance = json.loads(metadata["provenance"])
         assert {"revision", "dirty", "versions", "time"} <= provenance.keys(), path
-        blocks = path.parts[-3] in ("histories", "separability", "outputs")
-        if blocks or path.parent.name == "tables":
-            assert provenance["fingerprint"], path
+        assert provenance["fingerprint"], path
