@@ -11,15 +11,18 @@ CORES ?= all
 figures: $(VENV)/.complete
 	$(RUN) snakemake --cores $(CORES)
 
+# Tests on a cluster mostly wait: they come early, beside others.
+PYTEST := OMP_NUM_THREADS=1 $(RUN) pytest -n 3 --dist loadfile --no-loadscope-reorder
+
 test: $(VENV)/.complete
-	OMP_NUM_THREADS=1 $(RUN) pytest -n 2 --dist loadfile -m "not long" --cov --cov-report=
+	$(PYTEST) -m "not long" --cov --cov-report=
 
 # The lines of src/ that the last `make test` did not reach; it fails below 95 %.
 coverage: $(VENV)/.complete
 	$(RUN) coverage report
 
 test-long: $(VENV)/.complete
-	OMP_NUM_THREADS=1 $(RUN) pytest -n 2 --dist loadfile -m "long"
+	$(PYTEST) -m "long"
 
 lint: $(VENV)/.complete
 	$(RUN) ruff format --check .
