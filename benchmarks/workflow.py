@@ -69,7 +69,7 @@ class _workplace:
 
     def __enter__(self) -> Path:
         self._folder = Path(tempfile.mkdtemp())
-        for name in ("Snakefile", "workflow", "config"):
+        for name in ("Snakefile", "workflow", "config", "profiles"):
             (self._folder / name).symlink_to(HERE / name)
         return self._folder
 
