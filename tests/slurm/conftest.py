@@ -32,11 +32,14 @@ def cluster() -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def workplace(tmp_path: Path, cluster: Cluster) -> Iterator[Callable[..., Workplace]]:
+def workplace(
+    tmp_path: Path, cluster: Cluster, undisturbed: Callable[[Miniature], Workplace]
+) -> Iterator[Callable[..., Workplace]]:
     """Make a folder whose jobs go to the cluster; nothing of it runs on after the test."""
     made = []
 
     def make(miniature: Miniature) -> Workplace:
+        undisturbed(miniature)  # compiles the loops that jobs would otherwise start with
         made.append(Workplace(tmp_path / "cluster", miniature, cluster))
         return made[-1]
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
@@ -142,10 +143,12 @@ class Workplace:
 
         It is caught as it computes, and goes on when it gets another signal.
         """
-        number = until(lambda: self._computing(block), f"block {block} to start")
-        time.sleep(0.5)
-        os.kill(number, signal.SIGSTOP)
-        return number
+        process = psutil.Process(until(lambda: self._computing(block), f"block {block} to start"))
+        # Half of this goes to imports and to compiled loops that are loaded.
+        enough = process.cpu_times().user + 1.0
+        until(lambda: process.cpu_times().user > enough, f"block {block} to compute")
+        process.suspend()
+        return process.pid
 
     def _computing(self, block: str) -> int | None:
         """Return the process of a block whose log shows that it computes."""
