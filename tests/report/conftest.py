@@ -15,7 +15,7 @@ def built(tmp_path_factory) -> Path:
     """Return a folder in which the small configuration was run, with its report."""
     root = tmp_path_factory.mktemp("report")
     shutil.copy(REPOSITORY / "Snakefile", root)
-    for folder in ("workflow", "src"):
+    for folder in ("workflow", "profiles", "src"):
         ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
         shutil.copytree(REPOSITORY / folder, root / folder, ignore=ignored)
     (root / "config").mkdir()

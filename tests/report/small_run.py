@@ -72,7 +72,7 @@ def snakemake(root: Path, *arguments: str) -> subprocess.CompletedProcess:
         "OMP_NUM_THREADS": "1",
         "XDG_CACHE_HOME": str(root / ".cache"),
     }
-    command = [sys.executable, "-m", "snakemake", "--cores", "2", "--scheduler", "greedy"]
+    command = [sys.executable, "-m", "snakemake", "--cores", "2"]
     return subprocess.run(
         [*command, *arguments], cwd=root, env=environment, capture_output=True, text=True
     )

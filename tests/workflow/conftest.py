@@ -123,7 +123,7 @@ class Repository:
         }
 
     def command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "snakemake", "--scheduler", "greedy", *arguments]
+        return [sys.executable, "-m", "snakemake", *arguments]
 
     def start(self, *arguments: str) -> subprocess.Popen:
         return subprocess.Popen(
@@ -231,7 +231,7 @@ def copy_repository(source: Path, root: Path) -> Repository:
     shutil.copy(source / "Snakefile", root)
     shutil.copy(source / "requirements.txt", root)
     skip = shutil.ignore_patterns("__pycache__", "*.egg-info")
-    for folder in ("workflow", "src"):
+    for folder in ("workflow", "profiles", "src"):
         shutil.copytree(source / folder, root / folder, ignore=skip)
     repository = Repository(root)
     repository.write_configuration()

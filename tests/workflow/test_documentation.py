@@ -32,7 +32,7 @@ def blocks(text, language):
 def test_the_worked_example_of_a_figure_followed_literally(tmp_path):
     text = (DOCS / "add_a_figure.md").read_text(encoding="utf-8")
     shutil.copy(REPOSITORY / "Snakefile", tmp_path)
-    for folder in ("workflow", "src"):
+    for folder in ("workflow", "profiles", "src"):
         ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
         shutil.copytree(REPOSITORY / folder, tmp_path / folder, ignore=ignored)
     # As the rest of the configuration: nothing but what every one has.
