@@ -24,10 +24,12 @@ ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
 E3_WIDTHS = (20, 80, 120, 160, 180, 192, 200, 220, 260, 320)
 FIRST_GRADIENT = """
 import sys
-from linear_grokking.models import logistic
-def leave(*_):
+from linear_grokking.models.row_sweep import Stretches
+descend = Stretches.descend
+def leave(self, state, *, eta, steps):
+    descend(self, state, eta=eta, steps=1)
     sys.exit(0)
-logistic.LogisticModel.gradient_and_outputs = leave
+Stretches.descend = leave
 from linear_grokking.cli import main
 main(sys.argv[1:])
 """

@@ -256,8 +256,42 @@ class Killed:
             raise Interrupted
 
 
-@pytest.mark.parametrize("offers", [1, 37, 50, 51, 60, 80])
-def test_a_killed_run_goes_on_with_the_same_bits(offers):
+def one_gradient_at_a_time(monkeypatch):
+    """Leave compiled stretches aside, as for sets beyond the cache and on other devices."""
+    monkeypatch.setattr(LogisticModel, "stretches", lambda _: None)
+
+
+@pytest.mark.parametrize("mixed_labels", [False, True])
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("loss", ["cross_entropy", "exponential"])
+def test_compiled_stretches_do_what_the_solvers_do(monkeypatch, loss, bias, mixed_labels):
+    options = {"loss": loss, "bias": bias, "label_fraction": 0.9 if mixed_labels else 1.0}
+    model, params = draw(30, n=41, realizations=2, **options)
+    params = params[0], np.array([0.3, -0.2])
+    steps = log_steps(1e5)
+
+    def run():
+        return gradient_flow(model, params, eta=ETA, steps=steps, gd_steps=20, rtol=1e-6)
+
+    assert model.stretches()
+    found = run()
+    one_gradient_at_a_time(monkeypatch)
+    expected = run()
+    assert found.gradients == expected.gradients
+    for name, values in expected.observables.items():
+        np.testing.assert_allclose(found.observables[name], values, rtol=1e-9, atol=1e-11)
+    for mine, theirs in zip(found.params, expected.params, strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-9, atol=1e-11)
+
+
+# The state is offered at records at first, or at every GD step; then after steps of the flow.
+@pytest.mark.parametrize(
+    "stretches, offers",
+    [(True, 1), (True, 12), (True, 30), (False, 1), (False, 37), (False, 51), (False, 70)],
+)
+def test_a_killed_run_goes_on_with_the_same_bits(monkeypatch, stretches, offers):
+    if not stretches:
+        one_gradient_at_a_time(monkeypatch)
     steps = log_steps(1e5)
     options = {"eta": ETA, "steps": steps, "gd_steps": 50}
     expected = gradient_flow(*draw(realizations=2), **options)

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from linear_grokking.solvers.rkc import RKC2, StepSizeError
+from linear_grokking.solvers.rkc import RKC2, StepSizeError, System
 
 
-class Relaxation:
+class Relaxation(System):
     """y' = -k (y - cos s) - sin s: y relaxes onto cos s, at rates k from 1 to ``stiffest``."""
 
     def __init__(self, stiffest, tolerance):
@@ -27,7 +27,7 @@ class Relaxation:
 
 
 def integrate(system, y, s_end):
-    stepper = RKC2(system, 0.0, y)
+    stepper = RKC2(system, system.at(0.0, y))
     count = 0
     while stepper.end.s < s_end:
         stepper.advance(s_end)
@@ -63,7 +63,7 @@ def test_the_step_control_can_be_taken_up_again():
     system = Relaxation(50.0, 1e-5)
     stepper, _ = integrate(system, np.full(5, 2.0), 1.0)
     control = stepper.control()
-    resumed = RKC2(system, stepper.end.s, stepper.end.y)
+    resumed = RKC2(system, stepper.end)
     resumed.restore_control(control)
     for stretch in (stepper, resumed):
         while stretch.end.s < 2.0:
@@ -77,12 +77,13 @@ def test_a_rate_that_is_never_finite_is_reported():
         def rate(self, s, y):
             return np.full(5, np.nan if s > 0 else 1.0), None
 
-    stepper = RKC2(Broken(3.0, 1e-4), 0.0, np.ones(5))
+    system = Broken(3.0, 1e-4)
+    stepper = RKC2(system, system.at(0.0, np.ones(5)))
     with pytest.raises(StepSizeError, match="no step from s=0 meets the tolerance"):
         stepper.advance(1.0)
 
 
-class Steepening:
+class Steepening(System):
     """y' = -sinh y, whose rate overflows for steps far too long; tanh(y/2) decays as e^-s."""
 
     def rate(self, s, y):
@@ -97,7 +98,8 @@ class Steepening:
 
 
 def test_a_step_that_overflows_leaves_nothing_behind():
-    stepper = RKC2(Steepening(), 0.0, np.array([10.0]))
+    system = Steepening()
+    stepper = RKC2(system, system.at(0.0, np.array([10.0])))
     stepper._step = 2.0
     with np.errstate(invalid="ignore", over="ignore"):
         while stepper.end.s < 2.0:

@@ -6,7 +6,7 @@ NumPy arrays or torch tensors; products with the inputs are taken in the inputs'
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from array_api_compat import array_namespace
@@ -16,6 +16,9 @@ from linear_grokking.arrays import Array, to_numpy
 from linear_grokking.data import InputLaw
 from linear_grokking.models.sweep import Weighing, make_sweep
 
+if TYPE_CHECKING:
+    from linear_grokking.models.row_sweep import Stretches
+
 Params = tuple[Array, Array]
 
 
@@ -24,7 +27,8 @@ class _CrossEntropy:
 
     @staticmethod
     def value(xp: Any, margins: Array) -> Array:
-        return xp.clip(margins, 0.0, None) + xp.log1p(xp.exp(-xp.abs(margins)))
+        size = xp.abs(margins)
+        return 0.5 * (margins + size) + xp.log1p(xp.exp(-size))
 
     slope = Weighing.LOGISTIC
 
@@ -131,7 +135,7 @@ class LogisticModel:
         self.has_bias = bias
         self.realizations, self.n_train, self.d = inputs.shape
         # Root mean square of an entry, from rows enough for a percent.
-        rows = max(1, 10**5 // (self.realizations * self.d))
+        rows = max(1, 10**4 // (self.realizations * self.d))
         self.input_size = float(xp.mean(xp.astype(inputs[:, :rows], xp.float64) ** 2)) ** 0.5
         self.xp = xp
         self._law = law
@@ -181,8 +185,14 @@ class LogisticModel:
         return outputs, *self._means(pull_back, totals)
 
     def outputs(self, weights: Array, bias: Array) -> Array:
-        """Return the training outputs f (R, N)."""
-        return self._sweep.outputs(weights) + bias[:, None]
+        """Return the training outputs f (..., R, N) at weights (..., R, d) and biases (..., R)."""
+        outputs = self._sweep.outputs(weights)
+        outputs += bias[..., None]
+        return outputs
+
+    def stretches(self) -> "Stretches | None":
+        """Return what takes many gradients in one call, where the sets are small enough."""
+        return self._sweep.stretches(self._loss.slope, self._signs, bias=self.has_bias)
 
     def integrands(self, params: Params) -> dict[str, Array]:
         """Return the rate e^b of conformal time (Paper B, Sec. 4)."""
@@ -193,28 +203,23 @@ class LogisticModel:
 
         Accuracies are fractions with the label's sign, against assigned labels.
         """
-        weights, bias = params
-        measured = self.measure(weights, bias, self.outputs(weights, bias))
-        return self.observables_from(measured)
+        return self.observables_from(self.measure(*params))
 
-    def measure(self, weights: Array, bias: Array, outputs: Array) -> dict[str, np.ndarray]:
+    def measure(self, weights: Array, bias: Array) -> dict[str, np.ndarray]:
         """Return the few numbers that the observables are functions of.
-
-        All three may have a leading axis of records.
 
         Parameters
         ----------
         weights : (..., R, d)
         bias : (..., R)
-        outputs : (..., R, N)
-            Training outputs.
+            There may be a leading axis of records.
 
         Returns
         -------
         mapping of (..., R) or (..., R, K) float64 arrays
         """
         xp = self.xp
-        margins = self._margins(outputs)
+        margins = self._margins(self.outputs(weights, bias))
         measured = {
             "train_loss": xp.mean(self._loss.value(xp, margins), axis=-1),
             "train_accuracy": xp.mean(xp.astype(margins < 0, xp.float64), axis=-1),
@@ -247,17 +252,12 @@ class LogisticModel:
     def _sampled_generalization(self, weights: Array, bias: Array) -> dict[str, Array]:
         """Return loss and accuracy (..., R) on the test inputs."""
         xp = self.xp
-        states = zip(
-            xp.reshape(weights, (-1, self.realizations, self.d)),
-            xp.reshape(bias, (-1, self.realizations)),
-            strict=True,
-        )
-        outputs = xp.stack([self._test_sweep.outputs(s) + b[:, None] for s, b in states])
+        outputs = self._test_sweep.outputs(weights) + bias[..., None]
         loss = xp.mean(self._loss.value(xp, outputs), axis=-1)
         accuracy = xp.mean(xp.astype(outputs < 0, xp.float64), axis=-1)
         return {
-            "gen_loss": xp.clip(xp.reshape(loss, bias.shape), None, population.LARGEST_LOSS),
-            "gen_accuracy": xp.reshape(accuracy, bias.shape),
+            "gen_loss": xp.clip(loss, None, population.LARGEST_LOSS),
+            "gen_accuracy": accuracy,
         }
 
     def _margins(self, outputs: Array) -> Array:

@@ -66,10 +66,13 @@ class ArraySweep:
         self._xp = array_namespace(inputs)
 
     def outputs(self, vectors: Array) -> Array:
-        """Return Xv (R, N) in float64 for vectors (R, d)."""
+        """Return Xv (..., R, N) in float64 for vectors (..., R, d); many at a time are cheap."""
         xp = self._xp
-        product = xp.matmul(self._inputs, self._cast(vectors)[..., None])
-        return xp.astype(product[..., 0], xp.float64)
+        realizations, n, d = self._inputs.shape
+        rows = xp.permute_dims(xp.reshape(vectors, (-1, realizations, d)), (1, 0, 2))
+        product = xp.matmul(self._cast(rows), xp.matrix_transpose(self._inputs))
+        product = xp.permute_dims(xp.astype(product, xp.float64), (1, 0, 2))
+        return xp.reshape(product, (*vectors.shape[:-1], n))
 
     def __call__(
         self, vectors: Array, offsets: Array, weighing: Weighing, factors: Array
@@ -97,6 +100,9 @@ class ArraySweep:
         pull_back = xp.matmul(self._cast(weights / largest)[..., None, :], self._inputs)
         pull_back = largest * xp.astype(pull_back[..., 0, :], xp.float64)
         return outputs, pull_back, xp.sum(weights, axis=-1)
+
+    def stretches(self, weighing: Weighing, signs: Array, *, bias: bool) -> None:
+        """Return nothing: see `RowSweep.stretches`."""
 
     def _cast(self, array: Array) -> Array:
         return self._xp.astype(array, self._inputs.dtype, copy=False)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 import numpy as np
-from array_api_compat import array_namespace
+from array_api_compat import array_namespace, device
 
 from linear_grokking.arrays import Array, like, to_numpy
 from linear_grokking.models.logistic import LogisticModel
@@ -11,7 +11,7 @@ from linear_grokking.models.logistic import LogisticModel
 _PRODUCTS = 8
 """Hessian products of one estimate."""
 
-_TINY = 1e-300  # stands for a norm of 0 where it divides
+_TINY = 1e-300  # keeps a norm of 0 from dividing
 
 
 class LargestCurvature:
@@ -19,7 +19,7 @@ class LargestCurvature:
 
     An estimate is Lanczos': the largest Ritz value, plus its residual so as to err on the
     large side.  In between it is scaled with the Rayleigh quotient of the Ritz vector v,
-    which costs no pass over the data: it is the mean of ℓ'' (x·v)², the outputs x·v kept.
+    which costs no pass over the data: it is the mean of ℓ'' (x·v)², the second factor kept.
 
     Attributes
     ----------
@@ -31,7 +31,7 @@ class LargestCurvature:
         self.products = 0
         self._model = model
         self._vector: Array | None = None  # (R, d + 1), the Ritz vector
-        self._vector_outputs: Array | None = None  # (R, N)
+        self._shares: Array | None = None  # (R, N), (x·v)²/N
         self._ratio: Array | None = None  # (R,), estimate by Rayleigh quotient
 
     def estimate(self, outputs: Array, *, anew: bool) -> Array:
@@ -47,7 +47,7 @@ class LargestCurvature:
         """Return what `restore` needs; not before the first estimate."""
         return {
             "vector": to_numpy(self._vector),
-            "vector_outputs": to_numpy(self._vector_outputs),
+            "shares": to_numpy(self._shares),
             "ratio": to_numpy(self._ratio),
             "products": np.array(self.products),
         }
@@ -55,34 +55,33 @@ class LargestCurvature:
     def restore(self, state: Mapping[str, np.ndarray], beside: Array) -> None:
         """Take back what `state` returned, to where the array ``beside`` lies."""
         self.products = int(state["products"])
-        self._vector, self._vector_outputs, self._ratio = (
-            like(beside, state[name]) for name in ("vector", "vector_outputs", "ratio")
+        self._vector, self._shares, self._ratio = (
+            like(beside, state[name]) for name in ("vector", "shares", "ratio")
         )
 
     def _rayleigh_quotient(self, curvatures: Array) -> Array:
-        xp = array_namespace(curvatures)
-        return xp.mean(curvatures * self._vector_outputs**2, axis=-1)
+        return array_namespace(curvatures).vecdot(curvatures, self._shares)
 
     def _lanczos(self, curvatures: Array) -> Array:
         xp = array_namespace(curvatures)
-        norm = xp.linalg.vector_norm
         vector = self._first_vector(curvatures) if self._vector is None else self._vector
-        vector = vector / norm(vector, axis=-1)[:, None]
-        basis, outputs, diagonal, off_diagonal = [], [], [], []
-        for _ in range(_PRODUCTS):
-            images, product, product_bias = self._model.hessian_product(
+        vector = vector / xp.linalg.vector_norm(vector, axis=-1)[:, None]
+        on = {"dtype": xp.float64, "device": device(curvatures)}
+        basis = xp.zeros((len(vector), _PRODUCTS, vector.shape[1]), **on)
+        outputs = xp.zeros((len(vector), _PRODUCTS, curvatures.shape[1]), **on)
+        diagonal, off_diagonal = [], []
+        for k in range(_PRODUCTS):
+            basis[:, k] = vector
+            outputs[:, k], product, product_bias = self._model.hessian_product(
                 curvatures, vector[:, :-1], vector[:, -1]
             )
-            basis.append(vector[:, None, :])
-            outputs.append(images[:, None, :])
             rest = xp.concat([product, product_bias[:, None]], axis=-1)
             # Against all of the basis, or rounding would bring back its first vectors.
-            known = xp.concat(basis, axis=1)
-            overlaps = xp.matmul(known, rest[:, :, None])
-            rest = rest - xp.matmul(xp.matrix_transpose(overlaps), known)[:, 0]
-            diagonal.append(overlaps[:, -1, 0])
-            off_diagonal.append(norm(rest, axis=-1))
-            vector = rest / xp.clip(off_diagonal[-1], _TINY, None)[:, None]
+            overlaps = xp.matmul(basis, rest[:, :, None])
+            rest = rest - xp.matmul(xp.matrix_transpose(overlaps), basis)[:, 0]
+            diagonal.append(overlaps[:, k, 0])
+            off_diagonal.append(xp.sqrt(xp.vecdot(rest, rest)))
+            vector = rest / (off_diagonal[-1] + _TINY)[:, None]
         self.products += _PRODUCTS
         # The small eigenproblem on the host.
         alpha = to_numpy(xp.stack(diagonal, axis=-1))
@@ -97,8 +96,8 @@ class LargestCurvature:
         leading = vectors[:, :, -1]
         estimate = values[:, -1] + beta[:, -1] * np.abs(leading[:, -1])
         leading = like(curvatures, leading)[:, None, :]
-        self._vector = xp.matmul(leading, known)[:, 0]
-        self._vector_outputs = xp.matmul(leading, xp.concat(outputs, axis=1))[:, 0]
+        self._vector = xp.matmul(leading, basis)[:, 0]
+        self._shares = xp.matmul(leading, outputs)[:, 0] ** 2 / self._model.n_train
         return like(curvatures, estimate)
 
     def _first_vector(self, curvatures: Array) -> Array:

@@ -7,11 +7,12 @@ stretch costs a number of gradients that grows like the square root of its stiff
 """
 
 import math
+from abc import ABC, abstractmethod
 from functools import lru_cache
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
-from array_api_compat import array_namespace, device
+from array_api_compat import array_namespace
 
 from linear_grokking.arrays import Array, like
 
@@ -23,27 +24,6 @@ _REJECTIONS = 50
 _MOST_STAGES = 1000
 
 
-class System(Protocol):
-    """An equation dy/ds = F(s, y) for a flat vector y of any array library."""
-
-    def rate(self, s: float, y: Array) -> tuple[Array, Any]:
-        """Return F(s, y), and whatever else is known once it is computed."""
-
-    def spectral_radius(self, s: float, y: Array, known: Any, *, anew: bool) -> float:
-        """Return an upper estimate of the spectral radius of ∂F/∂y.
-
-        ``known`` is what `rate` returned besides F(s, y).  The estimate may be
-        extrapolated from an earlier one unless it is asked for ``anew``.
-        """
-
-    def error_norm(self, error: Array, y: Array, y_new: Array) -> float:
-        """Return the size of a step's error in units of what is tolerated."""
-
-
-class StepSizeError(RuntimeError):
-    """No step, however short, met the tolerance."""
-
-
 class Point(NamedTuple):
     """A time, the state there, F, and what else `System.rate` returned there."""
 
@@ -51,6 +31,60 @@ class Point(NamedTuple):
     y: Array
     rate: Array
     known: Any
+
+
+class System(ABC):
+    """An equation dy/ds = F(s, y) for an array y of any library and shape."""
+
+    @abstractmethod
+    def rate(self, s: float, y: Array) -> tuple[Array, Any]:
+        """Return F(s, y), and whatever else is known once it is computed."""
+
+    def at(self, s: float, y: Array) -> Point:
+        """Return the point (s, y)."""
+        return Point(s, y, *self.rate(s, y))
+
+    @abstractmethod
+    def spectral_radius(self, s: float, y: Array, known: Any, *, anew: bool) -> float:
+        """Return an upper estimate of the spectral radius of ∂F/∂y.
+
+        ``known`` is what `rate` returned besides F(s, y).  The estimate may be
+        extrapolated from an earlier one unless it is asked for ``anew``.
+        """
+
+    @abstractmethod
+    def error_norm(self, error: Array, y: Array, y_new: Array) -> float:
+        """Return the size of a step's error in units of what is tolerated."""
+
+    def take_stages(
+        self, start: Point, s_end: float, weights: np.ndarray, times: np.ndarray
+    ) -> Point:
+        """Return where one step of the method leads.
+
+        Parameters
+        ----------
+        weights : (stages, 5)
+            What each stage is a sum of: y₀, F₀, the latest stage of even number, that of
+            odd number, and F at the latest stage; for F, a step's length is left out.
+            Stages count from 1, and those before the first weigh nothing.
+        times : (stages,)
+            Where they are, as fractions of the step; the last is 1.
+        """
+        xp = array_namespace(start.y)
+        step = s_end - start.s
+        y, rate = xp.reshape(start.y, (-1,)), xp.reshape(start.rate, (-1,))
+        columns = xp.stack([y, rate, y, y, rate])
+        scaled = like(columns, weights * np.array([1.0, step, 1.0, 1.0, step]))
+        for stage, time in enumerate(times.tolist(), start=1):
+            columns[2 + stage % 2] = scaled[stage - 1] @ columns
+            y = xp.reshape(columns[2 + stage % 2], start.y.shape)
+            rate, known = self.rate(start.s + time * step, y)
+            columns[4] = xp.reshape(rate, (-1,))
+        return Point(s_end, xp.asarray(y, copy=True), rate, known)
+
+
+class StepSizeError(RuntimeError):
+    """No step, however short, met the tolerance."""
 
 
 class RKC2:
@@ -64,18 +98,14 @@ class RKC2:
         Evaluations of F so far.
     """
 
-    def __init__(self, system: System, s: float, y: Array) -> None:
+    def __init__(self, system: System, start: Point) -> None:
         self._system = system
-        self._xp = array_namespace(y)
-        self.start = self.end = Point(s, y, *system.rate(s, y))
+        self.start = self.end = start
         self.rates = 1
         self._step = 0.0  # the next step's length; 0 before the first
         self._last_step = 0.0
         self._last_error = 0.0
         self._since_radius = _STEPS_PER_RADIUS
-        # Columns that every stage is a combination of: y₀, F₀, the last two stages and
-        # the last stage's rate.
-        self._columns = self._xp.zeros((5, *y.shape), dtype=y.dtype, device=device(y))
 
     def advance(self, s_end: float) -> None:
         """Take one step, of the length that the tolerance allows, not beyond ``s_end``.
@@ -98,12 +128,11 @@ class RKC2:
                 self._since_radius = 0
             step = self._fit(min(self._step, _longest_step(radius)), s_end - here.s)
             stages = max(2, 1 + math.isqrt(math.ceil(1.54 * step * radius + 1.0)))
-            y = self._stages(step, stages)
             s = s_end if step == s_end - here.s else here.s + step
-            there = Point(s, y, *self._system.rate(s, y))
+            there = self._system.take_stages(here, s, *_coefficients(stages))
             self.rates += stages
-            estimate = 0.8 * (here.y - y) + (0.4 * step) * (here.rate + there.rate)
-            error = self._system.error_norm(estimate, here.y, y)
+            estimate = 0.8 * (here.y - there.y) + (0.4 * step) * (here.rate + there.rate)
+            error = self._system.error_norm(estimate, here.y, there.y)
             if error <= 1.0:
                 self._accept(there, step, error)
                 return
@@ -136,29 +165,12 @@ class RKC2:
         radius = self._system.spectral_radius(here.s, here.y, here.known, anew=True)
         self._since_radius = 0
         trial = min(span, 1.0 / radius if radius > 0 else span)
-        y = here.y + trial * here.rate
-        rate, _ = self._system.rate(here.s + trial, y)
+        there = self._system.at(here.s + trial, here.y + trial * here.rate)
         self.rates += 1
-        error = self._system.error_norm(trial * (rate - here.rate), here.y, y)
+        error = self._system.error_norm(trial * (there.rate - here.rate), here.y, there.y)
         if not math.isfinite(error):
             return 1e-3 * trial
         return min(span, trial / max(2.0 * math.sqrt(error), 1e-3))
-
-    def _stages(self, step: float, stages: int) -> Array:
-        """Return the state after one step of the given length and number of stages."""
-        columns = self._columns
-        table, times = _coefficients(stages)
-        scaled = table * np.array([1.0, step, 1.0, 1.0, step])
-        scaled = like(columns, scaled)
-        # Column 3 as well, though nothing weighs it before it is set: a rejected step may
-        # have left it infinite, and 0·∞ is no number.
-        columns[0] = columns[2] = columns[3] = self.end.y
-        columns[1] = columns[4] = self.end.rate
-        for stage in range(1, stages):
-            y = scaled[stage - 1] @ columns
-            columns[2 + stage % 2] = y
-            columns[4], _ = self._system.rate(self.end.s + times[stage - 1] * step, y)
-        return scaled[stages - 1] @ columns
 
     def control(self) -> np.ndarray:
         """Return the memory of the step control, (5,) float64."""
@@ -179,12 +191,8 @@ def _longest_step(radius: float) -> float:
 
 
 @lru_cache(maxsize=4096)
-def _coefficients(stages: int) -> tuple[np.ndarray, tuple[float, ...]]:
-    """Return the stages' weights on the five columns of `RKC2`, and the stages' times.
-
-    Row j-1 of the weights gives stage Y_j from (Y₀, F₀, even stage, odd stage, F_{j-1});
-    the factor h of the rates is left out.  Stage j ends at time c_j h.
-    """
+def _coefficients(stages: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the weights and times of the stages, as `System.take_stages` takes them."""
     w0 = 1.0 + _DAMPING / stages**2
     # Chebyshev polynomials T_j(w0) and their first two derivatives.
     t = np.zeros((3, stages + 1))
@@ -207,5 +215,8 @@ def _coefficients(stages: int) -> tuple[np.ndarray, tuple[float, ...]]:
         weights[j - 1, [0, 1, 4]] = 1.0 - mu - nu, -a[j - 1] * mu_rate, mu_rate
         weights[j - 1, 2 + (j - 1) % 2] = mu
         weights[j - 1, 2 + j % 2] = nu
-    times = w1 * t[2, 2:] / t[1, 2:]
-    return weights, (times[0] / t[1, 2], *times)
+    times = np.empty(stages)
+    times[1:] = w1 * t[2, 2:] / t[1, 2:]
+    times[0] = times[1] / t[1, 2]
+    times[-1] = 1.0  # but for rounding
+    return weights, times
