@@ -26,6 +26,9 @@ from linear_grokking.solvers.trajectory import (
     with_prefix,
 )
 
+_LONGEST_STRETCH = 1000
+"""GD steps in one call: about a second, in which a job that is told to stop does not hear."""
+
 
 def gradient_flow(
     model: LogisticModel,
@@ -146,8 +149,9 @@ class _Run:
     def _take_steps(self, most: int) -> int:
         """Take GD steps, one at least; return how many."""
         if self._stretches:
-            self._stretches.descend(self._state, eta=self._eta, steps=most)
-            return most
+            steps = min(most, _LONGEST_STRETCH)
+            self._stretches.descend(self._state, eta=self._eta, steps=steps)
+            return steps
         weights, bias, clock = self._state[:, :-2], self._state[:, -2], self._state[:, -1]
         by_weights, by_bias = self._model.gradient((weights, bias))
         clock += self._model.xp.exp(bias)
