@@ -11,7 +11,14 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from linear_grokking.config import ConfigurationError, json_schema, load, load_merged, read
+from linear_grokking.config import (
+    ConfigurationError,
+    json_schema,
+    load,
+    load_merged,
+    read,
+    read_again,
+)
 from linear_grokking.config.text import LONGEST, shown
 from linear_grokking.plan import Plan
 
@@ -514,6 +521,9 @@ def test_shipped_configurations_are_valid(overlays):
     config = read(load_merged(files))
     assert config.figures
     assert Plan(config).runs
+    again = read_again(load_merged(files))
+    assert list(again.figures) == list(config.figures)
+    assert vars(again) | {"figures": dict(again.figures)} == vars(config)
 
 
 def test_schema_is_generated_from_the_model():

@@ -3,8 +3,11 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+CONFIG = str(Path(__file__).parents[2] / "config" / "config.yaml")
 
 REPORT = "import sys; {}; print(' '.join(sorted(set(sys.modules))))"
 
@@ -55,6 +58,14 @@ def test_no_command_on_a_cpu_imports_torch(command):
 def test_jobs_and_summaries_import_neither_configuration_nor_plots(command):
     found = imported(COMMANDS[command])
     assert not found & {"pydantic", "snakemake", "scipy.stats", *PLOTTING}
+
+
+def test_the_configuration_is_read_again_without_the_figures():
+    found = imported(
+        "from pathlib import Path; from linear_grokking.config import load, read_again; "
+        f"from linear_grokking.plan import Plan; Plan(read_again(load(Path({CONFIG!r}))))"
+    )
+    assert not found & {"linear_grokking.figures.a1", "scipy", *PLOTTING}
 
 
 def test_jobs_need_no_tables():

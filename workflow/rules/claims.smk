@@ -4,7 +4,7 @@ from linear_grokking.fingerprint import fingerprint
 rule check_claims:
     input:
         tables=[f"figures/tables/{figure}.parquet" for figure in plan.config.figures],
-        upstream=plan.upstream(
+        upstream=lambda wildcards: plan.upstream(
             dict.fromkeys(
                 run_id
                 for figure in plan.config.figures

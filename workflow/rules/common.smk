@@ -6,7 +6,7 @@ from pathlib import Path
 from snakemake.logging import logger
 
 from linear_grokking import costs, labels
-from linear_grokking.config import ConfigurationError, load, read
+from linear_grokking.config import ConfigurationError, load, read, read_again
 from linear_grokking.plan import Plan, draw_code, tabulate_code
 from linear_grokking.runs import code_fingerprint
 from linear_grokking.stale import is_locked
@@ -20,9 +20,10 @@ def refuse(error):
 # Snakemake reads a file for itself, but with a traceback where it is no text, without a word
 # where a key stands twice, and running what a template in it says.
 try:
-    load(Path("config/config.yaml"))
-    for overlay in workflow.overwrite_configfiles:
-        load(Path(os.path.relpath(overlay)))
+    if workflow.is_main_process:
+        load(Path("config/config.yaml"))
+        for overlay in workflow.overwrite_configfiles:
+            load(Path(os.path.relpath(overlay)))
 except ConfigurationError as error:
     refuse(error)
 
@@ -31,14 +32,13 @@ configfile: "config/config.yaml"
 
 
 try:
-    plan = Plan(read(config))
+    plan = Plan(read(config) if workflow.is_main_process else read_again(config))
 except ConfigurationError as error:
     refuse(error)
 
-labels.use(plan)
-
-# Checked once per invocation, not again in the process of each job.
+# Once per invocation, not again in the process of each job.
 if workflow.is_main_process:
+    labels.use(plan)
     # Snakemake stops as well, but may only say that files are incomplete.
     if is_locked(Path()):
         logger.warning(

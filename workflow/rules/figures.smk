@@ -57,7 +57,7 @@ for figure in plan.config.figures:
         name:
             figure
         input:
-            plan.chain(figure),
+            lambda wildcards, figure=figure: plan.chain(figure),
 
 
 # Lists what no configuration needs; `linear-grokking clean-stale --remove` removes it.

@@ -28,6 +28,6 @@ rule list_runs:
     log:
         "logs/list_runs.log",
     params:
-        entries=pack(plan.manifest()),
+        entries=lambda wildcards: pack(plan.manifest()),
     shell:
         "python workflow/scripts/list_runs.py {params.entries} {output:q} 2> >(keep_log {log:q})"

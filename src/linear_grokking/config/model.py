@@ -25,7 +25,7 @@ def figures_model() -> type[Section]:
     return create_model("Figures", __base__=Section, **fields)
 
 
-class _Settings(Section):
+class Settings(Section):
     """Settings that every experiment shares, and the experiments."""
 
     seed: Natural = Field(description="Seed of every experiment that sets none of its own.")
@@ -42,11 +42,11 @@ class _Settings(Section):
 
 
 @cache
-def config_model() -> type[_Settings]:
+def config_model() -> type[Settings]:
     """Return the typed root of the configuration."""
     return create_model(
         "Config",
-        __base__=_Settings,
+        __base__=Settings,
         __doc__="Configuration of every experiment and figure.",
         __validators__={"references": model_validator(mode="after")(_check_references)},
         figures=(figures_model(), Field(description="What each figure is drawn from.")),
