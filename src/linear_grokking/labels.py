@@ -25,6 +25,7 @@ def label(run_id: str, block: str = "") -> str:
 
     Of a run that several figures or experiments share, all figures are named, and the first
     experiment; of the parameters, those that tell it apart from the experiment's other runs.
+    What is no run of the plan, such as a figure, goes by its own name.
     """
     if _plan is None:
         return " ".join([run_id, block]).rstrip()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from cluster import Cluster, missing
-from miniatures import Miniature
+from miniatures import SMOKE, Miniature
 from workplace import Workplace
 
 
@@ -33,7 +33,7 @@ def cluster() -> Iterator[Cluster]:
 
 @pytest.fixture
 def workplace(
-    tmp_path: Path, cluster: Cluster, undisturbed: Callable[[Miniature], Workplace]
+    tmp_path: Path, cluster: Cluster, undisturbed: Callable[[Miniature], Path]
 ) -> Iterator[Callable[..., Workplace]]:
     """Make a folder whose jobs go to the cluster; nothing of it runs on after the test."""
     made = []
@@ -49,14 +49,22 @@ def workplace(
 
 
 @pytest.fixture(scope="session")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Miniature], Workplace]:
-    """Give the results of a miniature, computed on this machine without a cluster."""
-    made: dict[Miniature, Workplace] = {}
+def undisturbed(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Callable[[Miniature], Path]:
+    """Give the folder with the results of a miniature, computed here without a cluster.
 
-    def of(miniature: Miniature) -> Workplace:
+    They are Snakemake's; those of the smoke configuration are made without it.
+    """
+    made: dict[Miniature, Path] = {}
+
+    def of(miniature: Miniature) -> Path:
+        if miniature is SMOKE:
+            return request.getfixturevalue("smoke")[0]
         if miniature not in made:
-            made[miniature] = Workplace(tmp_path_factory.mktemp("local") / "all", miniature)
-            made[miniature].run()
+            place = Workplace(tmp_path_factory.mktemp("local") / "all", miniature)
+            place.run()
+            made[miniature] = place.folder
         return made[miniature]
 
     return of

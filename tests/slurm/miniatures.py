@@ -22,8 +22,8 @@ def _blocks(config: dict[str, Any]) -> Miniature:
     return Miniature(config, tuple(name for run in plan.runs for name in plan.block_files(run)))
 
 
-# Every kind of training job, in seconds: two figures, and outputs for none.
-_figures = {
+# Every kind of training job, in seconds.
+_every_kind = {
     "seed": 5,
     "experiments": {
         "a1_dynamics": {
@@ -46,19 +46,10 @@ _figures = {
             "realizations": 2,
         },
     },
-    "figures": {
-        "A1": {
-            "dynamics": "a1_dynamics",
-            "times": "a1_dynamics",
-            "epsilon": [1.0e-3],
-            "lambda": {"start": 0.1, "stop": 1.2, "points": 10},
-        },
-        "B6": {"statistics": "e1", "lambda": {"start": 0.1, "stop": 0.45, "points": 10}},
-    },
+    "figures": {},
 }
 
-FIGURES = Miniature(_figures)
-BLOCKS = _blocks(_figures)
+BLOCKS = _blocks(_every_kind)
 
 # One run of one block.
 SMALL = _blocks(

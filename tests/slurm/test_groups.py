@@ -8,7 +8,7 @@ def test_jobs_of_a_group_share_one_gpu_one_after_the_other(cluster, workplace, u
     place.run(GROKKING_SLURM_GROUP="3")
     place.assert_same_results(undisturbed(BLOCKS))
     groups = place.jobs()
-    # Two runs of A1, two blocks of B6, and the outputs: each kind is a group.
+    # Two runs, two blocks of sets, and the outputs: each kind is a group.
     assert len(groups) == 3
     for job in groups:
         assert "/group_" in job["StdOut"]

@@ -74,9 +74,9 @@ class Workplace:
             with suppress(ProcessLookupError):
                 os.kill(number, signal.SIGKILL)
 
-    def run(self, *arguments: str, **environment: str) -> str:
+    def run(self, *arguments: str, timeout_s: float = 900, **environment: str) -> str:
         """Run Snakemake to its end, which must be a good one; return what it says."""
-        code, said = self.start(*arguments, **environment).wait()
+        code, said = self.start(*arguments, **environment).wait(timeout_s)
         assert code == 0, said
         return said
 
@@ -91,23 +91,12 @@ class Workplace:
             command, cwd=self.folder, env=environment, timeout=600, check=False
         ).returncode
 
-    def assert_same_results(self, other: "Workplace") -> None:
-        """Compare all results with those of another workplace, bit by bit."""
-        tables, expected = self.tables(), other.tables()
+    def assert_same_results(self, other: Path) -> None:
+        """Compare all results with those in another folder, bit by bit."""
+        tables, expected = tables_in(self.folder), tables_in(other)
         assert tables.keys() == expected.keys()
         assert [name for name, table in expected.items() if not tables[name].equals(table)] == []
         assert self.leftovers() == []
-
-    def tables(self) -> dict[str, pa.Table]:
-        """Return the contents of every Parquet file by its path, without metadata."""
-        found = {}
-        for root in ("results", "figures"):
-            for path in sorted((self.folder / root).rglob("*.parquet")):
-                table = pq.read_table(path)
-                left_out = OF_THE_MACHINE if path.name == "runs.parquet" else []
-                table = table.drop_columns(left_out).replace_schema_metadata(None)
-                found[str(path.relative_to(self.folder))] = table
-        return found
 
     def leftovers(self, besides: str = "") -> list[str]:
         """Return files under results/ and figures/ that are no finished output."""
@@ -159,6 +148,18 @@ class Workplace:
         if "elapsed" not in (folder / f"{block}.log").read_text():
             return None
         return process_of(f"{folder.name}/{block}.parquet", self.folder)
+
+
+def tables_in(folder: Path) -> dict[str, pa.Table]:
+    """Return the contents of every Parquet file in a folder by its path, without metadata."""
+    found = {}
+    for root in ("results", "figures"):
+        for path in sorted((folder / root).rglob("*.parquet")):
+            table = pq.read_table(path)
+            left_out = OF_THE_MACHINE if path.name == "runs.parquet" else []
+            table = table.drop_columns(left_out).replace_schema_metadata(None)
+            found[str(path.relative_to(folder))] = table
+    return found
 
 
 def processes_in(folder: Path) -> Iterator[tuple[int, list[str]]]:

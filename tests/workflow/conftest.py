@@ -1,7 +1,6 @@
 """A small copy of the repository whose workflow takes seconds, and what ran in it."""
 
 import copy
-import fcntl
 import json
 import os
 import re
@@ -239,22 +238,14 @@ def copy_repository(source: Path, root: Path) -> Repository:
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory) -> Repository:
+def built(once) -> Repository:
     """Return a copy with everything built, shared by all workers; not to be changed."""
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
-    root = shared / "built"
-    with open(shared / "built.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not root.exists():
-            unfinished = shared / "unfinished"
-            unfinished.mkdir()
-            repository = copy_repository(REPOSITORY, unfinished)
-            done = repository.build()
-            (unfinished / "first_build.json").write_text(json.dumps(sorted(done)))
-            unfinished.rename(root)
-    return Repository(root)
+
+    def fill(root: Path) -> None:
+        done = copy_repository(REPOSITORY, root).build()
+        (root / "first_build.json").write_text(json.dumps(sorted(done)))
+
+    return Repository(once("built", fill))
 
 
 @pytest.fixture
