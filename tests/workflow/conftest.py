@@ -206,10 +206,14 @@ class Repository:
         return self.root / "results/summaries" / f"{self.history(run).parent.name}.parquet"
 
     def data(self) -> dict[str, Any]:
-        """Return the contents of every Parquet file, without metadata and times."""
+        """Return the contents of every Parquet file, without metadata and times.
+
+        A write that was killed may leave a file whose name begins with a dot: no result.
+        """
         tables = {
             str(path.relative_to(self.root)): pq.read_table(path).replace_schema_metadata(None)
             for path in self.files("**/*.parquet")
+            if not path.name.startswith(".")
         }
         manifest = tables.get("results/runs.parquet")
         if manifest is not None:
