@@ -14,6 +14,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from threadpoolctl import threadpool_limits
+
 from benchmarks.rows import Row, Spread, alternate
 from linear_grokking import costs
 from linear_grokking.config import read
@@ -99,12 +101,13 @@ def _e3(d: int) -> dict[str, Any]:
 
 
 def _solve(spec: Mapping[str, Any], first: int, last: int) -> None:
-    """Compute some realizations of a run in this process."""
+    """Compute some realizations of a run in this process, on one thread as its jobs do."""
     from linear_grokking.jobs import logistic
     from linear_grokking.jobs.context import JobContext
 
-    for _ in logistic.gradient_flow(spec, range(first, last + 1), JobContext()):
-        pass
+    with threadpool_limits(1):
+        for _ in logistic.gradient_flow(spec, range(first, last + 1), JobContext()):
+            pass
 
 
 def _two_processes() -> Row:

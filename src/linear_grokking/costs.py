@@ -137,7 +137,7 @@ def device_bytes(spec: Mapping[str, Any]) -> float:
     if spec["measure"] == "separability":
         return set_bytes(spec["n_train"], spec["d"])
     if spec["model"] == "logistic":
-        # The inputs, and outputs and their rates at some records; a copy while it is made.
+        # The inputs, and outputs at some records; a copy while it is made.
         size = 8 if spec["dtype"] == "float64" else 4
         return 2.0 * size * spec["n_train"] * (spec["d"] + 64)
     return realization_cost(spec).data_bytes
