@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from commands import do
 
-from linear_grokking.cli import main
 from linear_grokking.config import load_merged, read
 from linear_grokking.plan import Plan
 from linear_grokking.workflow import write_manifest
@@ -53,16 +53,11 @@ def _make(plan: Plan) -> None:
     for run_id, run in plan.runs.items():
         spec = plan.spec(run_id)
         for block in plan.block_files(run_id):
-            _do("block", spec, root / block, "--realizations", Path(block).stem, "--device", "cpu")
+            do("block", spec, root / block, "--realizations", Path(block).stem, "--device", "cpu")
         counts = ("--realizations", run.realizations)
         counts += ("--threshold", plan.config.accuracy_threshold)
-        _do("summarize", spec, root / run.folder, root / plan.summary_file(run_id), *counts)
+        do("summarize", spec, root / run.folder, root / plan.summary_file(run_id), *counts)
     write_manifest(json.loads(plan.manifest()), root, root / plan.manifest_file)
     for figure_id in plan.config.figures:
         table = root / f"figures/tables/{figure_id}.parquet"
-        _do("tabulate", plan.figure_request(figure_id), table, "--root", root)
-
-
-def _do(*arguments: object) -> None:
-    """Run a command of the package in this process."""
-    assert main([str(each) for each in arguments]) == 0
+        do("tabulate", plan.figure_request(figure_id), table, "--root", root)

@@ -1,9 +1,10 @@
 """A small configuration for the tests of the report, and how it is run."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
+
+from copies import environment
 
 POINTS = {"points": 5}
 CONFIGURATION = {
@@ -66,13 +67,7 @@ CONFIGURATION = {
 
 def snakemake(root: Path, *arguments: str) -> subprocess.CompletedProcess:
     """Run snakemake in a folder with the interpreter of the tests."""
-    environment = os.environ | {
-        "PYTHONPATH": str(root / "src"),
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "OMP_NUM_THREADS": "1",
-        "XDG_CACHE_HOME": str(root / ".cache"),
-    }
     command = [sys.executable, "-m", "snakemake", "--cores", "2"]
     return subprocess.run(
-        [*command, *arguments], cwd=root, env=environment, capture_output=True, text=True
+        [*command, *arguments], cwd=root, env=environment(root), capture_output=True, text=True
     )

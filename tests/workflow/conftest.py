@@ -16,8 +16,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 import yaml
-
-REPOSITORY = Path(__file__).parents[2]
+from copies import REPOSITORY, copy_workflow, environment
 
 CONFIGURATION = {
     "seed": 1,
@@ -114,12 +113,7 @@ class Repository:
         os.utime(path, (now, now))
 
     def environment(self) -> dict[str, str]:
-        return os.environ | {
-            "PYTHONPATH": str(self.root / "src"),
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-            "OMP_NUM_THREADS": "1",
-            "XDG_CACHE_HOME": str(self.root / ".cache"),
-        }
+        return environment(self.root)
 
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "snakemake", *arguments]
@@ -230,12 +224,8 @@ def jobs(output: str) -> Iterator[tuple[str, ...]]:
 
 
 def copy_repository(source: Path, root: Path) -> Repository:
-    """Copy what the workflow consists of, and nothing that it made."""
-    shutil.copy(source / "Snakefile", root)
-    shutil.copy(source / "requirements.txt", root)
-    skip = shutil.ignore_patterns("__pycache__", "*.egg-info")
-    for folder in ("workflow", "profiles", "src"):
-        shutil.copytree(source / folder, root / folder, ignore=skip)
+    """Copy what the workflow consists of, with a configuration."""
+    copy_workflow(root, source)
     repository = Repository(root)
     repository.write_configuration()
     return repository

@@ -1,20 +1,16 @@
 """The documentation holds: its worked example runs, and its data dictionary is complete."""
 
-import os
 import re
-import shutil
 import subprocess
-import sys
-from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from copies import REPOSITORY, copy_workflow, environment
 
 from linear_grokking import statistics, storage
 from linear_grokking.claims.registry import COLUMNS
 
-REPOSITORY = Path(__file__).parents[2]
 DOCS = REPOSITORY / "docs"
 
 
@@ -31,10 +27,7 @@ def blocks(text, language):
 
 def test_the_worked_example_of_a_figure_followed_literally(tmp_path):
     text = (DOCS / "add_a_figure.md").read_text(encoding="utf-8")
-    shutil.copy(REPOSITORY / "Snakefile", tmp_path)
-    for folder in ("workflow", "profiles", "src"):
-        ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
-        shutil.copytree(REPOSITORY / folder, tmp_path / folder, ignore=ignored)
+    copy_workflow(tmp_path)
     # As the rest of the configuration: nothing but what every one has.
     configuration = {"seed": 1, "device": "cpu", "experiments": {}, "figures": {}}
     for path, section, block in blocks(text, "yaml"):
@@ -47,15 +40,9 @@ def test_the_worked_example_of_a_figure_followed_literally(tmp_path):
             assert not (tmp_path / path).exists(), f"{path} exists: the example takes a free ID"
             (tmp_path / path).write_text(block, encoding="utf-8")
 
-    environment = os.environ | {
-        "PYTHONPATH": str(tmp_path / "src"),
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "OMP_NUM_THREADS": "1",
-        "XDG_CACHE_HOME": str(tmp_path / ".cache"),
-    }
     [command] = re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     done = subprocess.run(
-        command, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True
+        command, shell=True, cwd=tmp_path, env=environment(tmp_path), capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout + done.stderr
     for name in ("figures/B18.pdf", "figures/B18.png"):

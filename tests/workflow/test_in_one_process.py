@@ -6,16 +6,12 @@ Of all figures the tables; pictures of those alone that tests/unit/figures does 
 import numpy as np
 import pandas as pd
 import pytest
+from commands import do
 
 from linear_grokking.claims import COLUMNS, VERDICTS, registry
-from linear_grokking.cli import main
 from linear_grokking.storage import read_table, schema_of
 
 DRAWN = ("A4", "B1", "B6")
-
-
-def do(*arguments):
-    assert main([str(each) for each in arguments]) == 0
 
 
 def table_of(root, figure_id):
