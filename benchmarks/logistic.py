@@ -9,12 +9,13 @@ from threadpoolctl import threadpool_limits
 from benchmarks import baselines
 from benchmarks.limits import ReadBandwidth, cores
 from benchmarks.rows import Row, Spread, alternate
-from linear_grokking.data import Gaussian, classification
-from linear_grokking.jobs.records import record_steps
+from linear_grokking.data.draws import classification
+from linear_grokking.data.laws import Gaussian
 from linear_grokking.models.logistic import LogisticModel
-from linear_grokking.models.row_sweep import RowSweep
-from linear_grokking.models.sweep import Weighing
-from linear_grokking.solvers.gradient_flow import gradient_flow
+from linear_grokking.models.losses import LOSSES
+from linear_grokking.models.passes import make_pass
+from linear_grokking.solvers.log_flow.flow import gradient_flow
+from linear_grokking.solvers.trajectory import record_steps
 
 SIGMA, ETA, RECORDS, T_MAX = 5.0, 0.01, 200, 1e6
 BANDWIDTH_BYTES = 2**28
@@ -45,9 +46,8 @@ def _set(n_train: int, d: int) -> tuple[np.ndarray, np.ndarray]:
 
 def _flow(inputs: np.ndarray, weights: np.ndarray) -> int:
     """Follow one realization as a job does; return the gradients spent."""
-    model = LogisticModel(
-        inputs[np.newaxis], -np.ones((1, len(inputs)), np.float32), Gaussian(SIGMA)
-    )
+    labels = -np.ones((1, len(inputs)), np.float32)
+    model = LogisticModel(inputs[np.newaxis], labels, Gaussian(SIGMA), loss=LOSSES["cross_entropy"])
     params = (weights[np.newaxis].astype(np.float64), np.zeros(1))
     return (
         gradient_flow(model, params, eta=ETA, steps=record_steps(T_MAX, RECORDS))
@@ -129,11 +129,11 @@ def _gradient_row(
     """Compare one pass, both products and the weights, with a sum that reads as much."""
     large = inputs if inputs.nbytes > BANDWIDTH_BYTES else np.ones(BANDWIDTH_BYTES // 4, "f4")
     read = ReadBandwidth(large, threads)
-    sweep = RowSweep(inputs[np.newaxis], threads)
+    sweep = make_pass(inputs[np.newaxis], threads)
     vector, factors = np.full((1, inputs.shape[1]), 0.01), np.ones((1, len(inputs)))
 
     def gradient() -> None:
-        sweep(vector, np.zeros(1), Weighing.LOGISTIC, factors)
+        sweep(vector, np.zeros(1), LOSSES["cross_entropy"], factors)
 
     timings = alternate(rounds, ours=gradient, read=read)
     factor = inputs.nbytes / large.nbytes

@@ -11,8 +11,9 @@ from threadpoolctl import threadpool_limits
 from benchmarks import baselines
 from benchmarks.limits import MatrixProduct
 from benchmarks.rows import Row, Spread, alternate
-from linear_grokking.data import Gaussian, classification
-from linear_grokking.separability import Separability, assess
+from linear_grokking.data.draws import classification
+from linear_grokking.data.laws import Gaussian
+from linear_grokking.solvers.separability import Separability, assess
 
 ADAM_ERROR = 1e-3
 """Relative error of S at which Adam may stop; Newton's is 1e-8 or less, with a proof."""

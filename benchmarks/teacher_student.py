@@ -8,13 +8,12 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks import baselines
 from benchmarks.rows import Row, alternate
-from linear_grokking.data import TeacherStudentData, teacher_student
-from linear_grokking.data import test_inputs as fresh_inputs
-from linear_grokking.jobs.records import record_steps
+from linear_grokking.data.draws import TeacherStudentData, stacked, teacher_student
 from linear_grokking.models.linear import LinearModel
-from linear_grokking.models.teacher_student import TeacherStudentHistory
 from linear_grokking.models.two_layer import TwoLayerModel
-from linear_grokking.solvers import spectral, two_layer_flow
+from linear_grokking.solvers.spectral import spectral
+from linear_grokking.solvers.trajectory import Trajectory, record_steps
+from linear_grokking.solvers.two_layer_flow import gradient_flow
 
 ETA, D_IN, T_MAX, RECORDS, N_GEN = 0.01, 1000, 1e5, 100, 500
 
@@ -28,28 +27,23 @@ def rows() -> Iterator[Row]:
         yield _two_layers()
 
 
-def _draw(n_train: int, *widths: int) -> tuple[TeacherStudentData, np.ndarray]:
-    data = teacher_student(seed=0, realization=0, n_train=n_train, widths=(D_IN, *widths))
-    return data, fresh_inputs(seed=0, realization=0, n_gen=N_GEN, d_in=D_IN)
+def _draw(n_train: int, *widths: int) -> TeacherStudentData:
+    sizes = {"n_train": n_train, "n_gen": N_GEN, "widths": (D_IN, *widths)}
+    return teacher_student(seed=0, realization=0, **sizes)
 
 
-def _spectral(data: TeacherStudentData, fresh: np.ndarray, gamma: float) -> None:
-    spectral.solve(
-        LinearModel.from_data(data, fresh, 1e-3),
-        data.student[0],
-        eta=ETA,
-        gamma=gamma,
-        steps=record_steps(T_MAX, RECORDS),
-    )
+def _spectral(data: TeacherStudentData, gamma: float) -> None:
+    batch = stacked([data])
+    model = LinearModel(batch, 1e-3, gamma)
+    spectral(model, batch.student, eta=ETA, steps=record_steps(T_MAX, RECORDS))
 
 
 def _one_output() -> Row:
     gamma, steps = 1e-3, 1000
-    data, fresh = _draw(500, 1)
+    data = _draw(500, 1)
+    fresh = data.fresh
     naive = baselines.NaiveLinear(data.inputs, data.teacher[0], data.student[0], fresh, ETA, gamma)
-    timings = alternate(
-        5, ours=lambda: _spectral(data, fresh, gamma), naive=lambda: naive.steps(steps)
-    )
+    timings = alternate(5, ours=lambda: _spectral(data, gamma), naive=lambda: naive.steps(steps))
     return Row(
         "linear d=1000, N=500, d_out=1, 1e5 steps with weight decay",
         "nn.Linear, SGD, backward, step",
@@ -63,11 +57,9 @@ def _one_output() -> Row:
 
 def _many_outputs() -> Row:
     gamma, steps = 1e-3, 100
-    data, fresh = _draw(500, 50)
+    data = _draw(500, 50)
     gram = baselines.GramDescent(data.inputs, data.teacher[0], data.student[0], ETA, gamma)
-    timings = alternate(
-        3, ours=lambda: _spectral(data, fresh, gamma), gram=lambda: gram.steps(steps)
-    )
+    timings = alternate(3, ours=lambda: _spectral(data, gamma), gram=lambda: gram.steps(steps))
     return Row(
         "linear d=1000, N=500, d_out=50, 1e5 steps with weight decay",
         "tuned GD with the covariance, float64",
@@ -80,15 +72,15 @@ def _many_outputs() -> Row:
 
 
 def _two_layers() -> Row:
-    data, fresh = _draw(round(D_IN / 0.9), 200, 5)
+    data = _draw(round(D_IN / 0.9), 200, 5)
+    batch = stacked([data])
 
-    def flow(steps: np.ndarray) -> TeacherStudentHistory:
-        model = TwoLayerModel.from_data(data, fresh, 1e-4, "identity")
-        return two_layer_flow.solve(model, data.student, eta=ETA, steps=steps)
+    def flow(steps: np.ndarray) -> Trajectory:
+        return gradient_flow(TwoLayerModel(batch, 1e-4), batch.student, eta=ETA, steps=steps)
 
     steps = record_steps(1e4, 100)
-    history = flow(steps)
-    reached = float(steps[np.argmax(history.train_accuracy >= 0.95)])
+    (accuracy,) = flow(steps).observables["train_accuracy"]
+    reached = float(steps[np.argmax(accuracy >= 0.95)])
     naive = baselines.NaiveTwoLayer(data.inputs, data.teacher, data.student, ETA)
     taken = 50
     timings = alternate(

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -17,23 +17,23 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from benchmarks.rows import Row, Spread, alternate
-from linear_grokking import costs
-from linear_grokking.config import read
-from linear_grokking.runs import run_id
+from linear_grokking.jobs import costs
+from linear_grokking.jobs.kinds import kind_of, run_id
+from linear_grokking.workflow.plan import read
 
 HERE = Path(__file__).parents[1]
 ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
 E3_WIDTHS = (20, 80, 120, 160, 180, 192, 200, 220, 260, 320)
 FIRST_GRADIENT = """
 import sys
-from linear_grokking.models.row_sweep import Stretches
+from linear_grokking.models.passes.stretches import Stretches
 descend = Stretches.descend
 def leave(self, state, *, eta, steps):
     descend(self, state, eta=eta, steps=1)
     sys.exit(0)
 Stretches.descend = leave
-from linear_grokking.cli import main
-main(sys.argv[1:])
+from linear_grokking.workflow.steps import block, script
+script.run(block.train_block, device=str, threads=int)
 """
 
 
@@ -81,10 +81,18 @@ class _workplace:
         shutil.rmtree(self._folder)
 
 
-def _quietly(command: Sequence[str], **options: Any) -> str:
-    """Run a command that must succeed, away from the terminal; return what it printed."""
+def _block(program: str, folder: str, spec: Mapping[str, Any], realizations: int) -> str:
+    """Run a program as the script of a block; return what it printed."""
+    last = realizations - 1
+    output = Path(folder, run_id(spec), f"0-{last}.parquet")
+    options = ["--log", f"{folder}/log.txt", "--device", "cpu", "--threads", "1"]
     return subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True, **options
+        [sys.executable, "-c", program, *options, str(output)],
+        input=json.dumps({"spec": spec, "block": f"0-{last}"}),
+        env=ONE_THREAD,
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
 
 
@@ -102,11 +110,10 @@ def _e3(d: int) -> dict[str, Any]:
 
 def _solve(spec: Mapping[str, Any], first: int, last: int) -> None:
     """Compute some realizations of a run in this process, on one thread as its jobs do."""
-    from linear_grokking.jobs import logistic
-    from linear_grokking.jobs.context import JobContext
+    from linear_grokking.runtime.context import JobContext
 
     with threadpool_limits(1):
-        for _ in logistic.gradient_flow(spec, range(first, last + 1), JobContext()):
+        for _ in kind_of(spec).compute(spec, range(first, last + 1), JobContext()):
             pass
 
 
@@ -138,13 +145,7 @@ def _two_processes() -> Row:
 def _start() -> Row:
     spec = _e3(192)
     with tempfile.TemporaryDirectory() as folder:
-        output = Path(folder, run_id(spec), "0-0.parquet")
-        command = ["block", json.dumps(spec), str(output), "--realizations", "0-0"]
-
-        def start() -> None:
-            _quietly([sys.executable, "-c", FIRST_GRADIENT, *command], env=ONE_THREAD)
-
-        timings = alternate(7, start=start)
+        timings = alternate(7, start=lambda: _block(FIRST_GRADIENT, folder, spec, 1))
     return Row(
         "one job: start of Python to first gradient",
         "",
@@ -199,26 +200,20 @@ COSTED = {
 """Experiments, by what they stand for, that the cost model is checked against."""
 
 MEASURED_JOB = r"""
-import json, re, resource, sys
-from linear_grokking.cli import main
-status = main(sys.argv[1:])
+import json, re, resource
+from linear_grokking.workflow.steps import block, script
+script.run(block.train_block, device=str, threads=int)
 used = resource.getrusage(resource.RUSAGE_SELF)
 # The memory of this program alone: ru_maxrss counts its parent's too, from before its start.
 largest = re.search(r"VmHWM:\s*(\d+) kB", open("/proc/self/status").read())[1]
 print(json.dumps({"mb": int(largest) / 1024, "seconds": used.ru_utime + used.ru_stime}))
-sys.exit(status)
 """
 
 
 def measured_cost(spec: Mapping[str, Any], realizations: int) -> tuple[float, float]:
     """Return the CPU seconds and the largest memory (MB) of a job of so many realizations."""
     with tempfile.TemporaryDirectory() as folder:
-        output = Path(folder, run_id(spec), f"0-{realizations - 1}.parquet")
-        block = ["--realizations", f"0-{realizations - 1}", "--device", "cpu"]
-        done = _quietly(
-            [sys.executable, "-c", MEASURED_JOB, "block", json.dumps(spec), str(output), *block],
-            env=ONE_THREAD,
-        )
+        done = _block(MEASURED_JOB, folder, spec, realizations)
     used = json.loads(done.splitlines()[-1])
     return used["seconds"], used["mb"]
 
@@ -226,11 +221,11 @@ def measured_cost(spec: Mapping[str, Any], realizations: int) -> tuple[float, fl
 def _cost_model() -> Iterator[Row]:
     for name, experiment in COSTED.items():
         spec = _spec(**experiment)
-        expected = costs.realization_cost(spec).seconds
+        cost = kind_of(spec).cost(spec)
         # Enough realizations that the start of the job does not count.
-        count = max(2, min(100, round(2.0 / expected)))
+        count = max(2, min(100, round(2.0 / cost.seconds)))
         seconds, memory = measured_cost(spec, count)
-        model = costs.job_seconds(spec, count, "cpu"), costs.job_memory_mb(spec)
+        model = costs.job_seconds(cost, count, gpu=False), costs.job_memory_mb(cost, gpu=False)
         room = model[1] - costs.SNAKEMAKE_MB
         ratios = [seconds / model[0], memory / room]
         yield Row(

@@ -1,5 +1,6 @@
 """What tests of several folders share: results that are made once, and not to be changed."""
 
+import shapes_checked  # noqa: F401, I001  (before the package is imported)
 import fcntl
 import json
 import os
@@ -7,11 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from commands import do
 
-from linear_grokking.config import load_merged, read
-from linear_grokking.plan import Plan
-from linear_grokking.workflow import write_manifest
+from linear_grokking.config import load_merged
+from linear_grokking.workflow.plan import Plan, read
+from linear_grokking.workflow.steps.block import train_block
+from linear_grokking.workflow.steps.figures import tabulate_figure
+from linear_grokking.workflow.steps.report import list_runs
+from linear_grokking.workflow.steps.summarize import summarize_run
 
 CONFIG = Path(__file__).parents[1] / "config"
 
@@ -38,26 +41,28 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="session")
-def smoke(once: Callable[..., Path]) -> tuple[Path, Plan]:
-    """Return all results of the smoke configuration, made in one process, and its plan.
-
-    Of all figures the tables; no pictures.
-    """
-    config = read(load_merged([CONFIG / "config.yaml", CONFIG / "smoke.yaml"]))
-    root = once("smoke", lambda folder: _make(Plan(config, folder)))
-    return root, Plan(config, root)
+def make() -> Callable[[Plan], None]:
+    """Give the function that makes a plan's results in one process, as the rules' scripts do."""
+    return _make
 
 
 def _make(plan: Plan) -> None:
+    """Train, summarize and tabulate all that is in a plan; no pictures."""
     root = plan.root
-    for run_id, run in plan.runs.items():
-        spec = plan.spec(run_id)
+    for run_id in plan.runs:
         for block in plan.block_files(run_id):
-            do("block", spec, root / block, "--realizations", Path(block).stem, "--device", "cpu")
-        counts = ("--realizations", run.realizations)
-        counts += ("--threshold", plan.config.accuracy_threshold)
-        do("summarize", spec, root / run.folder, root / plan.summary_file(run_id), *counts)
-    write_manifest(json.loads(plan.manifest()), root, root / plan.manifest_file)
-    for figure_id in plan.config.figures:
-        table = root / f"figures/tables/{figure_id}.parquet"
-        do("tabulate", plan.figure_request(figure_id), table, "--root", root)
+            request = json.loads(plan.block_request(run_id, Path(block).stem))
+            train_block(request, [root / block], device="cpu", threads=1)
+        files = [root / name for name in plan.summary_files(run_id)]
+        summarize_run(json.loads(plan.summary_request(run_id)), files, root)
+    list_runs(json.loads(plan.manifest_request()), [root / plan.manifest_file], root)
+    for figure_id, table in zip(plan.config.figures, plan.tables(), strict=True):
+        tabulate_figure(json.loads(plan.figure_request(figure_id)), [root / table], root)
+
+
+@pytest.fixture(scope="session")
+def smoke(once: Callable[..., Path], make: Callable[[Plan], None]) -> tuple[Path, Plan]:
+    """Return all results of the smoke configuration, and its plan; of the figures their tables."""
+    config = read(load_merged([CONFIG / "config.yaml", CONFIG / "smoke.yaml"]))
+    root = once("smoke", lambda folder: make(Plan(config, folder)))
+    return root, Plan(config, root)

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from linear_grokking.figures.tables import read_blocks
-from linear_grokking.runs import KINDS
-from linear_grokking.storage import read_metadata, read_table
+from linear_grokking.results.identity import FOLDERS
+from linear_grokking.results.reading import read_blocks
+from linear_grokking.results.scalars import TIMES
+from linear_grokking.results.storage import read_metadata, read_table
 
 UNITS = {
     "step": "gradient-descent steps",
@@ -32,6 +33,7 @@ UNITS = {
     "positive_fraction": "fraction of samples",
     "positive_mean": "1",
     "margin": "unit of the inputs",
+    **dict.fromkeys((*TIMES, "step_of_min_gen_loss"), "gradient-descent steps"),
     "output": "1",
     "along": "unit of the inputs",
     "across": "unit of the inputs",
@@ -124,10 +126,18 @@ def summary(name: str | None = None, *, root: str | Path = ".", **parameters: An
 
     Medians, quantiles, means with standard errors, and counts by quantity and step.
     """
-    root = Path(root)
+    return _reduced("summaries", name, Path(root), parameters)
+
+
+def scalars(name: str | None = None, *, root: str | Path = ".", **parameters: Any) -> pd.DataFrame:
+    """Return one row per realization: grokking times, last values and the like; as `history`."""
+    return _reduced("scalars", name, Path(root), parameters)
+
+
+def _reduced(folder: str, name: str | None, root: Path, parameters: dict[str, Any]) -> pd.DataFrame:
     chosen = _chosen(root, name, parameters, None)
     parts = {
-        run_id: read_table(root / "results" / "summaries" / f"{run_id}.parquet").to_pandas()
+        run_id: read_table(root / "results" / folder / f"{run_id}.parquet").to_pandas()
         for run_id in chosen["run_id"]
     }
     return _joined(chosen, parts)
@@ -137,7 +147,7 @@ def _blocks(measure: str, name: str | None, root: Path, parameters: dict[str, An
     chosen = _chosen(root, name, parameters, measure)
     parts = {
         row["run_id"]: read_blocks(
-            root / "results" / KINDS[measure] / row["run_id"], int(row["realizations"])
+            root / "results" / FOLDERS[measure] / row["run_id"], int(row["realizations"])
         )
         for _, row in chosen.iterrows()
     }

@@ -1,4 +1,4 @@
-"""The files of a build are as docs/data.md says: columns, types, metadata."""
+"""The files of the smoke configuration are as docs/data.md says: columns, types, metadata."""
 
 import json
 import re
@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+
+from linear_grokking.claims import COLUMNS
+from linear_grokking.results import statistics
 
 DICTIONARY = Path(__file__).parents[2] / "docs" / "data.md"
 SCHEMA = Path(__file__).parents[2] / "config" / "schema.json"
@@ -33,32 +36,56 @@ def configuration_keys():
     return set(re.findall(r'"(\w+)": \{', SCHEMA.read_text(encoding="utf-8")))
 
 
-@pytest.mark.parametrize("folder", ["histories", "separability"])
-def test_blocks(built, folder):
-    paths = list((built / "results" / folder).rglob("*.parquet"))
+def kind(metadata):
+    spec = json.loads(metadata["spec"])
+    return spec["model"] if spec["measure"] == "dynamics" else spec["measure"]
+
+
+@pytest.fixture(scope="module")
+def root(smoke):
+    return smoke[0]
+
+
+def test_blocks_of_every_kind(root):
+    seen = set()
+    for folder in ("histories", "separability", "outputs"):
+        for path in (root / "results" / folder).rglob("*.parquet"):
+            found, metadata = columns(path)
+            assert found == dictionary()[kind(metadata)], path
+            seen.add(kind(metadata))
+    assert seen == {"linear", "two_layer", "logistic", "two_point", "separability", "outputs"}
+
+
+def test_summaries(root):
+    assert tuple(dictionary()["summaries"]) == statistics.COLUMNS
+    paths = list((root / "results" / "summaries").glob("*.parquet"))
     assert paths
     for path in paths:
-        found, metadata = columns(path)
-        spec = json.loads(metadata["spec"])
-        kind = spec["model"] if spec["measure"] == "dynamics" else spec["measure"]
-        assert found == dictionary()[kind], path
-
-
-def test_summaries(built):
-    for path in (built / "results" / "summaries").glob("*.parquet"):
         assert columns(path)[0] == dictionary()["summaries"], path
 
 
-def test_manifest_holds_every_parameter_under_its_key(built):
-    found, _ = columns(built / "results" / "runs.parquet")
+def test_scalars(root):
+    documented = dictionary()["scalars"]
+    seen = set()
+    for path in (root / "results" / "scalars").glob("*.parquet"):
+        found, _ = columns(path)
+        assert found.items() <= documented.items(), path
+        seen |= found.keys()
+    assert seen == documented.keys()
+
+
+def test_manifest_holds_every_parameter_under_its_key(root):
+    found, _ = columns(root / "results" / "runs.parquet")
     documented = dictionary()["runs"]
     assert documented.items() <= found.items()
     assert found.keys() - documented.keys() <= configuration_keys()
 
 
-def test_figure_tables(built):
+def test_figure_tables(root):
     documented = dictionary()["figure"]
-    for path in (built / "figures" / "tables").glob("*.parquet"):
+    paths = list((root / "figures" / "tables").glob("*.parquet"))
+    assert paths
+    for path in paths:
         found, _ = columns(path)
         assert (documented.keys() - {"z"}) <= found.keys(), path
         assert all(found[name] == documented[name] for name in found.keys() & documented.keys())
@@ -66,12 +93,16 @@ def test_figure_tables(built):
         assert others <= configuration_keys(), path
 
 
-def test_every_file_says_what_it_depends_on_and_where_it_is_from(built):
-    paths = [*(built / "results").rglob("*.parquet"), *(built / "figures").rglob("*.parquet")]
-    assert len(paths) > 20
+def test_every_file_says_what_it_depends_on_and_where_it_is_from(root):
+    paths = list(root.rglob("*.parquet"))
+    assert len(paths) > 100
     for path in paths:
         metadata = columns(path)[1]
         assert metadata["schema_version"] and json.loads(metadata["spec"]), path
         provenance = json.loads(metadata["provenance"])
         assert {"revision", "dirty", "versions", "time"} <= provenance.keys(), path
         assert provenance["fingerprint"], path
+
+
+def test_claims_have_the_columns_of_the_dictionary():
+    assert tuple(dictionary()["claims"]) == COLUMNS

@@ -4,8 +4,9 @@ import re
 from pathlib import Path
 
 from linear_grokking import cli
-from linear_grokking.config import load, read
-from linear_grokking.report.captions import title
+from linear_grokking.config import load
+from linear_grokking.figures.registry import title
+from linear_grokking.workflow.plan import read
 
 REPOSITORY = Path(__file__).parents[2]
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
@@ -17,7 +18,7 @@ def test_the_table_lists_every_figure_as_its_module_calls_it():
     rows = re.findall(row, README, re.MULTILINE)
     assert [row[0] for row in rows] == FIGURES
     assert all(target == figure for figure, _, target in rows)
-    assert [row[1] for row in rows] == [title(figure) for figure in FIGURES]
+    assert [row[1] for row in rows] == [title(figure).rstrip(".") for figure in FIGURES]
 
 
 def test_links_and_pictures_lead_to_files():

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from linear_grokking.config import load_merged, read
-from linear_grokking.plan import Plan
+from linear_grokking.config import load_merged
+from linear_grokking.workflow.plan import Plan, read
 
 
 @dataclass(frozen=True, eq=False)

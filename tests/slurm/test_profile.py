@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from snakemake.profiles import ProfileConfigFileParser
 
-from linear_grokking import labels
-from linear_grokking.config import load_merged, read
-from linear_grokking.outlook import hours_on_gpus
-from linear_grokking.plan import Plan
+from linear_grokking.config import load_merged
+from linear_grokking.workflow.plan import Plan, read
+from linear_grokking.workflow.plan import job_names as labels
+from linear_grokking.workflow.plan.forecast import hours_on_gpus
 
 REPOSITORY = Path(__file__).parents[2]
 TRAINING = ("train_block", "measure_separability", "record_outputs")

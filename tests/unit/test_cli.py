@@ -1,4 +1,4 @@
-"""The command line: each step, and one line where something is wrong."""
+"""The command line: what a person uses, and one line where something is wrong."""
 
 import json
 import os
@@ -11,11 +11,7 @@ import pytest
 import yaml
 
 from linear_grokking.cli import main
-from linear_grokking.config import json_schema, read
-from linear_grokking.plan import Plan
-from linear_grokking.runs import canonical
-from linear_grokking.storage import StorageError, read_metadata, read_table
-from linear_grokking.workflow import write_manifest
+from linear_grokking.workflow.plan import Plan, json_schema, read
 
 CONFIGURATION = {
     "seed": 1,
@@ -39,7 +35,6 @@ CONFIGURATION = {
         }
     },
 }
-SPEC = canonical(next(iter(read(CONFIGURATION).experiments["lin"].grid(1))).spec)
 
 
 @pytest.fixture
@@ -62,38 +57,6 @@ def error_of(capsys, *arguments):
     return line
 
 
-def test_the_steps_of_the_workflow_one_by_one(folder, capsys):
-    plan = Plan(read(CONFIGURATION))
-    for run_id, run in plan.runs.items():
-        spec, (block,) = plan.spec(run_id), plan.block_files(run_id)
-        assert main(["block", spec, block, "--realizations", "0-2", "--device", "cpu"]) == 0
-        counts = ["--realizations", "3", "--threshold", "0.95"]
-        assert main(["summarize", spec, run.folder, plan.summary_file(run_id), *counts]) == 0
-        assert read_metadata(Path(plan.summary_file(run_id)))[0] == run.spec
-    write_manifest(json.loads(plan.manifest()), Path(), Path(plan.manifest_file))
-    listed = read_table(Path(plan.manifest_file)).to_pandas()
-    assert list(listed["run_id"]) == list(plan.runs)
-    assert list(listed["lambda"]) == [0.5, 2.0]
-    assert all(listed["experiment"] == "lin")
-    assert [list(figures) for figures in listed["figures"]] == [["A1"], ["A1"]]
-    assert all(listed["realizations"] == 3) and all(listed["blocks"] == 1)
-    assert all(listed["seconds"] >= 0) and all(listed["device"] == "cpu")
-    table, *pictures = "figures/tables/A1.parquet", "figures/A1.pdf", "figures/A1.png"
-    assert main(["tabulate", plan.figure_request("A1"), table]) == 0
-    assert {"loss", "accuracy"} <= set(read_table(Path(table))["panel"].to_pylist())
-    assert main(["draw", table, *pictures]) == 0
-    assert Path("figures/A1.png").read_bytes().startswith(b"\x89PNG")
-    assert Path("figures/A1.pdf").read_bytes().startswith(b"%PDF")
-    assert "3/3" in capsys.readouterr().err
-
-
-def test_a_manifest_of_runs_without_blocks_is_refused_by_name(folder):
-    plan = Plan(read(CONFIGURATION))
-    with pytest.raises(StorageError, match=r"results/histories/[0-9a-f]{16}: holds no blocks"):
-        write_manifest(json.loads(plan.manifest()), Path(), Path(plan.manifest_file))
-    assert not Path(plan.manifest_file).exists()
-
-
 def test_schema(capsys):
     assert main(["schema"]) == 0
     assert json.loads(capsys.readouterr().out) == json_schema()
@@ -102,20 +65,13 @@ def test_schema(capsys):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["block", SPEC, "0-0.parquet", "--realizations", "zero"], "must be first-last"),
-        (["block", SPEC, "0-0.parquet", "--realizations", "9-0"], "must be first-last"),
-        (["block", "{}", "0-0.parquet", "--realizations", "0-0"], "measure is missing"),
-        (["block", "{", "0-0.parquet", "--realizations", "0-0"], "spec"),
-        (["block", SPEC, "0-0.parquet", "--realizations", "0-0", "--device", "tpu"], "tpu"),
-        (["summarize", SPEC, "none", "s.parquet", "--realizations", "1", "--threshold", "1"], ""),
-        (["draw", "none.parquet", "A1.png"], "none.parquet"),
-        (["draw", "garbage.parquet", "A1.png"], "garbage.parquet"),
+        (["plan", "--configfile", "none.yaml"], "none.yaml"),
+        (["train", "--seed", "-1"], "--seed: -1: must be at least 0"),
         (["nonsense"], "nonsense"),
         ([], ""),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(folder, capsys, arguments, says):
-    (folder / "garbage.parquet").write_text("garbage")
     before = sorted(folder.rglob("*"))
     assert says in error_of(capsys, *arguments)
     assert sorted(folder.rglob("*")) == before

@@ -1,6 +1,5 @@
 """Each command of the workflow imports what it uses: start-up is paid by every job."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -23,26 +22,24 @@ def imported(statements):
     return set(done.stdout.splitlines()[-1].split())
 
 
-def job_of(model, **spec):
-    spec = {"model": model, "measure": "dynamics", **spec}
+def job_of(model, solver, measure="dynamics"):
+    """Return what the block of a kind of run imports."""
+    spec = {"model": model, "solver": solver, "measure": measure}
     return (
-        "from linear_grokking.jobs.block import compute_block; import importlib; "
-        "from linear_grokking.runs import job; "
-        f"importlib.import_module('linear_grokking.' + job({json.dumps(spec)}).split(':')[0])"
+        "from linear_grokking.workflow.steps.block import train_block; "
+        "from linear_grokking.jobs import kinds; "
+        f"kind = kinds.kind_of({spec!r}); "
+        "[kinds._load(place) for place in (kind.job, kind.solve) if place]"
     )
 
 
 COMMANDS = {
-    "block of separability": job_of("logistic", solver="newton", measure="separability"),
-    "block of logistic flow": job_of("logistic", solver="gradient_flow")
-    + "; import linear_grokking.solvers.gradient_flow",
-    "block of linear": job_of("linear", solver="spectral")
-    + "; import linear_grokking.solvers.spectral",
-    "block of two layers": job_of("two_layer", solver="gradient_flow")
-    + "; import linear_grokking.solvers.two_layer_flow",
-    "summarize": "import linear_grokking.workflow, linear_grokking.statistics",
-    "planning": "from linear_grokking.config.model import config_model; config_model(); "
-    "import linear_grokking.plan",
+    "block of separability": job_of("logistic", "newton", "separability"),
+    "block of logistic flow": job_of("logistic", "gradient_flow"),
+    "block of linear": job_of("linear", "spectral"),
+    "block of two layers": job_of("two_layer", "gradient_flow"),
+    "summarize": "import linear_grokking.workflow.steps.summarize",
+    "planning": "from linear_grokking.workflow.plan import json_schema; json_schema()",
 }
 """What a job imports before it computes; planning imports every figure's module."""
 
@@ -62,8 +59,9 @@ def test_jobs_and_summaries_import_neither_configuration_nor_plots(command):
 
 def test_the_configuration_is_read_again_without_the_figures():
     found = imported(
-        "from pathlib import Path; from linear_grokking.config import load, read_again; "
-        f"from linear_grokking.plan import Plan; Plan(read_again(load(Path({CONFIG!r}))))"
+        "from pathlib import Path; from linear_grokking.config import load; "
+        "from linear_grokking.workflow.plan import Plan, read_again; "
+        f"Plan(read_again(load(Path({CONFIG!r}))))"
     )
     assert not found & {"linear_grokking.figures.a1", "scipy", *PLOTTING}
 

@@ -11,8 +11,9 @@ import pyarrow as pa
 import pytest
 
 from linear_grokking import load
-from linear_grokking.statistics import summarize_dynamics
-from linear_grokking.storage import SCHEMAS, write_table
+from linear_grokking.jobs.kinds import LINEAR, SEPARABILITY
+from linear_grokking.results.storage import write_table
+from linear_grokking.results.summaries import scalars_of, summary_of
 
 REPOSITORY = Path(__file__).parents[2]
 STEPS = np.geomspace(1, 1000, 8)
@@ -41,11 +42,14 @@ def root(tmp_path):
         history = run_history(lambda_)
         folder = tmp_path / "results" / "histories" / run_id
         # Two blocks: the second holds one realization that is wanted and one that is not.
-        write(folder / "0-1.parquet", history[history["realization"] < 2], SCHEMAS["linear"])
+        write(folder / "0-1.parquet", history[history["realization"] < 2], LINEAR)
         extra = history[history["realization"] == 2]
         more = pd.concat([extra, extra.assign(realization=np.int32(3))])
-        write(folder / "2-3.parquet", more, SCHEMAS["linear"])
-        summary = summarize_dynamics(history)
+        write(folder / "2-3.parquet", more, LINEAR)
+        thresholds = {"threshold": 0.95, "loss_threshold": 1e-3}
+        scalars = scalars_of(history, {"spec": {"measure": "dynamics"}, **thresholds})
+        summary = summary_of(history, scalars, "dynamics")
+        write(tmp_path / "results" / "scalars" / f"{run_id}.parquet", scalars)
         write(tmp_path / "results" / "summaries" / f"{run_id}.parquet", summary)
         rows.append(
             {"run_id": run_id, "experiment": "a1_dynamics", "figures": ["A1"], "lambda": lambda_}
@@ -57,7 +61,7 @@ def root(tmp_path):
         | {"margin": [0.5, np.nan]}
     )
     folder = tmp_path / "results" / "separability" / ("c" * 16)
-    write(folder / "0-1.parquet", sets, SCHEMAS["separability"])
+    write(folder / "0-1.parquet", sets, SEPARABILITY)
     rows.append(
         {"run_id": "c" * 16, "experiment": "e1", "figures": ["B1", "B6"], "lambda": 0.48}
         | {"measure": "separability", "model": None, "d": 24, "realizations": 2}
@@ -84,9 +88,12 @@ def test_histories_of_several_runs_carry_what_tells_them_apart(root):
     assert history.groupby("lambda")["realization"].nunique().to_dict() == {0.3: 3, 0.9: 3}
 
 
-def test_summary_separability_table_and_runs(root):
+def test_summary_scalars_separability_table_and_runs(root):
     summary = load.summary("A1", lambda_=0.1 + 0.2, root=root)
     assert {"gen_loss", "t_gen"} <= set(summary["quantity"])
+    scalars = load.scalars("A1", root=root)
+    assert list(scalars.columns[:3]) == ["run_id", "lambda", "realization"] and len(scalars) == 6
+    assert scalars.attrs["units"]["grokking_time"] == "gradient-descent steps"
     sets = load.separability("B6", root=root)
     assert sets["separable"].tolist() == [True, False] and sets.attrs["units"]["margin"]
     table = load.table("A1", root=root)

@@ -4,12 +4,12 @@ import re
 import subprocess
 
 import pyarrow.parquet as pq
-import pytest
 import yaml
 from copies import REPOSITORY, copy_workflow, environment
 
-from linear_grokking import statistics, storage
-from linear_grokking.claims.registry import COLUMNS
+from linear_grokking.jobs.kinds import KINDS
+from linear_grokking.load import UNITS
+from linear_grokking.results.scalars import TIMES
 
 DOCS = REPOSITORY / "docs"
 
@@ -52,38 +52,8 @@ def test_the_worked_example_of_a_figure_followed_literally(tmp_path):
     assert measured.index.tolist() == [1.0, 2.0, 4.0] and measured.is_monotonic_increasing
 
 
-def dictionary():
-    """Return section → (column → type) of docs/data.md."""
-    text = (DOCS / "data.md").read_text(encoding="utf-8")
-    sections = re.split(r"^### (\w+)$", text, flags=re.MULTILINE)
-    return {
-        name: dict(re.findall(r"^\| `(\w+)` \| ([\w<>]+) \|", body, re.MULTILINE))
-        for name, body in zip(sections[1::2], sections[2::2], strict=True)
-    }
-
-
-@pytest.mark.parametrize("kind", storage.SCHEMAS)
-def test_blocks_have_the_columns_and_types_of_the_dictionary(kind):
-    assert dictionary()[kind] == {f.name: str(f.type) for f in storage.SCHEMAS[kind]}
-
-
-def test_summaries_have_the_columns_and_types_of_the_dictionary():
-    documented = dictionary()["summaries"]
-    assert list(documented) == list(statistics.COLUMNS)
-    made = statistics.summarize_values("x", [1.0, 2.0])
-    types = {name: str(kind).lower() for name, kind in made.dtypes.items()}
-    names = {"float64": "double", "int64": "int64", "str": "string", "object": "string"}
-    assert documented == {name: names[kind] for name, kind in types.items()}
-
-
-def test_claims_have_the_columns_of_the_dictionary():
-    assert tuple(dictionary()["claims"]) == COLUMNS
-
-
 def test_every_measured_thing_says_its_unit():
-    from linear_grokking.load import UNITS
-
-    names = {f.name for schema in storage.SCHEMAS.values() for f in schema}
+    names = {field.name for kind in KINDS for field in kind.schema} | set(TIMES)
     plain = {"realization", "sample", "separable", "certificate"}
     assert names - plain <= set(UNITS)
 

@@ -6,10 +6,12 @@ Of all figures the tables; pictures of those alone that tests/unit/figures does 
 import numpy as np
 import pandas as pd
 import pytest
-from commands import do
 
-from linear_grokking.claims import COLUMNS, VERDICTS, registry
-from linear_grokking.storage import read_table, schema_of
+from linear_grokking.claims import COLUMNS, registry
+from linear_grokking.jobs.kinds import kind_of
+from linear_grokking.results.storage import read_table
+from linear_grokking.workflow.steps.figures import draw_figure
+from linear_grokking.workflow.steps.report import check_claims, write_report
 
 DRAWN = ("A4", "B1", "B6")
 
@@ -23,13 +25,18 @@ def end(smoke, tmp_path_factory):
     """Return a folder with what comes last: a few pictures, the claims and the report."""
     root, plan = smoke
     folder = tmp_path_factory.mktemp("end")
-    shown = [table_of(root, figure_id) for figure_id in DRAWN]
-    for figure_id, table in zip(DRAWN, shown, strict=True):
-        do("draw", table, *(folder / f"figures/{figure_id}.{kind}" for kind in ("pdf", "png")))
-    tables = [table_of(root, figure_id) for figure_id in plan.config.figures]
-    do("claims", *tables, folder / "claims.csv", "--root", root)
-    sources = ("--claims", folder / "claims.csv", "--manifest", root / plan.manifest_file)
-    do("report", *shown, folder / "report.html", "--root", folder, *sources)
+    shown = {figure_id: str(table_of(root, figure_id)) for figure_id in DRAWN}
+    for figure_id, table in shown.items():
+        pictures = [folder / f"figures/{figure_id}.{kind}" for kind in ("pdf", "png")]
+        draw_figure({"table": table}, pictures)
+    tables = [str(table_of(root, figure_id)) for figure_id in plan.config.figures]
+    check_claims({"tables": tables}, [folder / "claims.csv"], root)
+    request = {
+        "tables": list(shown.values()),
+        "claims": str(folder / "claims.csv"),
+        "manifest": str(root / plan.manifest_file),
+    }
+    write_report(request, [folder / "report.html"], folder)
     return folder
 
 
@@ -37,7 +44,7 @@ def test_every_block_is_finite_but_for_what_is_undefined(smoke):
     root, plan = smoke
     for run_id, run in plan.runs.items():
         for block in plan.block_files(run_id):
-            table = read_table(root / block, schema=schema_of(run.spec))
+            table = read_table(root / block, schema=kind_of(run.spec).schema)
             for name in table.column_names:
                 values = table[name].drop_null().to_numpy()
                 if values.dtype.kind == "f":
@@ -57,10 +64,8 @@ def test_every_figure_with_claims_is_judged(smoke, end):
     claims = pd.read_csv(end / "claims.csv")
     assert tuple(claims.columns) == COLUMNS
     assert claims["id"].is_unique
-    assert set(claims["verdict"]) <= set(VERDICTS)
-    # At its few sizes of B9's inputs too little generalizes to compare.
-    expected = set(registry.registered()) & set(plan.config.figures)
-    assert expected - set(claims["figure"]) <= {"B9"}
+    assert (claims["verdict"] == "confirmed").sum() > len(claims) / 3
+    assert set(claims["figure"]) == set(registry.registered()) & set(plan.config.figures)
 
 
 def test_the_report_shows_what_was_drawn(end):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from linear_grokking.storage import damage
+from linear_grokking.results.storage import damage
 
 SEED = 20231016
 
@@ -29,7 +29,7 @@ def processes_of_jobs(root: Path) -> set[int]:
             folder = os.readlink(entry / "cwd")
         except OSError:
             continue
-        of_a_job = any(part.endswith(b"/linear-grokking") for part in command[:3])
+        of_a_job = b"/workflow/scripts/" in b"".join(command[1:2])
         if of_a_job and Path(folder) == root.resolve():
             found.add(int(entry.name))
     return found

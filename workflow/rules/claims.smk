@@ -1,16 +1,11 @@
-from linear_grokking.fingerprint import fingerprint
+from linear_grokking.claims import CODE as CLAIMS_CODE
+from linear_grokking.results.fingerprint import fingerprint
 
 
 rule check_claims:
     input:
-        tables=[f"figures/tables/{figure}.parquet" for figure in plan.config.figures],
-        upstream=lambda wildcards: plan.upstream(
-            dict.fromkeys(
-                run_id
-                for figure in plan.config.figures
-                for run_id in plan.figure_runs(figure)
-            )
-        ),
+        tables=plan.tables(),
+        upstream=lambda wildcards: plan.upstream(plan.drawn_runs()),
     output:
         report(
             "results/claims.csv",
@@ -21,6 +16,7 @@ rule check_claims:
     log:
         "logs/check_claims.log",
     params:
-        code=lambda wildcards: fingerprint(["claims:write", "claims:MODULES"]),
+        request=json.dumps({"tables": plan.tables()}),
+        code=lambda wildcards: fingerprint(CLAIMS_CODE),
     shell:
-        "linear-grokking claims {input.tables:q} {output:q} 2> >(keep_log {log:q})"
+        script("check_claims")

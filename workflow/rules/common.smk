@@ -1,15 +1,14 @@
+import json
 import os
-import shlex
 import sys
 from pathlib import Path
 
 from snakemake.logging import logger
 
-from linear_grokking import costs, labels
-from linear_grokking.config import ConfigurationError, load, read, read_again
-from linear_grokking.plan import Plan, draw_code, tabulate_code
-from linear_grokking.runs import code_fingerprint
-from linear_grokking.stale import is_locked
+from linear_grokking.config import ConfigurationError, load
+from linear_grokking.jobs import costs
+from linear_grokking.workflow.plan import Plan, job_names, read, read_again
+from linear_grokking.workflow.plan.stale import is_locked
 
 
 def refuse(error):
@@ -38,7 +37,7 @@ except ConfigurationError as error:
 
 # Once per invocation, not again in the process of each job.
 if workflow.is_main_process:
-    labels.use(plan)
+    job_names.use(plan)
     # Snakemake stops as well, but may only say that files are incomplete.
     if is_locked(Path()):
         logger.warning(
@@ -54,18 +53,22 @@ wildcard_constraints:
     figure="[A-Z]+[0-9]+",
 
 
-# Rules call the package's command line, the one beside this interpreter.  A job's messages
-# go to its log and to the terminal.  Where SIGTERM tells a job to stop, the shell waits for
-# it and the copying process outlives it, so that it can save its state and say so.
-shell.prefix(
-    f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; trap : TERM; "
-    """keep_log() {{ trap '' TERM; exec tee -i "$1" >&2; }}; """
-)
+PYTHON = sys.executable
+SCRIPTS = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent / "scripts"
 
 
-def spec_of(wildcards):
-    """Canonical spec of a run."""
-    return plan.spec(wildcards.run_id)
+def script(name, options=""):
+    """Return the command of a rule: its script, the request on standard input, log, outputs.
+
+    The script takes the shell's place, so that what tells a job to stop reaches it.
+    """
+    program = f"exec {{PYTHON:q}} {{SCRIPTS:q}}/{name}.py --log {{log:q}}"
+    return f"{program} {options} {{output:q}} <<< {{params.request:q}}"
+
+
+def table_request(wildcards, input):
+    """What is made from a figure's table alone."""
+    return json.dumps({"table": input[0]})
 
 
 def device_of(wildcards, resources):
@@ -75,24 +78,24 @@ def device_of(wildcards, resources):
 
 def job_threads(wildcards):
     """One thread where several jobs run side by side, all cores where one is large."""
-    large = costs.is_large(plan.runs[wildcards.run_id].spec)
+    large = costs.is_large(plan.runs[wildcards.run_id].cost)
     return workflow.cores if large and workflow.cores else 1
 
 
 def job_memory(wildcards, attempt):
     """Memory by the cost model, half as much again with each attempt."""
-    needed = costs.job_memory_mb(plan.runs[wildcards.run_id].spec, plan.config.device)
-    return int(needed * (1 + 0.5 * (attempt - 1)))
+    run = plan.runs[wildcards.run_id]
+    gpu = plan.config.device != "cpu" and run.kind.on_gpu
+    return int(costs.job_memory_mb(run.cost, gpu=gpu) * (1 + 0.5 * (attempt - 1)))
 
 
 def job_gpu_memory(wildcards):
     """Least GPU memory by the cost model; free memory beyond it makes larger batches."""
-    return costs.gpu_memory_mb(plan.runs[wildcards.run_id].spec)
+    run = plan.runs[wildcards.run_id]
+    return costs.gpu_memory_mb(run.cost) if run.kind.on_gpu else 0
 
 
 def job_minutes(wildcards, attempt):
     """Time by the cost model with a wide margin, doubled with each attempt."""
-    first, last = (int(part) for part in wildcards.block.split("-"))
-    spec = plan.runs[wildcards.run_id].spec
-    seconds = costs.job_seconds(spec, last - first + 1, plan.config.device)
-    return int(10 + 3 * seconds / 60) * attempt
+    run = plan.runs[wildcards.run_id]
+    return int(10 + 3 * run.seconds(wildcards.block, gpu=run.on_gpu) / 60) * attempt

@@ -1,3 +1,4 @@
+from linear_grokking.figures.registry import draw_code, tabulate_code
 from linear_grokking.report.captions import caption_text, category
 
 
@@ -12,7 +13,7 @@ rule tabulate_figure:
         request=lambda wildcards: plan.figure_request(wildcards.figure),
         code=lambda wildcards: tabulate_code(wildcards.figure),
     shell:
-        "linear-grokking tabulate {params.request:q} {output:q} 2> >(keep_log {log:q})"
+        script("tabulate_figure")
 
 
 rule draw_figure:
@@ -29,10 +30,11 @@ rule draw_figure:
     log:
         "logs/draw_figure/{figure}.log",
     params:
+        request=table_request,
         code=lambda wildcards: draw_code(wildcards.figure),
         caption=lambda wildcards: caption_text(plan.figure_request(wildcards.figure)),
     shell:
-        "linear-grokking draw {input:q} {output:q} 2> >(keep_log {log:q})"
+        script("draw_figure")
 
 
 # A figure's table for a spreadsheet: `snakemake -c1 figures/tables/B1.csv`.
@@ -44,9 +46,9 @@ rule export_csv:
     log:
         "logs/export_csv/{figure}.log",
     params:
-        code=code_fingerprint("workflow:export_csv"),
+        request=table_request,
     shell:
-        "linear-grokking export-csv {input:q} {output:q} 2> >(keep_log {log:q})"
+        script("export_csv")
 
 
 # Each figure's ID is a target.  It asks for the whole chain behind the figure, so that an
@@ -58,12 +60,3 @@ for figure in plan.config.figures:
             figure
         input:
             lambda wildcards, figure=figure: plan.chain(figure),
-
-
-# Lists what no configuration needs; `linear-grokking clean-stale --remove` removes it.
-rule clean_stale:
-    log:
-        "logs/clean_stale.log",
-    localrule: True
-    shell:
-        "linear-grokking clean-stale 2> >(keep_log {log:q})"

@@ -5,10 +5,18 @@ rule plan:
         "logs/plan.log",
     localrule: True
     params:
-        overlays=lambda wildcards: " ".join(
-            shlex.quote(os.path.relpath(overlay))
-            for overlay in workflow.overwrite_configfiles
-        ),
+        overlays=lambda wildcards: [
+            os.path.relpath(overlay) for overlay in workflow.overwrite_configfiles
+        ],
     shell:
-        "linear-grokking plan --configfile config/config.yaml {params.overlays}"
-        " 2> >(keep_log {log:q})"
+        "{PYTHON:q} -m linear_grokking plan --configfile config/config.yaml {params.overlays:q}"
+        " 2>&1 | tee {log:q}"
+
+
+# Lists what no configuration needs; `linear-grokking clean-stale --remove` removes it.
+rule clean_stale:
+    log:
+        "logs/clean_stale.log",
+    localrule: True
+    shell:
+        "{PYTHON:q} -m linear_grokking clean-stale 2>&1 | tee {log:q}"

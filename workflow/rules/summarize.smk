@@ -1,4 +1,5 @@
-from linear_grokking.packing import pack
+from linear_grokking.results.fingerprint import fingerprint
+from linear_grokking.workflow import steps
 
 
 rule summarize_run:
@@ -6,28 +7,25 @@ rule summarize_run:
         lambda wildcards: plan.block_files(wildcards.run_id),
     output:
         "results/summaries/{run_id}.parquet",
+        "results/scalars/{run_id}.parquet",
     log:
         "logs/summarize_run/{run_id}.log",
     params:
-        spec=spec_of,
-        realizations=lambda wildcards: plan.runs[wildcards.run_id].realizations,
-        folder=lambda wildcards: plan.runs[wildcards.run_id].folder,
-        threshold=plan.config.accuracy_threshold,
-        code=code_fingerprint("workflow:summarize"),
+        request=lambda wildcards: plan.summary_request(wildcards.run_id),
+        code=fingerprint(steps.SUMMARY_CODE),
     shell:
-        "linear-grokking summarize {params.spec:q} {params.folder:q} {output:q}"
-        " --realizations {params.realizations} --threshold {params.threshold}"
-        " 2> >(keep_log {log:q})"
+        script("summarize_run")
 
 
 rule list_runs:
     input:
         [name for run_id in plan.runs for name in plan.block_files(run_id)],
     output:
-        "results/runs.parquet",
+        plan.manifest_file,
     log:
         "logs/list_runs.log",
     params:
-        entries=lambda wildcards: pack(plan.manifest()),
+        request=lambda wildcards: plan.manifest_request(),
+        code=fingerprint(steps.MANIFEST_CODE),
     shell:
-        "python workflow/scripts/list_runs.py {params.entries} {output:q} 2> >(keep_log {log:q})"
+        script("list_runs")

@@ -9,12 +9,10 @@ rule train_block:
         gpu_mem_mb=job_gpu_memory,
         runtime=job_minutes,
     params:
-        spec=spec_of,
+        request=lambda wildcards: plan.block_request(wildcards.run_id, wildcards.block),
         device=device_of,
     shell:
-        "linear-grokking block {params.spec:q} {output:q}"
-        " --realizations {wildcards.block} --device {params.device} --threads {threads}"
-        " 2> >(keep_log {log:q})"
+        script("train_block", "--device {params.device} --threads {threads}")
 
 
 use rule train_block as record_outputs with:

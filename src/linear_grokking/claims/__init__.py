@@ -7,8 +7,6 @@ table, and where needed the runs behind it; `verdict` holds the one rule.
 from collections.abc import Iterable
 from pathlib import Path
 
-import pandas as pd
-
 from linear_grokking.claims import (
     classification,
     linear,
@@ -18,23 +16,21 @@ from linear_grokking.claims import (
     two_point,
 )
 from linear_grokking.claims.registry import COLUMNS, Evidence, collect, frame
-from linear_grokking.claims.verdict import VERDICTS, Claim, verdict
-from linear_grokking.storage import whole_file
+from linear_grokking.claims.verdict import VERDICTS, Claim
+from linear_grokking.results.storage import whole_file
 
-__all__ = ["COLUMNS", "VERDICTS", "Claim", "Evidence", "check", "verdict", "write"]
+__all__ = ["COLUMNS", "VERDICTS", "Claim", "Evidence", "write"]
+
+CODE = ("claims:write", "claims:MODULES")
+"""What the claims depend on."""
 
 MODULES = (linear, linear_maps, two_layer, classification, separability, two_point)
 """Importing them registers their claims; a new module is added here."""
 
 
-def check(tables: Iterable[Path], root: Path) -> pd.DataFrame:
-    """Return all claims on the figures whose tables are given, in their order."""
-    claims = [claim for path in tables for claim in collect(Evidence.read(path, root))]
-    return frame(claims)
-
-
 def write(tables: Iterable[Path], root: Path, output: Path) -> None:
-    """Write the claims on the figures whose tables are given as CSV."""
-    claims = check(tables, root)
+    """Write the claims on the figures whose tables are given, in their order, as CSV."""
+    claims = [claim for path in tables for claim in collect(Evidence.read(path, root))]
     with whole_file(output) as temporary:
-        claims.to_csv(temporary, index=False)
+        # With the digits that a reader compares.
+        frame(claims).to_csv(temporary, index=False, float_format="%.6g")

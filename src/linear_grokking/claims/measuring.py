@@ -1,100 +1,140 @@
-"""Numbers with intervals, as claims need them."""
+"""Numbers with intervals, as claims need them; each takes the runs that its values are of."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.special import chdtrc, stdtrit
 
-from linear_grokking.claims.verdict import Measurement
-from linear_grokking.figures.tables import RunResult
-from linear_grokking.statistics import CONFIDENCE, median_interval, quantile, wilson_interval
+from linear_grokking.claims.verdict import Measurement, Undecidable
+from linear_grokking.results import statistics
+from linear_grokking.results.reading import RunResult
 
 
-def mean_of(values: ArrayLike) -> Measurement:
+def mean_of(values: ArrayLike, *runs: RunResult) -> Measurement:
     """Return the mean with Student's interval; without an interval for fewer than two."""
     values = np.asarray(values, float)
     n = len(values)
     if n < 2:
-        return Measurement(float(values.mean()) if n else np.nan, -np.inf, np.inf, n)
-    spread = stdtrit(n - 1, (1 + CONFIDENCE) / 2) * values.std(ddof=1) / np.sqrt(n)
+        return Measurement.unknown(n, *runs, value=values.mean() if n else np.nan)
+    spread = stdtrit(n - 1, (1 + statistics.CONFIDENCE) / 2) * values.std(ddof=1) / np.sqrt(n)
     mean = float(values.mean())
-    return Measurement(mean, mean - spread, mean + spread, n)
+    return Measurement(mean, mean - spread, mean + spread, n, runs)
 
 
-def geometric_mean_of(values: ArrayLike) -> Measurement:
+def geometric_mean_of(values: ArrayLike, *runs: RunResult) -> Measurement:
     """Return the geometric mean with Student's interval of the logarithms."""
-    return transformed(mean_of(np.log(np.asarray(values, float))), np.exp)
+    mean = mean_of(np.log(np.asarray(values, float)))
+    value, low, high = (float(np.exp(each)) for each in (mean.value, mean.low, mean.high))
+    return Measurement(value, low, high, mean.n, runs)
 
 
-def median_of(values: ArrayLike) -> Measurement:
+def median_of(values: ArrayLike, *runs: RunResult) -> Measurement:
     """Return the median with its interval by order statistics; inf is a value.
 
     Fewer than six values have no such interval.
     """
     values = np.asarray(values, float)
-    low, high = (float(edge) for edge in median_interval(values))
-    return Measurement(float(quantile(values, 0.5)), low, high, len(values))
+    if not len(values):
+        return Measurement.unknown(0, *runs)
+    low, high = (float(edge) for edge in statistics.median_interval(values))
+    return Measurement(float(statistics.quantile(values, 0.5)), low, high, len(values), runs)
 
 
-def proportion_of(hits: ArrayLike) -> Measurement:
+def extremes_of(values: ArrayLike, *runs: RunResult) -> Measurement:
+    """Return the mean between the smallest and the largest value."""
+    values = np.asarray(values, float)
+    mean, low, high = (float(f(values)) for f in (np.mean, np.min, np.max))
+    return Measurement(mean, low, high, len(values), runs)
+
+
+def proportion_of(hits: ArrayLike, *runs: RunResult) -> Measurement:
     """Return the fraction that is true with Wilson's interval."""
     hits = np.asarray(hits, bool)
-    low, high = wilson_interval(int(hits.sum()), len(hits))
-    return Measurement(float(hits.mean()) if len(hits) else np.nan, low, high, len(hits))
+    edges = statistics.wilson_interval(int(hits.sum()), len(hits))
+    return Measurement(float(hits.mean()) if len(hits) else np.nan, *edges, len(hits), runs)
 
 
-def slope_of(x: ArrayLike, y: ArrayLike, n: int = 0) -> Measurement:
+def slope_of(x: ArrayLike, y: ArrayLike, *runs: RunResult) -> Measurement:
     """Return the slope of a straight line with Student's interval of its residuals."""
     x, y = np.asarray(x, float), np.asarray(y, float)
+    n = sum(run.realizations for run in runs)
     if len(x) < 3:
-        return Measurement(np.nan, -np.inf, np.inf, n)
+        return Measurement.unknown(n, *runs)
     centred = x - x.mean()
     slope = float(centred @ y / (centred @ centred))
     residuals = y - y.mean() - slope * centred
     error = np.sqrt(residuals @ residuals / (len(x) - 2) / (centred @ centred))
-    spread = float(stdtrit(len(x) - 2, (1 + CONFIDENCE) / 2) * error)
-    return Measurement(slope, slope - spread, slope + spread, n)
+    spread = float(stdtrit(len(x) - 2, (1 + statistics.CONFIDENCE) / 2) * error)
+    return Measurement(slope, slope - spread, slope + spread, n, runs)
 
 
-def transformed(measured: Measurement, function) -> Measurement:
-    """Return a measurement under an increasing function."""
-    edges = (function(getattr(measured, name)) for name in ("value", "low", "high"))
-    return Measurement(*(float(edge) for edge in edges), measured.n)
-
-
-def joint_binomial_p(successes: ArrayLike, n: ArrayLike, probability: ArrayLike) -> Measurement:
+def joint_binomial_p(
+    successes: ArrayLike, n: ArrayLike, probability: ArrayLike, *runs: RunResult
+) -> Measurement:
     """Return the p-value of one joint test that independent counts have given probabilities.
 
     Pearson's χ² over points with five expected successes and failures; the others are pooled
     into one point, which is left out if it stays below five.  Fewer than three such points
     decide nothing: the interval is then that of all p-values.
     """
-    successes, n, probability = np.broadcast_arrays(
-        *(np.asarray(each, float) for each in (successes, n, probability))
+    successes, n, p = np.broadcast_arrays(successes, n, np.asarray(probability, float))
+    hits, misses = n * p, n * (1 - p)
+    large = np.minimum(hits, misses) >= 5
+    deviation, variance, hits, misses = (
+        np.append(each[large], each[~large].sum())
+        for each in (successes - hits, hits * (1 - p), hits, misses)
     )
-    expected, variance = n * probability, n * probability * (1 - probability)
-    large = np.minimum(expected, n - expected) >= 5
-    groups = [
-        (successes[k] - expected[k], variance[k], expected[k], n[k] - expected[k])
-        for k in np.flatnonzero(large)
-    ]
-    pooled = (successes - expected, variance, expected, n - expected)
-    groups.append(tuple(float(each[~large].sum()) for each in pooled))
-    kept = [(d, v) for d, v, hits, misses in groups if min(hits, misses) >= 5]
-    total = int(n.sum())
-    if len(kept) < 3:
-        return Measurement(np.nan, 0.0, 1.0, total)
-    p = float(chdtrc(len(kept), sum(d**2 / v for d, v in kept)))
-    return Measurement(p, p, p, total)
+    kept = np.minimum(hits, misses) >= 5
+    if kept.sum() < 3:
+        return Measurement(np.nan, 0.0, 1.0, int(n.sum()), runs)
+    value = float(chdtrc(kept.sum(), np.sum(deviation[kept] ** 2 / variance[kept])))
+    return Measurement(value, value, value, int(n.sum()), runs)
 
 
-def curves(run: RunResult, *quantities: str) -> tuple[np.ndarray, ...]:
-    """Return the recorded steps (T,) and each quantity (R, T) of a run's realizations."""
-    rows = run.rows()
-    wide = [rows.pivot(index="realization", columns="step", values=name) for name in quantities]
-    return wide[0].columns.to_numpy(float), *(each.to_numpy(float) for each in wide)
+def furthest(
+    measured: Iterable[Measurement],
+    distance: Callable[[float], float] = lambda ratio: abs(np.log(ratio)),
+) -> Measurement:
+    """Return the ratio that is the largest factor away from 1, or what is at another distance."""
+    measured = list(measured)
+    runs = tuple(run for each in measured for run in each.runs)
+    return replace(max(measured, key=lambda each: distance(each.value)), runs=runs)
+
+
+def of_shared_draws(runs: Sequence[RunResult], scalar: str) -> np.ndarray:
+    """Return a scalar (runs, R) of the realizations that all runs have."""
+    by_run = [run.scalars.set_index("realization")[scalar] for run in runs]
+    return pd.concat(by_run, axis=1, join="inner").to_numpy(float).T
 
 
 def log_time_average(steps: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Return values (R, T) averaged over log(1 + step): every decade counts as much."""
+    """Return values (R, T) averaged over log(1 + step): every decade counts as much.
+
+    Raises
+    ------
+    Undecidable
+        If there are fewer than two steps.
+    """
+    if len(steps) < 2:
+        raise Undecidable(f"there are {len(steps)} records to average over")
     clock = np.log1p(steps)
     return np.trapezoid(values, clock, axis=-1) / (clock[-1] - clock[0])
+
+
+def interpolated(curve: pd.DataFrame, at: float, *, logarithmic: bool = False) -> float:
+    """Return y of a table's rows at some x between them, linear in both or in both logarithms.
+
+    Raises
+    ------
+    Undecidable
+        If the rows do not reach there.
+    """
+    x, y = curve.sort_values("x")[["x", "y"]].to_numpy(float).T
+    if not x[0] <= at <= x[-1]:
+        raise Undecidable(f"the curve goes from {x[0]:.3g} to {x[-1]:.3g} and not to {at:.3g}")
+    if logarithmic:
+        return float(np.exp(np.interp(np.log(at), np.log(x), np.log(y))))
+    return float(np.interp(at, x, y))

@@ -1,84 +1,92 @@
 """How claims are registered, and what they are measured from."""
 
-import json
-import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from linear_grokking.claims.verdict import Claim, Measurement
-from linear_grokking.figures.tables import FigureData, RunResult
-from linear_grokking.storage import read_metadata, read_table
+from linear_grokking.claims.verdict import Claim, Finding, Measurement, Undecidable
+from linear_grokking.figures.tables import FigureData
+from linear_grokking.results.reading import RunResult
+from linear_grokking.results.storage import read_metadata, read_table
+
+Keep = Callable[[Mapping[str, Any]], bool]
 
 
-@dataclass(frozen=True)
-class Evidence:
+class Evidence(FigureData):
     """A figure's table with the options and the runs that it was made from.
 
     Attributes
     ----------
-    figure
-        The figure's ID.
     table
         The tidy table (docs/data.md).
-    request
-        What the table was made from: ``options``, ``threshold``, and ``runs`` by role.
-    root
-        Folder that holds results/.
+    options
+        The figure's options, under their configuration keys.
     """
 
-    figure: str
-    table: pd.DataFrame
-    request: dict[str, Any]
-    root: Path
+    def __init__(self, root: Path, request: Mapping[str, Any], table: pd.DataFrame):
+        super().__init__(root, request)
+        self.options: Mapping[str, Any] = request["options"]
+        self.table = table
 
     @classmethod
     def read(cls, path: Path, root: Path) -> "Evidence":
         """Read a figure's table and the request that it carries."""
-        spec, _ = read_metadata(path)
-        return cls(spec["figure"], read_table(path).to_pandas(), spec, root)
+        request, _ = read_metadata(path)
+        return cls(root, request, read_table(path).to_pandas())
 
     @property
-    def options(self) -> dict[str, Any]:
-        """The figure's options, under their configuration keys."""
-        return self.request["options"]
+    def percent(self) -> str:
+        """The accuracy that counts as reached, as text."""
+        return f"{100 * self.threshold:g} %"
 
-    @property
-    def threshold(self) -> float:
-        """The accuracy that counts as reached."""
-        return float(self.request["threshold"])
+    def runs(self, *roles: str, keep: Keep = lambda parameters: True) -> list[RunResult]:
+        """Return the runs of one or more roles, of whose parameters ``keep`` is true.
 
-    def runs(self, *roles: str) -> list[RunResult]:
-        """Return the runs of one or more roles."""
-        data = FigureData(self.root, self.request)
-        return [run for role in roles for run in data.runs(role)]
+        Raises
+        ------
+        Undecidable
+            If there is none.
+        """
+        found = [run for run in super().runs(*roles) if keep(run.parameters)]
+        if not found:
+            raise Undecidable(f"no run of {' or '.join(roles)} has the parameters that it is about")
+        return found
 
-    def rows(self, panel: str, series: str | None = None, source: str | None = None, **parameters):
-        """Return the rows of a panel; parameters under configuration keys, λ as ``lambda_``."""
+    def rows(self, panel: str, series: str | None = None) -> pd.DataFrame:
+        """Return the table's rows of a panel, or of one of its series.
+
+        Raises
+        ------
+        Undecidable
+            If there is none.
+        """
         rows = self.table[self.table["panel"] == panel]
         if series is not None:
             rows = rows[rows["series"] == series]
-        if source is not None:
-            rows = rows[rows["source"] == source]
-        for key, value in parameters.items():
-            rows = rows[rows[key.removesuffix("_")] == value]
+        if rows.empty:
+            raise Undecidable(f"the table has no {series or 'rows'} in its panel {panel}")
         return rows
 
 
 ClaimMaker = Callable[[Evidence], Iterable[Claim]]
 _MAKERS: dict[str, list[ClaimMaker]] = {}
+_SOURCES: dict[ClaimMaker, str] = {}
 
 
-def claims_of(*figures: str) -> Callable[[ClaimMaker], ClaimMaker]:
-    """Register a function that yields claims of the given figures."""
+def claims_of(*figures: str, source: str = "") -> Callable[[ClaimMaker], ClaimMaker]:
+    """Register a function that yields claims of the given figures.
+
+    ``source`` is that of all claims which do not name their own.
+    """
 
     def register(maker: ClaimMaker) -> ClaimMaker:
         for figure in figures:
             _MAKERS.setdefault(figure, []).append(maker)
+        _SOURCES[maker] = source
         return maker
 
     return register
@@ -88,28 +96,30 @@ def collect(evidence: Evidence) -> Iterator[Claim]:
     """Yield the claims that are registered for a figure.
 
     Where the configured runs do not hold what a claim is about (a value of λ was taken out
-    of the grid), an undecided claim says so.
+    of the grid), an undecided claim says so; any other exception is a fault and passes.
     """
     for maker in _MAKERS.get(evidence.figure, []):
-        try:
-            yield from maker(evidence)
-        except (ValueError, LookupError, ArithmeticError) as error:
-            yield _undecidable(evidence.figure, maker, error)
+        for claim in _made(maker, evidence):
+            yield claim if claim.source else replace(claim, source=_SOURCES.get(maker, ""))
 
 
-def _undecidable(figure: str, maker: ClaimMaker, error: Exception) -> Claim:
-    """Return the claim that stands for those that could not be made."""
-    name = maker.__name__.replace("_", "-")
-    return Claim(
-        f"{figure}-{name}",
-        figure,
-        "",
-        (maker.__doc__ or name).partition("\n")[0],
-        math.nan,
-        (0.0, 0.0),
-        Measurement(math.nan, -math.inf, math.inf, 0),
-        note=f"The configured runs do not suffice: {error}.",
-    )
+def _made(maker: ClaimMaker, evidence: Evidence) -> Iterator[Claim]:
+    """Yield a maker's claims, and one that stands for those that could not be made."""
+    nothing = True
+    try:
+        for claim in maker(evidence):
+            nothing = False
+            yield claim
+        if nothing:
+            raise Undecidable("no run holds what it is about")
+    except Undecidable as reason:
+        name = maker.__name__.replace("_", "-")
+        yield Claim(
+            f"{evidence.figure}-{name}",
+            (maker.__doc__ or name).partition("\n")[0],
+            Finding(Measurement.unknown(0), 0.0, 0.0),
+            note=f"The configured runs do not suffice: {reason}.",
+        )
 
 
 def registered() -> list[str]:
@@ -136,36 +146,31 @@ def frame(claims: Sequence[Claim]) -> pd.DataFrame:
         If two claims on the same runs have one id.
     """
     counts = Counter(claim.id for claim in claims)
-    rows = [
-        {
-            "id": _distinct_id(claim) if counts[claim.id] > 1 else claim.id,
-            "figure": claim.figure,
-            "source": claim.source,
-            "statement": claim.statement,
-            "predicted": _number(claim.predicted),
-            "measured": _number(claim.measured.value),
-            "low": _number(claim.measured.low),
-            "high": _number(claim.measured.high),
-            "n": claim.measured.n,
-            "verdict": claim.verdict,
-            "accepted_low": _number(claim.accepted[0]),
-            "accepted_high": _number(claim.accepted[1]),
-            "note": claim.note,
-            "run_ids": " ".join(dict.fromkeys(claim.run_ids)),
-        }
-        for claim in claims
-    ]
+    rows = []
+    for claim in claims:
+        found, measured = claim.finding, claim.finding.measured
+        run_ids = list(dict.fromkeys(run.run_id for run in measured.runs))
+        distinct = [run_id[:8] for run_id in run_ids] if counts[claim.id] > 1 else []
+        rows.append(
+            {
+                "id": "-".join([claim.id, *distinct]),
+                "figure": claim.figure,
+                "source": claim.source,
+                "statement": claim.statement,
+                "predicted": float(found.predicted),
+                "measured": measured.value,
+                "low": measured.low,
+                "high": measured.high,
+                "n": measured.n,
+                "verdict": found.verdict,
+                "accepted_low": float(found.lowest),
+                "accepted_high": float(found.highest),
+                "note": claim.note,
+                "run_ids": " ".join(run_ids),
+            }
+        )
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     repeated = sorted(table.loc[table["id"].duplicated(), "id"])
     if repeated:
-        raise ValueError(f"claims must have different ids; repeated: {json.dumps(repeated)}")
+        raise ValueError(f"claims must have different ids; repeated: {', '.join(repeated)}")
     return table
-
-
-def _distinct_id(claim: Claim) -> str:
-    return "-".join([claim.id, *(run_id[:8] for run_id in claim.run_ids)])
-
-
-def _number(value: float) -> float:
-    """Round to the digits that a reader compares."""
-    return float(f"{value:.6g}") if math.isfinite(value) else float(value)

@@ -12,11 +12,16 @@ A measurement without an interval (too few realizations) has the interval of all
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+
+from linear_grokking.results.reading import RunResult
 
 CONFIRMED, CONTRADICTED, UNDECIDED = "confirmed", "contradicted", "undecided"
 VERDICTS = (CONFIRMED, CONTRADICTED, UNDECIDED)
+
+
+class Undecidable(Exception):
+    """The configured runs do not hold what a claim is about."""
 
 
 @dataclass(frozen=True)
@@ -29,97 +34,117 @@ class Measurement:
         In the unit that the claim names; inf is a value.
     n
         Realizations behind it; 0 for what is computed from formulas alone.
+    runs
+        Runs that it is made from.
     """
 
     value: float
     low: float
     high: float
     n: int
+    runs: tuple[RunResult, ...] = ()
 
     @classmethod
     def exact(cls, value: float) -> "Measurement":
         """Return a number that comes from formulas and has no scatter."""
         return cls(float(value), float(value), float(value), 0)
 
+    @classmethod
+    def unknown(cls, n: int, *runs: RunResult, value: float = math.nan) -> "Measurement":
+        """Return what realizations leave without an interval: it may be any number."""
+        return cls(float(value), -math.inf, math.inf, n, runs)
+
+    def __truediv__(self, positive: float) -> "Measurement":
+        """Return the measurement in units of a positive number."""
+        value, low, high = (float(each / positive) for each in (self.value, self.low, self.high))
+        return replace(self, value=value, low=low, high=high)
+
+    def within(self, predicted: float, relative: float) -> "Finding":
+        """Accept what differs from a prediction by at most a fraction.
+
+        The range is symmetric on a logarithmic axis, so that a factor too large counts as
+        much as one too small.
+        """
+        low, high = sorted((predicted / (1.0 + relative), predicted * (1.0 + relative)))
+        return Finding(self, low, high, predicted)
+
+    def near(self, predicted: float, absolute: float) -> "Finding":
+        """Accept what differs from a prediction by at most ``absolute``."""
+        return Finding(self, predicted - absolute, predicted + absolute, predicted)
+
+    def between(self, low: float, high: float, predicted: float = math.nan) -> "Finding":
+        """Accept a plain range."""
+        return Finding(self, low, high, predicted)
+
+    def at_least(self, lowest: float, predicted: float = math.nan) -> "Finding":
+        """Accept all from a value on."""
+        return Finding(self, lowest, math.inf, predicted)
+
+    def at_most(self, highest: float, predicted: float = math.nan) -> "Finding":
+        """Accept all up to a value."""
+        return Finding(self, -math.inf, highest, predicted)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was measured, beside the values that agree with a statement.
+
+    Attributes
+    ----------
+    lowest, highest
+        The smallest and the largest of them.
+    predicted
+        The predicted value, nan for a plain range such as "at least 1".
+    """
+
+    measured: Measurement
+    lowest: float
+    highest: float
+    predicted: float = math.nan
+
+    @property
+    def verdict(self) -> str:
+        """The verdict by the rule in the module's docstring.
+
+        Raises
+        ------
+        ValueError
+            If the accepted range is empty or not a number.
+        """
+        if not self.lowest <= self.highest:
+            raise ValueError(f"accepted = {self.lowest}, {self.highest}: must be smallest first")
+        low = -math.inf if math.isnan(self.measured.low) else self.measured.low
+        high = math.inf if math.isnan(self.measured.high) else self.measured.high
+        if self.lowest <= low and high <= self.highest:
+            return CONFIRMED
+        if high < self.lowest or low > self.highest:
+            return CONTRADICTED
+        return UNDECIDED
+
 
 @dataclass(frozen=True)
 class Claim:
-    """A statement that can be measured, and what was measured.
+    """A statement that can be measured, and what was found.
 
     Attributes
     ----------
     id
         ``<figure>-<words>``, unique.
-    source
-        Paper and equation, section or figure.
     statement
         One sentence; it names the tolerance.
-    predicted
-        The predicted value, nan for a plain range such as "at least 1".
-    accepted
-        Smallest and largest value that agree with the statement.
     note
         What explains a contradiction (or a limit of a confirmation), one sentence.
-    run_ids
-        Runs that the measurement is made from.
+    source
+        Paper and equation, section or figure; empty where it is that of the claim's maker.
     """
 
     id: str
-    figure: str
-    source: str
     statement: str
-    predicted: float
-    accepted: tuple[float, float]
-    measured: Measurement
+    finding: Finding
     note: str = ""
-    run_ids: Sequence[str] = field(default=())
+    source: str = ""
 
     @property
-    def verdict(self) -> str:
-        """The verdict by the rule in the module's docstring."""
-        return verdict(self.accepted, self.measured)
-
-
-def verdict(accepted: tuple[float, float], measured: Measurement) -> str:
-    """Judge a measurement by the rule in the module's docstring.
-
-    Raises
-    ------
-    ValueError
-        If an accepted range is empty or not a number.
-    """
-    lowest, highest = accepted
-    if math.isnan(lowest) or math.isnan(highest) or lowest > highest:
-        raise ValueError(f"accepted = {accepted}: must be a range, smallest first")
-    low = -math.inf if math.isnan(measured.low) else measured.low
-    high = math.inf if math.isnan(measured.high) else measured.high
-    if lowest <= low and high <= highest:
-        return CONFIRMED
-    if high < lowest or low > highest:
-        return CONTRADICTED
-    return UNDECIDED
-
-
-def within(predicted: float, relative: float) -> tuple[float, float]:
-    """Return the range of predictions that differ by at most a fraction.
-
-    The range is symmetric on a logarithmic axis, so that a factor too large counts as much
-    as one too small.
-    """
-    edges = (predicted / (1.0 + relative), predicted * (1.0 + relative))
-    return min(edges), max(edges)
-
-
-def near(predicted: float, absolute: float) -> tuple[float, float]:
-    """Return the range of predictions that differ by at most ``absolute``."""
-    return predicted - absolute, predicted + absolute
-
-
-def at_least(lowest: float) -> tuple[float, float]:
-    """Return the range from a value on."""
-    return lowest, math.inf
-
-
-def at_most(highest: float) -> tuple[float, float]:
-    """Return the range up to a value."""
-    return -math.inf, highest
+    def figure(self) -> str:
+        """The figure whose table the claim is measured from."""
+        return self.id.partition("-")[0]

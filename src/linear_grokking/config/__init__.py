@@ -1,15 +1,9 @@
-"""The typed configuration: what `config/config.yaml` and its overlays may say."""
+"""The typed configuration: what each block of `config/config.yaml` and its overlays may say.
+
+How the blocks make a whole, with one section per figure, stands in `workflow.plan`.
+"""
 
 from linear_grokking.config.files import load, load_merged
 from linear_grokking.config.messages import ConfigurationError
-from linear_grokking.config.root import Config, json_schema, read, read_again
 
-__all__ = [
-    "Config",
-    "ConfigurationError",
-    "json_schema",
-    "load",
-    "load_merged",
-    "read",
-    "read_again",
-]
+__all__ = ["ConfigurationError", "load", "load_merged"]

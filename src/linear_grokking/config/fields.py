@@ -1,8 +1,9 @@
 """Field types of the configuration: numbers as YAML writes them, and axes of a grid."""
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
+import numpy as np
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -11,7 +12,7 @@ from pydantic import (
     Field,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
+from pydantic_core import PydanticCustomError, core_schema
 
 MAX_SIZE = 10_000_000
 
@@ -20,6 +21,11 @@ class Section(BaseModel):
     """A section of the configuration: unknown keys are errors, values never change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+def refused(text: str) -> PydanticCustomError:
+    """Return the error that says, behind the place of a value, what is wrong with it."""
+    return PydanticCustomError("refused", "{text}", {"text": text})
 
 
 def _number(value: Any) -> Any:
@@ -65,15 +71,27 @@ def _distinct(values: tuple) -> tuple:
     return values
 
 
-def axis(item: Any) -> Any:
-    """Return the type of a parameter that may be one value or an axis of the grid."""
-    return Annotated[
-        tuple[item, ...],
-        BeforeValidator(_as_list),
-        Field(min_length=1, max_length=1000),
-        AfterValidator(_distinct),
-        _AxisSchema(),
-    ]
+Item = TypeVar("Item")
+Axis = Annotated[
+    tuple[Item, ...],
+    BeforeValidator(_as_list),
+    Field(min_length=1, max_length=1000),
+    AfterValidator(_distinct),
+    _AxisSchema(),
+]
+"""A parameter that may be one value, or a list: an axis of the grid."""
+
+
+class OneOf:
+    """Marks a text as one of the names of a table that lies elsewhere."""
+
+    def __init__(self, *names: str):
+        self.names = names
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: Callable[[Any], Any]
+    ) -> core_schema.CoreSchema:
+        return core_schema.literal_schema(list(self.names))
 
 
 class Span(Section):
@@ -83,12 +101,18 @@ class Span(Section):
     stop: Positive = Field(description="Last value, larger than the first.")
     points: Annotated[Count, Field(ge=2, le=100_000)] = Field(200, description="Values in all.")
 
+    def linear(self) -> np.ndarray:
+        """Return the values, spaced evenly."""
+        return np.linspace(self.start, self.stop, self.points)
+
+    def log(self) -> np.ndarray:
+        """Return the values, spaced evenly in their logarithms."""
+        return np.geomspace(self.start, self.stop, self.points)
+
     @model_validator(mode="after")
     def _ascends(self) -> "Span":
         if self.stop <= self.start:
-            raise PydanticCustomError(
-                "span",
-                "start = {start} and stop = {stop}: stop must be larger than start",
-                {"start": f"{self.start:g}", "stop": f"{self.stop:g}"},
+            raise refused(
+                f"start = {self.start:g} and stop = {self.stop:g}: stop must be larger than start"
             )
         return self

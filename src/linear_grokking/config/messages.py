@@ -1,31 +1,43 @@
 """What is said about a configuration that cannot be used: one line per mistake."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 from pydantic import ValidationError
 
-from linear_grokking.config.experiments import EXPERIMENT_KINDS, kind_of
+from linear_grokking.config.experiments import EXPERIMENTS, name_of
 from linear_grokking.config.fields import Section
-from linear_grokking.config.model import config_model
 from linear_grokking.config.text import nearest, shown
 
 MOST_LINES = 20
 """Mistakes that are listed; the others are counted."""
+
+Model = TypeVar("Model", bound=Section)
 
 
 class ConfigurationError(ValueError):
     """A configuration that cannot be used; the message has one line per mistake."""
 
 
-def explain(raw: Any, error: ValidationError) -> ConfigurationError:
-    """Return the error that says each mistake in one line.
+def validated(model: type[Model], raw: Any) -> Model:
+    """Return what a model makes of a configuration.
 
-    A line names the key, its value, what is allowed and, for an unknown key, the nearest
-    known one.
+    Raises
+    ------
+    ConfigurationError
+        One line per mistake: the key, the value, what is allowed and, for an unknown key,
+        the nearest known one.
     """
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        raise explain(raw, error, model) from None
+
+
+def explain(raw: Any, error: ValidationError, model: type[Section]) -> ConfigurationError:
+    """Return the error that says each mistake of a configuration of some model in one line."""
     found = error.errors(include_url=False, include_context=True)
-    lines = list(dict.fromkeys(_line(raw, detail) for detail in found))
+    lines = list(dict.fromkeys(_line(raw, detail, model) for detail in found))
     if len(lines) > MOST_LINES:
         lines[MOST_LINES:] = [f"and {len(lines) - MOST_LINES} more mistakes"]
     return ConfigurationError("\n".join(lines))
@@ -58,7 +70,7 @@ _ALLOWED = {
 }
 
 
-def _line(raw: Any, detail: Any) -> str:
+def _line(raw: Any, detail: Any, model: type[Section]) -> str:
     kind, value = detail["type"], detail["input"]
     path = _path(raw, detail)
     where = ".".join(shown(part) for part in path) or "configuration"
@@ -68,16 +80,16 @@ def _line(raw: Any, detail: Any) -> str:
         case "reference":
             return detail["msg"]
         case "extra_forbidden":
-            known = sorted(_keys(_section_at(raw, path[:-1])))
+            known = sorted(_fields(_section_at(raw, path[:-1], model)))
             return f"{where}: unknown key{nearest(path[-1], known)} (allowed: {', '.join(known)})"
         case "invalid_key":
             return f"{where}: keys must be text"
         case "missing":
-            purpose = _section_at(raw, path[:-1])
-            return f"{where}: is missing; it is required: {_description(purpose, path[-1])}"
+            info = _fields(_section_at(raw, path[:-1], model))[path[-1]]
+            return f"{where}: is missing; it is required: {info.description}"
         case "union_tag_invalid" | "union_tag_not_found":
             return _no_such_kind(where, value)
-        case "one_of" | "only_with" | "grid" | "size" | "law" | "cost" | "steps" | "span":
+        case "refused":
             return f"{where}: {detail['msg']}"
     allowed = _ALLOWED.get(kind)
     context = detail.get("ctx", {})
@@ -87,7 +99,7 @@ def _line(raw: Any, detail: Any) -> str:
 def _no_such_kind(where: str, experiment: Any) -> str:
     if not isinstance(experiment, Mapping):
         return f"{where} = {shown(experiment)}: must be a section: keys with values"
-    kinds = sorted(set(EXPERIMENT_KINDS) - {"separability"})
+    kinds = sorted(set(EXPERIMENTS) - {"separability"})
     allowed = f"must be one of {', '.join(kinds)} (or set measure: separability)"
     model = experiment.get("model")
     if model is None:
@@ -100,7 +112,7 @@ def _path(raw: Any, detail: Any) -> list:
     path: list = []
     node = raw
     for position, part in enumerate(detail["loc"]):
-        if position == 2 and path[:1] == ["experiments"] and part in EXPERIMENT_KINDS:
+        if position == 2 and path[:1] == ["experiments"] and part in EXPERIMENTS:
             continue
         named = isinstance(node, Mapping) and part in node
         counted = isinstance(node, list | tuple) and isinstance(part, int)
@@ -112,12 +124,12 @@ def _path(raw: Any, detail: Any) -> list:
     return path
 
 
-def _section_at(raw: Any, path: list) -> type[Section]:
+def _section_at(raw: Any, path: list, model: type[Section]) -> type[Section]:
     """Return the type of the section at a place of the configuration."""
-    section: Any = config_model()
+    section: Any = model
     for depth, part in enumerate(path):
         if depth == 1 and path[0] == "experiments":
-            section = EXPERIMENT_KINDS[kind_of(raw["experiments"][part])]
+            section = EXPERIMENTS[str(name_of(raw["experiments"][part]))]
         elif isinstance(part, str) and path[: depth + 1] != ["experiments"]:
             section = next(_sections(_fields(section)[part].annotation))
     return section
@@ -126,14 +138,6 @@ def _section_at(raw: Any, path: list) -> type[Section]:
 def _fields(section: type[Section]) -> dict[str, Any]:
     """Return the fields of a section under the keys of the configuration."""
     return {info.alias or name: info for name, info in section.model_fields.items()}
-
-
-def _keys(section: type[Section]) -> Iterator[str]:
-    yield from _fields(section)
-
-
-def _description(section: type[Section], key: str) -> str:
-    return _fields(section)[key].description or "see config/schema.json"
 
 
 def _sections(annotation: Any) -> Iterator[type[Section]]:

@@ -1,23 +1,17 @@
 """Effect of the output dimension on grokking in one-layer linear regression (Paper A, Fig. 2)."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from pydantic import Field
 
 from linear_grokking.config.fields import Positive, Span
-from linear_grokking.config.figures import FigureOptions, LinearRuns
-from linear_grokking.figures import style
-from linear_grokking.figures.dynamics import line_styles_legend, panel_letters, value_legend
-from linear_grokking.figures.linear_panels import (
-    draw_runs,
-    draw_times,
-    tabulate_runs,
-    tabulate_time_curve,
-    tabulate_times,
-)
-from linear_grokking.figures.tables import FigureData, TableBuilder
+from linear_grokking.config.figure_options import FigureOptions, LinearRuns
+from linear_grokking.figures import legends, style
+from linear_grokking.figures.linear_panels import draw_by, problem_of, tabulate_by, tabulate_times
+from linear_grokking.figures.tables import FigureData, rows
 from linear_grokking.theory.linear_grokking_time import grokking_time, slowest_d_out
 
 MAXIMUM = "v"
@@ -40,55 +34,28 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
 
     Series ``maximum`` holds the d_out with the longest grokking time, and that time.
     """
-    builder = TableBuilder()
-    tabulate_runs(builder, data.runs("dynamics"), ["d_out"])
-    tabulate_times(builder, data.runs("times"), "d_out", ["lambda"])
-    span = options.d_out
-    values = np.unique(np.rint(np.geomspace(span.start, span.stop, span.points)))
-    shared = data.runs("times")[0].parameters
-    eta, epsilon, gamma = (shared[key] for key in ("eta", "epsilon", "gamma"))
+    builder, shared = tabulate_by(data, "d_out", "lambda")
+    values = np.unique(np.rint(options.d_out.log()))
+    epsilon, largest = shared["epsilon"], int(options.d_out.stop)
     for lambda_ in options.lambda_:
-        parameters = {"lambda": lambda_, "eta": eta, "epsilon": epsilon, "gamma": gamma}
-        tabulate_time_curve(builder, "d_out", values, parameters, ["lambda"], data.threshold)
-        slowest = slowest_d_out(lambda_, epsilon, largest=int(span.stop), accuracy=data.threshold)
-        longest = grokking_time(lambda_, eta, epsilon, d_out=slowest, accuracy=data.threshold)
-        builder.add(
-            "grokking_time", "maximum", "theory", slowest, longest, parameters={"lambda": lambda_}
-        )
+        at = {**shared, "lambda": lambda_}
+        tabulate_times(builder, "d_out", values, at, "lambda", data.threshold)
+        problem = problem_of(at)
+        slowest = slowest_d_out(problem, epsilon, largest=largest, accuracy=data.threshold)
+        longest = grokking_time(replace(problem, d_out=slowest), epsilon, accuracy=data.threshold)
+        builder.add("grokking_time", "maximum", "theory", slowest, longest, {"lambda": lambda_})
     return builder.frame()
 
 
 def draw(table: pd.DataFrame) -> Figure:
     """Draw losses, accuracies and grokking times."""
-    figure = style.new_figure(3, 1.15)
-    axes = figure.subplots(1, 3)
-    draw_runs(axes[:2], table, "d_out")
-    right = axes[2]
+    figure, right, colours = draw_by(table, "d_out", "lambda")
     right.set_xscale("log")
-    colours = draw_times(right, table, "d_out", "lambda")
-    maxima = table[table["series"] == "maximum"]
-    for _, row in maxima.iterrows():
-        right.plot(
-            row["x"],
-            row["y"],
-            MAXIMUM,
-            color=colours[row["lambda"]],
-            markeredgecolor="black",
-            markeredgewidth=0.8,
-            zorder=5,
-        )
-        right.annotate(
-            f"{row['x']:g}",
-            (row["x"], row["y"]),
-            xytext=(0, 6),
-            textcoords="offset points",
-            ha="center",
-            fontsize="small",
-        )
-    mark = Line2D(
-        [], [], linestyle="", marker=MAXIMUM, color="none", markeredgecolor="black", label="maximum"
-    )
-    value_legend(right, "lambda", colours, also=[mark], loc="lower center")
-    panel_letters(axes)
-    line_styles_legend(figure, theory=True)
+    above = {"xytext": (0, 6), "textcoords": "offset points", "ha": "center", "fontsize": "small"}
+    for lambda_, row in rows(table, series="maximum").set_index("lambda").iterrows():
+        x, y = row["x"], row["y"]
+        right.plot(x, y, MAXIMUM, color=colours[lambda_], zorder=5, **style.EDGE)
+        right.annotate(f"{x:g}", (x, y), **above)
+    mark = legends.mark("maximum", "none", MAXIMUM, markeredgecolor="black")
+    legends.of_values(right, "lambda", colours, also=[mark], loc="lower center")
     return figure

@@ -1,30 +1,27 @@
 """Late-time approximations against the exact losses and grokking times (Paper A, Fig. 6)."""
 
-import numpy as np
+from typing import Any
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
 from pydantic import Field
 
 from linear_grokking.config.fields import Positive, Span
-from linear_grokking.config.figures import FigureOptions
-from linear_grokking.figures import style
-from linear_grokking.figures.dynamics import panel_letters, value_legend
+from linear_grokking.config.figure_options import FigureOptions
+from linear_grokking.figures import legends, style
+from linear_grokking.figures.linear_panels import LOSSES, TIME_LABEL
+from linear_grokking.figures.points import draw_lines
 from linear_grokking.figures.tables import FigureData, TableBuilder
-from linear_grokking.theory import linear, linear_late_time
+from linear_grokking.theory import linear
+from linear_grokking.theory import linear_late_time as late
 from linear_grokking.theory.linear_grokking_time import grokking_time
 
-EXACT = {"train": linear.train_loss, "generalization": linear.gen_loss}
 APPROXIMATIONS = {
-    "train_late": ("train", "paper", linear_late_time.late_time_train_loss),
-    "generalization_late": ("generalization", "theory", linear_late_time.late_time_gen_loss),
-    "generalization_late_paper": (
-        "generalization",
-        "paper",
-        linear_late_time.paper_late_time_gen_loss,
-    ),
+    "train_late": ("train", "paper", late.late_time_train_loss),
+    "generalization_late": ("generalization", "theory", late.late_time_gen_loss),
+    "generalization_late_paper": ("generalization", "paper", late.paper_late_time_gen_loss),
 }
 """Series → the exact loss that it approximates, whose it is, and its formula."""
 
@@ -58,118 +55,85 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     ``small_epsilon`` the paper's formula, the same for all ε.
     """
     builder = TableBuilder()
-    t = np.geomspace(options.t.start, options.t.stop, options.t.points)
-    exact = {name: loss(t, options.lambda_, options.eta) for name, loss in EXACT.items()}
-    at = {"lambda": options.lambda_}
+    t = options.t.log()
+    problem = linear.Problem(options.lambda_, options.eta)
+    exact = {name: loss(t, problem) for name, loss in LOSSES.items()}
+    shown = {"lambda": options.lambda_}
     for name, loss in exact.items():
-        builder.add("loss", name, "theory", t, loss, parameters=at)
+        builder.add("loss", name, "theory", t, loss, shown)
     for series, (name, source, formula) in APPROXIMATIONS.items():
-        loss = formula(t, options.lambda_, options.eta)
-        builder.add("loss", series, source, t, loss, parameters=at)
-        builder.add("loss_ratio", series, source, t, loss / exact[name], parameters=at)
+        loss = formula(t, problem)
+        builder.add("loss", series, source, t, loss, shown)
+        builder.add("loss_ratio", series, source, t, loss / exact[name], shown)
 
-    span = options.lambda_range
-    values = np.linspace(span.start, span.stop, span.points)
-    paper = linear_late_time.small_epsilon_delay(values, options.eta)
+    values = options.lambda_range.linear()
+    problem = linear.Problem(values, options.eta)
+    paper = late.small_epsilon_delay(problem)
     builder.add("grokking_time", "small_epsilon", "paper", values, paper)
     for epsilon in options.epsilon:
-        arguments = (values, options.eta, epsilon)
-        time = grokking_time(*arguments, accuracy=data.threshold)
-        sharper = linear_late_time.late_time_delay(*arguments, accuracy=data.threshold)
-        parameters = {"epsilon": epsilon}
-        builder.add("grokking_time", "time", "theory", values, time, parameters=parameters)
-        builder.add("grokking_time", "late_time", "theory", values, sharper, parameters=parameters)
-        for series, source, delay in (
-            ("late_time", "theory", sharper),
-            ("small_epsilon", "paper", paper),
-        ):
-            builder.add(
-                "grokking_time_ratio", series, source, values, delay / time, parameters=parameters
-            )
+        time = grokking_time(problem, epsilon, accuracy=data.threshold)
+        sharper = late.late_time_delay(problem, epsilon, accuracy=data.threshold)
+        shown = {"epsilon": epsilon}
+        builder.add("grokking_time", "time", "theory", values, time, shown)
+        builder.add("grokking_time", "late_time", "theory", values, sharper, shown)
+        builder.add("grokking_time_ratio", "late_time", "theory", values, sharper / time, shown)
+        builder.add("grokking_time_ratio", "small_epsilon", "paper", values, paper / time, shown)
     return builder.frame()
 
 
 def draw(table: pd.DataFrame) -> Figure:
     """Draw losses and grokking times with their approximations, ratios to the exact below."""
-    figure = style.new_figure(2.4, 1.9)
-    axes = figure.subplots(2, 2, sharex="col", height_ratios=(1, 0.6))
+    layout = {"width": 2.4, "height": 1.9, "sharex": "col", "height_ratios": (1, 0.6)}
+    figure, axes = style.new_panels(2, 2, downwards=True, **layout)
     _draw_losses(axes[0, 0], table)
-    _draw_loss_ratios(axes[1, 0], table)
-    colours = style.colours(sorted(table["epsilon"].dropna().unique(), reverse=True))
+    _prepare_ratios(axes[1, 0], LOSS_RATIOS)
+    for series, (colour, line, _) in LINES.items():
+        draw_lines(axes[1, 0], table, "loss_ratio", series, color=colour, linestyle=line)
+    axes[1, 0].set(xscale="log", xlabel="step $t$", ylabel="approximation / exact")
+    colours = style.colours_of(table["epsilon"], reverse=True)
     _draw_times(axes[0, 1], table, colours)
-    _draw_time_ratios(axes[1, 1], table, colours)
-    panel_letters(axes.T.flat)
+    _prepare_ratios(axes[1, 1], TIME_RATIOS)
+    each = {"by": "epsilon", "colours": colours}
+    draw_lines(axes[1, 1], table, "grokking_time_ratio", "late_time", linewidth=1.0, **each)
+    draw_lines(axes[1, 1], table, "grokking_time_ratio", "small_epsilon", linestyle="--", **each)
+    axes[1, 1].set(xlabel=style.SYMBOLS["lambda"], ylabel="formula / exact")
     return figure
 
 
-def _curve(table: pd.DataFrame, panel: str, series: str) -> pd.DataFrame:
-    return table[(table["panel"] == panel) & (table["series"] == series)]
-
-
 def _draw_losses(axes: Axes, table: pd.DataFrame) -> None:
-    for name, line in (("train", style.TRAIN_LINE), ("generalization", "-")):
-        curve = _curve(table, "loss", name)
-        axes.plot(
-            curve["x"],
-            curve["y"],
-            color=style.THEORY,
-            linestyle=line,
-            linewidth=2.4,
-            label=f"{name.replace('train', 'training')}: exact",
-        )
+    for series, name in style.NAMES.items():
+        look = {"color": style.THEORY, "linestyle": style.line_of(series), "linewidth": 2.4}
+        draw_lines(axes, table, "loss", series, label=f"{name}: exact", **look)
     for series, (colour, line, name) in LINES.items():
-        curve = _curve(table, "loss", series)
-        axes.plot(curve["x"], curve["y"], color=colour, linestyle=line, linewidth=1.2, label=name)
-    exact = table[(table["panel"] == "loss") & table["series"].isin(list(EXACT))]
+        look = {"color": colour, "linestyle": line, "linewidth": 1.2}
+        draw_lines(axes, table, "loss", series, label=name, **look)
+    exact = table[(table["panel"] == "loss") & table["series"].isin(list(LOSSES))]
     axes.set(xscale="log", yscale="log", ylabel="loss")
     axes.set_ylim(max(exact["y"].min() / 2, style.LOSS_FLOOR), 10 * exact["y"].max())
     axes.legend(loc="lower left")
     axes.set_title(style.label("lambda", exact["lambda"].iloc[0]), loc="right", fontsize="medium")
 
 
-def _draw_loss_ratios(axes: Axes, table: pd.DataFrame) -> None:
-    axes.axhline(1.0, color=style.THEORY, linewidth=0.9)
-    for series, (colour, line, _) in LINES.items():
-        curve = _curve(table, "loss_ratio", series)
-        axes.plot(curve["x"], curve["y"], color=colour, linestyle=line)
-    axes.set(xscale="log", xlabel="step $t$", ylabel="approximation / exact")
-    _ratio_axis(axes, LOSS_RATIOS)
-
-
 def _draw_times(axes: Axes, table: pd.DataFrame, colours: dict[float, str]) -> None:
-    paper = _curve(table, "grokking_time", "small_epsilon")
-    axes.plot(paper["x"], paper["y"], color=style.THEORY, linestyle="--")
-    for series, options in (
-        ("time", {"linewidth": 3.0, "alpha": 0.45}),
-        ("late_time", {"linewidth": 1.0}),
-    ):
-        for epsilon, curve in _curve(table, "grokking_time", series).groupby("epsilon"):
-            axes.plot(curve["x"], curve["y"], color=colours[epsilon], **options)
-    axes.set(yscale="log", ylabel=r"grokking time $\Delta t$ (steps)")
-    grey = "#555555"
+    each = {"by": "epsilon", "colours": colours}
+    paper: dict[str, Any] = {"color": style.THEORY, "linestyle": "--"}
+    exact = {"linewidth": 3.0, "alpha": 0.45}
+    draw_lines(axes, table, "grokking_time", "small_epsilon", **paper)
+    draw_lines(axes, table, "grokking_time", "time", **exact, **each)
+    draw_lines(axes, table, "grokking_time", "late_time", linewidth=1.0, **each)
+    axes.set(yscale="log", ylabel=TIME_LABEL)
     kinds = [
-        Line2D([], [], color=grey, linewidth=3.0, alpha=0.45, label="exact"),
-        Line2D([], [], color=grey, linewidth=1.0, label="from the late-time losses"),
-        Line2D([], [], color=style.THEORY, linestyle="--", label=r"paper: $\log(1/q)/2\eta q^2$"),
+        legends.line("exact", color=legends.GREY, **exact),
+        legends.line("from the late-time losses", color=legends.GREY, linewidth=1.0),
+        legends.line(r"paper: $\log(1/q)/2\eta q^2$", **paper),
     ]
-    value_legend(axes, "epsilon", colours, also=kinds, loc="upper left")
+    legends.of_values(axes, "epsilon", colours, also=kinds, loc="upper left")
 
 
-def _draw_time_ratios(axes: Axes, table: pd.DataFrame, colours: dict[float, str]) -> None:
-    axes.axhline(1.0, color=style.THEORY, linewidth=0.9)
-    for series, line, width in (("late_time", "-", 1.0), ("small_epsilon", "--", 1.6)):
-        for epsilon, curve in _curve(table, "grokking_time_ratio", series).groupby("epsilon"):
-            axes.plot(
-                curve["x"], curve["y"], color=colours[epsilon], linestyle=line, linewidth=width
-            )
-    axes.set(xlabel=style.SYMBOLS["lambda"], ylabel="formula / exact")
-    _ratio_axis(axes, TIME_RATIOS)
-
-
-def _ratio_axis(axes: Axes, limits: tuple[float, float]) -> None:
-    """Make the y axis logarithmic, with plain numbers."""
-    axes.set_yscale("log")
-    axes.set_ylim(*limits)
+def _prepare_ratios(axes: Axes, limits: tuple[float, float]) -> None:
+    """Mark equality on a logarithmic y axis with plain numbers."""
+    axes.axhline(1.0, **style.THEORY_LINE)
+    axes.set(yscale="log", ylim=limits)
     axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
     axes.yaxis.set_minor_locator(NullLocator())

@@ -4,37 +4,34 @@ The paper remarks that an initialization scale and label noise do not change the
 with noise this is an erratum: the student overfits.
 """
 
-from collections.abc import Mapping
-
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 from pydantic import Field
 
 from linear_grokking.config.fields import Span
-from linear_grokking.config.figures import FigureOptions, LinearRuns
-from linear_grokking.figures import style
-from linear_grokking.figures.dynamics import line_styles_legend, panel_letters
+from linear_grokking.config.figure_options import FigureOptions, LinearRuns
+from linear_grokking.figures import legends, style
 from linear_grokking.figures.linear_panels import (
+    TIME_LABEL,
     draw_runs,
+    problem_of,
     tabulate_runs,
-    tabulate_time_curve,
     tabulate_times,
-    theory_arguments,
 )
-from linear_grokking.figures.points import draw_lines, draw_points
-from linear_grokking.figures.tables import FigureData, RunResult, TableBuilder
-from linear_grokking.statistics import summarize_values
+from linear_grokking.figures.points import draw_lines, draw_points, tabulate_scalar
+from linear_grokking.figures.tables import FigureData, TableBuilder, rows
 from linear_grokking.theory.linear import gen_loss_floor
 from linear_grokking.theory.linear_overfitting import gen_loss_minimum
 
 KEYS = ["alpha", "noise"]
 MINIMUM = "generalization_minimum"
-MEASURED, PREDICTED = "o", "+"
-"""Markers of the overfitting minimum."""
+MARKS = {
+    "experiment": {"marker": "o", "linestyle": "", "markersize": 7, "zorder": 6, **style.EDGE},
+    "theory": {"marker": "+", "linestyle": "", "markersize": 12, "zorder": 7},
+}
+"""How an overfitting minimum is drawn."""
 
 
 class Options(FigureOptions):
@@ -60,157 +57,76 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     both = {run.run_id: run for run in [*scaled, *noisy]}
     tabulate_runs(builder, both.values(), KEYS)
 
-    tabulate_times(builder, scaled, "alpha", ["noise"])
-    tabulate_time_curve(
-        builder,
-        "alpha",
-        _spaced(options.alpha_range),
-        _time_parameters(scaled[0]),
-        ["noise"],
-        data.threshold,
-    )
-    _tabulate_overfitting(builder, [run for run in noisy if run.parameters["noise"] > 0])
-    _tabulate_overfitting_theory(builder, noisy[0], _spaced(options.noise_range))
+    tabulate_scalar(builder, scaled, "grokking_time", "grokking_time", "time", "alpha", ["noise"])
+    alpha, plain = options.alpha_range.log(), scaled[0].parameters
+    tabulate_times(builder, "alpha", alpha, plain, "noise", data.threshold)
+    overfitting = [run for run in noisy if run.parameters["noise"] > 0]
+    for series, quantity in (("minimum", "min_gen_loss"), ("final", "final_gen_loss")):
+        tabulate_scalar(builder, overfitting, quantity, "minimum_loss", series, "noise", ["alpha"])
+    for run in overfitting:
+        shown = {key: run.parameters[key] for key in KEYS}
+        turn = run.number("step_of_min_gen_loss")["median"]
+        builder.add_summary("loss", MINIMUM, turn, run.number("min_gen_loss"), shown)
+        turn, lowest = gen_loss_minimum(problem_of(run.parameters))
+        builder.add("loss", MINIMUM, "theory", turn, lowest, shown)
+    variances = options.noise_range.log()
+    problem = problem_of(noisy[0].parameters, noise=variances)
+    along = {"alpha": noisy[0].parameters["alpha"]}
+    _, lowest = gen_loss_minimum(problem)
+    builder.add("minimum_loss", "minimum", "theory", variances, lowest, along)
+    builder.add("minimum_loss", "final", "theory", variances, gen_loss_floor(problem), along)
     return builder.frame()
-
-
-def _spaced(span: Span) -> np.ndarray:
-    return np.geomspace(span.start, span.stop, span.points)
-
-
-def _time_parameters(run: RunResult) -> dict[str, float]:
-    keys = ("lambda", "eta", "epsilon", "gamma", "d_out", "noise")
-    return {key: run.parameters[key] for key in keys}
-
-
-def _tabulate_overfitting(builder: TableBuilder, runs: list[RunResult]) -> None:
-    """Add minimum and end of the measured generalization loss, and theory's minimum."""
-    for run in runs:
-        parameters = {key: run.parameters[key] for key in KEYS}
-        rows = run.rows()
-        lowest = rows.loc[rows.groupby("realization")["gen_loss"].idxmin()]
-        time = summarize_values("time", lowest["step"]).iloc[0]["median"]
-        minimum = summarize_values("loss", lowest["gen_loss"]).iloc[0]
-        final = run.curve("gen_loss").iloc[-1]
-        _add_loss(builder, "loss", MINIMUM, time, minimum, parameters)
-        along = {"alpha": run.parameters["alpha"]}
-        for series, row in (("minimum", minimum), ("final", final)):
-            _add_loss(builder, "minimum_loss", series, run.parameters["noise"], row, along)
-        turn, value = gen_loss_minimum(**theory_arguments(run.parameters))
-        builder.add("loss", MINIMUM, "theory", turn, value, parameters=parameters)
-
-
-def _add_loss(
-    builder: TableBuilder,
-    panel: str,
-    series: str,
-    x: float,
-    row: pd.Series,
-    parameters: Mapping[str, float],
-) -> None:
-    builder.add(
-        panel,
-        series,
-        "experiment",
-        x,
-        row["median"],
-        y_low=row["q25"],
-        y_high=row["q75"],
-        n=row["n"],
-        parameters=parameters,
-    )
-
-
-def _tabulate_overfitting_theory(
-    builder: TableBuilder, run: RunResult, variances: np.ndarray
-) -> None:
-    arguments = {**theory_arguments(run.parameters), "noise": variances}
-    _, lowest = gen_loss_minimum(**arguments)
-    del arguments["eta"]
-    floor = gen_loss_floor(**arguments)
-    parameters = {"alpha": run.parameters["alpha"]}
-    for series, values in (("minimum", lowest), ("final", floor)):
-        builder.add("minimum_loss", series, "theory", variances, values, parameters=parameters)
 
 
 def draw(table: pd.DataFrame) -> Figure:
     """Draw a row for the initialization scale and a row for label noise."""
-    figure = style.new_figure(3, 2.1)
-    axes = figure.subplots(2, 3)
-    dynamics = table["panel"].isin(["loss", "accuracy"])
-    minima = table["series"] == MINIMUM
-    scaled = table[dynamics & (table["noise"] == 0)]
-    baseline = table.loc[dynamics & (table["noise"] > 0), "alpha"].iloc[0]
-    noisy = table[dynamics & ~minima & (table["alpha"] == baseline)]
+    figure, axes = style.new_panels(2, 3, height=2.1)
+    dynamics = table[table["panel"].isin(["loss", "accuracy"])]
+    minima = rows(dynamics, series=MINIMUM)
+    curves = dynamics.drop(minima.index)
+    scaled = rows(curves, noise=0)
+    noisy = rows(curves, alpha=minima["alpha"].iloc[0])
     draw_runs(axes[0, :2], scaled, "alpha")
     draw_runs(axes[1, :2], noisy, "noise")
-    colours = style.colours(sorted(noisy["noise"].unique()))
-    for _, row in table[minima].iterrows():
-        colour = colours[row["noise"]] if row["source"] == "experiment" else style.THEORY
-        axes[1, 0].plot(row["x"], row["y"], **_mark(row["source"], colour))
-    _draw_delays(axes[0, 2], table, scaled)
-    _draw_minima(axes[1, 2], table)
-    panel_letters(axes.flat)
+    colours = style.colours_of(noisy["noise"])
+    for (noise, source), row in minima.groupby(["noise", "source"], sort=False):
+        colour = colours[noise] if source == "experiment" else style.THEORY
+        axes[1, 0].plot(row["x"], row["y"], color=colour, **MARKS[source])
+    _draw_delays(axes[0, 2], table, style.colours_of(scaled["alpha"]))
+    _draw_minima(axes[1, 2], table, colours)
     marks = [
-        Line2D([], [], **_mark("experiment", "#555555"), label="overfitting minimum"),
-        Line2D([], [], **_mark("theory", style.THEORY), label="its prediction"),
+        legends.line("overfitting minimum", color=legends.GREY, **MARKS["experiment"]),
+        legends.line("its prediction", color=style.THEORY, **MARKS["theory"]),
     ]
-    line_styles_legend(figure, theory=True, also=marks, columns=4)
+    legends.of_dynamics(figure, table, theory=True, also=marks, columns=4)
     return figure
 
 
-def _mark(source: str, colour: str) -> dict[str, object]:
-    """Return how an overfitting minimum is drawn."""
-    if source == "theory":
-        return {
-            "marker": PREDICTED,
-            "linestyle": "",
-            "markersize": 12,
-            "color": colour,
-            "zorder": 7,
-        }
-    return {
-        "marker": MEASURED,
-        "linestyle": "",
-        "markersize": 7,
-        "color": colour,
-        "markeredgecolor": "black",
-        "markeredgewidth": 0.8,
-        "zorder": 6,
-    }
-
-
-def _draw_delays(axes: Axes, table: pd.DataFrame, dynamics: pd.DataFrame) -> None:
-    colours = style.colours(sorted(dynamics["alpha"].unique()))
-    draw_lines(axes, table, "grokking_time", "time", {"color": style.THEORY, "linewidth": 0.9})
-    measured = table[(table["panel"] == "grokking_time") & (table["source"] == "experiment")]
-    for x, rows in measured.groupby("x"):
-        draw_points(axes, rows, colours[x])
-    axes.set(
-        xscale="log", xlabel=style.SYMBOLS["alpha"], ylabel=r"grokking time $\Delta t$ (steps)"
-    )
-    axes.set_xticks(sorted(colours), [style.number(alpha) for alpha in sorted(colours)])
+def _draw_delays(axes: Axes, table: pd.DataFrame, colours: dict[float, str]) -> None:
+    draw_lines(axes, table, "grokking_time", "time", **style.THEORY_LINE)
+    for alpha, point in rows(table, "grokking_time", source="experiment").groupby("x"):
+        draw_points(axes, point, colours[alpha])
+    axes.set(xscale="log", xlabel=style.SYMBOLS["alpha"], ylabel=TIME_LABEL)
+    axes.set_xticks(list(colours), [style.number(alpha) for alpha in colours])
     axes.xaxis.set_minor_locator(NullLocator())
     axes.ticklabel_format(axis="y", style="plain")
 
 
-def _draw_minima(axes: Axes, table: pd.DataFrame) -> None:
+def _draw_minima(axes: Axes, table: pd.DataFrame, colours: dict[float, str]) -> None:
     """Draw minimum and end of the loss in units of the noise variance."""
-    rows = table[table["panel"] == "minimum_loss"].copy()
-    rows[["y", "y_low", "y_high"]] = rows[["y", "y_low", "y_high"]].div(rows["x"], axis=0)
-    noise = sorted(rows.loc[rows["source"] == "experiment", "x"].unique())
-    colours = style.colours([0.0, *noise])
+    losses = rows(table, "minimum_loss").copy()
+    spread = ["y", "y_low", "y_high"]
+    losses[spread] = losses[spread].div(losses["x"], axis=0)
     handles = []
     for series, line, marker, name in (
         ("final", ":", "s", r"end, $t\to\infty$"),
-        ("minimum", "-", MEASURED, "minimum"),
+        ("minimum", "-", "o", "minimum"),
     ):
-        look = {"color": style.THEORY, "linestyle": line, "linewidth": 0.9}
-        draw_lines(axes, rows, "minimum_loss", series, look)
-        measured = rows[(rows["series"] == series) & (rows["source"] == "experiment")]
-        for x, point in measured.groupby("x"):
-            draw_points(axes, point, colours[x], marker=marker)
-        handles.append(Line2D([], [], **look, marker=marker, markersize=4.5, label=name))
+        look = {"linestyle": line, **style.THEORY_LINE}
+        draw_lines(axes, losses, "minimum_loss", series, **look)
+        for noise, point in rows(losses, series=series, source="experiment").groupby("x"):
+            draw_points(axes, point, colours[noise], marker=marker)
+        handles.append(legends.line(name, marker=marker, markersize=4.5, **look))
     axes.set(xscale="log", xlabel=style.SYMBOLS["noise"], ylabel="generalization loss / $s^2$")
     axes.set_ylim(bottom=0)
     axes.legend(handles=handles, loc="lower left")

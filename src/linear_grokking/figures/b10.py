@@ -3,20 +3,14 @@
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from pydantic import Field
 
-from linear_grokking.config.figures import FigureOptions, LogisticRuns, SeparabilityRuns
-from linear_grokking.figures import style
-from linear_grokking.figures.dynamics import draw_dynamics, line_styles_legend, panel_letters
-from linear_grokking.figures.logistic_panels import (
-    draw_norm_sizes,
-    limit_accuracies,
-    pair_runs,
-    tabulate_by_verdict,
-)
+from linear_grokking.config.figure_options import FigureOptions, LogisticRuns, SeparabilityRuns
+from linear_grokking.figures import legends, style
+from linear_grokking.figures.dynamics import draw_dynamics
+from linear_grokking.figures.logistic_panels import draw_norm_sizes, tabulate_by_verdict
 from linear_grokking.figures.separability_panels import CRITICAL
-from linear_grokking.figures.tables import FigureData, TableBuilder
+from linear_grokking.figures.tables import FigureData, TableBuilder, rows
 
 COLOURS = {"adam": style.VERMILION, "gradient_flow": style.BLUE}
 NAMES = {"adam": "Adam", "gradient_flow": "gradient descent"}
@@ -39,10 +33,7 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     to there is where its curve ends.
     """
     builder = TableBuilder()
-    for role in ("adam", "gradient_descent"):
-        for run, partner in pair_runs(data.runs(role), data.runs("separability")):
-            limits = limit_accuracies(run, partner)
-            tabulate_by_verdict(builder, run, limits, ["lambda", "solver"], data.threshold)
+    tabulate_by_verdict(builder, data, "adam", "gradient_descent")
     return builder.frame()
 
 
@@ -53,58 +44,42 @@ def draw(table: pd.DataFrame) -> Figure:
     others if there are none.
     """
     lambdas = sorted(table["lambda"].unique())
-    figure = style.new_figure(len(lambdas), 3)
-    axes = figure.subplots(3, len(lambdas), squeeze=False)
-    for column, lambda_ in enumerate(lambdas):
-        here = table[table["lambda"] == lambda_]
+    figure, axes = style.new_panels(3, len(lambdas), downwards=True, squeeze=False)
+    for column, lambda_ in zip(axes.T, lambdas, strict=True):
+        here = rows(table, lambda_=lambda_)
         expected = lambda_ > CRITICAL
         side = expected if (here["separable"] == expected).any() else not expected
-        rows = here[here["separable"] == side]
-        for row, panel in enumerate(("loss", "accuracy")):
-            draw_dynamics(axes[row, column], rows, panel, "solver", COLOURS)
-        draw_norm_sizes(axes[2, column], rows, "solver", COLOURS)
-        axes[0, column].set_title(_title(lambda_, here, side))
+        shown = rows(here, separable=side)
+        draw_dynamics(column[:2], shown, "solver", COLOURS)
+        draw_norm_sizes(column[2], shown, "solver", COLOURS)
+        column[0].set_title(_title(lambda_, here, side))
         if side:
-            _mark_ends(axes[1, column], rows)
-    handles = [Line2D([], [], color=c, label=NAMES[solver]) for solver, c in COLOURS.items()]
-    axes[1, 0].legend(handles=handles, loc="lower right").set_in_layout(False)
-    panel_letters(axes.T.ravel())
-    line_styles_legend(figure, theory=False, limit=True)
+            _mark_ends(column[1], shown)
+    handles = [legends.line(NAMES[solver], color=c) for solver, c in COLOURS.items()]
+    legends.add(axes[1, 0], handles, loc="lower right")
+    legends.of_dynamics(figure, table, limit=True)
     return figure
 
 
-def _mark_ends(axes: Axes, rows: pd.DataFrame) -> None:
+def _mark_ends(axes: Axes, table: pd.DataFrame) -> None:
     """Write what accuracy each solver tends to: Adam's last one, gradient descent's limit."""
-    rows = rows[rows["panel"] == "accuracy"]
-    last = rows[(rows["series"] == "generalization") & (rows["solver"] == "adam")].iloc[-1]
-    limit = rows[(rows["series"] == "limit") & (rows["solver"] == "gradient_flow")].iloc[-1]
-    right = limit["x"]
-    axes.plot(
-        [last["x"], right],
-        [last["y"], last["y"]],
-        color=COLOURS["adam"],
-        linestyle=style.LIMIT_LINE,
-        linewidth=1.0,
-    )
-    for row, solver, text, side in (
-        (last, "adam", "Adam ends at", -1),
-        (limit, "gradient_flow", r"$\Phi(1/\sigma M)$ =", 1),
+    last = rows(table, "accuracy", "generalization", solver="adam").iloc[-1]
+    limit = rows(table, "accuracy", "limit", solver="gradient_flow").iloc[-1]
+    ends = [last["x"], limit["x"]], [last["y"], last["y"]]
+    axes.plot(*ends, color=COLOURS["adam"], **style.LIMIT_LINE)
+    at_right = {"textcoords": "offset points", "ha": "right", "fontsize": 8}
+    below, above = {"xytext": (0, -3), "va": "top"}, {"xytext": (0, 3), "va": "bottom"}
+    for row, solver, text, place in (
+        (last, "adam", "Adam ends at", below),
+        (limit, "gradient_flow", r"$\Phi(1/\sigma M)$ =", above),
     ):
-        axes.annotate(
-            f"{text} {row['y']:.2f}",
-            (right, row["y"]),
-            xytext=(0, 3 * side),
-            textcoords="offset points",
-            ha="right",
-            va="bottom" if side > 0 else "top",
-            fontsize=8,
-            color=COLOURS[solver],
-        )
+        where = limit["x"], row["y"]
+        text = f"{text} {row['y']:.2f}"
+        axes.annotate(text, where, color=COLOURS[solver], **at_right, **place)
 
 
-def _title(lambda_: float, rows: pd.DataFrame, side: bool) -> str:
-    counts = rows[rows["panel"] == "loss"].groupby("separable")["n"].max()
+def _title(lambda_: float, table: pd.DataFrame, side: bool) -> str:
+    counts = rows(table, "loss").groupby("separable")["n"].max()
     which = "separable" if side else "not separable"
-    return (
-        f"{style.label('lambda', lambda_)}\n{counts.get(side, 0)} of {counts.sum()} draws: {which}"
-    )
+    draws = f"{counts.get(side, 0)} of {counts.sum()} draws: {which}"
+    return f"{style.label('lambda', lambda_)}\n{draws}"

@@ -4,8 +4,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from pydantic import Field
 
-from linear_grokking.config.figures import FigureOptions, LogisticRuns, SeparabilityRuns
-from linear_grokking.figures.dynamics import line_styles_legend
+from linear_grokking.config.figure_options import FigureOptions, LogisticRuns, SeparabilityRuns
+from linear_grokking.figures import legends
 from linear_grokking.figures.logistic_panels import draw_columns, tabulate_with_limits
 from linear_grokking.figures.tables import FigureData, TableBuilder
 
@@ -22,13 +22,12 @@ class Options(FigureOptions):
 def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     """Return the table: dynamics by λ, with their limits at t → ∞."""
     builder = TableBuilder()
-    runs, sets = data.runs("dynamics"), data.runs("separability")
-    tabulate_with_limits(builder, runs, sets, "lambda", data.threshold)
+    tabulate_with_limits(builder, data, "lambda")
     return builder.frame()
 
 
 def draw(table: pd.DataFrame) -> Figure:
     """Draw a column of loss, accuracy, and ‖S‖ with b, for each λ."""
     figure, _ = draw_columns(table)
-    line_styles_legend(figure, theory=False, limit=True)
+    legends.of_dynamics(figure, table, limit=True)
     return figure

@@ -3,22 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from pydantic import Field
 
-from linear_grokking.config.figures import FigureOptions, LogisticRuns, SeparabilityRuns
-from linear_grokking.figures import style
-from linear_grokking.figures.dynamics import (
-    draw_dynamics,
-    line_styles_legend,
-    panel_letters,
-    tabulate_dynamics,
-    value_legend,
-)
-from linear_grokking.figures.logistic_panels import time_span
+from linear_grokking.config.figure_options import FigureOptions, LogisticRuns, SeparabilityRuns
+from linear_grokking.figures import legends, style
+from linear_grokking.figures.dynamics import draw_dynamics, tabulate_dynamics, time_span
 from linear_grokking.figures.separability_panels import (
     MEDIAN,
     WENDEL_LINE,
@@ -50,9 +41,9 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     builder = TableBuilder()
     for run in data.runs("dynamics"):
         shown = {key: run.parameters[key] for key in ("law", "lambda")}
-        tabulate_dynamics(builder, run, shown, ("loss", "accuracy"))
-        limit = np.full(2, _limit(run.parameters))
-        builder.add("accuracy", "limit", "theory", time_span(run), limit, parameters=shown)
+        tabulate_dynamics(builder, run, shown)
+        limit = _limit(run.parameters)
+        builder.add("accuracy", "limit", "theory", time_span(run), limit, shown)
     tabulate_separable_fraction(builder, data.runs("statistics"), ("n_train", "law"))
     return builder.frame()
 
@@ -69,23 +60,18 @@ def _limit(parameters: Mapping[str, Any]) -> float:
 def draw(table: pd.DataFrame) -> Figure:
     """Draw one row for each law: loss, accuracy, fraction of separable sets."""
     laws = list(table["law"].dropna().unique())
-    figure = style.new_figure(3, 1.05 * len(laws))
-    axes = figure.subplots(len(laws), 3, squeeze=False)
-    colours = style.colours(sorted(table["lambda"].dropna().unique()))
+    figure, axes = style.new_panels(len(laws), 3, height=1.05 * len(laws), squeeze=False)
+    colours = style.colours_of(table["lambda"])
     wendel = table["series"] == "wendel"
     for row, law in zip(axes, laws, strict=True):
-        rows = table[(table["law"] == law) | wendel]
-        for each, panel in zip(row, ("loss", "accuracy"), strict=False):
-            draw_dynamics(each, rows, panel, "lambda", colours)
-        row[1].set_ylim(0.45, 1.03)
-        draw_fractions(row[2], rows, "law", {law: MEDIAN})
-        row[2].locator_params(axis="x", nbins=5)
+        curves = table[(table["law"] == law) | wendel]
+        draw_dynamics(row[:2], curves, "lambda", colours)
         row[0].set_title(_TITLES[law])
-    value_legend(axes[0, 0], "lambda", colours, loc="lower left")
-    size = style.label("n_train", int(table["n_train"].dropna().iloc[0]))
-    points = Line2D([], [], color=MEDIAN, marker="o", linestyle="", label=size)
-    handles = [Line2D([], [], **WENDEL_LINE), points]
-    axes[0, 2].legend(handles=handles, loc="lower right").set_in_layout(False)
-    panel_letters(axes.ravel())
-    line_styles_legend(figure, theory=False, limit=True)
+        row[1].set_ylim(0.45, 1.03)
+        draw_fractions(row[2], curves, "law", {law: MEDIAN})
+        row[2].locator_params(axis="x", nbins=5)
+    legends.of_values(axes[0, 0], "lambda", colours, loc="lower left")
+    handles = [legends.line(**WENDEL_LINE), legends.mark(style.size_label(table), MEDIAN)]
+    legends.add(axes[0, 2], handles, loc="lower right")
+    legends.of_dynamics(figure, table, limit=True)
     return figure

@@ -1,29 +1,27 @@
 """Outputs after training, and S against conformal time (Paper B, Fig. 2)."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullLocator
 from pydantic import Field
 
 from linear_grokking.config.fields import Count
-from linear_grokking.config.figures import (
+from linear_grokking.config.figure_options import (
     FigureOptions,
     LogisticRuns,
     OutputRuns,
     SeparabilityRuns,
 )
-from linear_grokking.figures import style
-from linear_grokking.figures.dynamics import panel_letters
+from linear_grokking.figures import legends, style
 from linear_grokking.figures.logistic_panels import pair_runs
+from linear_grokking.figures.points import draw_lines
 from linear_grokking.figures.separability_panels import CRITICAL
-from linear_grokking.figures.tables import FigureData, RunResult, TableBuilder
+from linear_grokking.figures.tables import FigureData, TableBuilder, rows
+from linear_grokking.results.reading import RunResult
 from linear_grokking.theory import large_size
-from linear_grokking.theory.margin import mean_margin
+from linear_grokking.theory.margin import mean_margin, normal_density
 
 _DENSITY = "output_density"
 _PATH = "conformal_path"
@@ -62,7 +60,9 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
         _tabulate_outputs(builder, run, partner, options.bins)
     for role in ("with_bias", "without_bias"):
         for run in data.runs(role):
-            _tabulate_path(builder, run, role)
+            path, shown = _first_realization(run), {"lambda": run.parameters["lambda"]}
+            tau, norm = path["conformal_time"], path["weight_norm"]
+            builder.add(_PATH, role, "experiment", tau, norm, shown, n=1)
     for run, partner in pair_runs(data.runs("with_bias"), data.runs("separability")):
         if run.parameters["lambda"] > CRITICAL:
             _tabulate_ratio(builder, run, partner)
@@ -79,22 +79,17 @@ def _tabulate_outputs(
             f"t_max={dynamics.parameters['t_max']:g}: both experiments need the same"
         )
     lambda_ = run.parameters["lambda"]
-    rows = run.rows("outputs")
-    realizations = rows["realization"].unique()
-    density, edges = np.histogram(rows["output"], bins=bins, density=True)
-    centres = 0.5 * (edges[1:] + edges[:-1])
     shown = {"lambda": lambda_}
-    builder.add(
-        _DENSITY, "outputs", "experiment", centres, density, n=len(realizations), parameters=shown
-    )
-    history = dynamics.rows()
-    last = history[history["step"] == history["step"].max()].set_index("realization")
-    last = last.loc[realizations]
-    positive = (rows["output"] > rows["realization"].map(last["bias"])).mean()
-    bias, norm = float(last["bias"].median()), float(last["weight_norm"].median())
-    builder.add(
-        _DENSITY, "positive", "experiment", bias, positive, n=len(realizations), parameters=shown
-    )
+    outputs = run.outputs
+    realizations = outputs["realization"].unique()
+    n = len(realizations)
+    density, edges = np.histogram(outputs["output"], bins=bins, density=True)
+    centres = 0.5 * (edges[1:] + edges[:-1])
+    builder.add(_DENSITY, "outputs", "experiment", centres, density, shown, n=n)
+    last = dynamics.scalars.set_index("realization").loc[realizations]
+    positive = (outputs["output"] > outputs["realization"].map(last["final_bias"])).mean()
+    bias, norm = float(last["final_bias"].median()), float(last["final_weight_norm"].median())
+    builder.add(_DENSITY, "positive", "experiment", bias, positive, shown, n=n)
     if lambda_ < CRITICAL:
         f = np.linspace(edges[0], edges[-1], 400)
         theory = large_size.output_density(f - bias, lambda_)
@@ -102,22 +97,8 @@ def _tabulate_outputs(
         # The points are as far as a Gaussian has them, or else at the margin.
         scale = run.parameters["sigma"] * norm
         f = np.linspace(edges[0], bias - scale * float(mean_margin(lambda_)), 400)
-        theory = np.exp(-0.5 * ((bias - f) / scale) ** 2) / (np.sqrt(2.0 * np.pi) * scale)
-    builder.add(_DENSITY, "large_size", "theory", f, theory, parameters=shown)
-
-
-def _tabulate_path(builder: TableBuilder, run: RunResult, series: str) -> None:
-    """Add ‖S‖ against conformal time of the first realization."""
-    history = _first_realization(run)
-    builder.add(
-        _PATH,
-        series,
-        "experiment",
-        history["conformal_time"],
-        history["weight_norm"],
-        n=1,
-        parameters={"lambda": run.parameters["lambda"]},
-    )
+        theory = normal_density((bias - f) / scale) / scale
+    builder.add(_DENSITY, "large_size", "theory", f, theory, shown)
 
 
 def _tabulate_ratio(builder: TableBuilder, run: RunResult, separability: RunResult) -> None:
@@ -126,100 +107,75 @@ def _tabulate_ratio(builder: TableBuilder, run: RunResult, separability: RunResu
     history = history[history["step"] > 0]
     shown = {"lambda": run.parameters["lambda"]}
     ratio = history["weight_norm"] / history["bias"].abs()
-    builder.add(_RATIO, "ratio", "experiment", history["step"], ratio, n=1, parameters=shown)
-    sets = separability.rows("separability")
-    first = sets[sets["realization"] == 0].iloc[0]
+    builder.add(_RATIO, "ratio", "experiment", history["step"], ratio, shown, n=1)
+    first = separability.only([0]).scalars.iloc[0]
     if first["separable"]:
         ends = [history["step"].min(), history["step"].max()]
-        margin = np.full(2, first["margin"])
-        builder.add(_RATIO, "margin", "experiment", ends, margin, n=1, parameters=shown)
+        builder.add(_RATIO, "margin", "experiment", ends, first["margin"], shown, n=1)
 
 
 def _first_realization(run: RunResult) -> pd.DataFrame:
-    history = run.rows()
-    return history[history["realization"] == 0].sort_values("step")
+    return run.only([0]).history.sort_values("step")
 
 
 def draw(table: pd.DataFrame) -> Figure:
     """Draw a histogram for each λ, and the paths with their inset."""
-    lambdas = sorted(table["lambda"].unique())
-    colours = style.colours(lambdas)
-    figure = style.new_figure(len(lambdas) + 1.35, 1.15)
-    axes = figure.subplots(1, len(lambdas) + 1, width_ratios=[1.0] * len(lambdas) + [1.35])
-    for each, lambda_ in zip(axes, lambdas, strict=False):
-        rows = table[(table["lambda"] == lambda_) & (table["panel"] == _DENSITY)]
-        _draw_outputs(each, rows, lambda_, colours[lambda_])
-        each.set_title(style.label("lambda", lambda_), color=colours[lambda_])
+    colours = style.colours_of(table["lambda"])
+    n = len(colours)
+    layout = {"width": n + 1.35, "height": 1.15, "width_ratios": [1.0] * n + [1.35]}
+    figure, axes = style.new_panels(1, n + 1, **layout)
+    for each, (lambda_, colour) in zip(axes, colours.items(), strict=False):
+        _draw_outputs(each, rows(table, _DENSITY, lambda_=lambda_), lambda_, colour)
     axes[0].set_ylabel("density over the training set")
     _draw_paths(axes[-1], table, colours)
-    panel_letters(axes)
+    _draw_inset(axes[-1].inset_axes([0.15, 0.6, 0.36, 0.36]), rows(table, _RATIO), colours)
     return figure
 
 
-def _draw_outputs(axes: Axes, rows: pd.DataFrame, lambda_: float, colour: str) -> None:
-    outputs = rows[rows["series"] == "outputs"]
+def _draw_outputs(axes: Axes, table: pd.DataFrame, lambda_: float, colour: str) -> None:
+    outputs = rows(table, series="outputs")
     width = outputs["x"].diff().median()
     axes.bar(outputs["x"], outputs["y"], width=width, color=colour, alpha=0.55, linewidth=0)
-    theory = rows[rows["series"] == "large_size"]
     label = r"$N\to\infty$" if lambda_ < CRITICAL else r"$N\to\infty$, beyond the margin"
-    axes.plot(theory["x"], theory["y"], color=style.THEORY, linewidth=0.9, label=label)
-    positive = rows[rows["series"] == "positive"].iloc[0]
+    draw_lines(axes, table, _DENSITY, "large_size", label=label, **style.THEORY_LINE)
+    positive = rows(table, series="positive").iloc[0]
     label = rf"$f=b$: $S\cdot x_i=0$, {positive['y']:.0%} beyond"
-    axes.axvline(positive["x"], color=style.PAPER, linestyle="--", linewidth=0.9, label=label)
-    axes.set_xlabel(r"output $f(x_i)$")
-    axes.set_ylim(0, 1.3 * outputs["y"].max())
-    axes.legend(loc="upper left").set_in_layout(False)
+    axes.axvline(positive["x"], label=label, **style.REFERENCE)
+    axes.set(xlabel=r"output $f(x_i)$", ylim=(0, 1.3 * outputs["y"].max()))
+    axes.set_title(style.label("lambda", lambda_), color=colour)
+    legends.add(axes, loc="upper left")
 
 
 def _draw_paths(axes: Axes, table: pd.DataFrame, colours: dict[float, str]) -> None:
-    paths = table[(table["panel"] == _PATH) & (table["x"] > 0)]
-    for (lambda_, series), path in paths.groupby(["lambda", "series"]):
-        if series == "with_bias":
-            axes.plot(path["x"], path["y"], color=colours[lambda_], linewidth=3.0, alpha=0.6)
-        else:
-            axes.plot(path["x"], path["y"], color="black", linestyle="--", linewidth=0.9, zorder=4)
-    axes.set_xscale("log")
-    axes.set_yscale("log")
+    paths = rows(table, _PATH)
+    paths = paths[paths["x"] > 0]
+    for lambda_, path in rows(paths, series="with_bias").groupby("lambda"):
+        look = {"color": colours[lambda_], "linewidth": 3.0, "alpha": 0.6}
+        label = f"{style.label('lambda', lambda_)}, with bias"
+        axes.plot(path["x"], path["y"], label=label, **look)
+    for _, path in rows(paths, series="without_bias").groupby("lambda"):
+        look = {"linestyle": "--", "zorder": 4, **style.THEORY_LINE}
+        (last,) = axes.plot(path["x"], path["y"], **look)
+    last.set_label("no bias")
+    axes.set(xscale="log", xlabel=r"conformal time $\tau$ (steps)")
+    axes.set(yscale="log", ylabel=r"$\|S\|$")
     axes.set_xlim(1.0, paths["x"].max() * 1.2)
-    axes.set_xlabel(r"conformal time $\tau$ (steps)")
-    axes.set_ylabel(r"$\|S\|$")
-    handles = [
-        Line2D([], [], color=colours[lambda_], linewidth=3.0, alpha=0.6, label=label)
-        for lambda_, label in _path_labels(sorted(colours))
-    ]
-    handles.append(Line2D([], [], color="black", linestyle="--", linewidth=0.9, label="no bias"))
-    axes.legend(handles=handles, loc="lower right").set_in_layout(False)
-    _draw_inset(axes.inset_axes([0.15, 0.6, 0.36, 0.36]), table, colours)
-
-
-def _path_labels(lambdas: Sequence[float]) -> list[tuple[float, str]]:
-    return [(lambda_, f"{style.label('lambda', lambda_)}, with bias") for lambda_ in lambdas]
+    legends.add(axes, loc="lower right")
 
 
 def _draw_inset(axes: Axes, table: pd.DataFrame, colours: dict[float, str]) -> None:
-    rows = table[table["panel"] == _RATIO]
-    for lambda_, curves in rows.groupby("lambda"):
-        ratio = curves[curves["series"] == "ratio"]
+    at_right = {"xycoords": ("axes fraction", "data"), "ha": "right", "va": "top", "fontsize": 7}
+    below = {"xytext": (0, -3), "textcoords": "offset points"}
+    for lambda_, curves in table.groupby("lambda"):
+        ratio, margin = rows(curves, series="ratio"), rows(curves, series="margin")
         axes.plot(ratio["x"], ratio["y"], color=colours[lambda_])
-        margin = curves[curves["series"] == "margin"]
-        axes.plot(margin["x"], margin["y"], color="black", linestyle=style.LIMIT_LINE)
+        axes.plot(margin["x"], margin["y"], color="black", **style.LIMIT_LINE)
         for m in margin["y"].iloc[:1]:
-            axes.annotate(
-                f"$M={m:.3f}$",
-                (0.98, m),
-                xycoords=("axes fraction", "data"),
-                xytext=(0, -3),
-                textcoords="offset points",
-                ha="right",
-                va="top",
-                fontsize=7,
-            )
-    axes.set_xscale("log")
-    axes.set_yscale("log")
-    axes.set_xlim(1.0, max(rows["x"].max(), 10.0))
+            axes.annotate(f"$M={m:.3f}$", (0.98, m), **at_right, **below)
+    axes.set(xscale="log", yscale="log", xlim=(1.0, max(table["x"].max(), 10.0)))
     axes.xaxis.set_major_locator(LogLocator(numticks=3))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_ylim(bottom=0.4 * rows["y"].min())
+    axes.set_ylim(bottom=0.4 * table["y"].min())
     axes.set_xlabel("step $t$", fontsize=8, labelpad=1)
     axes.set_ylabel(r"$\|S\|/|b|$", fontsize=8, labelpad=1)
     axes.tick_params(labelsize=7)

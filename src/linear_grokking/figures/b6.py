@@ -1,21 +1,23 @@
 """Outputs of the limit direction, and the fraction of separable sets (Paper B, App. C)."""
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from pydantic import Field
 
 from linear_grokking.config.fields import Span
-from linear_grokking.config.figures import FigureOptions, SeparabilityRuns
-from linear_grokking.figures import style
-from linear_grokking.figures.dynamics import panel_letters
+from linear_grokking.config.figure_options import FigureOptions, SeparabilityRuns
+from linear_grokking.figures import legends, style
 from linear_grokking.figures.separability_panels import (
-    draw_separable_fraction,
+    AT_CRITICAL,
+    CRITICAL,
+    MEDIAN,
+    WENDEL_LINE,
+    draw_fractions,
     draw_statistic,
     tabulate_separable_fraction,
     tabulate_statistic,
 )
-from linear_grokking.figures.tables import FigureData, TableBuilder
+from linear_grokking.figures.tables import FigureData, TableBuilder, rows
 from linear_grokking.theory import large_size
 
 
@@ -29,43 +31,24 @@ class Options(FigureOptions):
 def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     """Return the table: positive fraction and separable fraction against λ."""
     builder = TableBuilder()
-    runs = data.runs("statistics")
-    tabulate_statistic(builder, runs, "positive_fraction", "positive_fraction")
-    span = options.lambda_
-    values = np.linspace(span.start, span.stop, span.points)
-    builder.add(
-        "positive_fraction", "large_size", "theory", values, large_size.positive_fraction(values)
-    )
-    builder.add(
-        "positive_fraction",
-        "critical",
-        "theory",
-        [span.start, 0.5],
-        [large_size.CRITICAL_POSITIVE_FRACTION] * 2,
-    )
+    runs, panel = data.runs("statistics"), "positive_fraction"
+    tabulate_statistic(builder, runs, "positive_fraction", panel)
+    values = options.lambda_.linear()
+    builder.add(panel, "large_size", "theory", values, large_size.positive_fraction(values))
+    ends, limit = [options.lambda_.start, CRITICAL], large_size.CRITICAL_POSITIVE_FRACTION
+    builder.add(panel, "critical", "theory", ends, limit)
     tabulate_separable_fraction(builder, runs)
     return builder.frame()
 
 
 def draw(table: pd.DataFrame) -> Figure:
     """Draw both panels."""
-    figure = style.new_figure(2, 1)
-    axes = figure.subplots(1, 2)
-    draw_statistic(
-        axes[0],
-        table,
-        "positive_fraction",
-        {
-            "large_size": {"color": style.THEORY, "linewidth": 0.9, "label": r"$N\to\infty$"},
-            "critical": {
-                "color": style.PAPER,
-                "linewidth": 0.9,
-                "linestyle": "--",
-                "label": r"limit at $\lambda=\frac{1}{2}$",
-            },
-        },
-    )
-    axes[0].set_ylabel(r"fraction of $S_\infty\cdot x_i > 0$")
-    draw_separable_fraction(axes[1], table)
-    panel_letters(axes)
+    figure, axes = style.new_panels(1, 2)
+    theory = {"large_size": style.LARGE_SIZE, "critical": AT_CRITICAL}
+    label = r"fraction of $S_\infty\cdot x_i > 0$"
+    draw_statistic(axes[0], table, "positive_fraction", label, theory)
+    fractions = rows(table, "separable_fraction")
+    draw_fractions(axes[1], table, "n_train", dict.fromkeys(fractions["n_train"], MEDIAN))
+    points = legends.mark(f"{style.size_label(fractions)}, 95 % interval", MEDIAN)
+    legends.add(axes[1], [legends.line(**WENDEL_LINE), points], loc="upper left")
     return figure

@@ -1,15 +1,14 @@
 """Mean of the positive outputs, and margin, against λ (Paper B, App. C)."""
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from pydantic import Field
 
 from linear_grokking.config.fields import Span
-from linear_grokking.config.figures import FigureOptions, SeparabilityRuns
+from linear_grokking.config.figure_options import FigureOptions, SeparabilityRuns
 from linear_grokking.figures import style
-from linear_grokking.figures.dynamics import panel_letters
 from linear_grokking.figures.separability_panels import (
+    AT_CRITICAL,
     CRITICAL,
     LARGEST_BELOW,
     draw_statistic,
@@ -17,9 +16,6 @@ from linear_grokking.figures.separability_panels import (
 )
 from linear_grokking.figures.tables import FigureData, TableBuilder
 from linear_grokking.theory import large_size, margin
-
-_LARGE_SIZE = {"color": style.THEORY, "linewidth": 0.9, "label": r"$N\to\infty$"}
-_CRITICAL = {"color": style.PAPER, "linewidth": 0.9, "linestyle": "--"}
 
 
 class Options(FigureOptions):
@@ -42,13 +38,12 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     tabulate_statistic(builder, data.runs("statistics"), "positive_mean", "positive_mean")
     tabulate_statistic(builder, data.runs("margins"), "margin", "margin")
 
-    span = options.lambda_
-    values = np.linspace(span.start, span.stop, span.points)
+    values = options.lambda_.linear()
     below, above = values[values <= LARGEST_BELOW], values[values >= CRITICAL]
     mean = large_size.positive_mean(below)
     builder.add("positive_mean", "large_size", "theory", below, mean)
-    constant = [large_size.CRITICAL_POSITIVE_MEAN] * 2
-    builder.add("positive_mean", "critical", "theory", [span.start, CRITICAL], constant)
+    ends, limit = [options.lambda_.start, CRITICAL], large_size.CRITICAL_POSITIVE_MEAN
+    builder.add("positive_mean", "critical", "theory", ends, limit)
     builder.add("margin", "large_size", "theory", above, margin.mean_margin(above))
     slope = margin.MARGIN_SLOPE * (2.0 * above - 1.0)
     builder.add("margin", "critical", "theory", above, slope)
@@ -57,14 +52,11 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
 
 def draw(table: pd.DataFrame) -> Figure:
     """Draw both panels."""
-    figure = style.new_figure(2, 1)
-    axes = figure.subplots(1, 2)
-    limit = {**_CRITICAL, "label": r"limit at $\lambda=\frac{1}{2}$"}
-    draw_statistic(axes[0], table, "positive_mean", {"large_size": _LARGE_SIZE, "critical": limit})
-    axes[0].set_ylabel(r"mean of $S_\infty\cdot x_i > 0$")
-    slope = {**_CRITICAL, "label": r"$\sqrt{\pi/8}\,(2\lambda-1)$"}
-    draw_statistic(axes[1], table, "margin", {"large_size": _LARGE_SIZE, "critical": slope})
-    axes[1].set_ylabel("margin $M$")
+    figure, axes = style.new_panels(1, 2)
+    theory = {"large_size": style.LARGE_SIZE, "critical": AT_CRITICAL}
+    label = r"mean of $S_\infty\cdot x_i > 0$"
+    draw_statistic(axes[0], table, "positive_mean", label, theory)
+    slope = {**AT_CRITICAL, "label": r"$\sqrt{\pi/8}\,(2\lambda-1)$"}
+    draw_statistic(axes[1], table, "margin", "margin $M$", {**theory, "critical": slope})
     axes[1].locator_params(axis="x", nbins=5)
-    panel_letters(axes)
     return figure

@@ -4,15 +4,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from pydantic import Field
 
 from linear_grokking.config.fields import Positive, Span
-from linear_grokking.config.figures import LogisticRuns, TwoPointRuns
-from linear_grokking.figures import style
-from linear_grokking.figures.dynamics import QUANTITIES, panel_letters
+from linear_grokking.config.figure_options import LogisticRuns, TwoPointRuns
+from linear_grokking.figures import legends, style
+from linear_grokking.figures.dynamics import QUANTITIES, draw_band, step_axis
 from linear_grokking.figures.points import draw_lines, draw_points
-from linear_grokking.figures.tables import FigureData, RunResult, TableBuilder
+from linear_grokking.figures.tables import FigureData, TableBuilder, rows
 from linear_grokking.figures.two_point_panels import (
     FULL,
     TWO_POINT,
@@ -20,19 +19,16 @@ from linear_grokking.figures.two_point_panels import (
     distance_label,
     lambda_at,
 )
-from linear_grokking.grokking_time import first_crossing
-from linear_grokking.statistics import summarize_values
+from linear_grokking.results.reading import RunResult
+from linear_grokking.results.statistics import summarize_values
 from linear_grokking.theory import large_size
-from linear_grokking.theory.two_point import settled_log_ratio
-from linear_grokking.theory.two_point_times import (
-    log_time_to_gen_loss,
-    log_time_to_train_loss,
-)
+from linear_grokking.theory.two_point import TwoPoint, settled_log_ratio
+from linear_grokking.theory.two_point_times import log_time_to_gen_loss, log_time_to_train_loss
 
 _PANEL = "root_log_ratio"
 _LARGE_SIZE_DISTANCE = 1e-3
 """Smallest 1-2λ of the large-size curve, which has left the panel long before."""
-_MARKERS = {"train": style.TRAIN_MARKER, "generalization": style.GENERALIZATION_MARKER}
+_LOG_TIMES = {"train": log_time_to_train_loss, "generalization": log_time_to_gen_loss}
 
 
 class Options(TwoPointOptions):
@@ -42,7 +38,6 @@ class Options(TwoPointOptions):
     full: LogisticRuns = Field(
         description="Runs of the full model with the exponential loss, one per λ."
     )
-    epsilon: Positive = Field(1.0e-3, description="Threshold ε of the losses.")
     sigma: tuple[Positive, ...] = Field(min_length=1, description="σ of the two-point curves.")
     distance: Span = Field(description="Range of 1-2λ, log-spaced.")
     fit_sigma: Positive = Field(20.0, description="Smallest σ whose points are fitted.")
@@ -69,49 +64,47 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     read_off = data.runs("read_off")
     if len(read_off) != 1:
         raise ValueError(f"read_off names {len(read_off)} runs: must be one")
-    _tabulate_read_off(builder, read_off[0], options.epsilon)
-    span = options.distance
-    distance = np.geomspace(span.start, span.stop, span.points)
-    _tabulate_two_point(builder, options, distance)
+    _tabulate_read_off(builder, read_off[0], data.loss_threshold)
+    distance = options.distance.log()
+    _tabulate_two_point(builder, options, distance, data.loss_threshold)
     _tabulate_large_size(builder, distance[distance >= _LARGE_SIZE_DISTANCE])
     for run in data.runs("full"):
-        _tabulate_measured(builder, run, options.epsilon)
+        _tabulate_measured(builder, run, data.loss_threshold)
     return builder.frame()
 
 
 def _tabulate_read_off(builder: TableBuilder, run: RunResult, epsilon: float) -> None:
     """Add the losses of a run, and the exact times at which they fall to ε."""
     names = ("lambda", "sigma", "eta", "s0", "b0")
-    lambda_, sigma, eta, s0, b0 = (run.parameters[name] for name in names)
-    shown = {"model": TWO_POINT, "lambda": lambda_, "sigma": sigma}
-    times = {"train": log_time_to_train_loss, "generalization": log_time_to_gen_loss}
+    problem = TwoPoint.at_lambda(*(run.parameters[name] for name in names))
+    shown = {"model": TWO_POINT, **{key: run.parameters[key] for key in ("lambda", "sigma")}}
+    at = {**shown, "epsilon": epsilon}
     for series, quantity in QUANTITIES["loss"].items():
         curve = run.curve(quantity)
-        values = (curve["step"], curve["median"])
-        spread = {"y_low": curve["q25"], "y_high": curve["q75"], "n": curve["n"]}
-        builder.add("loss", series, "experiment", *values, **spread, parameters=shown)
-        time = np.exp(times[series](epsilon, lambda_, sigma, eta, s0, b0))
-        at = {**shown, "epsilon": epsilon}
-        builder.add("loss", f"{series}_at_epsilon", "theory", time, epsilon, parameters=at)
+        builder.add_summary("loss", series, curve["step"], curve, shown)
+        time = np.exp(_LOG_TIMES[series](epsilon, problem))
+        builder.add("loss", f"{series}_at_epsilon", "theory", time, epsilon, at)
 
 
-def _tabulate_two_point(builder: TableBuilder, options: Options, distance: np.ndarray) -> None:
+def _tabulate_two_point(
+    builder: TableBuilder, options: Options, distance: np.ndarray, epsilon: float
+) -> None:
     """Add √ln(t*_gen/t*_tr) for each σ and for settled S, and the straight line's fit."""
-    x, lambda_ = -np.log(distance), lambda_at(distance)
+    x = -np.log(distance)
     fitted = []
     for sigma in options.sigma:
-        arguments = (options.epsilon, lambda_, sigma, options.eta, options.s0, options.b0)
-        gen = log_time_to_gen_loss(*arguments)
-        root = np.sqrt(gen - log_time_to_train_loss(*arguments))
-        shown = {"model": TWO_POINT, "sigma": sigma, "epsilon": options.epsilon}
-        builder.add(_PANEL, "exact", "theory", x, root, parameters=shown)
+        problem = options.problem(distance, sigma)
+        gen = log_time_to_gen_loss(epsilon, problem)
+        root = np.sqrt(gen - log_time_to_train_loss(epsilon, problem))
+        at = {"model": TWO_POINT, "sigma": sigma, "epsilon": epsilon}
+        builder.add(_PANEL, "exact", "theory", x, root, at)
         if sigma >= options.fit_sigma:
             settled = sigma**2 * distance * gen >= options.fit_settled
             kept = settled & (distance <= options.fit_distance)
             fitted.append(np.column_stack([x[kept], root[kept]]))
     shown = {"model": TWO_POINT}
-    settled = np.sqrt(settled_log_ratio(lambda_))
-    builder.add(_PANEL, "settled", "theory", x, settled, parameters=shown)
+    settled = np.sqrt(settled_log_ratio(lambda_at(distance)))
+    builder.add(_PANEL, "settled", "theory", x, settled, shown)
 
     points = np.concatenate([np.empty((0, 2)), *fitted])
     if len(points) < 3:
@@ -124,15 +117,13 @@ def _tabulate_two_point(builder: TableBuilder, options: Options, distance: np.nd
     from scipy.stats import linregress
 
     fit = linregress(points[:, 0], points[:, 1])
-    ends = np.array([points[:, 0].min(), points[:, 0].max()])
-    line = fit.intercept + fit.slope * ends
-    builder.add(_PANEL, "fit", "theory", ends, line, n=len(points), parameters=shown)
-    predicted = np.array([0.0, x.max()])
-    builder.add(_PANEL, "predicted", "paper", predicted, predicted / np.sqrt(2.0), parameters=shown)
+    n, ends = len(points), np.array([points[:, 0].min(), points[:, 0].max()])
+    builder.add(_PANEL, "fit", "theory", ends, fit.intercept + fit.slope * ends, shown, n=n)
+    predicted, ends = 1.0 / np.sqrt(2.0), np.array([0.0, x.max()])
+    builder.add(_PANEL, "predicted", "paper", ends, predicted * ends, shown)
     error = {"y_low": fit.slope - fit.stderr, "y_high": fit.slope + fit.stderr}
-    smallest, n = options.fit_sigma, len(points)
-    builder.add("slope", "fit", "theory", smallest, fit.slope, **error, n=n, parameters=shown)
-    builder.add("slope", "predicted", "paper", smallest, 1.0 / np.sqrt(2.0), parameters=shown)
+    builder.add("slope", "fit", "theory", options.fit_sigma, fit.slope, shown, n=n, **error)
+    builder.add("slope", "predicted", "paper", options.fit_sigma, predicted, shown)
 
 
 def _tabulate_large_size(builder: TableBuilder, distance: np.ndarray) -> None:
@@ -140,8 +131,7 @@ def _tabulate_large_size(builder: TableBuilder, distance: np.ndarray) -> None:
     lambda_ = lambda_at(distance)
     norm, loss = large_size.limit_norm(lambda_), large_size.limit_loss(lambda_)
     root = np.sqrt(norm**2 / 2.0 - np.log(loss))
-    shown = {"model": FULL}
-    builder.add(_PANEL, "large_size", "theory", -np.log(distance), root, parameters=shown)
+    builder.add(_PANEL, "large_size", "theory", -np.log(distance), root, {"model": FULL})
 
 
 def _tabulate_measured(builder: TableBuilder, run: RunResult, epsilon: float) -> None:
@@ -149,114 +139,67 @@ def _tabulate_measured(builder: TableBuilder, run: RunResult, epsilon: float) ->
     distance = 1.0 - 2.0 * run.parameters["lambda"]
     if distance <= 0.0:
         raise ValueError(f"full: lambda = {run.parameters['lambda']:g}: must be below 0.5")
-    rows = run.rows()
-    times = {}
-    for name in ("train_loss", "gen_loss"):
-        curves = rows.pivot(index="realization", columns="step", values=name)
-        times[name] = first_crossing(
-            curves.columns.to_numpy(), -np.log(curves.to_numpy()), -np.log(epsilon)
-        )
-    root = np.sqrt(np.log(times["gen_loss"] / times["train_loss"]))
+    times = run.scalars
+    root = np.sqrt(np.log(times["t_gen_loss"] / times["t_train_loss"]).to_numpy(float))
     row = summarize_values("root_log_ratio", root, censored=np.isinf(root)).iloc[0]
     keys = ("lambda", "n_train", "sigma", "loss")
     shown = {"model": FULL, "epsilon": epsilon, **{key: run.parameters[key] for key in keys}}
-    builder.add(
-        _PANEL,
-        "median",
-        "experiment",
-        -np.log(distance),
-        row["median"],
-        y_low=row["q25"],
-        y_high=row["q75"],
-        n=row["n"],
-        parameters=shown,
-    )
+    builder.add_summary(_PANEL, "median", -np.log(distance), row, shown)
 
 
 def draw(table: pd.DataFrame) -> Figure:
     """Draw how the times are read off, and their ratio against the distance from ½."""
-    figure = style.new_figure(2.6, 1.3)
-    axes = figure.subplots(1, 2)
-    _draw_read_off(axes[0], table[table["panel"] == "loss"])
+    figure, axes = style.new_panels(1, 2, width=2.6, height=1.3)
+    _draw_read_off(axes[0], rows(table, "loss"))
     _draw_ratio(axes[1], table)
-    panel_letters(axes)
     return figure
 
 
-def _draw_read_off(axes: Axes, rows: pd.DataFrame) -> None:
-    at = rows[rows["series"].str.endswith("_at_epsilon")]
-    epsilon = at["y"].iloc[0]
-    for series, line, name in (
-        ("train", style.TRAIN_LINE, "training"),
-        ("generalization", "-", "generalization"),
-    ):
-        curve = rows[(rows["series"] == series) & (rows["x"] > 0)]
-        axes.plot(curve["x"], curve["y"], color=style.BLUE, linestyle=line, label=name)
-        time = at.loc[at["series"] == f"{series}_at_epsilon", "x"].iloc[0]
-        marker = _MARKERS[series]
-        axes.plot(
-            time,
-            epsilon,
-            marker,
-            color=style.BLUE,
-            markeredgecolor="black",
-            markersize=style.MARKER_SIZES[marker],
-            zorder=5,
-        )
-        index = "tr" if series == "train" else "gen"
-        axes.annotate(
-            rf"$t^*_\mathrm{{{index}}}$",
-            (time, epsilon),
-            (6, 8),
-            textcoords="offset points",
-        )
-    axes.axhline(epsilon, color=style.PAPER, linewidth=0.8, linestyle=":")
-    axes.annotate(
-        rf"$\epsilon$ = {style.number(epsilon)}",
-        (1.0, epsilon),
-        (3, -11),
-        textcoords="offset points",
-        color=style.PAPER,
-    )
-    shown = at.iloc[0]
-    text = f"{distance_label(shown['lambda'])}, {style.label('sigma', shown['sigma'])}"
-    axes.set_title(text)
-    axes.set(xscale="log", yscale="log", xlabel="step $t$", ylabel="loss")
-    axes.set_ylim(epsilon / 300.0, None)
-    axes.margins(x=0.02)
-    axes.legend(loc="upper right").set_in_layout(False)
+def _draw_read_off(axes: Axes, table: pd.DataFrame) -> None:
+    for series, index in (("train", "tr"), ("generalization", "gen")):
+        curve, name = rows(table, series=series), style.NAMES[series]
+        draw_band(axes, curve, series, style.BLUE, name)
+        at = rows(table, series=f"{series}_at_epsilon").iloc[0]
+        place, epsilon = (at["x"], at["y"]), at["y"]
+        axes.plot(*place, color=style.BLUE, zorder=5, **style.REACHED[series])
+        symbol = rf"$t^*_\mathrm{{{index}}}$"
+        axes.annotate(symbol, place, (6, 8), textcoords="offset points")
+    axes.axhline(epsilon, **style.GUIDE)
+    middle, text = (0.5, epsilon), style.label("epsilon", epsilon)
+    note = {"xycoords": axes.get_yaxis_transform(), "ha": "center", "va": "top"}
+    axes.annotate(text, middle, (0, -3), textcoords="offset points", color=style.PAPER, **note)
+    axes.set_title(f"{distance_label(at['lambda'])}, {style.label('sigma', at['sigma'])}")
+    step_axis(axes)
+    axes.set(yscale="log", ylabel="loss", ylim=(epsilon / 300.0, None))
+    legends.add(axes, loc="upper right")
 
 
 def _draw_ratio(axes: Axes, table: pd.DataFrame) -> None:
-    rows = table[table["panel"] == _PANEL]
-    exact = rows[rows["series"] == "exact"]
+    exact = rows(table, _PANEL, "exact")
     colours = style.colours(["fit", *sorted(exact["sigma"].unique())])
+    slopes = rows(table, "slope").set_index("series")
+    fit, predicted = slopes.loc["fit"], slopes.loc["predicted"]
+    text = rf"fit, $\sigma\geq{fit['x']:g}$: slope {fit['y']:.4f}"
+    of_fit = {"color": colours["fit"], "zorder": 5}
+    dashed = {"linestyle": "--", "linewidth": 1.0}
+    dash_dotted = {"color": style.THEORY, "linestyle": "-.", "linewidth": 1.2}
     handles = []
-    points = {"marker": "o", "markersize": 3.5, "linestyle": ""}
-    for sigma, curve in exact.groupby("sigma"):
+    for sigma, points in exact.groupby("sigma"):
+        look = {"color": colours[sigma], "marker": "o", "markersize": 3.5, "linestyle": ""}
         label = f"two points, {style.label('sigma', sigma)}"
-        handles += axes.plot(curve["x"], curve["y"], color=colours[sigma], label=label, **points)
-    settled = {"color": style.THEORY, "linewidth": 0.9, "label": r"two points, $\sigma\to\infty$"}
-    handles += draw_lines(axes, table, _PANEL, "settled", settled)
-    slope = table[table["panel"] == "slope"].set_index("series")
-    error = slope.loc["fit", "y_high"] - slope.loc["fit", "y"]
-    text = rf"fit, $\sigma\geq{slope.loc['fit', 'x']:g}$: slope {slope.loc['fit', 'y']:.4f}"
-    fit = {"color": colours["fit"], "label": rf"{text} $\pm$ {error:.4f}", "zorder": 5}
-    handles += draw_lines(axes, table, _PANEL, "fit", fit)
-    predicted = {"color": colours["fit"], "linestyle": "--", "linewidth": 1.0, "zorder": 5}
-    predicted["label"] = rf"paper: slope $1/\sqrt{{2}}$ = {slope.loc['predicted', 'y']:.4f}"
-    handles += draw_lines(axes, table, _PANEL, "predicted", predicted)
-    large = {"color": style.THEORY, "linestyle": "-.", "linewidth": 1.2}
-    large["label"] = r"full model, $N\to\infty$"
-    handles += draw_lines(axes, table, _PANEL, "large_size", large)
-    measured = rows[rows["series"] == "median"]
+        handles += axes.plot(points["x"], points["y"], label=label, **look)
+    for series, label, look in (
+        ("settled", r"two points, $\sigma\to\infty$", style.THEORY_LINE),
+        ("fit", rf"{text} $\pm$ {fit['y_high'] - fit['y']:.4f}", of_fit),
+        ("predicted", rf"paper: slope $1/\sqrt{{2}}$ = {predicted['y']:.4f}", of_fit | dashed),
+        ("large_size", r"full model, $N\to\infty$", dash_dotted),
+    ):
+        handles += draw_lines(axes, table, _PANEL, series, label=label, **look)
+    measured = rows(table, _PANEL, "median")
     draw_points(axes, measured, style.THEORY, marker="s")
-    label = f"full model, {style.label('n_train', int(measured['n_train'].iloc[0]))}, median"
-    handles.append(
-        Line2D([], [], color=style.THEORY, marker="s", markersize=4.5, linestyle="", label=label)
-    )
-    axes.set_xlim(0.0, None)
+    label = f"full model, {style.size_label(measured)}, median"
+    handles.append(legends.mark(label, style.THEORY, "s", markersize=4.5))
+    axes.set(xlim=(0.0, None), xlabel=r"$|\ln(1-2\lambda)|$")
     axes.set_ylim(0.0, 1.15 * exact["y"].max())
-    axes.set_xlabel(r"$|\ln(1-2\lambda)|$")
     axes.set_ylabel(r"$\sqrt{\ln(t^*_\mathrm{gen}/t^*_\mathrm{tr})}$")
     axes.legend(handles=handles, loc="center left", bbox_to_anchor=(1.0, 0.5))

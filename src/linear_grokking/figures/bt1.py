@@ -1,24 +1,17 @@
 """Long-time laws of the two-point model, predicted and integrated (Paper B, Table 1)."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from pydantic import Field
 
 from linear_grokking.config.fields import Positive, Real, Time
 from linear_grokking.figures import style
-from linear_grokking.figures.tables import FigureData, TableBuilder
+from linear_grokking.figures.tables import FigureData, TableBuilder, rows
 from linear_grokking.figures.two_point_panels import TwoPointOptions
-from linear_grokking.theory.two_point_long_times import (
-    LongTimeLaw,
-    integrated_law,
-    predicted_law,
-)
+from linear_grokking.theory.two_point_long_times import integrated_law, predicted_law
 
 _CLOCKS = {"constant": "1", "log_log_t": r"$\ln\ln t$", "log_t": r"$\ln t$"}
 """What the weight's coefficient multiplies, by panel; the bias's multiplies ln t."""
@@ -54,89 +47,59 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     """
     builder = TableBuilder()
     for lambda_ in options.lambda_:
-        _add_law(builder, lambda_, "theory", predicted_law(lambda_, options.sigma), {})
+        problem = options.problem(1.0 - 2.0 * lambda_, options.sigma)
+        laws = [("theory", predicted_law(lambda_, options.sigma), {})]
         for t_max in options.t_max:
-            law = integrated_law(lambda_, options.sigma, log_t=np.log(t_max), **options.flow())
-            _add_law(builder, lambda_, "experiment", law, {"t_max": t_max})
+            law = integrated_law(problem, log_t=np.log(t_max))
+            laws.append(("experiment", law, {"t_max": t_max}))
+        for source, law, shown in laws:
+            clock = law.clock.replace(" ", "_")
+            builder.add(clock, "weight", source, lambda_, law.weight, shown)
+            builder.add("log_t", "bias", source, lambda_, law.bias, shown)
     return builder.frame()
-
-
-def _add_law(
-    builder: TableBuilder, lambda_: float, source: str, law: LongTimeLaw, at: dict[str, float]
-) -> None:
-    clock = law.clock.replace(" ", "_")
-    builder.add(clock, "weight", source, lambda_, law.weight, parameters=at)
-    builder.add("log_t", "bias", source, lambda_, law.bias, parameters=at)
 
 
 def draw(table: pd.DataFrame) -> Figure:
     """Typeset the table on a page."""
-    columns = _columns(sorted(table["t_max"].dropna().unique()))
-    lambdas = sorted(table["x"].unique())
-    notes = [_NOTE, *_LAWS.values()]
+    columns = _columns(table)
+    lambdas, notes = columns[0][1], [_NOTE, *_LAWS.values()]
     height = 3 + len(lambdas) + len(notes)
     figure = style.new_figure(2.9, 0.088 * height)
     axes = figure.subplots()
-    axes.set(xlim=(0.0, columns[-1].position + 0.7), ylim=(height, 0.0))
+    n = len(columns) // 2 - 1  # columns of the weight, and of the bias
+    x = np.cumsum([0.5, 1.1, *[1.4] * n, 1.6, *[1.4] * (n - 1)])
+    axes.set(xlim=(0.0, x[-1] + 0.7), ylim=(height, 0.0))
     axes.axis("off")
-    _rules(axes, [0.1, 2.1, len(lambdas) + 2.3])
-    _draw_heads(axes, columns)
-    for line, lambda_ in enumerate(lambdas):
-        rows = table[table["x"] == lambda_]
-        for column in columns:
-            axes.text(column.position, line + 2.7, column.text(rows), **_CENTRED)
+    for rule in (0.1, 2.1, len(lambdas) + 2.3):
+        axes.axhline(rule, color="black", linewidth=1.0)
+    for head, of in ((r"weight $S$", x[1 : 2 + n]), (r"bias $b$", x[2 + n :])):
+        ends = of[0] - 0.6, of[-1] + 0.6
+        axes.text(sum(ends) / 2, 0.6, head, **_CENTRED)
+        axes.plot(ends, [1.1, 1.1], color="black", linewidth=0.5)
+    for place, (head, entries) in zip(x, columns, strict=True):
+        axes.text(place, 1.6, head, **_CENTRED)
+        for line, entry in enumerate(entries):
+            axes.text(place, line + 2.7, entry, **_CENTRED)
     for line, note in enumerate(notes):
         axes.text(0.1, len(lambdas) + 3.0 + line, note, va="center", fontsize=9)
     return figure
 
 
-@dataclass(frozen=True)
-class _Column:
-    """A column of the page: the coefficients of one series, or what they multiply."""
-
-    position: float
-    head: str
-    text: Callable[[pd.DataFrame], str]
-
-
-def _columns(times: Sequence[float]) -> list[_Column]:
-    """Return the page's columns from left to right."""
+def _columns(table: pd.DataFrame) -> list[tuple[str, list[str]]]:
+    """Return the page's columns from left to right, each a head and its entries by λ."""
+    clocks = rows(table, series="weight", source="theory").set_index("x")["panel"].sort_index()
     columns = [
-        _Column(0.5, r"$\lambda$", lambda rows: f"{rows['x'].iloc[0]:g}"),
-        _Column(1.6, "factor", lambda rows: _CLOCKS[_of(rows, "weight")["panel"].iloc[0]]),
+        (r"$\lambda$", [f"{lambda_:g}" for lambda_ in clocks.index]),
+        ("factor", [_CLOCKS[clock] for clock in clocks]),
     ]
     for series in ("weight", "bias"):
-        for time in (None, *times):
-            head = "predicted" if time is None else f"$t$ = {style.number(time)}"
-            gap = 1.6 if time is None and series == "bias" else 1.4
-            columns.append(_Column(columns[-1].position + gap, head, _coefficient(series, time)))
+        found = rows(table, series=series).fillna({"t_max": 0.0})
+        for time, values in found.pivot(index="x", columns="t_max", values="y").items():
+            head = f"$t$ = {style.number(time)}" if time else "predicted"
+            columns.append((head, [_coefficient(value) for value in values]))
     return columns
 
 
-def _of(rows: pd.DataFrame, series: str) -> pd.DataFrame:
-    return rows[rows["series"] == series]
-
-
-def _coefficient(series: str, time: float | None) -> Callable[[pd.DataFrame], str]:
-    def text(rows: pd.DataFrame) -> str:
-        of = _of(rows, series)
-        at = of["t_max"].isna() if time is None else of["t_max"] == time
-        # Rounding first, and adding zero, writes no "-0".
-        return f"{round(of.loc[at, 'y'].iloc[0], 6) + 0.0:.6f}".replace("-", "\N{MINUS SIGN}")
-
-    return text
-
-
-def _draw_heads(axes: Axes, columns: Sequence[_Column]) -> None:
-    for column in columns:
-        axes.text(column.position, 1.6, column.head, **_CENTRED)
-    each = (len(columns) - 2) // 2
-    for head, of in ((r"weight $S$", columns[1 : 2 + each]), (r"bias $b$", columns[2 + each :])):
-        ends = of[0].position - 0.6, of[-1].position + 0.6
-        axes.text(sum(ends) / 2, 0.6, head, **_CENTRED)
-        axes.plot(ends, [1.1, 1.1], color="black", linewidth=0.5)
-
-
-def _rules(axes: Axes, heights: Sequence[float]) -> None:
-    for height in heights:
-        axes.axhline(height, color="black", linewidth=1.0)
+def _coefficient(value: float) -> str:
+    # Rounding first, and adding zero, writes no "-0".
+    return f"{round(value, 6) + 0.0:.6f}".replace("-", "\N{MINUS SIGN}")

@@ -1,5 +1,6 @@
 """Maps: values on a grid of two parameters, drawn cell by cell, without interpolation."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,22 +17,21 @@ def tabulate_map(
     x: np.ndarray,
     y: np.ndarray,
     z: np.ndarray,
-    parameters: dict[str, Any],
+    parameters: Mapping[str, Any] | None = None,
+    series: str = "time",
 ) -> None:
-    """Add a map: z (y's length, x's length) at the cells' centres, infinite values as null."""
-    columns, rows = np.meshgrid(x, y)
-    value = np.where(np.isfinite(z), z, np.nan).ravel()
-    builder.add(
-        panel, "time", "theory", columns.ravel(), rows.ravel(), z=value, parameters=parameters
-    )
+    """Add a map: z (y's length, x's length) at the cells' centres, null where it is inf."""
+    columns, lines = np.meshgrid(x, y)
+    value = np.where(np.isposinf(z), np.nan, z).ravel()
+    builder.add(panel, series, "theory", columns.ravel(), lines.ravel(), parameters, z=value)
 
 
-def draw_map(axes: Axes, rows: pd.DataFrame, **options: Any) -> QuadMesh:
-    """Draw a panel's rows as coloured cells, null left white; set the axes' scales first.
+def draw_map(axes: Axes, cells: pd.DataFrame, **options: Any) -> QuadMesh:
+    """Draw a panel's cells coloured by z, null left white; set the axes' scales first.
 
     ``options`` go to ``pcolormesh``: cmap, norm.
     """
-    grid = rows.pivot(index="y", columns="x", values="z")
+    grid = cells.pivot(index="y", columns="x", values="z")
     x = cell_edges(grid.columns.to_numpy(), log=axes.get_xscale() == "log")
     y = cell_edges(grid.index.to_numpy(), log=axes.get_yscale() == "log")
     mesh = axes.pcolormesh(x, y, grid.to_numpy(), shading="flat", rasterized=True, **options)

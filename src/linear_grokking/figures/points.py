@@ -8,7 +8,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from linear_grokking.figures.tables import RunResult, TableBuilder
+from linear_grokking.figures.tables import TableBuilder, rows
+from linear_grokking.results.reading import RunResult
+
+_EDGE = 0.985
+"""Height of what lies at infinity, in parts of the axis."""
 
 
 def tabulate_scalar(
@@ -23,81 +27,36 @@ def tabulate_scalar(
 ) -> None:
     """Add a summarized number against the parameter ``x``, one point per run.
 
-    Parameters
-    ----------
-    keys
-        Parameters that tell series apart.
-    statistic
-        ``"median"`` with quartiles, ``"mean"`` with standard errors, or ``"proportion"``
-        with its 95 % interval.
+    The parameters ``keys`` tell series apart; ``statistic`` is that of
+    `TableBuilder.add_summary`.
     """
     for run in runs:
-        row = run.scalar(quantity)
-        y, low, high = _statistic(row, statistic)
-        unbounded = row["n_infinite"] + row["n_censored"]  # which a mean leaves out
-        builder.add(
-            panel,
-            series,
-            "experiment",
-            run.parameters[x],
-            y,
-            y_low=low,
-            y_high=high,
-            n=row["n"] - (unbounded if statistic == "mean" else 0),
-            parameters={key: run.parameters[key] for key in keys},
-        )
+        shown = {key: run.parameters[key] for key in keys}
+        at, row = run.parameters[x], run.number(quantity)
+        builder.add_summary(panel, series, at, row, shown, statistic)
 
 
-def _statistic(row: pd.Series, statistic: str) -> tuple[float, float, float]:
-    if statistic == "median":
-        return row["median"], row["q25"], row["q75"]
-    if statistic == "mean":
-        error = row["standard_error"]
-        return row["mean"], row["mean"] - error, row["mean"] + error
-    return row["mean"], row["low"], row["high"]
-
-
-def draw_points(axes: Axes, rows: pd.DataFrame, colour: str, **options: Any) -> None:
+def draw_points(axes: Axes, points: pd.DataFrame, colour: str, **options: Any) -> None:
     """Draw points with their interval; bars that reach infinity go to the upper edge.
 
     Points that are themselves infinite (never reached) become open triangles at the edge.
     """
-    options = {"marker": "o", "markersize": 4.5, "zorder": 4, **options}
-    finite = rows[np.isfinite(rows["y"])]
-    high = finite["y_high"].where(np.isfinite(finite["y_high"]), finite["y"])
-    axes.errorbar(
-        finite["x"],
-        finite["y"],
-        yerr=[(finite["y"] - finite["y_low"]).fillna(0), (high - finite["y"]).fillna(0)],
-        color=colour,
-        linestyle="",
-        linewidth=1.0,
-        **options,
-    )
-    edge = axes.get_xaxis_transform()
-    for _, row in finite[np.isposinf(finite["y_high"])].iterrows():
-        bar = axes.annotate(
-            "",
-            xy=(row["x"], 0.985),
-            xycoords=edge,
-            xytext=(row["x"], row["y"]),
-            textcoords="data",
-            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 1.0},
-        )
-        bar.set_in_layout(False)
-    infinite = rows[np.isposinf(rows["y"])]
-    if len(infinite):
-        axes.plot(
-            infinite["x"],
-            np.full(len(infinite), 0.985),
-            linestyle="",
-            marker="^",
-            markersize=6,
-            markerfacecolor="none",
-            color=colour,
-            transform=edge,
-            clip_on=False,
-        )
+    options = {"marker": "o", "markersize": 4.5, "zorder": 4, "linewidth": 1.0, **options}
+    finite = points[np.isfinite(points["y"])]
+    unbounded = np.isposinf(finite["y_high"])
+    below = finite["y"] - finite["y_low"]
+    above = (finite["y_high"] - finite["y"]).mask(unbounded)
+    spread = [below.fillna(0), above.fillna(0)]
+    axes.errorbar(finite["x"], finite["y"], spread, color=colour, linestyle="", **options)
+    to_edge = {"xycoords": axes.get_xaxis_transform(), "textcoords": "data"}
+    bar = {"arrowstyle": "-", "color": colour, "linewidth": 1.0}
+    for x, y in finite.loc[unbounded, ["x", "y"]].to_numpy():
+        axes.annotate("", (x, _EDGE), (x, y), arrowprops=bar, **to_edge).set_in_layout(False)
+    never = points.loc[np.isposinf(points["y"]), "x"]
+    if len(never):
+        triangle = {"marker": "^", "markersize": 6, "markerfacecolor": "none", "linestyle": ""}
+        place = {"transform": axes.get_xaxis_transform(), "clip_on": False}
+        axes.plot(never, np.full(len(never), _EDGE), color=colour, **triangle, **place)
 
 
 def draw_lines(
@@ -105,20 +64,25 @@ def draw_lines(
     table: pd.DataFrame,
     panel: str,
     series: str,
-    styles: Mapping[str, Any],
+    *,
     by: str | None = None,
     colours: Mapping[Any, str] | None = None,
+    **look: Any,
 ) -> list[Line2D]:
-    """Draw the theory curves of one series, coloured by the parameter ``by`` if given.
+    """Draw the theory curves of one series, and return them for a legend.
 
-    Returns the lines, for a legend.
+    Parameters
+    ----------
+    by, colours
+        The parameter that tells curves apart, and the colour of each of its values.
+    look
+        Properties of all lines.
     """
-    rows = table[(table["panel"] == panel) & (table["series"] == series)]
-    rows = rows[rows["source"] != "experiment"]
-    groups = rows.groupby(by, sort=False) if by else [(None, rows)]
+    curves = rows(table, panel, series)
+    curves = curves[curves["source"] != "experiment"]
     lines = []
-    for value, curve in groups:
-        given = {"color": colours[value]} if colours and by else {}
+    for value, curve in curves.groupby(by, sort=False) if by else [(None, curves)]:
+        own: dict[str, Any] = {"color": colours[value]} if colours else {}
         finite = curve["y"].where(np.isfinite(curve["y"]))
-        lines += axes.plot(curve["x"], finite, **{**given, **styles})
+        lines += axes.plot(curve["x"], finite, **{**own, **look})
     return lines

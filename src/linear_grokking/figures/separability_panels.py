@@ -8,16 +8,18 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from linear_grokking.figures import style
+from linear_grokking.figures import legends, style
 from linear_grokking.figures.points import draw_lines, draw_points, tabulate_scalar
-from linear_grokking.figures.tables import RunResult, TableBuilder
-from linear_grokking.theory import wendel
+from linear_grokking.figures.tables import TableBuilder, rows
+from linear_grokking.results.reading import RunResult
+from linear_grokking.theory import large_size, wendel
 
 MEDIAN, MEAN = style.BLUE, style.ORANGE
 CRITICAL = 0.5
 LARGEST_BELOW = 0.4999
 """The largest λ < ½ of the large-size curves, which diverge at ½."""
-WENDEL_LINE = {"color": style.THEORY, "linewidth": 0.9, "label": "Wendel, exact"}
+WENDEL_LINE = {**style.THEORY_LINE, "label": "Wendel, exact"}
+AT_CRITICAL = {**style.REFERENCE, "label": r"limit at $\lambda=\frac{1}{2}$"}
 
 
 def tabulate_statistic(
@@ -28,14 +30,9 @@ def tabulate_statistic(
     The median counts draws where the quantity diverges as +∞; the mean, as the paper
     takes it, leaves them out, and its ``n`` says over how many it is.
     """
-    for statistic in ("median", "mean"):
-        kept = runs if statistic == "median" else [r for r in runs if _has_mean(r, quantity)]
-        keys = ["n_train"]
-        tabulate_scalar(builder, kept, quantity, panel, statistic, "lambda", keys, statistic)
-
-
-def _has_mean(run: RunResult, quantity: str) -> bool:
-    return not pd.isna(run.scalar(quantity)["mean"])
+    with_mean = [run for run in runs if not pd.isna(run.number(quantity)["mean"])]
+    for name, kept in (("median", runs), ("mean", with_mean)):
+        tabulate_scalar(builder, kept, quantity, panel, name, "lambda", ["n_train"], name)
 
 
 def tabulate_separable_fraction(
@@ -43,75 +40,78 @@ def tabulate_separable_fraction(
 ) -> None:
     """Add the fraction of separable sets with its 95 % interval, and Wendel's probability.
 
-    Wendel's curve is a function of whole d at each of the runs' N, from the smallest to the
-    largest d and some way beyond.
-
-    Parameters
-    ----------
-    keys
-        Parameters that tell series apart.
+    The parameters ``keys`` tell series apart.  Wendel's curve is a function of whole d at each
+    of the runs' N, from the smallest to the largest d and some way beyond.
     """
-    tabulate_scalar(
-        builder, runs, "separable", "separable_fraction", "fraction", "lambda", keys, "proportion"
-    )
+    panel = "separable_fraction"
+    tabulate_scalar(builder, runs, "separable", panel, "fraction", "lambda", keys, "proportion")
     for n_train in sorted({run.parameters["n_train"] for run in runs}):
         lambdas = [r.parameters["lambda"] for r in runs if r.parameters["n_train"] == n_train]
-        d = np.arange(round(min(lambdas) * n_train), round(max(max(lambdas), 0.55) * n_train) + 1)
-        builder.add(
-            "separable_fraction",
-            "wendel",
-            "theory",
-            d / n_train,
-            wendel.separable_probability(np.full_like(d, n_train), d),
-            parameters={"n_train": n_train},
-        )
+        d = np.arange(round(min(lambdas) * n_train), round(max(*lambdas, 0.55) * n_train) + 1)
+        probability = wendel.separable_probability(np.full_like(d, n_train), d)
+        builder.add(panel, "wendel", "theory", d / n_train, probability, {"n_train": n_train})
+
+
+def tabulate_large_size(
+    builder: TableBuilder, lambdas: np.ndarray, eta: float, threshold: float
+) -> None:
+    """Add ‖S_∞‖ and the time of the accuracy's threshold for large N, at those λ below ½."""
+    below = lambdas[lambdas <= LARGEST_BELOW]
+    builder.add("s_inf_norm", "large_size", "theory", below, large_size.limit_norm(below))
+    log_time = large_size.log_time_to_accuracy(below, eta, threshold)
+    builder.add("grokking_time", "t95", "theory", below, np.exp(np.minimum(log_time, 700.0)))
 
 
 def draw_statistic(
-    axes: Axes, table: pd.DataFrame, panel: str, theory: Mapping[str, Mapping[str, Any]]
+    axes: Axes,
+    table: pd.DataFrame,
+    panel: str,
+    label: str,
+    theory: Mapping[str, Mapping[str, Any]],
+    measured: Mapping[str, tuple[str, str, str]] | None = None,
+    *,
+    also: Sequence[Line2D] = (),
+    place: str = "best",
 ) -> None:
-    """Draw medians, means and theory curves of one panel against λ.
+    """Draw theory curves and measured points of one panel against λ, with a legend.
 
     Parameters
     ----------
+    label
+        Of the y axis.
     theory
         Series → line properties, ``label`` among them.
+    measured
+        Series → name, colour and marker; by default those of `tabulate_statistic`.
+    also, place
+        What the legend holds beside these, and where it lies.
     """
+    if measured is None:
+        size = style.size_label(rows(table, panel))
+        looks = {"median": (MEDIAN, "o"), "mean": (MEAN, "s")}
+        measured = {series: (f"{size}, {series}", *look) for series, look in looks.items()}
     handles: list[Line2D] = []
-    for series, styles in theory.items():
-        handles += draw_lines(axes, table, panel, series, styles)
-    rows = table[(table["panel"] == panel) & (table["source"] == "experiment")]
-    size = style.label("n_train", int(rows["n_train"].iloc[0]))
-    for series, colour, marker in (("median", MEDIAN, "o"), ("mean", MEAN, "s")):
-        draw_points(axes, rows[rows["series"] == series], colour, marker=marker)
-        label = f"{size}, {series}"
-        handles.append(Line2D([], [], color=colour, marker=marker, linestyle="", label=label))
-    axes.set_xlabel(style.SYMBOLS["lambda"])
-    axes.axvline(CRITICAL, color=style.PAPER, linewidth=0.8, linestyle=":")
-    axes.legend(handles=handles, loc="best").set_in_layout(False)
-
-
-def draw_separable_fraction(axes: Axes, table: pd.DataFrame) -> None:
-    """Draw the measured separable fraction on Wendel's curve, one size in one colour."""
-    rows = table[table["panel"] == "separable_fraction"]
-    size = style.label("n_train", int(rows["n_train"].iloc[0]))
-    draw_fractions(axes, table, "n_train", {int(rows["n_train"].iloc[0]): MEDIAN})
-    handles = [
-        Line2D([], [], **WENDEL_LINE),
-        Line2D([], [], color=MEDIAN, marker="o", linestyle="", label=f"{size}, 95 % interval"),
-    ]
-    axes.legend(handles=handles, loc="upper left").set_in_layout(False)
+    for series, look in theory.items():
+        handles += draw_lines(axes, table, panel, series, **look)
+    for series, (name, colour, marker) in measured.items():
+        draw_points(axes, rows(table, panel, series, "experiment"), colour, marker=marker)
+        handles.append(legends.mark(name, colour, marker))
+    lambda_axis(axes, label)
+    legends.add(axes, [*handles, *also], loc=place)
 
 
 def draw_fractions(
     axes: Axes, table: pd.DataFrame, by: str, colours: Mapping[Any, str], **options: Any
 ) -> None:
     """Draw measured separable fractions, coloured by one parameter, on Wendel's curves."""
-    rows = table[table["panel"] == "separable_fraction"]
-    for _, curve in rows[rows["series"] == "wendel"].groupby("n_train"):
-        axes.plot(curve["x"], curve["y"], **WENDEL_LINE)
-    for value, points in rows[rows["source"] == "experiment"].groupby(by, sort=False):
+    fractions = rows(table, "separable_fraction")
+    draw_lines(axes, fractions, "separable_fraction", "wendel", by="n_train", **WENDEL_LINE)
+    for value, points in rows(fractions, source="experiment").groupby(by, sort=False):
         draw_points(axes, points, colours[value], **options)
-    axes.set_xlabel(style.SYMBOLS["lambda"])
-    axes.set_ylabel("fraction separable")
-    axes.axvline(CRITICAL, color=style.PAPER, linewidth=0.8, linestyle=":")
+    lambda_axis(axes, "fraction separable")
+
+
+def lambda_axis(axes: Axes, label: str) -> None:
+    """Name the axes of a panel against λ, and mark λ = ½."""
+    axes.set(xlabel=style.SYMBOLS["lambda"], ylabel=label)
+    axes.axvline(CRITICAL, **style.GUIDE)

@@ -1,44 +1,21 @@
 """Figure tables: how they are built, and the results they are built from."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from linear_grokking.runs import KINDS, blocks, blocks_in
-from linear_grokking.storage import read_table
+from linear_grokking.config import experiments
+from linear_grokking.results.reading import RunResult
 
-PARAMETERS = (
-    "model",
-    "lambda",
-    "d_out",
-    "d_h",
-    "gamma",
-    "epsilon",
-    "alpha",
-    "noise",
-    "activation",
-    "n_train",
-    "d",
-    "sigma",
-    "sigma_a",
-    "s0_norm",
-    "b0",
-    "label_fraction",
-    "law",
-    "loss",
-    "solver",
-    "t_max",
-    "separable",
-    "realization",
-)
-"""Columns that tell series apart, under their configuration keys, in the tables' order."""
+PARAMETERS = (*experiments.PARAMETERS, "separable", "realization")
+"""Columns that tell series apart: configuration keys, and what tells draws apart."""
 
+_KEYS = ("panel", "series", "source")
 _VALUES = ("x", "y", "y_low", "y_high", "z")
+_SPREADS = {"median": ("median", "q25", "q75"), "proportion": ("mean", "low", "high")}
 
 
 class TableBuilder:
@@ -54,12 +31,12 @@ class TableBuilder:
         source: str,
         x: Any,
         y: Any,
+        parameters: Mapping[str, Any] | None = None,
         *,
         y_low: Any = None,
         y_high: Any = None,
         n: Any = None,
         z: Any = None,
-        parameters: Mapping[str, Any] | None = None,
     ) -> None:
         """Add one curve (or one point, or the cells of a map).
 
@@ -70,36 +47,94 @@ class TableBuilder:
         source
             ``"experiment"``, ``"theory"`` or ``"paper"``.
         x, y, y_low, y_high, n, z
-            Scalars or arrays of one length; None leaves the column null.  NaN stands for
-            what does not exist and is stored as null.
+            Arrays of one length, or scalars, which hold for all of it; None leaves the column
+            null.  NaN stands for what does not exist and is stored as null.
         parameters
-            What tells this series from others, under configuration keys; keys that are not
-            in `PARAMETERS` are left out.
+            What tells this series from others, keys among `PARAMETERS`.
         """
         values = {"x": x, "y": y, "y_low": y_low, "y_high": y_high, "n": n, "z": z}
         given = {k: _column(v) for k, v in values.items() if v is not None}
         length = max(len(v) for v in given.values())
-        part = pd.DataFrame({k: np.broadcast_to(v, length) for k, v in given.items()})
-        part.insert(0, "panel", panel)
-        part.insert(1, "series", series)
-        part.insert(2, "source", source)
-        for key, value in (parameters or {}).items():
-            if key in PARAMETERS:
-                part[key] = value
-        self._parts.append(part)
+        names = {"panel": panel, "series": series, "source": source}
+        columns = {k: np.broadcast_to(v, length) for k, v in given.items()}
+        self._parts.append(pd.DataFrame({**names, **columns, **(parameters or {})}))
+
+    def add_summary(
+        self,
+        panel: str,
+        series: str,
+        x: Any,
+        summary: Any,
+        parameters: Mapping[str, Any] | None = None,
+        statistic: str = "median",
+    ) -> None:
+        """Add what was summarized over realizations: one row of a summary, or a curve's rows.
+
+        Parameters
+        ----------
+        statistic
+            ``"median"`` with quartiles, ``"mean"`` with standard errors (over the realizations
+            where the quantity is finite), or ``"proportion"`` with its 95 % interval.
+        """
+        n = summary["n"]
+        if statistic == "mean":
+            y, error = summary["mean"], summary["standard_error"]
+            low, high = y - error, y + error
+            n = n - summary["n_infinite"] - summary["n_censored"]
+        else:
+            y, low, high = (summary[name] for name in _SPREADS[statistic])
+        self.add(panel, series, "experiment", x, y, parameters, y_low=low, y_high=high, n=n)
 
     def frame(self) -> pd.DataFrame:
         """Return the table, columns in the order of the data contract."""
         table = pd.concat(self._parts, ignore_index=True)
-        present = set(table.columns)
-        values = [name for name in _VALUES if name != "z" or "z" in present]
-        for name in (*values, "n"):
-            if name not in table:
-                table[name] = np.nan
-        table[values] = table[values].astype("float64")
-        table["n"] = table["n"].astype("Int64")
-        order = ["panel", "series", "source", *values, "n"]
-        return table[[*order, *(name for name in PARAMETERS if name in present)]]
+        values = [name for name in _VALUES if name != "z" or name in table]
+        first = [*_KEYS, *values, "n"]
+        table = table.reindex(columns=[*first, *table.columns.difference(first, sort=False)])
+        return table.astype({**dict.fromkeys(values, "float64"), "n": "Int64"})
+
+
+def ordered(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with its parameters in the order of the configuration's.
+
+    Raises
+    ------
+    ValueError
+        For a column that is neither a parameter nor of the data contract.
+    """
+    first = [name for name in (*_KEYS, *_VALUES, "n") if name in table]
+    unknown = sorted(set(table.columns) - {*first, *PARAMETERS})
+    if unknown:
+        raise ValueError(f"parameters {unknown}: a table knows {', '.join(PARAMETERS)}")
+    return table[[*first, *(name for name in PARAMETERS if name in table)]]
+
+
+def rows(
+    table: pd.DataFrame,
+    panel: str | None = None,
+    series: str | None = None,
+    source: str | None = None,
+    **parameters: Any,
+) -> pd.DataFrame:
+    """Return the rows of a panel, a series and a source, or of all where one is None.
+
+    ``parameters`` have the names of their columns; λ is ``lambda_``.
+    """
+    for key, value in {"panel": panel, "series": series, "source": source, **parameters}.items():
+        if value is not None:
+            table = table[table[key.removesuffix("_")] == value]
+    return table
+
+
+def percent(table: pd.DataFrame) -> str:
+    """Write the accuracy that counts as reached in a figure's table: 95 %."""
+    return f"{100 * table.attrs['threshold']:g} %"
+
+
+def transformed(summary: pd.DataFrame, function: Callable[[np.ndarray], Any]) -> pd.DataFrame:
+    """Return the median and quartiles of an increasing function of what a summary is of."""
+    quantiles = {name: function(summary[name].to_numpy(float)) for name in _SPREADS["median"]}
+    return summary.assign(**quantiles)
 
 
 def _column(values: Any) -> np.ndarray:
@@ -107,78 +142,24 @@ def _column(values: Any) -> np.ndarray:
     return pd.Series(np.atleast_1d(values)).astype("Float64").to_numpy(float, na_value=np.nan)
 
 
-@dataclass(frozen=True)
-class RunResult:
-    """The stored results of one run, as a figure sees them.
+class FigureData:
+    """The results that a figure's table is made from, by role.
 
     Attributes
     ----------
-    parameters
-        The grid point under its configuration keys, λ as the user wrote it.
-    realizations
-        How many realizations the configuration asks for.
+    figure
+        The figure's ID.
+    threshold, loss_threshold
+        Accuracy and loss that count as reached.
     """
-
-    root: Path
-    run_id: str
-    parameters: Mapping[str, Any]
-    realizations: int
-
-    @cached_property
-    def summary(self) -> pd.DataFrame:
-        """The run's summary: quantity, step, n, mean, median, quartiles, … (docs/data.md)."""
-        return read_table(self.root / f"results/summaries/{self.run_id}.parquet").to_pandas()
-
-    def curve(self, quantity: str) -> pd.DataFrame:
-        """Return the rows of a quantity that depends on the step, in order of steps."""
-        rows = self.summary[self.summary["quantity"] == quantity]
-        return rows.dropna(subset="step").sort_values("step", ignore_index=True)
-
-    def scalar(self, quantity: str) -> pd.Series:
-        """Return the one row of a quantity that does not depend on the step.
-
-        Raises
-        ------
-        KeyError
-            If the summary has no such quantity.
-        """
-        rows = self.summary[(self.summary["quantity"] == quantity) & self.summary["step"].isna()]
-        if rows.empty:
-            raise KeyError(f"the summary of run {self.run_id} has no quantity {quantity!r}")
-        return rows.iloc[0]
-
-    def rows(self, measure: str = "dynamics") -> pd.DataFrame:
-        """Return the rows of all realizations, each realization once."""
-        folder = self.root / "results" / KINDS[measure] / self.run_id
-        return read_blocks(folder, self.realizations)
-
-
-def read_blocks(folder: Path, realizations: int) -> pd.DataFrame:
-    """Read the first so many realizations from the blocks in a folder, each once.
-
-    Raises
-    ------
-    StorageError
-        If a block is missing or damaged.
-    """
-    parts = []
-    start = 0
-    for block in blocks(realizations, realizations, blocks_in(folder)):
-        rows = read_table(folder / f"{block}.parquet").to_pandas()
-        last = min(block.last, realizations - 1)
-        parts.append(rows[rows["realization"].between(start, last)])
-        start = last + 1
-    return pd.concat(parts, ignore_index=True)
-
-
-class FigureData:
-    """The results that a figure's table is made from, by role."""
 
     def __init__(self, root: Path, request: Mapping[str, Any]):
+        self.figure: str = request["figure"]
         self.threshold: float = request["threshold"]
+        self.loss_threshold: float = request["loss_threshold"]
         self._runs: Mapping[str, Sequence[Mapping[str, Any]]] = request["runs"]
         self._root = root
 
-    def runs(self, role: str) -> list[RunResult]:
-        """Return the runs of a role, in the order of the configuration's grid."""
-        return [RunResult(self._root, **run) for run in self._runs[role]]
+    def runs(self, *roles: str) -> list[RunResult]:
+        """Return the runs of one or more roles, in the order of the configuration's grid."""
+        return [RunResult(self._root, **run) for role in roles for run in self._runs[role]]

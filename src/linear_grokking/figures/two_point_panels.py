@@ -5,7 +5,9 @@ from typing import Any
 from pydantic import Field
 
 from linear_grokking.config.fields import Positive, Real
-from linear_grokking.config.figures import FigureOptions
+from linear_grokking.config.figure_options import FigureOptions
+from linear_grokking.figures import style
+from linear_grokking.theory.two_point import TwoPoint
 
 TWO_POINT, FULL = "two_point", "logistic"
 """The two models where a figure shows both: values of the table's column ``model``."""
@@ -18,9 +20,9 @@ class TwoPointOptions(FigureOptions):
     s0: Real = Field(0.1, description="Initial weight.")
     b0: Real = Field(0.0, description="Initial bias.")
 
-    def flow(self) -> dict[str, Any]:
-        """Return learning rate and start under the names that the theory's functions use."""
-        return {"eta": self.eta, "s0": self.s0, "b0": self.b0}
+    def problem(self, distance: Any, sigma: Any) -> TwoPoint:
+        """Return the theory's problem at the distance 1-2λ from the edge, and σ."""
+        return TwoPoint(distance, sigma, self.eta, self.s0, self.b0)
 
 
 def lambda_at(distance: Any) -> Any:
@@ -30,6 +32,4 @@ def lambda_at(distance: Any) -> Any:
 
 def distance_label(lambda_: float) -> str:
     """Write ``1-2λ = value`` for a legend."""
-    from linear_grokking.figures import style
-
     return rf"$1-2\lambda$ = {style.number(round(1.0 - 2.0 * lambda_, 12))}"

@@ -1,5 +1,6 @@
-"""Jobs: what computes the realizations of a run, one module per model, a function per solver.
+"""Jobs: what computes the realizations of a run, and the one table of their kinds.
 
-Every job function takes (spec, realizations, context) and yields, realization by
-realization, the columns of the run's file.
+A job is a function of (spec, realizations, context) and of the parts that its kind names
+(`kinds`): solver, law, loss.  It yields, realization by realization, the columns of the
+run's file.
 """

@@ -6,50 +6,22 @@ NumPy arrays or torch tensors; products with the inputs are taken in the inputs'
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from array_api_compat import array_namespace
 
-from linear_grokking import population
-from linear_grokking.arrays import Array, to_numpy
-from linear_grokking.data import InputLaw
-from linear_grokking.models.sweep import Weighing, make_sweep
+from linear_grokking.data.laws import InputLaw
+from linear_grokking.models import expectations
+from linear_grokking.models.contract import Params
+from linear_grokking.models.losses import LARGEST_LOSS, Loss
+from linear_grokking.models.passes import make_pass
+from linear_grokking.models.passes.weighing import LinearWeighing
+from linear_grokking.runtime.arrays import Array, to_numpy
+from linear_grokking.shapes import Float
 
 if TYPE_CHECKING:
-    from linear_grokking.models.row_sweep import Stretches
-
-Params = tuple[Array, Array]
-
-
-class _CrossEntropy:
-    """ℓ(m) = log(1 + e^m)."""
-
-    @staticmethod
-    def value(xp: Any, margins: Array) -> Array:
-        size = xp.abs(margins)
-        return 0.5 * (margins + size) + xp.log1p(xp.exp(-size))
-
-    slope = Weighing.LOGISTIC
-
-    @staticmethod
-    def curvature(xp: Any, margins: Array) -> Array:
-        slope = 1.0 / (1.0 + xp.exp(-margins))
-        return slope * (1.0 - slope)
-
-
-class _Exponential:
-    """ℓ(m) = e^m."""
-
-    @staticmethod
-    def value(xp: Any, margins: Array) -> Array:
-        return xp.exp(margins)
-
-    slope = Weighing.EXPONENTIAL
-    curvature = value
-
-
-_LOSSES = {"cross_entropy": _CrossEntropy, "exponential": _Exponential}
+    from linear_grokking.models.passes.stretches import Stretches
 
 
 class Gradient(NamedTuple):
@@ -64,9 +36,9 @@ class Gradient(NamedTuple):
         f on the training set.
     """
 
-    weights: Array
-    bias: Array
-    outputs: Array
+    weights: Float[Array, "R d"]
+    bias: Float[Array, " R"]
+    outputs: Float[Array, "R N"]
 
 
 class LogisticModel:
@@ -80,21 +52,23 @@ class LogisticModel:
     law
         Law of the inputs, for the observables on fresh data.
     loss
-        ``"cross_entropy"`` or ``"exponential"``.
+        ℓ.
     bias
         Whether b is trained; else f = S·x and b keeps its initial value.
     label_fraction
         Probability r that fresh data keeps its law's label; else it has the opposite one.
-    test_inputs : (R, M, d), optional
+    fresh : (R, M, d), optional
         Fresh inputs with the label -1 to measure generalization on, in place of the
         expectation over the law.
     threads
-        See `sweep.make_sweep`.
+        See `passes.make_pass`.
 
     Attributes
     ----------
     realizations, n_train, d
         R, N, d.
+    weight_decay
+        None: 0.
     xp
         The array library of the inputs, in its standard form.
     input_size
@@ -105,30 +79,30 @@ class LogisticModel:
     Raises
     ------
     ValueError
-        Where shapes disagree, labels are not ±1, or the loss is unknown.
+        Where shapes disagree or labels are not ±1.
     """
+
+    weight_decay = 0.0
 
     def __init__(
         self,
-        inputs: Array,
-        labels: Array,
+        inputs: Float[Array, "..."],
+        labels: Float[Array, "..."],
         law: InputLaw,
         *,
-        loss: str = "cross_entropy",
+        loss: Loss,
         bias: bool = True,
         label_fraction: float = 1.0,
-        test_inputs: Array | None = None,
+        fresh: Float[Array, "R M d"] | None = None,
         threads: int = 1,
     ) -> None:
-        if loss not in _LOSSES:
-            raise ValueError(f"loss={loss}: must be one of {', '.join(_LOSSES)}")
         if inputs.ndim != 3 or tuple(labels.shape) != tuple(inputs.shape[:2]):
             raise ValueError(
                 f"inputs {tuple(inputs.shape)}, labels {tuple(labels.shape)}: must be of shapes "
                 "(realizations, samples, d) and (realizations, samples)"
             )
-        if test_inputs is not None and label_fraction < 1:
-            raise ValueError("test_inputs: allowed only with label_fraction=1")
+        if fresh is not None and label_fraction < 1:
+            raise ValueError("fresh: allowed only with label_fraction=1")
         xp = array_namespace(inputs)
         if bool(xp.any(xp.abs(labels) != 1)):
             raise ValueError("labels: must be -1 or +1")
@@ -139,32 +113,36 @@ class LogisticModel:
         self.input_size = float(xp.mean(xp.astype(inputs[:, :rows], xp.float64) ** 2)) ** 0.5
         self.xp = xp
         self._law = law
-        self._loss_kind = loss
-        self._loss = _LOSSES[loss]
+        self._loss = loss
         self._label_fraction = label_fraction
         self._signs = -xp.astype(labels, xp.float64)
         self._one_label = not bool(xp.any(labels > 0))  # whose signs are 1 throughout
         self.may_have_minimum = not bias or not self._one_label
-        self._sweep = make_sweep(inputs, threads)
-        self._test_sweep = None if test_inputs is None else make_sweep(test_inputs, threads)
+        self._pass = make_pass(inputs, threads)
+        self._fresh_pass = None if fresh is None else make_pass(fresh, threads)
 
     def gradient(self, params: Params) -> Params:
         """Return the gradient of the mean training loss, (R, d) and (R,)."""
         gradient = self.gradient_and_outputs(*params)
         return gradient.weights, gradient.bias
 
-    def gradient_and_outputs(self, weights: Array, bias: Array) -> Gradient:
+    def gradient_and_outputs(
+        self, weights: Float[Array, "R d"], bias: Float[Array, " R"]
+    ) -> Gradient:
         """Return the gradient of the mean training loss and the outputs; one pass."""
-        outputs, pull_back, totals = self._sweep(weights, bias, self._loss.slope, self._signs)
+        outputs, pull_back, totals = self._pass(weights, bias, self._loss, self._signs)
         return Gradient(*self._means(pull_back, totals), outputs)
 
-    def curvatures(self, outputs: Array) -> Array:
+    def curvatures(self, outputs: Float[Array, "R N"]) -> Float[Array, "R N"]:
         """Return ℓ'' of each sample, (R, N), from the training outputs."""
         return self._loss.curvature(self.xp, self._margins(outputs))
 
     def hessian_product(
-        self, curvatures: Array, v: Array, v_bias: Array
-    ) -> tuple[Array, Array, Array]:
+        self,
+        curvatures: Float[Array, "R N"],
+        v: Float[Array, "R d"],
+        v_bias: Float[Array, " R"],
+    ) -> tuple[Float[Array, "R N"], Float[Array, "R d"], Float[Array, " R"]]:
         """Return the Hessian of the training loss times a vector; one pass.
 
         Parameters
@@ -181,31 +159,35 @@ class LogisticModel:
         product : (R, d)
         product_bias : (R,)
         """
-        outputs, pull_back, totals = self._sweep(v, v_bias, Weighing.LINEAR, curvatures)
+        outputs, pull_back, totals = self._pass(v, v_bias, LinearWeighing(), curvatures)
         return outputs, *self._means(pull_back, totals)
 
-    def outputs(self, weights: Array, bias: Array) -> Array:
+    def outputs(
+        self, weights: Float[Array, "*S d"], bias: Float[Array, "*S"]
+    ) -> Float[Array, "*S N"]:
         """Return the training outputs f (..., R, N) at weights (..., R, d) and biases (..., R)."""
-        outputs = self._sweep.outputs(weights)
+        outputs = self._pass.outputs(weights)
         outputs += bias[..., None]
         return outputs
 
     def stretches(self) -> "Stretches | None":
         """Return what takes many gradients in one call, where the sets are small enough."""
-        return self._sweep.stretches(self._loss.slope, self._signs, bias=self.has_bias)
+        return self._pass.stretches(self._loss, self._signs, bias=self.has_bias)
 
-    def integrands(self, params: Params) -> dict[str, Array]:
+    def integrands(self, params: Params) -> dict[str, Float[Array, " R"]]:
         """Return the rate e^b of conformal time (Paper B, Sec. 4)."""
         return {"conformal_time": self.xp.exp(params[1])}
 
-    def observables(self, params: Params) -> dict[str, Array]:
+    def observables(self, params: Params) -> dict[str, Float[Array, " R"]]:
         """Return losses, accuracies, ‖S‖ and b, each (R,).
 
         Accuracies are fractions with the label's sign, against assigned labels.
         """
         return self.observables_from(self.measure(*params))
 
-    def measure(self, weights: Array, bias: Array) -> dict[str, np.ndarray]:
+    def measure(
+        self, weights: Float[Array, "*S d"], bias: Float[Array, "*S"]
+    ) -> dict[str, Float[np.ndarray, "*S"] | Float[np.ndarray, "*S K"]]:
         """Return the few numbers that the observables are functions of.
 
         Parameters
@@ -226,37 +208,39 @@ class LogisticModel:
             "weight_norm": xp.linalg.vector_norm(weights, axis=-1),
             "bias": bias,
         }
-        if self._test_sweep is None:
+        if self._fresh_pass is None:
             mixture = self._law.output_mixture(to_numpy(weights), to_numpy(bias))
             measured |= {"means": mixture.means, "deviations": mixture.deviations}
         else:
-            measured |= self._sampled_generalization(weights, bias)
+            outputs = self._fresh_pass.outputs(weights) + bias[..., None]
+            measured |= self._sampled_generalization(outputs)
         return {name: to_numpy(value) for name, value in measured.items()}
 
-    def observables_from(self, measured: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def observables_from(
+        self, measured: Mapping[str, np.ndarray]
+    ) -> dict[str, Float[np.ndarray, "*S"]]:
         """Return losses, accuracies, ‖S‖ and b, each (..., R), from what was measured."""
         observables = dict(measured)
-        if self._test_sweep is None:
+        if self._fresh_pass is None:
             # Probabilities and labels of the components do not depend on the parameters.
             law = self._law.output_mixture(np.ones(self.d), np.zeros(()))
-            mixture = population.assign_labels(
+            mixture = expectations.assign_labels(
                 replace(
                     law, means=observables.pop("means"), deviations=observables.pop("deviations")
                 ),
                 self._label_fraction,
             )
-            observables["gen_loss"] = population.loss(mixture, self._loss_kind)
-            observables["gen_accuracy"] = population.accuracy(mixture)
+            observables["gen_loss"] = expectations.gen_loss(mixture, self._loss)
+            observables["gen_accuracy"] = expectations.gen_accuracy(mixture)
         return observables
 
-    def _sampled_generalization(self, weights: Array, bias: Array) -> dict[str, Array]:
-        """Return loss and accuracy (..., R) on the test inputs."""
+    def _sampled_generalization(self, outputs: Array) -> dict[str, Array]:
+        """Return loss and accuracy (..., R) from the outputs (..., R, M) on fresh inputs."""
         xp = self.xp
-        outputs = self._test_sweep.outputs(weights) + bias[..., None]
         loss = xp.mean(self._loss.value(xp, outputs), axis=-1)
         accuracy = xp.mean(xp.astype(outputs < 0, xp.float64), axis=-1)
         return {
-            "gen_loss": xp.clip(loss, None, population.LARGEST_LOSS),
+            "gen_loss": xp.clip(loss, None, LARGEST_LOSS),
             "gen_accuracy": accuracy,
         }
 

@@ -1,108 +1,135 @@
-"""What Paper A's one-layer and two-layer models share: errors, accuracies, histories.
+"""What Paper A's one-layer and two-layer models share: errors, losses, accuracies.
 
 Array-generic: every function takes NumPy arrays or torch tensors, with any leading axes
 (realizations) before those it names.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from array_api_compat import array_namespace
 
-Array = Any
-Params = tuple[Array, ...]
-Observables = dict[str, Array]
-
+from linear_grokking.data.draws import TeacherStudentData
+from linear_grokking.models.contract import Params
+from linear_grokking.runtime.arrays import Array
+from linear_grokking.shapes import Float
 
 SINGLE_PRECISION_EPSILON = 1e-8
 
 
 @dataclass(frozen=True)
-class TeacherStudentHistory:
-    """Observables of one realization along the recorded steps, all float64 (records,).
+class TeacherStudentModel(ABC):
+    """A student on its data; arrays may have leading axes (realizations).
 
     Attributes
     ----------
-    steps
-        Recorded GD steps, 0 the initial state.
-    train_loss, gen_loss
-        Mean squared error per output on the training set, and on fresh data.
-    train_accuracy, gen_accuracy
-        Fraction of samples whose squared error per output is at most ε.
-    gen_loss_error
-        Standard error of `gen_loss` where it is sampled; None where it is exact.
+    data
+        Inputs, labels and teacher; generalization is measured on `data.fresh`.
+    epsilon
+        A sample is right if its squared error per output is at most ε.
+    gamma
+        Weight decay γ: the force -γS/d_out on every layer.
+
+    Raises
+    ------
+    ValueError
+        Where ε is not a positive finite number, or γ no finite one from 0 on.
     """
 
-    steps: np.ndarray
-    train_loss: np.ndarray
-    gen_loss: np.ndarray
-    train_accuracy: np.ndarray
-    gen_accuracy: np.ndarray
-    gen_loss_error: np.ndarray | None = None
+    data: TeacherStudentData
+    epsilon: float
+    gamma: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.epsilon < float("inf"):
+            raise ValueError(f"epsilon = {self.epsilon}: must be a positive finite number")
+        if not 0 <= self.gamma < float("inf"):
+            raise ValueError(f"gamma = {self.gamma}: must be a finite number, at least 0")
+
+    @property
+    def d_out(self) -> int:
+        """Output dimension."""
+        return self.data.teacher[-1].shape[-1]
+
+    @property
+    def weight_decay(self) -> float:
+        """See `contract.Model`: γ/d_out."""
+        return self.gamma / self.d_out
+
+    @abstractmethod
+    def training_residual(self, params: Params) -> Float[Array, "*R N d_out"]:
+        """Return the outputs minus the labels on the training set, (..., n_train, d_out)."""
+
+    @abstractmethod
+    def gradient(self, params: Params) -> Params:
+        """Return the gradient of `loss`."""
+
+    @abstractmethod
+    def observables(self, params: Params) -> dict[str, Float[Array, "*R"]]:
+        """Return losses and accuracies (...).
+
+        Those of training are on the noisy labels, those of generalization on noise-free ones.
+        """
+
+    def loss(self, params: Params) -> Float[Array, "*R"]:
+        """Return the training loss (...): mean squared error over samples and outputs."""
+        errors = sample_errors(self.training_residual(params))
+        return array_namespace(errors).mean(errors, axis=-1)
+
+    def integrands(self, params: Params) -> dict[str, Float[Array, "*R"]]:
+        """See `contract.Model.integrands`: there are none."""
+        return {}
+
+    def stretches(self) -> None:
+        """See `contract.Model.stretches`: there is no such loop."""
+        return None
+
+    def measured(
+        self, train_errors: Float[Array, "*R N"], gen_errors: Float[Array, "*R M"]
+    ) -> dict[str, Float[Array, "*R"]]:
+        """Return what follows from the samples' errors (..., n) alone."""
+        xp = array_namespace(train_errors)
+        return {
+            "train_loss": xp.mean(train_errors, axis=-1),
+            "train_accuracy": accuracy(train_errors, self.epsilon),
+            "gen_accuracy": accuracy(gen_errors, self.epsilon),
+        }
+
+    def in_working_precision(self) -> Self:
+        """Return the model on NumPy inputs that are as narrow as ε allows."""
+        precision = self.working_precision
+        inputs, fresh = (
+            x.astype(precision, copy=False) for x in (self.data.inputs, self.data.fresh)
+        )
+        return replace(self, data=replace(self.data, inputs=inputs, fresh=fresh))
+
+    @property
+    def working_precision(self) -> type:
+        """Dtype in which samples' errors are good enough to compare with ε.
+
+        Rounding to float32 moves an error of size ε by about 1e-7 √(ε L_gen), with L_gen at
+        most of order 1: negligible unless ε is tiny.
+        """
+        return np.float32 if self.epsilon > SINGLE_PRECISION_EPSILON else np.float64
 
 
-def sample_errors(residual: Array) -> Array:
+def sample_errors(residual: Float[Array, "*S d_out"]) -> Float[Array, "*S"]:
     """Return the squared error per output, (..., n) from residuals (..., n, d_out)."""
     return array_namespace(residual).mean(residual * residual, axis=-1)
 
 
-def accuracy(errors: Array, epsilon: float) -> Array:
+def accuracy(errors: Float[Array, "*S n"], epsilon: float) -> Float[Array, "*S"]:
     """Return the fraction (...) of samples with errors (..., n) at most ε (Paper A, Sec. 2)."""
     xp = array_namespace(errors)
     return xp.mean(xp.astype(errors <= epsilon, xp.float64), axis=-1)
 
 
-def population_loss(deviation: Array) -> Array:
+def population_loss(deviation: Float[Array, "*S d_in d_out"]) -> Float[Array, "*S"]:
     """Return L_gen = ‖D‖²_F/d_out, (...) from deviations D (..., d_in, d_out).
 
     The expectation of a linear net's squared error per output over x ~ N(0, I).
     """
     xp = array_namespace(deviation)
     return xp.sum(deviation * deviation, axis=(-2, -1)) / deviation.shape[-1]
-
-
-def check_epsilon(epsilon: float) -> None:
-    """Raise ValueError unless the accuracy threshold ε is a positive finite number."""
-    if not 0 < epsilon < float("inf"):
-        raise ValueError(f"epsilon = {epsilon}: must be a positive finite number")
-
-
-def check_rates(eta: float, gamma: float) -> None:
-    """Raise ValueError unless η is positive and γ not negative, both finite."""
-    if not 0 < eta < float("inf"):
-        raise ValueError(f"eta = {eta}: must be a positive finite number")
-    if not 0 <= gamma < float("inf"):
-        raise ValueError(f"gamma = {gamma}: must be a finite number, at least 0")
-
-
-def working_precision(epsilon: float) -> type:
-    """Return the dtype in which samples' errors are good enough to compare with ε.
-
-    Rounding to float32 moves an error of size ε by about 1e-7 √(ε L_gen), with L_gen at
-    most of order 1: negligible unless ε is tiny.
-    """
-    return np.float32 if epsilon > SINGLE_PRECISION_EPSILON else np.float64
-
-
-def recorded_steps(steps: np.ndarray) -> np.ndarray:
-    """Return the recorded steps as a float64 array.
-
-    Raises
-    ------
-    ValueError
-        Unless they are a non-empty, strictly increasing list of whole numbers from 0 on.
-    """
-    steps = np.asarray(steps, np.float64)
-    if (
-        steps.ndim != 1
-        or len(steps) == 0
-        or not np.all(np.isfinite(steps))
-        or steps[0] < 0
-        or np.any(np.diff(steps) <= 0)
-        or np.any(steps != np.rint(steps))
-    ):
-        raise ValueError(
-            "steps: must be a non-empty, strictly increasing list of whole numbers from 0 on"
-        )
-    return steps

@@ -1,68 +1,41 @@
 """Paper B's one-dimensional model: two training points, exponential loss (Sec. 4).
 
-Points x₁ = -σ and x₂ = σ(1-2λ), labels -1, output f = Sx + b, loss ½(e^{Sx₁+b} + e^{Sx₂+b}).
-Fresh data are x ~ N(0, σ²).  Losses come as logarithms too, because e^b leaves the range of
-floating-point numbers long before the model's behaviour settles.
+Points x₁ = -σ and x₂ = σ(1-2λ), labels -1, output f = Sx + b, loss ½(e^{f₁} + e^{f₂}): on one
+side of the origin, so separable, if λ > ½.  Fresh data are x ~ N(0, σ²).  Losses come as
+logarithms too, because e^b leaves the range of floating-point numbers long before the model's
+behaviour settles.  S, b and the fields of a problem broadcast.
 """
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtr
 
-
-def points(lambda_: ArrayLike, sigma: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """Return x₁ and x₂: on one side of the origin, so separable, if λ > ½.
-
-    Raises
-    ------
-    ValueError
-        If λ is outside [0, 1] or σ is not positive and finite.
-    """
-    lambda_, sigma = np.asarray(lambda_, dtype=float), np.asarray(sigma, dtype=float)
-    if not np.all((lambda_ >= 0.0) & (lambda_ <= 1.0)):
-        raise ValueError(f"lambda_ = {lambda_}: must lie in [0, 1]")
-    if not np.all((sigma > 0.0) & (sigma < np.inf)):
-        raise ValueError(f"sigma = {sigma}: must be positive and finite")
-    return -sigma * np.ones_like(lambda_), sigma * (1.0 - 2.0 * lambda_)
+from linear_grokking.runtime.arrays import Array
+from linear_grokking.shapes import Float
+from linear_grokking.theory.two_point import TwoPoint, log_mean
 
 
-def log_train_loss(
-    weight: ArrayLike, bias: ArrayLike, lambda_: ArrayLike, sigma: ArrayLike
-) -> np.ndarray:
+def log_train_loss(weight: ArrayLike, bias: ArrayLike, problem: TwoPoint) -> Float[Array, "*S"]:
     """Return ln of the training loss at S, b."""
-    x1, x2 = points(lambda_, sigma)
-    weight = np.asarray(weight, dtype=float)
-    return bias + np.logaddexp(weight * x1, weight * x2) - np.log(2.0)
+    return np.add(bias, log_mean(np.multiply(problem.sigma, weight), problem.distance))
 
 
-def gradient(
-    weight: ArrayLike, bias: ArrayLike, lambda_: ArrayLike, sigma: ArrayLike
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the derivatives of the training loss by S and by b."""
-    x1, x2 = points(lambda_, sigma)
-    weight = np.asarray(weight, dtype=float)
-    first, second = 0.5 * np.exp(weight * x1 + bias), 0.5 * np.exp(weight * x2 + bias)
-    return x1 * first + x2 * second, first + second
-
-
-def train_accuracy(
-    weight: ArrayLike, bias: ArrayLike, lambda_: ArrayLike, sigma: ArrayLike
-) -> np.ndarray:
-    """Return the fraction of the two points with f < 0: 0, ½ or 1."""
-    x1, x2 = points(lambda_, sigma)
-    weight = np.asarray(weight, dtype=float)
-    return 0.5 * ((weight * x1 + bias < 0.0).astype(float) + (weight * x2 + bias < 0.0))
-
-
-def log_gen_loss(weight: ArrayLike, bias: ArrayLike, sigma: ArrayLike) -> np.ndarray:
+def log_gen_loss(weight: ArrayLike, bias: ArrayLike, problem: TwoPoint) -> Float[Array, "*S"]:
     """Return ln of the population loss: b + σ²S²/2."""
-    return bias + 0.5 * (np.asarray(sigma, dtype=float) * weight) ** 2
+    return np.add(bias, 0.5 * np.multiply(problem.sigma, weight) ** 2)
 
 
-def gen_accuracy(weight: ArrayLike, bias: ArrayLike, sigma: ArrayLike) -> np.ndarray:
+def train_accuracy(weight: ArrayLike, bias: ArrayLike, problem: TwoPoint) -> Float[Array, "*S"]:
+    """Return the fraction of the two points with f < 0: 0, ½ or 1."""
+    u = np.multiply(problem.sigma, weight)
+    outputs = (np.subtract(bias, u), np.add(bias, problem.distance * u))
+    return np.mean([np.less(output, 0.0) for output in outputs], axis=0)
+
+
+def gen_accuracy(weight: ArrayLike, bias: ArrayLike, problem: TwoPoint) -> Float[Array, "*S"]:
     """Return the population accuracy Φ(-b/(σ|S|)); the sign of b decides at S = 0, ½ at b = 0."""
     spread, bias = np.broadcast_arrays(
-        np.abs(np.asarray(sigma, dtype=float) * weight), np.asarray(bias, dtype=float)
+        np.abs(np.multiply(problem.sigma, weight)), np.asarray(bias, dtype=float)
     )
     limit = np.where(bias == 0.0, 0.0, -np.copysign(np.inf, bias))
     with np.errstate(over="ignore"):
@@ -70,16 +43,16 @@ def gen_accuracy(weight: ArrayLike, bias: ArrayLike, sigma: ArrayLike) -> np.nda
 
 
 def observables(
-    weight: ArrayLike, bias: ArrayLike, lambda_: ArrayLike, sigma: ArrayLike
-) -> dict[str, np.ndarray]:
+    weight: ArrayLike, bias: ArrayLike, problem: TwoPoint
+) -> dict[str, Float[Array, "*S"]]:
     """Return losses and accuracies by their column names in a history.
 
     A loss beyond the range of floating-point numbers is 0 or inf; see the logarithms.
     """
     with np.errstate(over="ignore"):
         return {
-            "train_loss": np.exp(log_train_loss(weight, bias, lambda_, sigma)),
-            "gen_loss": np.exp(log_gen_loss(weight, bias, sigma)),
-            "train_accuracy": train_accuracy(weight, bias, lambda_, sigma),
-            "gen_accuracy": gen_accuracy(weight, bias, sigma),
+            "train_loss": np.exp(log_train_loss(weight, bias, problem)),
+            "gen_loss": np.exp(log_gen_loss(weight, bias, problem)),
+            "train_accuracy": train_accuracy(weight, bias, problem),
+            "gen_accuracy": gen_accuracy(weight, bias, problem),
         }

@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 
-from linear_grokking.fingerprint import fingerprint
+from linear_grokking.results.fingerprint import fingerprint
 
 
 def report_code() -> str:

@@ -6,7 +6,6 @@ roles stand for its runs: ``{{ dynamics.sigma }}`` becomes the values of σ amon
 ``options`` stands for the figure's options.
 """
 
-import inspect
 import json
 import re
 from collections.abc import Mapping
@@ -16,7 +15,7 @@ from typing import Any
 
 import jinja2
 
-from linear_grokking.config.figures import figure_module
+from linear_grokking.figures import registry
 
 FOLDER = Path(__file__).with_name("text")
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -53,7 +52,7 @@ def caption(request: Mapping[str, Any]) -> Caption:
     Parameters
     ----------
     request
-        What the figure's table is made from: `plan.Plan.figure_request`, parsed.
+        What the figure's table is made from: `Plan.figure_request`, parsed.
 
     Raises
     ------
@@ -61,7 +60,7 @@ def caption(request: Mapping[str, Any]) -> Caption:
         If the template names a role or a parameter that the figure has not.
     """
     figure = request["figure"]
-    name = title(figure)
+    name = registry.title(figure)
     path = FOLDER / f"{figure}.rst"
     if not path.exists():
         runs = "; ".join(
@@ -76,7 +75,10 @@ def caption(request: Mapping[str, Any]) -> Caption:
     roles = {role: Values(runs) for role, runs in request["runs"].items()}
     try:
         text = environment.from_string(source[alt.end() :] if alt else source).render(
-            options=request["options"], **roles
+            options=request["options"],
+            percent=f"{100 * request['threshold']:g} %",
+            loss_threshold=request["loss_threshold"],
+            **roles,
         )
     except jinja2.UndefinedError as error:
         raise ValueError(f"{path.name}: {error}") from None
@@ -129,9 +131,3 @@ def written(value: Any) -> str:
 
 def _written(value: Any) -> Any:
     return written(value) if isinstance(value, int | float) else value
-
-
-def title(figure: str) -> str:
-    """Return the first line of a figure's module."""
-    lines = (inspect.getdoc(figure_module(figure)) or figure).splitlines()
-    return lines[0].rstrip(".")

@@ -1,13 +1,13 @@
 """Small pictures of the figures for the documentation, and whether they are up to date."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from PIL import Image
-from PIL.PngImagePlugin import PngInfo
+from PIL.PngImagePlugin import PngImageFile, PngInfo
 
-from linear_grokking.plan import Plan, draw_code
-from linear_grokking.storage import whole_file
+from linear_grokking.figures.registry import draw_code
+from linear_grokking.results.storage import whole_file
 
 WIDTH = 1000
 """Width of a picture in pixels."""
@@ -27,7 +27,7 @@ def make(figures: Path, gallery: Path, figure_ids: Sequence[str]) -> None:
         source = figures / f"{figure_id}.png"
         if not source.exists():
             raise FileNotFoundError(f"{source}: draw it first, with `snakemake -c1 {figure_id}`")
-        with Image.open(source) as image:
+        with PngImageFile(source) as image:
             carried = PngInfo()
             for key in _CARRIED:
                 carried.add_itxt(key, image.text[key], zip=True)
@@ -40,25 +40,30 @@ def make(figures: Path, gallery: Path, figure_ids: Sequence[str]) -> None:
             small.quantize(palette=palette).save(temporary, pnginfo=carried, optimize=True)
 
 
-def outdated(gallery: Path, plan: Plan) -> list[str]:
+def outdated(gallery: Path, requests: Mapping[str, str]) -> list[str]:
     """Return the figures whose picture is not of the present configuration and code.
 
     A picture is up to date if it carries the request that its figure's table would be made
     from today (which names the runs, and so their code) and today's drawing code.
+
+    Parameters
+    ----------
+    requests
+        Today's requests of all figures, as canonical JSON by ID.
     """
     return [
         figure_id
-        for figure_id in plan.config.figures
-        if not _current(gallery / f"{figure_id}.png", figure_id, plan)
+        for figure_id, request in requests.items()
+        if not _current(gallery / f"{figure_id}.png", figure_id, request)
     ]
 
 
-def _current(path: Path, figure_id: str, plan: Plan) -> bool:
+def _current(path: Path, figure_id: str, request: str) -> bool:
     if not path.exists():
         return False
-    with Image.open(path) as image:
+    with PngImageFile(path) as image:
         carried = image.text
     return (
-        carried.get("spec") == plan.figure_request(figure_id)
+        carried.get("spec") == request
         and f'"fingerprint": "{draw_code(figure_id)}"' in carried["provenance"]
     )

@@ -161,7 +161,7 @@ def _places(centres: pd.Index) -> list[float] | list[str]:
     return [f"{v:g}" for v in values] if _axis_type(centres) == "category" else values
 
 
-def _significant(values: pd.Series | np.ndarray) -> list[float | None]:
+def _significant(values: pd.Series | np.ndarray) -> list[Any]:
     """Round to the digits that are shown, so that the page stays small."""
     array = np.asarray(values, float)
     rounded = [None if not np.isfinite(v) else float(f"{v:.5g}") for v in array.ravel()]

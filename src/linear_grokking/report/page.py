@@ -21,7 +21,7 @@ from linear_grokking.claims.registry import COLUMNS
 from linear_grokking.claims.verdict import VERDICTS
 from linear_grokking.report import interactive
 from linear_grokking.report.captions import caption, category, written
-from linear_grokking.storage import read_metadata, read_table, revision, whole_file
+from linear_grokking.results.storage import read_metadata, read_table, revision, whole_file
 
 MAX_BYTES = 25_000_000
 """Largest page that is written."""
@@ -136,7 +136,7 @@ def _figure(path: Path, claims: Sequence[Mapping[str, Any]], root: Path) -> Figu
         id=figure,
         title=made.title,
         category=category(figure),
-        caption=_subscripts(publish_parts(made.text, writer="html")["fragment"]),
+        caption=_subscripts(publish_parts(made.text, writer="html").get("fragment", "")),
         alt=made.alt,
         image="data:image/png;base64," + base64.b64encode(image).decode(),
         # Drawn for 200 dots per inch: half of that in CSS pixels is sharp on any screen.

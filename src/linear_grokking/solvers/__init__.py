@@ -1,1 +1,4 @@
-"""Solvers: ways of following a model's training dynamics; no solver knows about files."""
+"""Solvers: ways of following a model's training, or of finding where it leads.
+
+Those of dynamics share one contract (`trajectory.Trajectory`); no solver knows about files.
+"""

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 
 import numpy as np
 from array_api_compat import array_namespace
+from numpy.typing import ArrayLike
 
-from linear_grokking.arrays import like, to_numpy
-from linear_grokking.resume import Checkpoint, NoCheckpoint
-from linear_grokking.solvers.gradient_descent import Model, OnRecord, Params, iterate
-from linear_grokking.solvers.trajectory import Trajectory
+from linear_grokking.models.contract import Model, Params
+from linear_grokking.runtime.arrays import Array
+from linear_grokking.runtime.checkpoints import Checkpoint
+from linear_grokking.solvers.gradient_descent import SingleSteps, follow
+from linear_grokking.solvers.trajectory import OnRecord, Trajectory, check_rate
 
 
 class _Adam:
@@ -20,10 +22,9 @@ class _Adam:
         self.eta = eta
         self.betas = betas
         self.epsilon = epsilon
-        xp = array_namespace(*params)
-        self.xp = xp
-        self.first = [xp.zeros_like(theta) for theta in params]
-        self.second = [xp.zeros_like(theta) for theta in params]
+        self.xp = array_namespace(*params)
+        self.first = [self.xp.zeros_like(theta) for theta in params]
+        self.second = [self.xp.zeros_like(theta) for theta in params]
 
     def update(self, params: Params, gradient: Params, step: int) -> None:
         """See `gradient_descent.UpdateRule.update`."""
@@ -39,20 +40,9 @@ class _Adam:
             second += (1.0 - beta2) * slope * slope
             theta -= rate * first / (root * self.xp.sqrt(second) + self.epsilon)
 
-    def state(self) -> Mapping[str, np.ndarray]:
-        """See `gradient_descent.UpdateRule.state`."""
-        moments = {"first": self.first, "second": self.second}
-        return {
-            f"{name} {k}": np.array(to_numpy(moment))
-            for name, arrays in moments.items()
-            for k, moment in enumerate(arrays)
-        }
-
-    def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        """See `gradient_descent.UpdateRule.restore`."""
-        for name, arrays in {"first": self.first, "second": self.second}.items():
-            for k, moment in enumerate(arrays):
-                moment[...] = like(moment, state[f"{name} {k}"])
+    def memory(self) -> Mapping[str, list[Array]]:
+        """See `gradient_descent.UpdateRule.memory`."""
+        return {"first": self.first, "second": self.second}
 
 
 def adam(
@@ -60,24 +50,23 @@ def adam(
     params: Params,
     *,
     eta: float,
-    steps: np.ndarray,
-    betas: tuple[float, float] = (0.9, 0.999),
-    epsilon: float = 1e-150,
+    steps: ArrayLike,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    adam_epsilon: float = 1e-150,
     checkpoint: Checkpoint | None = None,
     on_record: OnRecord | None = None,
 ) -> Trajectory:
     """Iterate Adam step by step and record the observables (Paper B, App. on Adam).
 
+    See `trajectory.Solver`; parameters should be float64, since gradients fall far below what
+    float32 resolves against the moments.
+
     Parameters
     ----------
-    model, params, steps, checkpoint, on_record
-        As for `gradient_descent.gradient_descent`; parameters should be float64, since
-        gradients fall far below what float32 resolves against the moments.
-    eta
-        Learning rate.
-    betas
-        Decay factors β₁, β₂ of the moments' averages; the paper's are 0.8 and 0.9.
-    epsilon
+    beta1, beta2
+        Decay factors of the moments' averages; the paper's are 0.8 and 0.9.
+    adam_epsilon
         Guard of the denominator.  It must stay small against the gradients, or b
         freezes: they fall like e^{-ηt}, below the customary 1e-8 after some 2000 steps at
         η = 0.01.  Squares of gradients below 1e-154 underflow, whatever ε.
@@ -85,14 +74,15 @@ def adam(
     Raises
     ------
     ValueError
-        For a learning rate, β or ε out of range, or steps that are not increasing whole
-        numbers.
+        For an argument out of range, or a model with weight decay.
     """
-    if not 0 < eta < np.inf:
-        raise ValueError(f"eta={eta}: the learning rate must be positive and finite")
-    if not all(0 <= beta < 1 for beta in betas):
-        raise ValueError(f"betas={betas}: must lie between 0 (included) and 1 (excluded)")
-    if not 0 < epsilon < np.inf:
-        raise ValueError(f"epsilon={epsilon}: must be positive and finite")
-    rule = _Adam(params, eta, betas, epsilon)
-    return iterate(model, params, rule, steps, checkpoint or NoCheckpoint(), on_record)
+    check_rate(eta)
+    for name, beta in (("beta1", beta1), ("beta2", beta2)):
+        if not 0 <= beta < 1:
+            raise ValueError(f"{name} = {beta}: must lie between 0 (included) and 1 (excluded)")
+    if not 0 < adam_epsilon < np.inf:
+        raise ValueError(f"adam_epsilon = {adam_epsilon}: must be positive and finite")
+    if model.weight_decay:
+        raise ValueError(f"weight_decay = {model.weight_decay}: Adam knows none here")
+    rule = _Adam(params, eta, (beta1, beta2), adam_epsilon)
+    return follow(model, SingleSteps(model, params, rule), steps, checkpoint, on_record)

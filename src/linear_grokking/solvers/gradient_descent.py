@@ -1,51 +1,70 @@
 """Literal full-batch gradient descent, one step after another.
 
-The loop is shared by every rule that updates parameters from one gradient per step
-(`gradient_descent` here, `adam.adam`), and by every model that follows the protocol
-`Model`: parameters are a tuple of arrays (NumPy, or torch on any device), realizations on
-the leading axis.  All realizations of a batch take their steps together.
+`walk` is shared by all literal steps: of gradient descent here, of Adam, and those with which
+the logistic flow begins.  All realizations of a batch take their steps together.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from array_api_compat import array_namespace
+from numpy.typing import ArrayLike
 
-from linear_grokking.arrays import Array, like, to_numpy
-from linear_grokking.resume import Checkpoint, NoCheckpoint
+from linear_grokking.models.contract import Model, Params
+from linear_grokking.runtime.arrays import Array, like, to_numpy
+from linear_grokking.runtime.checkpoints import Checkpoint, NoCheckpoint, State
+from linear_grokking.solvers.records import Records
 from linear_grokking.solvers.trajectory import (
+    OnRecord,
     Outcome,
     Trajectory,
-    whole_steps,
+    check_rate,
+    checked_steps,
     with_prefix,
 )
 
-Params = tuple[Array, ...]
-OnRecord = Callable[[float, Params], None]
+if TYPE_CHECKING:
+    from linear_grokking.models.passes.stretches import Stretches
 
 # Overflow is looked for at every record and this often in between: a look costs a
 # synchronization on a GPU.
 _STEPS_BETWEEN_LOOKS = 100
 
+_LONGEST_STRETCH = 1000
+"""Steps in one call: about a second, in which a job that is told to stop does not hear."""
 
-class Model(Protocol):
-    """What literal steps ask of a model.
 
-    Each realization of the batch is a problem of its own: row r of every gradient and
-    observable depends on row r of the parameters only.  A model may also have a method
-    ``integrands(params)`` with the signature of `observables`: rates whose sums over the
-    steps are recorded as observables (conformal time, the integral of e^b, is one).
+class Walker(Protocol):
+    """Where a run of literal steps is, and how it goes on.
+
+    Attributes
+    ----------
+    step
+        Steps taken so far.
+    params, clocks
+        Parameters, and the model's integrands summed over the steps.
     """
 
-    def gradient(self, params: Params) -> Params:
-        """Return the gradient of the mean training loss, shaped like ``params``.
+    step: int
 
-        Weight decay is not part of it; the solver adds that.
-        """
+    @property
+    def params(self) -> Params: ...  # noqa: D102
 
-    def observables(self, params: Params) -> Mapping[str, Array]:
-        """Return the observables, each of shape (R,), at ``params``."""
+    @property
+    def clocks(self) -> Mapping[str, Array]: ...  # noqa: D102
+
+    def advance(self, most: int) -> None:
+        """Take steps, one at least."""
+        ...
+
+    def state(self) -> State:
+        """Return what `restore` needs."""
+        ...
+
+    def restore(self, state: State) -> None:
+        """Take back what `state` returned."""
+        ...
 
 
 class UpdateRule(Protocol):
@@ -53,12 +72,11 @@ class UpdateRule(Protocol):
 
     def update(self, params: Params, gradient: Params, step: int) -> None:
         """Change ``params`` in place; ``step`` counts from 1."""
+        ...
 
-    def state(self) -> Mapping[str, np.ndarray]:
-        """Return what the rule remembers between steps, as NumPy arrays."""
-
-    def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        """Take back a state that `state` returned."""
+    def memory(self) -> Mapping[str, list[Array]]:
+        """Return the arrays that the rule remembers between steps, themselves."""
+        ...
 
 
 class _Descent:
@@ -75,12 +93,85 @@ class _Descent:
                 theta *= 1.0 - self.eta * self.weight_decay
             theta -= self.eta * slope
 
-    def state(self) -> Mapping[str, np.ndarray]:
-        """Return nothing: plain descent has no memory."""
+    def memory(self) -> Mapping[str, list[Array]]:
+        """See `UpdateRule.memory`: there is none."""
         return {}
 
-    def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        """Do nothing."""
+
+class SingleSteps:
+    """A `Walker` that takes one step at a time, by a rule."""
+
+    def __init__(self, model: Model, params: Params, rule: UpdateRule) -> None:
+        self.step = 0
+        self.params = tuple(array_namespace(each).asarray(each, copy=True) for each in params)
+        zeros = array_namespace(*params).zeros_like
+        self.clocks = {name: zeros(rate) for name, rate in model.integrands(self.params).items()}
+        self._model = model
+        self._rule = rule
+
+    def advance(self, most: int) -> None:
+        """See `Walker.advance`."""
+        for name, rate in self._model.integrands(self.params).items():
+            self.clocks[name] += rate
+        self.step += 1
+        self._rule.update(self.params, self._model.gradient(self.params), self.step)
+
+    def _arrays(self) -> dict[str, Array]:
+        """Return all arrays that change, by name."""
+        memory = self._rule.memory().items()
+        return {
+            **{f"param {k}": theta for k, theta in enumerate(self.params)},
+            **{f"clock {name}": clock for name, clock in self.clocks.items()},
+            **{f"{name} {k}": each for name, arrays in memory for k, each in enumerate(arrays)},
+        }
+
+    def state(self) -> State:
+        """See `Walker.state`."""
+        arrays = {name: np.array(to_numpy(each)) for name, each in self._arrays().items()}
+        return {"step": np.array(self.step), **arrays}
+
+    def restore(self, state: State) -> None:
+        """See `Walker.restore`."""
+        self.step = int(state["step"])
+        for name, array in self._arrays().items():
+            array[...] = like(array, state[name])
+
+
+class CompiledSteps:
+    """A `Walker` of the logistic model on small sets: many steps of plain descent in one call."""
+
+    def __init__(self, stretches: "Stretches", params: Params, eta: float) -> None:
+        self.step = 0
+        weights, bias = params
+        clock = np.zeros((len(bias), 1))
+        self._state = np.concatenate([weights, bias[:, None], clock], axis=-1)  # (R, d + 2)
+        self._stretches = stretches
+        self._eta = eta
+
+    @property
+    def params(self) -> Params:
+        """See `Walker`."""
+        return self._state[:, :-2], self._state[:, -2]
+
+    @property
+    def clocks(self) -> Mapping[str, Array]:
+        """See `Walker`."""
+        return {"conformal_time": self._state[:, -1]}
+
+    def advance(self, most: int) -> None:
+        """See `Walker.advance`."""
+        steps = min(most, _LONGEST_STRETCH)
+        self._stretches.descend(self._state, eta=self._eta, steps=steps)
+        self.step += steps
+
+    def state(self) -> State:
+        """See `Walker.state`."""
+        return {"step": np.array(self.step), "state": self._state.copy()}
+
+    def restore(self, state: State) -> None:
+        """See `Walker.restore`."""
+        self.step = int(state["step"])
+        self._state = np.array(state["state"])
 
 
 def gradient_descent(
@@ -88,121 +179,93 @@ def gradient_descent(
     params: Params,
     *,
     eta: float,
-    steps: np.ndarray,
-    weight_decay: float = 0.0,
+    steps: ArrayLike,
     checkpoint: Checkpoint | None = None,
     on_record: OnRecord | None = None,
 ) -> Trajectory:
     """Iterate θ ← θ − η(∇L + w θ) and record the observables (Paper A Eq. 2; Paper B Sec. 2).
 
-    Parameters
-    ----------
-    model
-        The training problem; see `Model`.
-    params : tuple of arrays (R, ...)
-        Initial parameters; left as they are.
-    eta
-        Learning rate η.
-    steps : (T,)
-        Step numbers to record at, increasing whole numbers; 0 is the initial state.
-    weight_decay
-        Factor w; for Paper A's γ it is γ/d_out.
-    checkpoint
-        Where the state is offered after each step.
-    on_record
-        Called with step and parameters at each record; it must not keep or change them.
+    See `trajectory.Solver`.  Small sets of the logistic model take their steps in compiled
+    loops.
+    """
+    return follow(model, descent(model, params, eta), steps, checkpoint, on_record)
+
+
+def descent(model: Model, params: Params, eta: float) -> Walker:
+    """Return the walker of gradient descent that suits the model.
 
     Raises
     ------
     ValueError
-        For a learning rate or weight decay out of range, or steps that are not
-        increasing whole numbers.
+        For a learning rate or weight decay out of range.
     """
-    if not 0 < eta < np.inf:
-        raise ValueError(f"eta={eta}: the learning rate must be positive and finite")
-    if not 0 <= weight_decay < np.inf:
-        raise ValueError(f"weight_decay={weight_decay}: must be finite and not negative")
-    rule = _Descent(eta, weight_decay)
-    return iterate(model, params, rule, steps, checkpoint or NoCheckpoint(), on_record)
+    check_rate(eta)
+    if not 0 <= model.weight_decay < np.inf:
+        raise ValueError(f"weight_decay = {model.weight_decay}: must be finite and not negative")
+    stretches = model.stretches()
+    if stretches is not None:
+        return CompiledSteps(stretches, params, eta)
+    return SingleSteps(model, params, _Descent(eta, model.weight_decay))
 
 
-def iterate(
+def follow(
     model: Model,
-    params: Params,
-    rule: UpdateRule,
-    steps: np.ndarray,
-    checkpoint: Checkpoint,
-    on_record: OnRecord | None = None,
+    walker: Walker,
+    steps: ArrayLike,
+    checkpoint: Checkpoint | None,
+    on_record: OnRecord | None,
 ) -> Trajectory:
-    """Apply an update rule step by step and record the observables.
-
-    Parameters are as for `gradient_descent`; the rule holds the learning rate.
+    """Take literal steps to the last record, from where a stopped job was if there is such.
 
     Raises
     ------
     ValueError
         Where ``steps`` are not increasing whole numbers.
     """
-    steps = whole_steps(steps)
-    xp = array_namespace(*params)
-    params = tuple(xp.asarray(theta, copy=True) for theta in params)
-    integrands = getattr(model, "integrands", lambda _: {})
-    clocks = {name: xp.zeros_like(rate) for name, rate in integrands(params).items()}
-    history: dict[str, list[np.ndarray]] = {}
-    step = 0
-    recorded = 0
-
-    def snapshot() -> dict[str, np.ndarray]:
-        """Return the state after the step just taken."""
-        return {
-            "step": np.array(step),
-            **{f"param {k}": to_numpy(theta) for k, theta in enumerate(params)},
-            **{f"clock {name}": to_numpy(clock) for name, clock in clocks.items()},
-            **{f"rule {name}": value for name, value in rule.state().items()},
-            **{f"history {name}": np.stack(rows) for name, rows in history.items()},
-        }
-
+    records = Records(model, checked_steps(steps), on_record)
+    checkpoint = checkpoint or NoCheckpoint()
     saved = checkpoint.restore()
     if saved is not None:
-        step = int(saved["step"])
-        recorded = int(np.searchsorted(steps, step))  # the state is older than its record
-        for k, theta in enumerate(params):
-            theta[...] = like(theta, saved[f"param {k}"])
-        for name, clock in clocks.items():
-            clock[...] = like(clock, saved[f"clock {name}"])
-        rule.restore(with_prefix(saved, "rule "))
-        history = {name: list(rows) for name, rows in with_prefix(saved, "history ").items()}
+        walker.restore(with_prefix(saved, "walker "))
+        records.restore(with_prefix(saved, "records "))
 
-    def finish(outcome: Outcome, failed: tuple[int, ...] = ()) -> Trajectory:
-        columns = {name: np.stack(rows, axis=-1) for name, rows in history.items()}
-        return Trajectory(outcome, steps[:recorded].astype(float), columns, params, step, failed)
+    def snapshot() -> dict[str, np.ndarray]:
+        """Return the state between two steps."""
+        parts = {"walker": walker.state(), "records": records.state()}
+        return {f"{name} {k}": v for name, part in parts.items() for k, v in part.items()}
 
-    with np.errstate(over="ignore", invalid="ignore"):  # overflow is looked for below
-        while recorded < len(steps):
-            if step == steps[recorded]:
-                row = {
-                    name: np.array(to_numpy(value), float)
-                    for name, value in {**model.observables(params), **clocks}.items()
-                }
-                finite = np.all([np.isfinite(value) for value in row.values()], axis=0)
-                if not finite.all():
-                    return finish(Outcome.DIVERGED, tuple(np.flatnonzero(~finite).tolist()))
-                for name, value in row.items():
-                    history.setdefault(name, []).append(value)
-                recorded += 1
-                if on_record is not None:
-                    on_record(float(step), params)
-                continue
-            for name, rate in integrands(params).items():
-                clocks[name] += rate
-            step += 1
-            rule.update(params, model.gradient(params), step)
-            if step % _STEPS_BETWEEN_LOOKS == 0:
-                failed = _overflowed(params)
-                if failed:
-                    return finish(Outcome.DIVERGED, failed)
-            checkpoint.offer(snapshot)
-    return finish(Outcome.COMPLETED)
+    with np.errstate(over="ignore", invalid="ignore"):  # overflow is looked for
+        failed = walk(walker, records, np.inf, lambda: checkpoint.offer(snapshot))
+    return Trajectory(
+        Outcome.DIVERGED if failed else Outcome.COMPLETED,
+        records.recorded,
+        records.observables(),
+        walker.params,
+        walker.step,
+        failed,
+    )
+
+
+def walk(
+    walker: Walker, records: Records, until: float, offer: Callable[[], None]
+) -> tuple[int, ...]:
+    """Take steps up to ``until`` or to the last record, adding records on the way.
+
+    Returns the realizations that overflowed; with any of them the walk ends.
+    """
+    looked = walker.step
+    while records.left and walker.step < until:
+        if records.next == walker.step:
+            records.add(walker.params, walker.clocks)
+            continue
+        walker.advance(int(min(until, records.next)) - walker.step)
+        if walker.step - looked >= _STEPS_BETWEEN_LOOKS:
+            looked = walker.step
+            failed = _overflowed(walker.params)
+            if failed:
+                return failed
+        offer()
+    return records.failed
 
 
 def _overflowed(params: Params) -> tuple[int, ...]:

@@ -14,25 +14,25 @@ n and τ the components of Xᵀξ/n_train and T.  Outside the span of the inputs
 gradient acts and the student only decays, S(t) = (1 - ηγ/d_out)ᵗ S(0).
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.linalg import eigh
 
+from linear_grokking.models.contract import Params
 from linear_grokking.models.linear import LinearModel
-from linear_grokking.models.teacher_student import (
-    Params,
-    TeacherStudentHistory,
-    accuracy,
-    check_rates,
-    recorded_steps,
-    sample_errors,
-    working_precision,
+from linear_grokking.models.teacher_student import accuracy, sample_errors
+from linear_grokking.runtime.checkpoints import Checkpoint
+from linear_grokking.runtime.memory import MOST_NUMBERS
+from linear_grokking.shapes import Float
+from linear_grokking.solvers.trajectory import (
+    OnRecord,
+    Outcome,
+    Trajectory,
+    check_rate,
+    checked_steps,
 )
-
-CHUNK = 2**23
-"""Most numbers in one array of residuals; bounds the memory."""
 
 
 @dataclass(frozen=True)
@@ -70,44 +70,57 @@ class SpectralPath:
 
     @classmethod
     def of(
-        cls, model: LinearModel, student: np.ndarray, *, eta: float, gamma: float = 0.0
+        cls,
+        inputs: Float[np.ndarray, "N d_in"],
+        noise: Float[np.ndarray, "N d_out"] | None,
+        layers: Params,
+        eta: float,
+        gamma: float,
     ) -> "SpectralPath":
-        """Diagonalize Σ and project the initial student (d_in, d_out) on its modes.
+        """Diagonalize Σ and project the initial student on its modes.
+
+        Parameters
+        ----------
+        inputs : (n_train, d_in)
+        noise : (n_train, d_out) or None
+            Of the training labels.
+        layers
+            Teacher and initial student, (d_in, d_out).
 
         Raises
         ------
         ValueError
-            Where η is not positive, γ is negative, or GD with this η diverges.
+            Where GD with this η diverges.
         """
-        check_rates(eta, gamma)
-        n_train = len(model.inputs)
-        eigenvalues, vectors = _modes(model.inputs)
-        limit_of_eta = model.d_out / (eigenvalues[-1] + gamma / 2)
+        teacher, student = layers
+        n_train, d_out = len(inputs), teacher.shape[1]
+        eigenvalues, vectors = _modes(inputs)
+        limit_of_eta = d_out / (eigenvalues[-1] + gamma / 2)
         if eta >= limit_of_eta:
             raise ValueError(
                 f"eta = {eta}: gradient descent diverges on this training set; "
                 f"must be below d_out/(largest eigenvalue + gamma/2) = {limit_of_eta:.6g}"
             )
         modes = eigenvalues[:, np.newaxis]
-        teacher = vectors.T @ model.teacher
-        initial = vectors.T @ (student - model.teacher)
-        noise = np.zeros_like(teacher)
+        along_teacher = vectors.T @ teacher
+        initial = vectors.T @ (student - teacher)
+        pull = np.zeros_like(along_teacher)
         unfittable = 0.0
-        if model.label_noise is not None:
-            noise = vectors.T @ (model.inputs.T @ model.label_noise) / n_train
+        if noise is not None:
+            pull = vectors.T @ (inputs.T @ noise) / n_train
             if len(eigenvalues) < n_train:
-                fitted = np.sum(noise**2 / modes) / model.d_out
-                unfittable = max(0.0, np.mean(model.label_noise**2) - fitted)
+                fitted = np.sum(pull**2 / modes) / d_out
+                unfittable = max(0.0, float(np.mean(noise**2) - fitted))
         null_student = null_teacher = np.zeros_like(student)
         if len(eigenvalues) < len(student):
-            null_student = student - vectors @ (initial + teacher)
-            null_teacher = model.teacher - vectors @ teacher
+            null_student = student - vectors @ (initial + along_teacher)
+            null_teacher = teacher - vectors @ along_teacher
         return cls(
             eigenvalues=eigenvalues,
             vectors=vectors,
             initial=initial,
-            limit=(noise - gamma / 2 * teacher) / (modes + gamma / 2),
-            interpolation=noise / modes,
+            limit=(pull - gamma / 2 * along_teacher) / (modes + gamma / 2),
+            interpolation=pull / modes,
             unfittable=unfittable,
             null_student=null_student,
             null_teacher=null_teacher,
@@ -120,71 +133,76 @@ class SpectralPath:
         """Output dimension."""
         return self.initial.shape[1]
 
-    def components(self, steps: np.ndarray) -> np.ndarray:
+    def components(self, steps: Float[np.ndarray, " T"]) -> Float[np.ndarray, "T modes d_out"]:
         """Return the components (records, modes, d_out) of D at the steps (records,)."""
         rates = 2 * self.eta / self.d_out * (self.eigenvalues + self.gamma / 2)
         left, gone = _relaxation(rates, steps[:, np.newaxis])
         return left[..., np.newaxis] * self.initial + gone[..., np.newaxis] * self.limit
 
-    def null_deviation(self, steps: np.ndarray) -> np.ndarray:
+    def null_deviation(self, steps: Float[np.ndarray, " T"]) -> Float[np.ndarray, "T d_in d_out"]:
         """Return the part (records, d_in, d_out) of D outside the span of the inputs."""
         left, _ = _relaxation(np.array(self.eta * self.gamma / self.d_out), steps)
         return left[:, np.newaxis, np.newaxis] * self.null_student - self.null_teacher
 
-    def deviation(self, steps: np.ndarray) -> np.ndarray:
+    def deviation(self, steps: Float[np.ndarray, " T"]) -> Float[np.ndarray, "T d_in d_out"]:
         """Return D = S - T, (records, d_in, d_out), at the steps (records,)."""
         return self.vectors @ self.components(steps) + self.null_deviation(steps)
 
 
-def solve(
+def spectral(
     model: LinearModel,
-    student: np.ndarray,
+    params: Params,
     *,
     eta: float,
-    steps: np.ndarray,
-    gamma: float = 0.0,
-    on_record: Callable[[float, Params], None] | None = None,
-) -> TeacherStudentHistory:
+    steps: ArrayLike,
+    checkpoint: Checkpoint | None = None,
+    on_record: OnRecord | None = None,
+) -> Trajectory:
     """Evaluate full-batch gradient descent exactly at the recorded steps.
 
-    Parameters
-    ----------
-    model
-        One realization (no leading axes), NumPy arrays.
-    student : (d_in, d_out)
-        Initial student S₀.
-    eta
-        Learning rate η; one step is one unit of time.
-    steps : (records,)
-        Whole, increasing numbers of steps, 0 allowed; up to 1e12 and beyond at no cost.
-    gamma
-        Weight decay γ.
-    on_record
-        Called with step and student, in float64, at each record.
-
-    Returns
-    -------
-    TeacherStudentHistory
-        `gen_loss` is the expectation ‖D‖²_F/d_out.
+    See `trajectory.Solver`; parameters are S of shape (R, d_in, d_out), on the host.  Each
+    realization is diagonalized on its own; 1e12 steps and beyond cost no more than one.  The
+    checkpoint is not used: nothing that lasts is ever half done.
 
     Raises
     ------
     ValueError
-        Where an argument is out of its range, or GD with this η diverges; the message
-        names the largest allowed η.
+        Where GD with this η diverges: the message says from which η on.
     """
-    steps = recorded_steps(steps)
-    path = SpectralPath.of(model, student, eta=eta, gamma=gamma)
-    precision = working_precision(model.epsilon)
-    inputs = model.inputs.astype(precision, copy=False)
-    test_inputs = model.test_inputs.astype(precision, copy=False)
+    steps = checked_steps(steps)
+    check_rate(eta)
+    (students,) = params
+    data, rows = model.data, []
+    (teachers,) = data.teacher
+    shown = steps if on_record is not None else steps[-1:]
+    path_of_students = np.empty((len(shown), *students.shape))
+    for k, student in enumerate(students):
+        noise = None if data.label_noise is None else data.label_noise[k]
+        path = SpectralPath.of(data.inputs[k], noise, (teachers[k], student), eta, model.gamma)
+        rows.append(_observed(path, model, k, steps))
+        path_of_students[:, k] = teachers[k] + path.deviation(shown)
+    if on_record is not None:
+        for step, at_step in zip(steps, path_of_students, strict=True):
+            on_record(float(step), (at_step,))
+    observables = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+    return Trajectory(Outcome.COMPLETED, steps, observables, (path_of_students[-1],), 0)
+
+
+def _observed(
+    path: SpectralPath, model: LinearModel, k: int, steps: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Return the observables (records,) of realization k along its path."""
+    precision = model.working_precision
+    inputs = model.data.inputs[k].astype(precision, copy=False)
+    fresh = model.data.fresh[k].astype(precision, copy=False)
     vectors = path.vectors.astype(precision, copy=False)
-    noise = 0.0 if model.label_noise is None else model.label_noise.astype(precision)
+    noise = 0.0 if model.data.label_noise is None else model.data.label_noise[k].astype(precision)
     modes = path.eigenvalues[:, np.newaxis]
 
-    columns = {name: np.empty(len(steps)) for name in _OBSERVABLES}
-    largest = max(len(inputs), len(test_inputs), len(student)) * path.d_out
-    chunk = max(1, CHUNK // largest)
+    names = ("train_loss", "gen_loss", "train_accuracy", "gen_accuracy")
+    columns = {name: np.empty(len(steps)) for name in names}
+    largest = max(len(inputs), len(fresh), len(path.null_student)) * path.d_out
+    chunk = max(1, MOST_NUMBERS // largest)
     for start in range(0, len(steps), chunk):
         rows = slice(start, start + chunk)
         components = path.components(steps[rows])
@@ -198,17 +216,10 @@ def solve(
         ) / path.d_out
         deviation = _apply(vectors, components.astype(precision)) + null.astype(precision)
         train_errors = sample_errors(_apply(inputs, deviation) - noise)
-        gen_errors = sample_errors(_apply(test_inputs, deviation))
         columns["train_accuracy"][rows] = accuracy(train_errors, model.epsilon)
+        gen_errors = sample_errors(_apply(fresh, deviation))
         columns["gen_accuracy"][rows] = accuracy(gen_errors, model.epsilon)
-        if on_record is not None:
-            for step in steps[rows]:
-                (exact,) = path.deviation(np.array([step]))
-                on_record(float(step), (model.teacher + exact,))
-    return TeacherStudentHistory(steps=steps, **columns)
-
-
-_OBSERVABLES = ("train_loss", "gen_loss", "train_accuracy", "gen_accuracy")
+    return columns
 
 
 def _apply(matrix: np.ndarray, columns: np.ndarray) -> np.ndarray:

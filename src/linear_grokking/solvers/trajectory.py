@@ -1,12 +1,20 @@
-"""What every solver of dynamics returns, and how a run can end."""
+"""The contract of the solvers of dynamics: what they are given, and what they return."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from linear_grokking.arrays import Array
+from linear_grokking.models.contract import Params
+from linear_grokking.runtime.checkpoints import Checkpoint
+from linear_grokking.shapes import Float
+
+OnRecord = Callable[[float, Params], None]
+"""Called with step and parameters at each record, in order; must not keep or change them."""
 
 
 class SolverError(RuntimeError):
@@ -25,7 +33,7 @@ class Outcome(Enum):
         "no step of the flow, however short, meets the tolerance: raise rtol, or use float64"
     )
     STEP_LIMIT = (
-        "max_gradients was spent before the last record: raise it, raise rtol, or lower t_max"
+        "the bound on the steps was spent before the last record: raise rtol, or lower t_max or eta"
     )
 
 
@@ -48,13 +56,13 @@ class Trajectory:
         Gradients of the full training set that were computed, matrix products of equal
         cost (curvature estimates, rejected steps) included.
     failed : tuple of int
-        Realizations of the batch that overflowed.
+        Realizations of the batch that the outcome is about, where that is known.
     """
 
     outcome: Outcome
-    steps: np.ndarray
-    observables: Mapping[str, np.ndarray]
-    params: tuple[Array, ...]
+    steps: Float[np.ndarray, " T"]
+    observables: Mapping[str, Float[np.ndarray, "R T"]]
+    params: Params
     gradients: int
     failed: tuple[int, ...] = ()
 
@@ -73,21 +81,80 @@ class Trajectory:
         raise SolverError(f"{self.outcome.name}{which}, {last}: {self.outcome.value}")
 
 
-def whole_steps(steps: np.ndarray) -> np.ndarray:
-    """Return recorded step numbers as integers.
+class Solver(Protocol):
+    """A solver; some take options of their own besides.
+
+    Time is in steps of gradient descent, for flows too: dθ/dt = -η(∇L + wθ).
+    """
+
+    def __call__(
+        self,
+        model: Any,
+        params: Params,
+        *,
+        eta: float,
+        steps: ArrayLike,
+        checkpoint: Checkpoint | None = None,
+        on_record: OnRecord | None = None,
+    ) -> Trajectory:
+        """Follow a batch of realizations from initial parameters to the last record.
+
+        Parameters
+        ----------
+        model
+            The training problem, a `models.contract.Model` with weight decay w; some solvers
+            are of one model alone.
+        params : tuple of arrays (R, ...)
+            Initial parameters, realizations on the leading axis; left as they are.
+        eta
+            Learning rate η.
+        steps : (T,)
+            Steps to record at, increasing whole numbers; 0 is the initial state.
+        checkpoint
+            Where the state is offered on the way, and found again: a run that was stopped goes
+            on with the same bits.
+        on_record
+            Called at each record.
+
+        Raises
+        ------
+        ValueError
+            Where an argument is out of its range.
+        """
+        ...
+
+
+def record_steps(t_max: float, records: int) -> Float[np.ndarray, " T"]:
+    """Return the recorded steps (float64): 0, then whole numbers log-spaced up to t_max."""
+    spaced = np.logspace(0.0, np.log10(t_max), records)
+    spaced[-1] = t_max
+    return np.unique(np.concatenate([[0.0], np.rint(spaced)]))
+
+
+def checked_steps(steps: ArrayLike, *, whole_until: float = math.inf) -> Float[np.ndarray, " T"]:
+    """Return the steps to record at as float64.
 
     Raises
     ------
     ValueError
-        Where they are not increasing whole numbers, 0 or larger.
+        Unless they are a non-empty list that increases, finite, 0 or larger, and of whole
+        numbers up to ``whole_until``.
     """
-    steps = np.asarray(steps)
-    if steps.ndim != 1 or not np.all(np.isfinite(steps)) or np.any(steps < 0):
-        raise ValueError(f"steps={steps}: must be a list of whole numbers, 0 or larger")
-    whole = np.rint(steps).astype(np.int64)
-    if np.any(whole != steps) or np.any(np.diff(whole) <= 0):
-        raise ValueError(f"steps={steps}: must be whole numbers that increase")
-    return whole
+    steps = np.asarray(steps, float)
+    if steps.ndim != 1 or not len(steps) or not np.all(np.isfinite(steps)) or np.any(steps < 0):
+        raise ValueError(f"steps={steps}: must be a list of finite numbers, 0 or larger")
+    if np.any(np.diff(steps) <= 0):
+        raise ValueError(f"steps={steps}: must increase")
+    if np.any((steps != np.rint(steps)) & (steps <= whole_until)):
+        limit = f" up to {whole_until:g}" if whole_until < math.inf else ""
+        raise ValueError(f"steps={steps}: must be whole numbers{limit}")
+    return steps
+
+
+def check_rate(eta: float) -> None:
+    """Raise ValueError unless the learning rate is positive and finite."""
+    if not 0 < eta < math.inf:
+        raise ValueError(f"eta = {eta}: the learning rate must be positive and finite")
 
 
 def with_prefix(state: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:

@@ -6,140 +6,128 @@ Prince, as SciPy has it) takes strides of up to thousands of GD steps.  Records 
 off the pair's dense output, so recording costs no step.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.integrate import RK45
 
-from linear_grokking.models.teacher_student import (
-    Params,
-    TeacherStudentHistory,
-    check_rates,
-    recorded_steps,
-    working_precision,
-)
+from linear_grokking.models.contract import Params
 from linear_grokking.models.two_layer import TwoLayerModel
-from linear_grokking.resume import Checkpoint, NoCheckpoint
-from linear_grokking.solvers.trajectory import SolverError
+from linear_grokking.runtime.checkpoints import Checkpoint, NoCheckpoint
+from linear_grokking.solvers.records import Records
+from linear_grokking.solvers.trajectory import (
+    OnRecord,
+    Outcome,
+    Trajectory,
+    check_rate,
+    checked_steps,
+    with_prefix,
+)
 
 MAX_STEPS = 100_000
 """Runge-Kutta steps after which the integration is given up."""
 
 
-def solve(
+@np.errstate(over="ignore", invalid="ignore")
+def gradient_flow(
     model: TwoLayerModel,
     params: Params,
     *,
     eta: float,
-    steps: np.ndarray,
-    gamma: float = 0.0,
+    steps: ArrayLike,
     rtol: float = 1e-5,
     checkpoint: Checkpoint | None = None,
-    on_record: Callable[[float, Params], None] | None = None,
-) -> TeacherStudentHistory:
+    on_record: OnRecord | None = None,
+) -> Trajectory:
     """Integrate the gradient flow and observe it at the recorded steps.
+
+    See `trajectory.Solver`; parameters are (R, d_in, d_h) and (R, d_h, d_out), on the host.
+    Products with the inputs are taken in float32 where ε allows; the weights are float64
+    throughout.  The realizations of a batch take common strides.
 
     Parameters
     ----------
-    model
-        One realization (no leading axes), NumPy arrays.  Products with the inputs are taken
-        in float32 where ε allows; the weights are float64 throughout.
-    params : (d_in, d_h), (d_h, d_out)
-        Initial student.
-    eta
-        Learning rate η; one GD step is one unit of time.
-    steps : (records,)
-        Whole, increasing numbers of steps, 0 allowed.
-    gamma
-        Weight decay γ.
     rtol
         Relative tolerance of a Runge-Kutta step, the scale of a layer's weights being at
         least the root mean square of the teacher's.
-    checkpoint
-        Where the state is offered after each Runge-Kutta step.  A restored integration
-        continues with the same bits.
-    on_record
-        Called with step and student at each record, before the next one is reached.
-
-    Returns
-    -------
-    TeacherStudentHistory
-        `gen_loss` is the expectation for the linear net; for tanh it is sampled, with its
-        standard error.
-
-    Raises
-    ------
-    ValueError
-        Where an argument is out of its range.
-    SolverError
-        Where the flow cannot be followed to the last record.
     """
-    steps = recorded_steps(steps)
-    check_rates(eta, gamma)
+    steps = checked_steps(steps)
+    check_rate(eta)
     if not 1e-12 <= rtol < 1:
         raise ValueError(f"rtol = {rtol}: must be at least 1e-12 and below 1")
     checkpoint = checkpoint or NoCheckpoint()
-    model = _in_working_precision(model)
+    model = model.in_working_precision()
     layers = _Layers(params)
 
     def force(_: float, state: np.ndarray) -> np.ndarray:
         slope = layers.join(model.gradient(layers.split(state)))
-        if gamma:
-            slope += (gamma / model.d_out) * state
+        if model.weight_decay:
+            slope += model.weight_decay * state
         slope *= -eta
         return slope
 
-    records = _Records(steps)
-    time, state, stride = 0.0, layers.join(params), None
+    records = Records(model, steps, on_record)
+    time, state, stride, gradients = 0.0, layers.join(params), None, 0
     saved = checkpoint.restore()
     if saved is not None:
         time, state, stride = float(saved["time"]), saved["state"], float(saved["stride"])
-        records.restore(saved)
+        gradients = int(saved["gradients"])
+        records.restore(with_prefix(saved, "records "))
 
-    def record_until(reached: float, interpolant: Callable[[float], np.ndarray]) -> None:
-        while not records.complete and records.next_step <= reached:
-            student = layers.split(interpolant(records.next_step))
-            if on_record is not None:
-                on_record(records.next_step, student)
-            records.add(model.observables(student))
+    def record_until(reached: float, interpolant: Callable[[float], np.ndarray]) -> np.ndarray:
+        last = state
+        while records.left and records.next <= reached:
+            last = interpolant(records.next)
+            records.add(layers.split(last), {})
+        return last
+
+    def end(outcome: Outcome, state: np.ndarray, gradients: int) -> Trajectory:
+        if records.failed:
+            outcome = Outcome.DIVERGED
+        return Trajectory(
+            outcome,
+            records.recorded,
+            records.observables(),
+            layers.split(state),
+            gradients,
+            records.failed,
+        )
 
     record_until(time, lambda _: state)
-    if not records.complete:
-        scale = layers.join(tuple(np.full_like(layer, _rms(layer)) for layer in model.teacher))
-        if stride is None:
-            stride = _first_stride(force, state, rtol)
-        solver = RK45(
-            force,
-            time,
-            state,
-            steps[-1],
-            first_step=min(stride, steps[-1] - time),
-            rtol=rtol,
-            atol=rtol * scale,
+    if not records.left:
+        return end(Outcome.COMPLETED, state, gradients)
+    scale = layers.join(tuple(np.full_like(part, _rms(part)) for part in model.data.teacher))
+    if stride is None:
+        stride = _first_stride(force, state, rtol)
+        gradients += 2
+    solver = RK45(
+        force,
+        time,
+        state,
+        steps[-1],
+        first_step=min(stride, steps[-1] - time),
+        rtol=rtol,
+        atol=rtol * scale,
+    )
+    solver.h_abs = stride  # not shortened: a restored run must choose what the first one did
+    for _ in range(MAX_STEPS):
+        solver.step()
+        if solver.status == "failed":
+            return end(Outcome.STEP_TOO_SHORT, solver.y, gradients + solver.nfev)
+        last = record_until(solver.t, solver.dense_output())
+        if not records.left:
+            return end(Outcome.COMPLETED, last, gradients + solver.nfev)
+        checkpoint.offer(
+            lambda: {
+                "time": np.array(solver.t),
+                "state": solver.y,
+                "stride": np.array(solver.h_abs),
+                "gradients": np.array(gradients + solver.nfev),
+                **{f"records {name}": value for name, value in records.state().items()},
+            }
         )
-        solver.h_abs = stride  # not shortened: a restored run must choose what the first one did
-        for _ in range(MAX_STEPS):
-            failure = solver.step()
-            if solver.status == "failed":
-                raise SolverError(f"gradient flow failed at step {solver.t:.6g}: {failure}")
-            record_until(solver.t, solver.dense_output())
-            if records.complete:
-                break
-            checkpoint.offer(
-                lambda: {
-                    "time": np.array(solver.t),
-                    "state": solver.y,
-                    "stride": np.array(solver.h_abs),
-                    **records.state(),
-                }
-            )
-        else:
-            raise SolverError(
-                f"gradient flow reached step {solver.t:.6g} of {steps[-1]:.6g} in {MAX_STEPS} "
-                "Runge-Kutta steps: lower t_max or eta"
-            )
-    return records.history()
+    return end(Outcome.STEP_LIMIT, solver.y, gradients + solver.nfev)
 
 
 def _first_stride(
@@ -156,7 +144,7 @@ def _first_stride(
         return 1.0
     probe = 0.01 * np.linalg.norm(state) / speed
     rate = np.linalg.norm(force(0.0, state + probe * slope) - slope) / (probe * speed)
-    return 2.0 * rtol**0.2 / rate if rate > 0 else 1.0
+    return float(2.0 * rtol**0.2 / rate) if rate > 0 else 1.0
 
 
 class _Layers:
@@ -172,54 +160,6 @@ class _Layers:
     def split(self, state: np.ndarray) -> Params:
         parts = np.split(state, self._ends)
         return tuple(part.reshape(shape) for part, shape in zip(parts, self._shapes, strict=True))
-
-
-class _Records:
-    """The observables recorded so far."""
-
-    def __init__(self, steps: np.ndarray) -> None:
-        self._steps = steps
-        self._rows: list[dict[str, float]] = []
-
-    @property
-    def complete(self) -> bool:
-        return len(self._rows) == len(self._steps)
-
-    @property
-    def next_step(self) -> float:
-        return float(self._steps[len(self._rows)])
-
-    def add(self, observables: Mapping[str, np.ndarray]) -> None:
-        self._rows.append({name: float(value) for name, value in observables.items()})
-
-    def columns(self) -> dict[str, np.ndarray]:
-        names = self._rows[0] if self._rows else ()
-        return {name: np.array([row[name] for row in self._rows]) for name in names}
-
-    def state(self) -> dict[str, np.ndarray]:
-        return {f"record {name}": column for name, column in self.columns().items()}
-
-    def restore(self, saved: Mapping[str, np.ndarray]) -> None:
-        columns = {
-            name.removeprefix("record "): column.tolist()
-            for name, column in saved.items()
-            if name.startswith("record ")
-        }
-        rows = zip(*columns.values(), strict=True)
-        self._rows = [dict(zip(columns, row, strict=True)) for row in rows]
-
-    def history(self) -> TeacherStudentHistory:
-        return TeacherStudentHistory(steps=self._steps, **self.columns())
-
-
-def _in_working_precision(model: TwoLayerModel) -> TwoLayerModel:
-    """Return the model with inputs as narrow as the accuracy threshold allows."""
-    precision = working_precision(model.epsilon)
-    return replace(
-        model,
-        inputs=model.inputs.astype(precision, copy=False),
-        test_inputs=model.test_inputs.astype(precision, copy=False),
-    )
 
 
 def _rms(array: np.ndarray) -> float:

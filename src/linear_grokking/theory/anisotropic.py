@@ -15,7 +15,8 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import ndtr
 
-from linear_grokking.theory._domain import positive, within
+from linear_grokking.theory._domain import within
+from linear_grokking.theory._search import around_least
 from linear_grokking.theory.margin import inverse_truncated_second_moment
 
 _NODES = 128
@@ -35,9 +36,8 @@ def limit_gen_accuracy(*, lambda_: float, sigma: float, condition: float) -> flo
     condition
         Ratio c ≥ 1 of the largest to the smallest.
     """
-    lambda_ = float(positive("lambda_", lambda_))
-    sigma = float(positive("sigma", sigma))
-    condition = float(within("condition", condition, 1.0, np.inf, open_high=True))
+    lambda_, sigma = float(within("lambda_", lambda_)), float(within("sigma", sigma))
+    condition = float(within("condition", condition, "[1, inf)"))
     if lambda_ <= 0.5:
         return 1.0
     nodes, weights = np.polynomial.legendre.leggauss(_NODES)
@@ -45,14 +45,11 @@ def limit_gen_accuracy(*, lambda_: float, sigma: float, condition: float) -> flo
     precisions = sigma**-2.0 * condition**nodes  # D⁻²
     lowest = sigma**-2.0 / condition
 
-    def moments(log_shift: float) -> tuple[float, float, float]:
-        w = 1.0 / (precisions - lowest + np.exp(log_shift))
-        means = (np.sum(weights * w), np.sum(weights * w * w), np.sum(weights * precisions * w * w))
-        return tuple(lambda_ * mean for mean in means)
-
     def distance(log_shift: float) -> tuple[float, float]:
         """Return log ‖S‖² (inf where nothing separates) and the argument of Φ."""
-        first, second, third = moments(log_shift)
+        w = 1.0 / (precisions - lowest + np.exp(log_shift))
+        means = (np.sum(weights * w), np.sum(weights * w * w), np.sum(weights * precisions * w * w))
+        first, second, third = (lambda_ * mean for mean in means)
         if first**2 <= 0.5 * second:
             return np.inf, np.inf
         rho = 1.0 / float(inverse_truncated_second_moment(first**2 / second))
@@ -60,8 +57,7 @@ def limit_gen_accuracy(*, lambda_: float, sigma: float, condition: float) -> flo
 
     centre = np.log(precisions)
     grid = np.linspace(centre[0] - _LOG_RANGE, centre[-1] + _LOG_RANGE, 400)
-    best = int(np.argmin([distance(s)[0] for s in grid]))
-    bounds = (grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)])
+    bounds = around_least(grid, np.array([distance(s)[0] for s in grid]))
     found = minimize_scalar(
         lambda s: distance(s)[0], bounds=bounds, method="bounded", options={"maxiter": 200}
     )

@@ -5,13 +5,13 @@ from numpy.typing import ArrayLike
 from scipy.optimize import brentq, minimize_scalar
 from scipy.special import ndtr
 
-from linear_grokking.theory._domain import positive, within
-from linear_grokking.theory.margin import truncated_second_moment
+from linear_grokking.theory._domain import Broadcast, within
+from linear_grokking.theory.margin import truncated_first_moment, truncated_second_moment
 
 _LARGEST_BIAS = 6.0
 
 
-def separability_threshold(label_fraction: ArrayLike) -> np.ndarray:
+def separability_threshold(label_fraction: ArrayLike) -> Broadcast:
     """Return λ_c(r) above which a large set with random labels is separable with bias.
 
     λ_c = min over b of r G(b) + (1-r) G(-b), G(m) = E[(h+m)₊²]: by Cover's count for r = ½
@@ -22,13 +22,14 @@ def separability_threshold(label_fraction: ArrayLike) -> np.ndarray:
     label_fraction
         r, the probability of the label -1, in [0, 1].
     """
-    fraction = within("label_fraction", label_fraction, 0.0, 1.0)
+    fraction = within("label_fraction", label_fraction, "[0, 1]")
     low = np.full_like(fraction, -_LARGEST_BIAS)
     high = np.full_like(fraction, _LARGEST_BIAS)
     # The minimized function is convex: bisect on its derivative.
     for _ in range(60):
         bias = 0.5 * (low + high)
-        rising = fraction * _half_slope(bias) > (1.0 - fraction) * _half_slope(-bias)
+        minus, plus = truncated_first_moment(bias), truncated_first_moment(-bias)
+        rising = fraction * minus > (1.0 - fraction) * plus
         high = np.where(rising, bias, high)
         low = np.where(rising, low, bias)
     bias = 0.5 * (low + high)
@@ -59,10 +60,9 @@ def limit_negative_fraction(lambda_: float, label_fraction: float, sigma: float)
     float
         The accuracy against the label -1; against assigned labels it is r P + (1-r)(1-P).
     """
-    r = float(within("label_fraction", label_fraction, 0.0, 1.0, open_low=True, open_high=True))
-    sigma = float(positive("sigma", sigma))
-    threshold = float(separability_threshold(r))
-    lambda_ = float(within("lambda_", lambda_, threshold, np.inf, open_low=True, open_high=True))
+    r = float(within("label_fraction", label_fraction, "(0, 1)"))
+    sigma = float(within("sigma", sigma))
+    lambda_ = float(within("lambda_", lambda_, f"({separability_threshold(r):.17g}, inf)"))
 
     def excess(kappa: float, beta: float) -> float:
         minus, plus = truncated_second_moment(np.array([kappa + beta, kappa - beta]))
@@ -85,8 +85,3 @@ def limit_negative_fraction(lambda_: float, label_fraction: float, sigma: float)
         norm, bounds=(low + inset, high - inset), method="bounded", options={"xatol": 1e-10}
     )
     return float(ndtr(-found.x))
-
-
-def _half_slope(m: np.ndarray) -> np.ndarray:
-    """Return G'(m)/2 = E[(h+m)₊]."""
-    return m * ndtr(m) + np.exp(-0.5 * m * m) / np.sqrt(2.0 * np.pi)

@@ -11,13 +11,14 @@ w = e^{c+f}.  The norm and the offset c solve
 ‖S_∞‖; outputs and C_∞ are unchanged.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtr, ndtri, wrightomega
 
-from linear_grokking.theory._domain import positive, within
+from linear_grokking.theory._domain import Broadcast, within
+from linear_grokking.theory.margin import normal_density
 
 CRITICAL_NORM = np.sqrt(np.pi**2 / 8.0 + np.log(2.0) ** 2)
 """‖S_∞‖ ≈ CRITICAL_NORM/√(1-2λ) as λ → ½: 1.3098."""
@@ -34,8 +35,7 @@ def _critical_positive_mean() -> float:
     # leading order and f = ln w - c.
     y, weight = np.polynomial.legendre.leggauss(64)
     h = CRITICAL_OFFSET + 5.0 * (1.0 + y)
-    density = np.exp(-0.5 * h * h) / np.sqrt(2.0 * np.pi)
-    total = np.sum(5.0 * weight * density * np.log(h / CRITICAL_OFFSET))
+    total = np.sum(5.0 * weight * normal_density(h) * np.log(h / CRITICAL_OFFSET))
     return float(total / CRITICAL_POSITIVE_FRACTION)
 
 
@@ -49,8 +49,7 @@ _RANGE = 10.0  # of h, in standard deviations
 _MAX_ITERATIONS = 100
 
 
-@dataclass(frozen=True)
-class LargeSizeLimit:
+class LargeSizeLimit(NamedTuple):
     """Solution of the fixed-point equations, arrays of one shape.
 
     Attributes
@@ -83,33 +82,30 @@ def solve(lambda_: ArrayLike) -> LargeSizeLimit:
     RuntimeError
         If a residual is above 1e-9 after 100 iterations.
     """
-    lambda_ = within("lambda_", lambda_, 1e-4, 0.4999)
-    flat = lambda_.reshape(-1)
-    distance = 1.0 - 2.0 * flat
-    log_r = np.log(CRITICAL_NORM / np.sqrt(distance) * (2.0 * flat) ** 0.5 * (0.54 + 0.92 * flat))
-    c = np.log(flat) + 2.0 * flat * (log_r + np.log(CRITICAL_OFFSET) - np.log(0.5))
+    lambda_ = within("lambda_", lambda_, "[1e-4, 0.4999]")
+    twice = 2.0 * lambda_
+    log_r = np.log(CRITICAL_NORM / np.sqrt(1.0 - twice) * twice**0.5 * (0.54 + 0.92 * lambda_))
+    c = np.log(lambda_) + twice * (log_r + np.log(CRITICAL_OFFSET) - np.log(0.5))
     for _ in range(_MAX_ITERATIONS):
-        residual, jacobian = _equations(log_r, c, flat)
+        residual, jacobian = _equations(log_r, c, lambda_)
         if np.all(np.abs(residual) < 1e-13):
             break
         step = np.linalg.solve(jacobian, residual[..., np.newaxis])[..., 0]
         step /= np.maximum(1.0, 2.0 * np.max(np.abs(step), axis=-1, keepdims=True))
-        log_r, c = log_r - step[:, 0], c - step[:, 1]
-    worst = np.max(np.abs(_equations(log_r, c, flat)[0]), axis=-1, initial=0.0)
+        log_r, c = log_r - step[..., 0], c - step[..., 1]
+    worst = np.max(np.abs(_equations(log_r, c, lambda_)[0]), axis=-1)
     if np.any(worst > 1e-9):
-        failed = flat[np.argmax(worst)]
+        failed = lambda_.flat[np.argmax(worst)]
         raise RuntimeError(f"large-size equations did not converge at lambda_ = {failed:g}")
-    return LargeSizeLimit(np.exp(log_r).reshape(lambda_.shape), c.reshape(lambda_.shape))
+    return LargeSizeLimit(np.exp(log_r), c)
 
 
 def _equations(log_r: np.ndarray, c: np.ndarray, lambda_: np.ndarray) -> tuple:
-    """Return residuals (n, 2), relative to λ, and their Jacobian (n, 2, 2) in (ln r, c)."""
+    """Return residuals (..., 2), relative to λ, and their Jacobian (..., 2, 2) in (ln r, c)."""
     r = np.exp(log_r)
-    h, weight = _gaussian_rule(r, c)
-    w = wrightomega(c[:, np.newaxis] + r[:, np.newaxis] * h)
+    weight, shift, w = _gaussian_rule(r, c)
     slope = w / (1.0 + w)  # dw/dc; dw/d ln r = r h dw/dc
     bend = slope / (1.0 + w) ** 2  # d slope/dc
-    shift = r[:, np.newaxis] * h
 
     def mean(values: np.ndarray) -> np.ndarray:
         return np.sum(weight * values, axis=-1)
@@ -117,69 +113,58 @@ def _equations(log_r: np.ndarray, c: np.ndarray, lambda_: np.ndarray) -> tuple:
     scale = lambda_ * r**2
     square = mean(w * w) / scale
     residual = np.stack([square - 1.0, mean(slope) / lambda_ - 1.0], axis=-1)
-    jacobian = np.empty((len(r), 2, 2))
-    jacobian[:, 0, 0] = 2.0 * mean(w * slope * shift) / scale - 2.0 * square
-    jacobian[:, 0, 1] = 2.0 * mean(w * slope) / scale
-    jacobian[:, 1, 0] = mean(bend * shift) / lambda_
-    jacobian[:, 1, 1] = mean(bend) / lambda_
-    return residual, jacobian
+    by_log_r = (2.0 * mean(w * slope * shift) / scale - 2.0 * square, mean(bend * shift) / lambda_)
+    by_c = (2.0 * mean(w * slope) / scale, mean(bend) / lambda_)
+    return residual, np.stack([np.stack(by_log_r, axis=-1), np.stack(by_c, axis=-1)], axis=-1)
 
 
-def _gaussian_rule(r: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return nodes h and weights (n, nodes) for averages over N(0, 1) of functions of c + rh."""
-    centre = np.clip(-c / r, -2.0, 2.0)[:, np.newaxis]
-    sharpness = np.maximum(1.0, r)[:, np.newaxis]
+def _gaussian_rule(r: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return weights for averages over N(0, 1), and rh and w at the nodes h, all (..., nodes)."""
+    r, c = r[..., np.newaxis], c[..., np.newaxis]
+    centre, sharpness = np.clip(-c / r, -2.0, 2.0), np.maximum(1.0, r)
     low = np.arcsinh(sharpness * (-_RANGE - centre))
     high = np.arcsinh(sharpness * (_RANGE - centre))
     y = low + (high - low) * np.linspace(0.0, 1.0, _NODES)
     h = centre + np.sinh(y) / sharpness
-    density = np.exp(-0.5 * h * h) / np.sqrt(2.0 * np.pi)
-    return h, density * np.cosh(y) / sharpness * (high - low) / (_NODES - 1)
+    weight = normal_density(h) * np.cosh(y) / sharpness * (high - low) / (_NODES - 1)
+    return weight, r * h, wrightomega(c + r * h)
 
 
-def _at(lambda_: ArrayLike) -> tuple[tuple[int, ...], np.ndarray, np.ndarray]:
-    """Return the shape of λ with r and c as flat arrays."""
-    limit = solve(lambda_)
-    return limit.norm.shape, limit.norm.reshape(-1), limit.offset.reshape(-1)
-
-
-def limit_norm(lambda_: ArrayLike) -> np.ndarray:
+def limit_norm(lambda_: ArrayLike) -> Broadcast:
     """Return ‖S_∞‖ at σ = 1 against λ in [1e-4, 0.4999]."""
     return solve(lambda_).norm
 
 
-def positive_fraction(lambda_: ArrayLike) -> np.ndarray:
+def positive_fraction(lambda_: ArrayLike) -> Broadcast:
     """Return the fraction of training points with S_∞·x > 0: Φ(-e^c/r)."""
-    limit = solve(lambda_)
-    return ndtr(-np.exp(limit.offset) / limit.norm)
+    r, c = solve(lambda_)
+    return ndtr(-np.exp(c) / r)
 
 
-def positive_mean(lambda_: ArrayLike) -> np.ndarray:
+def positive_mean(lambda_: ArrayLike) -> Broadcast:
     """Return the mean of the positive S_∞·x over the training points."""
-    shape, r, c = _at(lambda_)
+    r, c = (each[..., np.newaxis] for each in solve(lambda_))
     start = np.exp(c) / r  # f = 0
     # Gauss-Legendre from the sign change on: f(h) is smooth there, and bends over 1/r or
     # more; the interval shrinks with the Gaussian where the sign change is far out.
     y, weight = np.polynomial.legendre.leggauss(96)
     length = 12.0 / np.maximum(1.0, start)
-    h = start[:, np.newaxis] + 0.5 * length[:, np.newaxis] * (1.0 + y)
-    shift = r[:, np.newaxis] * h
-    output = shift - wrightomega(c[:, np.newaxis] + shift)
+    h = start + 0.5 * length * (1.0 + y)
+    output = r * h - wrightomega(c + r * h)
     # The density relative to its value at the sign change, like the fraction below.
-    density = np.exp(0.5 * (start[:, np.newaxis] ** 2 - h * h)) / np.sqrt(2.0 * np.pi)
-    total = 0.5 * length * np.sum(weight * density * output, axis=-1)
-    return (total / (ndtr(-start) * np.exp(0.5 * start**2))).reshape(shape)
+    density = np.exp(0.5 * (start**2 - h * h)) / np.sqrt(2.0 * np.pi)
+    total = 0.5 * length * np.sum(weight * density * output, axis=-1, keepdims=True)
+    return (total / (ndtr(-start) * np.exp(0.5 * start**2)))[..., 0]
 
 
-def limit_loss(lambda_: ArrayLike) -> np.ndarray:
+def limit_loss(lambda_: ArrayLike) -> Broadcast:
     """Return C_∞, the minimum over S of the mean of e^{S·x}: e^{-c} E[w]."""
-    shape, r, c = _at(lambda_)
-    h, weight = _gaussian_rule(r, c)
-    w = wrightomega(c[:, np.newaxis] + r[:, np.newaxis] * h)
-    return (np.exp(-c) * np.sum(weight * w, axis=-1)).reshape(shape)
+    r, c = solve(lambda_)
+    weight, _, w = _gaussian_rule(r, c)
+    return np.exp(-c) * np.sum(weight * w, axis=-1)
 
 
-def output_density(output: ArrayLike, lambda_: float) -> np.ndarray:
+def output_density(output: ArrayLike, lambda_: float) -> Broadcast:
     """Return the density over the training set of the outputs f = S_∞·x (Paper B, Fig. 2).
 
     f = r h - w is increasing in h, so p(f) = φ(h) dh/df with h = (f + e^{c+f})/r.
@@ -191,14 +176,14 @@ def output_density(output: ArrayLike, lambda_: float) -> np.ndarray:
     lambda_
         One λ in [1e-4, 0.4999].
     """
-    limit = solve(float(lambda_))
+    r, c = solve(float(lambda_))
     output = np.asarray(output, dtype=float)
-    w = np.exp(np.minimum(limit.offset + output, 700.0))
-    h = np.minimum((output + w) / limit.norm, 1e100)
-    return np.exp(-0.5 * h * h) / np.sqrt(2.0 * np.pi) * (1.0 + w) / limit.norm
+    w = np.exp(np.minimum(c + output, 700.0))
+    h = np.minimum((output + w) / r, 1e100)
+    return normal_density(h) * (1.0 + w) / r
 
 
-def log_time_to_accuracy(lambda_: ArrayLike, eta: ArrayLike, accuracy: float = 0.95) -> np.ndarray:
+def log_time_to_accuracy(lambda_: ArrayLike, eta: ArrayLike, accuracy: float = 0.95) -> Broadcast:
     """Return ln t at which A_gen reaches ``accuracy`` if S has settled long before.
 
     ln t = Φ⁻¹(accuracy) r - ln(ηC_∞), from b = -ln(ηC_∞t) and A_gen = Φ(-b/(σ‖S‖)): the
@@ -213,6 +198,6 @@ def log_time_to_accuracy(lambda_: ArrayLike, eta: ArrayLike, accuracy: float = 0
     accuracy
         Above ½ and below 1.
     """
-    accuracy = within("accuracy", accuracy, 0.5, 1.0, open_low=True, open_high=True)
-    eta = positive("eta", eta)
-    return ndtri(accuracy) * limit_norm(lambda_) - np.log(eta * limit_loss(lambda_))
+    within("accuracy", accuracy, "(0.5, 1)")
+    log_rate = np.log(within("eta", eta) * limit_loss(lambda_))
+    return ndtri(accuracy) * limit_norm(lambda_) - log_rate

@@ -8,12 +8,11 @@ go to infinity at fixed λ = d_in/N_tr.  The eigenvalues ν then have density
 and for λ > 1 an atom of weight 1 − 1/λ at ν = 0 (Paper A).
 """
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import ArrayLike
 
-from linear_grokking.theory._arguments import checked
+from linear_grokking.shapes import Float
+from linear_grokking.theory._domain import Broadcast, within
 
 
 def _graded_angles() -> tuple[np.ndarray, np.ndarray]:
@@ -42,39 +41,23 @@ def _graded_angles() -> tuple[np.ndarray, np.ndarray]:
 _HALF_SINE_SQUARED, _WEIGHTS = _graded_angles()
 
 
-def support(lambda_: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+def support(lambda_: ArrayLike) -> tuple[Broadcast, Broadcast]:
     """Return the edges λ₋ and λ₊ of the continuous part of the law, shape of ``lambda_``."""
-    (lambda_,) = checked(lambda_=lambda_).values()
+    lambda_ = within("lambda_", lambda_)
     root = np.sqrt(lambda_)
     # 1 − √λ without the cancellation near λ = 1.
-    return (((1.0 - lambda_) / (1.0 + root)) ** 2)[()], ((1.0 + root) ** 2)[()]
+    return ((1.0 - lambda_) / (1.0 + root)) ** 2, (1.0 + root) ** 2
 
 
-def atom(lambda_: ArrayLike) -> np.ndarray:
+def atom(lambda_: ArrayLike) -> Broadcast:
     """Return the probability (1 − 1/λ)₊ of ν = 0, shape of ``lambda_``."""
-    (lambda_,) = checked(lambda_=lambda_).values()
-    return np.maximum(0.0, (lambda_ - 1.0) / lambda_)[()]
+    lambda_ = within("lambda_", lambda_)
+    return np.maximum(0.0, (lambda_ - 1.0) / lambda_)
 
 
-def density(nu: ArrayLike, lambda_: ArrayLike) -> np.ndarray:
-    """Return the density of the continuous part of the law; 0 outside its support.
-
-    Its integral is 1 − ``atom(lambda_)``.
-
-    Parameters
-    ----------
-    nu, lambda_
-        Eigenvalue and ratio d_in/N_tr; they broadcast.
-    """
-    lower, upper = support(lambda_)
-    nu = np.asarray(nu, dtype=float)
-    inside = (nu > lower) & (nu < upper)
-    product = np.where(inside, (upper - nu) * (nu - lower), 0.0)
-    scale = 2.0 * np.pi * np.asarray(lambda_, dtype=float) * nu
-    return (np.sqrt(product) / np.where(inside, scale, 1.0))[()]
-
-
-def quadrature(lambda_: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+def quadrature(
+    lambda_: ArrayLike,
+) -> tuple[Float[np.ndarray, "*S K"], Float[np.ndarray, " K"]]:
     """Return nodes ν and weights w of the continuous part: ∫ν g(ν) ρ(ν) dν ≈ Σ w g(ν).
 
     The weights are those of the law times ν, which do not depend on λ and sum to
@@ -86,29 +69,9 @@ def quadrature(lambda_: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
 
     Returns
     -------
-    nodes : (..., K)
-        Leading axes are those of ``lambda_``.
-    weights : (K,)
+    nodes, weights
+        Leading axes of the nodes are those of ``lambda_``.
     """
     lower, _ = support(lambda_)
     spread = 4.0 * np.sqrt(np.asarray(lambda_, dtype=float))
     return np.multiply.outer(spread, _HALF_SINE_SQUARED) + np.asarray(lower)[..., None], _WEIGHTS
-
-
-def mean(g: Callable[[np.ndarray], np.ndarray], lambda_: ArrayLike) -> np.ndarray:
-    """Return E[g(ν)], the atom at ν = 0 included.
-
-    Parameters
-    ----------
-    g
-        Function of an array of eigenvalues (..., K) whose leading axes are those of
-        ``lambda_``.  It is called with ν = 0 only where λ > 1 gives the atom some weight.
-    lambda_
-        Ratio d_in/N_tr.
-    """
-    nodes, weights = quadrature(lambda_)
-    result = (g(nodes) / nodes) @ weights
-    mass = np.asarray(atom(lambda_))
-    if np.any(mass > 0):
-        result = result + np.where(mass > 0, mass * g(np.zeros((*mass.shape, 1)))[..., 0], 0.0)
-    return result

@@ -15,15 +15,13 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import ndtr
 
-from linear_grokking.theory._domain import positive, within
+from linear_grokking.theory._domain import checked
+from linear_grokking.theory._search import around_least
 from linear_grokking.theory.margin import inverse_truncated_second_moment
 
 
-def limit_margin(*, lambda_: float, mu: float, sigma: float, sigma_a: float) -> float:
-    """Return the large-size maximum margin of the two-Gaussian set on the actual points.
-
-    Negative where the set is not separable: then minus the least distance, over unit
-    vectors S, by which the hyperplane must be shifted to let all points pass.
+def limit_gen_accuracy(*, lambda_: float, mu: float, sigma: float, sigma_a: float) -> float:
+    """Return the limit of A_gen for t → ∞ at large size, Φ(μ cos θ/ν) at the best angle.
 
     Parameters
     ----------
@@ -32,53 +30,37 @@ def limit_margin(*, lambda_: float, mu: float, sigma: float, sigma_a: float) -> 
     mu, sigma
         Distance μ > 0 of the means from the origin; standard deviation σ > 0 across e₁.
     sigma_a
-        Standard deviation σ_A ≥ 0 along e₁.
-    """
-    return _best_direction(lambda_, mu, sigma, sigma_a)[1]
-
-
-def limit_gen_accuracy(*, lambda_: float, mu: float, sigma: float, sigma_a: float) -> float:
-    """Return the limit of A_gen for t → ∞ at large size, Φ(μ cos θ/ν) at the best angle.
-
-    Parameters
-    ----------
-    lambda_, mu, sigma, sigma_a
-        As for `limit_margin`.  At σ_A = 0 this is the one-label model of Paper B, Sec. 2,
-        with standard deviation σ/μ.
+        Standard deviation σ_A ≥ 0 along e₁.  At σ_A = 0 this is the one-label model of
+        Paper B, Sec. 2, with standard deviation σ/μ.
 
     Raises
     ------
     ValueError
         If the large set is not separable: the limit direction is then another problem.
     """
-    theta, margin = _best_direction(lambda_, mu, sigma, sigma_a)
-    if margin <= 0.0:
+    lambda_, mu, sigma, sigma_a = map(
+        float, checked(lambda_=lambda_, mu=mu, sigma=sigma, sigma_a=sigma_a)
+    )
+
+    def deviation(theta: np.ndarray) -> np.ndarray:
+        return np.hypot(sigma_a * np.cos(theta), sigma * np.sin(theta))
+
+    def shortfall(theta: np.ndarray) -> np.ndarray:
+        """Return -κ(θ)."""
+        nu = deviation(theta)
+        value = np.maximum(lambda_ * (sigma * np.sin(theta) / nu) ** 2, 1e-10)
+        return -(mu * np.cos(theta) + nu * inverse_truncated_second_moment(value))
+
+    # Logarithmic in θ: for small σ_A the best direction is close to e₁.
+    grid = np.pi / 2.0 * np.geomspace(1e-8, 1.0, 400)
+    low, high = around_least(grid, shortfall(grid))
+    found = minimize_scalar(
+        shortfall, bounds=(low, high), method="bounded",
+        options={"xatol": 1e-12 * high, "maxiter": 200},
+    )  # fmt: skip
+    if found.fun >= 0.0:
         raise ValueError(
             f"lambda_ = {lambda_:g}: not separable at sigma_a = {sigma_a:g}; "
             "the limit holds for separable sets"
         )
-    deviation = np.hypot(sigma_a * np.cos(theta), sigma * np.sin(theta))
-    return float(ndtr(mu * np.cos(theta) / max(deviation, np.finfo(float).tiny)))
-
-
-def _best_direction(lambda_: float, mu: float, sigma: float, sigma_a: float) -> tuple[float, float]:
-    """Return the angle of the largest margin and that margin."""
-    lambda_ = float(positive("lambda_", lambda_))
-    mu, sigma = float(positive("mu", mu)), float(positive("sigma", sigma))
-    sigma_a = float(within("sigma_a", sigma_a, 0.0, np.inf, open_high=True))
-
-    def margin(theta: np.ndarray) -> np.ndarray:
-        along, across = sigma_a * np.cos(theta), sigma * np.sin(theta)
-        deviation = np.hypot(along, across)
-        value = np.maximum(lambda_ * (across / deviation) ** 2, 1e-10)
-        return mu * np.cos(theta) + deviation * inverse_truncated_second_moment(value)
-
-    # Logarithmic in θ: for small σ_A the best direction is close to e₁.
-    grid = np.pi / 2.0 * np.geomspace(1e-8, 1.0, 400)
-    best = int(np.argmax(margin(grid)))
-    low, high = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
-    found = minimize_scalar(
-        lambda theta: -margin(theta), bounds=(low, high), method="bounded",
-        options={"xatol": 1e-12 * high, "maxiter": 200},
-    )  # fmt: skip
-    return float(found.x), float(-found.fun)
+    return float(ndtr(mu * np.cos(found.x) / max(deviation(found.x), np.finfo(float).tiny)))

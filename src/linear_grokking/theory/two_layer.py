@@ -14,28 +14,21 @@ Against trained nets the generalization loss is some 10 % off and the training l
 time is in steps.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from linear_grokking.theory import linear, linear_grokking_time
-from linear_grokking.theory._arguments import checked
+from linear_grokking.theory._domain import Broadcast, Numbers, Parameters
 
 
-def initial_gen_loss(d_h: ArrayLike, d_out: ArrayLike) -> np.ndarray:
-    """Return the expectation 1/(2 d_h d_out) of ‖D(0)‖²_F/d_out, exact for linear nets."""
-    d_h, d_out = checked(d_h=d_h, d_out=d_out).values()
-    return (1.0 / (2.0 * d_h * d_out))[()]
+@dataclass(frozen=True)
+class Problem(Parameters):
+    """Two-layer teacher–student regression (Paper A, Sec. 5), checked where it is used.
 
-
-def train_loss(
-    t: ArrayLike, lambda_: ArrayLike, eta: ArrayLike, d_h: ArrayLike, d_out: ArrayLike
-) -> np.ndarray:
-    """Return the lazy approximation of the training loss.
-
-    Parameters
+    Attributes
     ----------
-    t
-        Number of steps.
     lambda_
         d_in / N_tr, any positive number.
     eta
@@ -43,59 +36,50 @@ def train_loss(
     d_h, d_out
         Widths of the hidden and the output layer.
     """
-    eta_1 = _one_layer_rate(eta, d_out)
-    return initial_gen_loss(d_h, d_out) * linear.train_loss(t, lambda_, eta_1)
+
+    lambda_: Numbers
+    eta: Numbers
+    d_h: Numbers
+    d_out: Numbers
 
 
-def gen_loss(
-    t: ArrayLike, lambda_: ArrayLike, eta: ArrayLike, d_h: ArrayLike, d_out: ArrayLike
-) -> np.ndarray:
-    """Return the lazy approximation of the generalization loss; arguments as `train_loss`."""
-    eta_1 = _one_layer_rate(eta, d_out)
-    return initial_gen_loss(d_h, d_out) * linear.gen_loss(t, lambda_, eta_1)
+def initial_gen_loss(problem: Problem) -> Broadcast:
+    """Return the expectation 1/(2 d_h d_out) of ‖D(0)‖²_F/d_out, exact for linear nets."""
+    (problem,) = problem.checked()
+    return 1.0 / (2.0 * problem.d_h * problem.d_out)
 
 
-def train_time(
-    lambda_: ArrayLike,
-    eta: ArrayLike,
-    epsilon: ArrayLike,
-    d_h: ArrayLike,
-    d_out: ArrayLike,
-    *,
-    accuracy: ArrayLike = 0.95,
-) -> np.ndarray:
+def train_loss(t: ArrayLike, problem: Problem) -> Broadcast:
+    """Return the lazy approximation of the training loss after t steps."""
+    return initial_gen_loss(problem) * linear.train_loss(t, _one_layer(problem))
+
+
+def gen_loss(t: ArrayLike, problem: Problem) -> Broadcast:
+    """Return the lazy approximation of the generalization loss after t steps."""
+    return initial_gen_loss(problem) * linear.gen_loss(t, _one_layer(problem))
+
+
+def train_time(problem: Problem, epsilon: ArrayLike, *, accuracy: ArrayLike = 0.95) -> Broadcast:
     """Return the time at which the training accuracy is ``accuracy``; ``inf`` where never.
 
-    The accuracy is `linear.accuracy` of the lazy loss.  Other arguments as `train_loss`.
+    The accuracy is `linear.accuracy` of the lazy loss with the error threshold ``epsilon``.
     """
-    fraction = _remaining_fraction(epsilon, d_h, d_out, accuracy)
-    eta_1 = _one_layer_rate(eta, d_out)
-    return linear_grokking_time.train_time_to_loss(fraction, lambda_, eta_1)
+    fraction = _remaining_fraction(problem, epsilon, accuracy)
+    return linear_grokking_time.train_time_to_loss(fraction, _one_layer(problem))
 
 
-def gen_time(
-    lambda_: ArrayLike,
-    eta: ArrayLike,
-    epsilon: ArrayLike,
-    d_h: ArrayLike,
-    d_out: ArrayLike,
-    *,
-    accuracy: ArrayLike = 0.95,
-) -> np.ndarray:
+def gen_time(problem: Problem, epsilon: ArrayLike, *, accuracy: ArrayLike = 0.95) -> Broadcast:
     """Return the time at which the generalization accuracy is ``accuracy``; as `train_time`."""
-    fraction = _remaining_fraction(epsilon, d_h, d_out, accuracy)
-    eta_1 = _one_layer_rate(eta, d_out)
-    return linear_grokking_time.gen_time_to_loss(fraction, lambda_, eta_1)
+    fraction = _remaining_fraction(problem, epsilon, accuracy)
+    return linear_grokking_time.gen_time_to_loss(fraction, _one_layer(problem))
 
 
-def _one_layer_rate(eta: ArrayLike, d_out: ArrayLike) -> np.ndarray:
-    eta, d_out = checked(eta=eta, d_out=d_out).values()
-    return eta / (2.0 * d_out**2)
+def _one_layer(problem: Problem) -> linear.Problem:
+    (problem,) = problem.checked()
+    return linear.Problem(problem.lambda_, problem.eta / (2.0 * problem.d_out**2))
 
 
-def _remaining_fraction(
-    epsilon: ArrayLike, d_h: ArrayLike, d_out: ArrayLike, accuracy: ArrayLike
-) -> np.ndarray:
+def _remaining_fraction(problem: Problem, epsilon: ArrayLike, accuracy: ArrayLike) -> np.ndarray:
     """Return the fraction of the initial loss at which the accuracy is ``accuracy``."""
-    threshold = linear.loss_threshold(epsilon, d_out=d_out, accuracy=accuracy)
-    return threshold / initial_gen_loss(d_h, d_out)
+    threshold = linear.loss_threshold(epsilon, d_out=problem.d_out, accuracy=accuracy)
+    return threshold / initial_gen_loss(problem)

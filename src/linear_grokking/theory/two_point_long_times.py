@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.integrate import solve_ivp
 
-from linear_grokking.theory._domain import finite, positive, within
+from linear_grokking.theory._domain import within
 from linear_grokking.theory.margin import log_law_slopes
-from linear_grokking.theory.two_point import s_infinity
+from linear_grokking.theory.two_point import TwoPoint, s_infinity
 
 
 class LongTimeLaw(NamedTuple):
@@ -34,26 +34,17 @@ class LongTimeLaw(NamedTuple):
 
 
 def predicted_law(lambda_: float, sigma: float) -> LongTimeLaw:
-    """Return the law of Paper B's Table 1, with M = σ(2λ-1) above ½ and any σ.
-
-    Parameters
-    ----------
-    lambda_, sigma
-        λ in [0, 1], σ > 0.
-    """
-    lambda_ = float(within("lambda_", lambda_, 0.0, 1.0))
-    sigma = float(positive("sigma", sigma))
+    """Return the law of Paper B's Table 1, with M = σ(2λ-1) above ½.  λ in [0, 1], σ > 0."""
+    settled = float(s_infinity(lambda_, sigma))
     if lambda_ < 0.5:
-        return LongTimeLaw(-1.0, float(s_infinity(lambda_, sigma)), "constant")
+        return LongTimeLaw(-1.0, settled, "constant")
     if lambda_ == 0.5:
         return LongTimeLaw(-1.0, 1.0 / sigma, "log log t")
     weight, bias = log_law_slopes(sigma * (2.0 * lambda_ - 1.0))
     return LongTimeLaw(float(bias), float(weight), "log t")
 
 
-def integrated_law(
-    lambda_: float, sigma: float, *, eta: float, s0: float, b0: float, log_t: float
-) -> LongTimeLaw:
+def integrated_law(problem: TwoPoint, *, log_t: float) -> LongTimeLaw:
     """Return the local law at time e^{log_t} found by integrating the flow from t = 0.
 
     The coefficients are derivatives by ln t, and by ln ln t, at that time; they approach
@@ -61,8 +52,8 @@ def integrated_law(
 
     Parameters
     ----------
-    lambda_, sigma, eta, s0, b0
-        Parameters of the flow dθ/dt = -η∇L and its start.
+    problem
+        One problem, its fields numbers.
     log_t
         ln t > 1 of the end; 92.1 for t = 1e40.
 
@@ -71,19 +62,20 @@ def integrated_law(
     RuntimeError
         If the integrator fails.
     """
-    clock = predicted_law(lambda_, sigma).clock
-    eta, s0, b0 = float(positive("eta", eta)), float(finite("s0", s0)), float(finite("b0", b0))
-    end = float(within("log_t", log_t, 1.0, np.inf, open_low=True, open_high=True))
-    points = sigma * np.array([-1.0, 1.0 - 2.0 * lambda_])
+    end = float(within("log_t", log_t, "(1, inf)"))
+    (problem,) = problem.checked()
+    distance, sigma, eta, s0, b0 = map(float, problem)
+    lambda_ = float(problem.lambda_)
+    points = sigma * np.array([-1.0, distance])
+
+    def pull(state: np.ndarray) -> np.ndarray:
+        return 0.5 * eta * np.exp(points * state[0] + state[1])
 
     def velocity(s: float, state: np.ndarray) -> np.ndarray:
-        pull = 0.5 * eta * np.exp(points * state[0] + state[1])
-        return np.array([-np.dot(points, pull), 1.0 - np.sum(pull)])
+        return np.array([-np.dot(points, pull(state)), 1.0 - np.sum(pull(state))])
 
     def jacobian(s: float, state: np.ndarray) -> np.ndarray:
-        pull = 0.5 * eta * np.exp(points * state[0] + state[1])
-        mixed = -np.dot(points, pull)
-        return np.array([[-np.dot(points**2, pull), mixed], [mixed, -np.sum(pull)]])
+        return -np.array([points**2, points, points, np.ones(2)]).dot(pull(state)).reshape(2, 2)
 
     found = solve_ivp(
         velocity, (0.0, end), [s0, b0], method="Radau", jac=jacobian, rtol=1e-10, atol=1e-10
@@ -93,4 +85,5 @@ def integrated_law(
     weight, _ = found.y[:, -1]
     weight_slope, growth = velocity(end, found.y[:, -1])
     coefficient = {"constant": weight, "log log t": end * weight_slope, "log t": weight_slope}
+    clock = predicted_law(lambda_, sigma).clock
     return LongTimeLaw(float(growth - 1.0), float(coefficient[clock]), clock)

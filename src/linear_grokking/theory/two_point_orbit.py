@@ -11,7 +11,8 @@ however close S has come to S_∞, and change over distances of order 1:
     δ > 0, S < S_∞:  y = ln[δv/(1-δv)]        δ > 0, S > S_∞:  y = -ln(δv-1)
     δ ≤ 0:           y = u.
 
-Time is ηt = ∫ e^β dβ/(e^{b₀}C), conformal time ητ = ∫ dβ/C, with C(u) = ½(e^{-u} + e^{δu}).
+Time is ηt = ∫ e^β dβ/(e^{b₀}C), conformal time ητ = ∫ dβ/C.  In this module the fields of a
+problem are float64 arrays (n,), one for each of n orbits.
 """
 
 from collections.abc import Callable
@@ -19,6 +20,8 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.special import expit, log_expit
+
+from linear_grokking.theory.two_point import TwoPoint, log_mean, settled_output
 
 _PANELS = 20
 _GRADED = 6
@@ -28,15 +31,6 @@ _NEGLIGIBLE = 1e-9
 _LAST_START = 700.0
 
 
-class Orbit(NamedTuple):
-    """Parameters of n orbits, float64 (n,)."""
-
-    delta: np.ndarray
-    sigma: np.ndarray
-    u0: np.ndarray
-    b0: np.ndarray
-
-
 class Point(NamedTuple):
     """What is explicit at a coordinate y: u, β, h and dβ/dy."""
 
@@ -44,17 +38,6 @@ class Point(NamedTuple):
     fall: np.ndarray
     h: np.ndarray
     fall_slope: np.ndarray
-
-
-def settled_output(delta: np.ndarray) -> np.ndarray:
-    """Return the end point of u: -ln δ/(1+δ), inf for δ ≤ 0."""
-    safe = np.where(delta > 0.0, delta, 1.0)
-    return np.where(delta > 0.0, -np.log(safe) / (1.0 + safe), np.inf)
-
-
-def log_mean(u: np.ndarray, delta: np.ndarray) -> np.ndarray:
-    """Return ln C(u)."""
-    return np.logaddexp(-u, delta * u) - np.log(2.0)
 
 
 def coordinate(u: np.ndarray, delta: np.ndarray) -> np.ndarray:
@@ -69,13 +52,12 @@ def coordinate(u: np.ndarray, delta: np.ndarray) -> np.ndarray:
     return np.where(delta > 0.0, np.minimum(y, _LAST_START), u)
 
 
-def point(y: np.ndarray, orbit: Orbit) -> Point:
+def point(y: np.ndarray, orbit: TwoPoint) -> Point:
     """Return the orbit's point at coordinates y of shape (..., n), n orbits."""
-    delta, sigma, u0, _ = orbit
+    delta, u0, variance = orbit.distance, orbit.u0, orbit.sigma**2
     start = _position(coordinate(u0, delta), delta, u0)
     u, rest, h, slope = _position(y, delta, u0)
-    fall = (u - u0 + (rest - start[1])) / sigma**2
-    return Point(u, fall, h, slope / sigma**2)
+    return Point(u, (u - u0 + (rest - start[1])) / variance, h, slope / variance)
 
 
 def _position(y: np.ndarray, delta: np.ndarray, u0: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -123,32 +105,27 @@ def _separable(y: np.ndarray, delta: np.ndarray) -> tuple[np.ndarray, ...]:
     return y, np.logaddexp(0.0, log_v + np.log(-delta)) / -delta, h, 1.0 / h
 
 
-def log_time(y: np.ndarray, orbit: Orbit) -> np.ndarray:
+def log_time(y: np.ndarray, orbit: TwoPoint) -> np.ndarray:
     """Return ln(ηt) at coordinates y (n,) of n orbits; -inf at the start."""
-    return _log_integral(y, orbit, 1.0) - orbit.b0 - log_mean(orbit.u0, orbit.delta)
+    return _log_integral(y, orbit, 1.0) - orbit.b0 - log_mean(orbit.u0, orbit.distance)
 
 
-def log_conformal_time(y: np.ndarray, orbit: Orbit) -> np.ndarray:
+def log_conformal_time(y: np.ndarray, orbit: TwoPoint) -> np.ndarray:
     """Return ln(ητ) at coordinates y (n,) of n orbits; -inf at the start."""
-    return _log_integral(y, orbit, 0.0) - log_mean(orbit.u0, orbit.delta)
+    return _log_integral(y, orbit, 0.0) - log_mean(orbit.u0, orbit.distance)
 
 
-def _log_integral(y: np.ndarray, orbit: Orbit, rate: float) -> np.ndarray:
+def _log_integral(y: np.ndarray, orbit: TwoPoint, rate: float) -> np.ndarray:
     """Return ln ∫ e^{rate·β} C(u₀)/C dβ from the start to y."""
-    result = np.empty(y.shape)
-    for first in range(0, y.size, _CHUNK):
-        part = slice(first, first + _CHUNK)
-        result[part] = _log_integral_chunk(y[part], Orbit(*(p[part] for p in orbit)), rate)
-    return result
-
-
-def _log_integral_chunk(y: np.ndarray, orbit: Orbit, rate: float) -> np.ndarray:
-    start = coordinate(orbit.u0, orbit.delta)
+    if y.size > _CHUNK:
+        halves = slice(y.size // 2), slice(y.size // 2, None)
+        return np.concatenate([_log_integral(y[half], orbit[half], rate) for half in halves])
+    start = coordinate(orbit.u0, orbit.distance)
     settled = np.maximum(start, _settled_coordinate(orbit))
     moving_end = np.clip(y, start, settled)
 
     def exponent(at: Point) -> np.ndarray:
-        change = log_mean(at.u, orbit.delta) - log_mean(orbit.u0, orbit.delta)
+        change = log_mean(at.u, orbit.distance) - log_mean(orbit.u0, orbit.distance)
         return rate * at.fall - change
 
     end = point(moving_end, orbit)
@@ -162,7 +139,7 @@ def _log_integral_chunk(y: np.ndarray, orbit: Orbit, rate: float) -> np.ndarray:
     # Once h has settled the exponent is linear in β, and the integral closed.
     last = point(np.maximum(y, start), orbit)
     rest = last.fall - end.fall
-    steepness = (rate + (orbit.sigma * np.maximum(-orbit.delta, 0.0)) ** 2) * rest
+    steepness = (rate + (orbit.sigma * np.maximum(-orbit.distance, 0.0)) ** 2) * rest
     shrink = -np.expm1(-steepness) / np.where(steepness > 0.0, steepness, 1.0)
     shrink = np.where(steepness > 0.0, shrink, 1.0)
     with np.errstate(divide="ignore"):
@@ -170,14 +147,14 @@ def _log_integral_chunk(y: np.ndarray, orbit: Orbit, rate: float) -> np.ndarray:
     return np.logaddexp(moving, tail)
 
 
-def _settled_coordinate(orbit: Orbit) -> np.ndarray:
+def _settled_coordinate(orbit: TwoPoint) -> np.ndarray:
     """Return the y from which h is at its limit for all purposes."""
     small = _NEGLIGIBLE / np.maximum(orbit.sigma, 1.0)
-    margin = np.maximum(-orbit.delta, 0.0)
-    open_ = np.maximum(1.0 + np.minimum(orbit.delta, 0.0), np.finfo(float).tiny)
+    margin = np.maximum(-orbit.distance, 0.0)
+    open_ = np.maximum(1.0 + np.minimum(orbit.distance, 0.0), np.finfo(float).tiny)
     with np.errstate(over="ignore"):
         beyond = np.log(open_ / (1e-3 * _NEGLIGIBLE * np.maximum(margin, small))) / open_
-    return np.where(orbit.delta < 0.0, beyond, -np.log(small))
+    return np.where(orbit.distance < 0.0, beyond, -np.log(small))
 
 
 def _rule(length: np.ndarray, steepness: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -196,4 +173,4 @@ def _rule(length: np.ndarray, steepness: np.ndarray) -> tuple[np.ndarray, np.nda
     half = 0.5 * np.diff(edges, axis=0)[:, np.newaxis]
     middle = 0.5 * (edges[1:] + edges[:-1])[:, np.newaxis]
     nodes, weights = middle + half * _NODE[:, np.newaxis], half * _WEIGHT[:, np.newaxis]
-    return nodes.reshape(-1, len(width)), weights.reshape(-1, len(width))
+    return np.concatenate(nodes), np.concatenate(weights)

@@ -4,10 +4,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import betainc, erf
 
-from linear_grokking.theory._domain import positive, within
+from linear_grokking.theory._domain import Broadcast, checked, within
 
 
-def separable_probability(n_train: ArrayLike, d: ArrayLike) -> np.ndarray:
+def separable_probability(n_train: ArrayLike, d: ArrayLike) -> Broadcast:
     """Return Wendel's probability that N points in d dimensions are separable.
 
     Exact for every law that is symmetric about the origin and puts the points in general
@@ -29,7 +29,7 @@ def separable_probability(n_train: ArrayLike, d: ArrayLike) -> np.ndarray:
     return np.where(d < n_train, betainc(np.maximum(n_train - d, 1), d, 0.5), 1.0)
 
 
-def separable_probability_gaussian(n_train: ArrayLike, lambda_: ArrayLike) -> np.ndarray:
+def separable_probability_gaussian(n_train: ArrayLike, lambda_: ArrayLike) -> Broadcast:
     """Return the large-N form ½[1 + erf(√(N/2)(2λ-1))] (Paper B, App. A, Eq. 20).
 
     Parameters
@@ -39,13 +39,12 @@ def separable_probability_gaussian(n_train: ArrayLike, lambda_: ArrayLike) -> np
     lambda_
         λ = d/N > 0.
     """
-    n_train = positive("n_train", n_train)
-    lambda_ = positive("lambda_", lambda_)
+    n_train, lambda_ = checked(n_train=n_train, lambda_=lambda_)
     return 0.5 * (1.0 + erf(np.sqrt(n_train / 2.0) * (2.0 * lambda_ - 1.0)))
 
 
 def _integers(name: str, value: ArrayLike) -> np.ndarray:
-    array = within(name, value, 1.0, np.inf, open_high=True)
+    array = within(name, value, "[1, inf)")
     if np.any(array != np.floor(array)):
         raise ValueError(f"{name} = {array[array != np.floor(array)][0]:g}: must be an integer")
     return array.astype(np.int64)

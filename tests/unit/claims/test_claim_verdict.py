@@ -3,54 +3,62 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from linear_grokking.claims import measuring
-from linear_grokking.claims.verdict import Measurement, at_least, at_most, near, verdict, within
+from linear_grokking.claims.verdict import Measurement, Undecidable
 
 finite = st.floats(-1e3, 1e3)
 
 
 @pytest.mark.parametrize(
-    ("accepted", "interval", "expected"),
+    ("interval", "rule", "accepted", "expected"),
     [
-        ((0.9, 1.1), (0.95, 1.05), "confirmed"),
-        ((0.9, 1.1), (0.9, 1.1), "confirmed"),
-        ((0.9, 1.1), (0.85, 1.05), "undecided"),
-        ((0.9, 1.1), (0.5, 2.0), "undecided"),
-        ((0.9, 1.1), (1.2, 1.3), "contradicted"),
-        ((0.9, 1.1), (0.1, 0.2), "contradicted"),
-        (at_least(3.0), (3.5, math.inf), "confirmed"),
-        (at_least(3.0), (1.0, 2.0), "contradicted"),
-        (at_most(0.4), (0.0, 0.28), "confirmed"),
-        (near(0.0, 0.1), (math.nan, math.nan), "undecided"),
-        ((-math.inf, math.inf), (math.nan, math.nan), "confirmed"),
+        ((0.95, 1.05), "between", (0.9, 1.1), "confirmed"),
+        ((0.9, 1.1), "between", (0.9, 1.1), "confirmed"),
+        ((0.85, 1.05), "between", (0.9, 1.1), "undecided"),
+        ((0.5, 2.0), "between", (0.9, 1.1), "undecided"),
+        ((1.2, 1.3), "between", (0.9, 1.1), "contradicted"),
+        ((0.1, 0.2), "between", (0.9, 1.1), "contradicted"),
+        ((3.5, math.inf), "at_least", (3.0,), "confirmed"),
+        ((1.0, 2.0), "at_least", (3.0,), "contradicted"),
+        ((0.0, 0.28), "at_most", (0.4,), "confirmed"),
+        ((math.nan, math.nan), "near", (0.0, 0.1), "undecided"),
+        ((math.nan, math.nan), "between", (-math.inf, math.inf), "confirmed"),
     ],
 )
-def test_rule(accepted, interval, expected):
-    assert verdict(accepted, Measurement(float("nan"), *interval, 5)) == expected
+def test_rule(interval, rule, accepted, expected):
+    measured = Measurement(math.nan, *interval, 5)
+    assert getattr(measured, rule)(*accepted).verdict == expected
 
 
 @given(finite, finite, finite, finite)
 def test_a_narrower_interval_never_unmakes_a_verdict(a, b, c, d):
-    accepted, (low, high) = tuple(sorted((a, b))), sorted((c, d))
-    wide = verdict(accepted, Measurement(low, low, high, 1))
-    middle = low + (high - low) / 2
-    narrow = verdict(accepted, Measurement.exact(middle))
+    accepted, (low, high) = sorted((a, b)), sorted((c, d))
+    wide = Measurement(low, low, high, 1).between(*accepted).verdict
+    narrow = Measurement.exact(low + (high - low) / 2).between(*accepted).verdict
     assert wide == "undecided" or narrow == wide
 
 
-def test_a_range_that_is_none_is_refused():
+@pytest.mark.parametrize("accepted", [(1.0, 0.0), (math.nan, 1.0), (0.0, math.nan)])
+def test_a_range_that_is_none_is_refused(accepted):
     with pytest.raises(ValueError, match="smallest first"):
-        verdict((1.0, 0.0), Measurement.exact(0.5))
+        _ = Measurement.exact(0.5).between(*accepted).verdict
 
 
 def test_tolerances():
-    assert within(10.0, 0.25) == (8.0, 12.5)
-    assert within(-1.0, 0.1) == pytest.approx((-1.1, -1 / 1.1))
-    assert near(2.0, 0.5) == (1.5, 2.5)
+    def accepted(found):
+        return found.lowest, found.highest, found.predicted
+
+    measured = Measurement.exact(1.0)
+    assert accepted(measured.within(10.0, 0.25)) == (8.0, 12.5, 10.0)
+    assert accepted(measured.within(-1.0, 0.1)) == pytest.approx((-1.1, -1 / 1.1, -1.0))
+    assert accepted(measured.near(2.0, 0.5)) == (1.5, 2.5, 2.0)
+    assert accepted(measured.at_least(0.4, 1.0)) == (0.4, math.inf, 1.0)
+    assert math.isnan(measured.at_most(0.4).predicted)
 
 
 def test_mean_interval_covers_as_often_as_it_says():
@@ -64,8 +72,8 @@ def test_mean_interval_covers_as_often_as_it_says():
 
 def test_too_few_values_have_no_interval():
     assert measuring.mean_of([1.0]).low == -math.inf
-    assert verdict(near(1.0, 0.1), measuring.median_of([1.0] * 5)) == "undecided"
-    assert verdict(near(1.0, 0.1), measuring.median_of([1.0] * 6)) == "confirmed"
+    assert measuring.median_of([1.0] * 5).near(1.0, 0.1).verdict == "undecided"
+    assert measuring.median_of([1.0] * 6).near(1.0, 0.1).verdict == "confirmed"
 
 
 def test_median_takes_what_never_came_as_largest():
@@ -100,3 +108,21 @@ def test_slope_of_a_line_is_exact_and_scatter_widens_it():
 def test_log_time_average_gives_each_decade_one_weight():
     steps = np.expm1(np.linspace(0, 10, 101))
     assert measuring.log_time_average(steps, np.log1p(steps)) == pytest.approx(5.0)
+
+
+def test_too_few_records_or_a_short_curve_decide_nothing():
+    with pytest.raises(Undecidable, match="1 records"):
+        measuring.log_time_average(np.ones(1), np.ones((3, 1)))
+    curve = pd.DataFrame({"x": [100.0, 1.0], "y": [1e4, 1.0]})
+    assert measuring.interpolated(curve, 10.0, logarithmic=True) == pytest.approx(100)
+    assert measuring.interpolated(curve, 50.5) == pytest.approx(5000.5)
+    with pytest.raises(Undecidable, match="not to 200"):
+        measuring.interpolated(curve, 200.0)
+
+
+def test_ratios_are_compared_by_factors_and_keep_all_runs():
+    ratios = [Measurement(each, 0.0, 2.0, 5, (f"run {each}",)) for each in (1.4, 0.6, 1.1)]
+    found = measuring.furthest(ratios)
+    assert found.value == 0.6 and found.runs == ("run 1.4", "run 0.6", "run 1.1")
+    assert measuring.furthest(ratios, distance=abs).value == 1.4
+    assert Measurement(3.0, 1.5, 6.0, 7) / 3.0 == Measurement(1.0, 0.5, 2.0, 7)

@@ -32,7 +32,9 @@ def table(time, norm):
         builder.add("s_inf_norm", "median", "experiment", lambda_, norm, **point, parameters=size)
         builder.add("final_accuracy", "median", "experiment", lambda_, 0.6, y_low=0.6, y_high=0.6)
         builder.add("final_accuracy", "margin", "theory", lambda_, 0.6)
-    return builder.frame()
+    frame = builder.frame()
+    frame.attrs["threshold"] = 0.95
+    return frame
 
 
 @pytest.mark.parametrize(("time", "norm"), [(np.inf, np.inf), (np.inf, 2.0), (1e4, np.inf)])

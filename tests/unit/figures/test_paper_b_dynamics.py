@@ -1,24 +1,14 @@
-"""Paper B's figures of dynamics on small runs: tables against limits, identities, drawing."""
-
-import json
-from pathlib import Path
+"""Paper B's figures of dynamics on small runs: tables against limits and identities."""
 
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
+from figure_tables import drawn, pick
 from scipy.interpolate import CubicSpline
 from scipy.special import ndtr
 
-from linear_grokking.config import read
-from linear_grokking.config.figures import figure_module
-from linear_grokking.data import Gaussian, classification
-from linear_grokking.figures import style
-from linear_grokking.figures.tables import FigureData
-from linear_grokking.jobs.block import compute_block
-from linear_grokking.plan import Plan
-from linear_grokking.runs import Block
-from linear_grokking.separability import assess
-from linear_grokking.workflow import summarize
+from linear_grokking.data.draws import classification
+from linear_grokking.data.laws import Gaussian
+from linear_grokking.solvers.separability import assess
 
 SETS = {"n_train": 60, "sigma": 5, "realizations": 5}
 RUN = {"model": "logistic", **SETS, "records": 60, "t_max": 1e9}
@@ -64,56 +54,14 @@ CONFIG = {
 }
 
 
-@pytest.fixture(scope="module")
-def plan(tmp_path_factory):
-    """Return the plan, its runs of seconds done."""
-    root = tmp_path_factory.mktemp("dynamics")
-    plan = Plan(read(CONFIG), root)
-    for identity, run in plan.runs.items():
-        for name in plan.block_files(identity):
-            block = Block.parse(Path(name).stem)
-            compute_block(run.spec, block, root / name, device="cpu", threads=1)
-        output = root / plan.summary_file(identity)
-        summarize(run.spec, run.realizations, 0.95, root / run.folder, output)
-    return plan
-
-
-def tabulate(plan, figure_id):
-    request = json.loads(plan.figure_request(figure_id))
-    module = figure_module(figure_id)
-    options = module.Options.model_validate(request["options"])
-    return module.tabulate(options, FigureData(plan.root, request))
-
-
-def pick(table, panel, series, **values):
-    rows = table[(table["panel"] == panel) & (table["series"] == series)]
-    for key, value in values.items():
-        rows = rows[rows[{"lambda_": "lambda"}.get(key, key)] == value]
-    return rows
-
-
 def assessed(lambda_, realization, sigma=5.0):
     d = round(60 * lambda_)
     sets = classification(Gaussian(sigma), seed=4, realization=realization, n_train=60, d=d)
     return assess(sets.inputs, margin=True)
 
 
-@pytest.mark.parametrize("figure_id", sorted(CONFIG["figures"]))
-def test_table_keeps_the_contract_and_is_drawn(plan, figure_id):
-    table = tabulate(plan, figure_id)
-    assert not table[["x", "y"]].isna().any().any()
-    with style.sheet():
-        figure = figure_module(figure_id).draw(table)
-        assert isinstance(figure, Figure)
-        figure.draw_without_rendering()
-        width = figure.get_figwidth() * figure.dpi
-        for legend in figure.legends:
-            box = legend.get_window_extent()
-            assert box.x0 >= 0 and box.x1 <= width
-
-
-def test_paths_with_and_without_bias_are_one_in_conformal_time(plan):
-    table = tabulate(plan, "B2")
+def test_paths_with_and_without_bias_are_one_in_conformal_time(tables):
+    table = tables["B2"]
     for lambda_ in SIDES:
         with_bias = pick(table, "conformal_path", "with_bias", lambda_=lambda_)
         without = pick(table, "conformal_path", "without_bias", lambda_=lambda_)
@@ -125,8 +73,8 @@ def test_paths_with_and_without_bias_are_one_in_conformal_time(plan):
         np.testing.assert_allclose(inside["y"], expected, rtol=5e-3)
 
 
-def test_outputs_end_below_zero_and_shift_with_the_bias(plan):
-    table = tabulate(plan, "B2")
+def test_outputs_end_below_zero_and_shift_with_the_bias(tables):
+    table = tables["B2"]
     for lambda_ in SIDES:
         rows = pick(table, "output_density", "outputs", lambda_=lambda_)
         width = rows["x"].diff().median()
@@ -146,8 +94,8 @@ def test_outputs_end_below_zero_and_shift_with_the_bias(plan):
             assert mean - positive["x"] == pytest.approx(measured - positive["x"], rel=0.5)
 
 
-def test_norm_ratio_falls_towards_the_margin(plan):
-    table = tabulate(plan, "B2")
+def test_norm_ratio_falls_towards_the_margin(tables):
+    table = tables["B2"]
     ratio = pick(table, "norm_ratio", "ratio")
     margin = pick(table, "norm_ratio", "margin")["y"].iloc[0]
     assert set(ratio["lambda"]) == {0.75}
@@ -157,8 +105,8 @@ def test_norm_ratio_falls_towards_the_margin(plan):
     assert excess[-1] < 0.1 and excess[-1] < 0.5 * excess[0]
 
 
-def test_adams_draws_are_told_apart_by_their_verdicts(plan):
-    table = tabulate(plan, "B5")
+def test_adams_draws_are_told_apart_by_their_verdicts(tables):
+    table = tables["B5"]
     verdicts = [assessed(0.45, k).separable for k in range(5)]
     for verdict in (False, True):
         draws = pick(table, "draws", "realization", separable=verdict)
@@ -174,16 +122,23 @@ def test_adams_draws_are_told_apart_by_their_verdicts(plan):
     assert (pick(table, "accuracy", "limit", separable=False)["y"] == 1.0).all()
 
 
-def test_a_column_without_the_expected_verdict_shows_the_other(plan):
-    table = tabulate(plan, "B10")
+def test_the_legend_of_b5_says_which_draws_are_separable(tables, tmp_path):
+    figure = drawn("B5", tables["B5"], tmp_path / "B5.png")
+    legend = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    (one,) = pick(tables["B5"], "draws", "realization", separable=True)["x"]
+    others = ", ".join(f"{k}" for k in range(5) if k != one)
+    assert legend == [f"not separable: draws {others}", f"separable: draw {one:g}"]
+
+
+def test_a_column_without_the_expected_verdict_shows_the_other(tables, tmp_path):
+    table = tables["B10"]
     inseparable = table[~table["separable"].astype(bool)].assign(**{"lambda": 0.75})
-    with style.sheet():
-        figure = figure_module("B10").draw(inseparable)
+    figure = drawn("B10", inseparable, tmp_path / "B10.png")
     assert "of 5 draws: not separable" in figure.axes[0].get_title()
 
 
-def test_adam_ends_elsewhere_than_the_hard_margin(plan):
-    table = tabulate(plan, "B10")
+def test_adam_ends_elsewhere_than_the_hard_margin(tables):
+    table = tables["B10"]
     side = {"lambda_": 0.75, "separable": True}
     margins = [assessed(0.75, k).margin for k in range(5)]
     limit = pick(table, "accuracy", "limit", solver="gradient_flow", **side)
@@ -199,8 +154,8 @@ def test_adam_ends_elsewhere_than_the_hard_margin(plan):
 
 
 @pytest.mark.parametrize(("figure_id", "key"), [("B9", "sigma"), ("B11", "s0_norm"), ("B12", "b0")])
-def test_limits_are_those_of_each_draw(plan, figure_id, key):
-    table = tabulate(plan, figure_id)
+def test_limits_are_those_of_each_draw(tables, figure_id, key):
+    table = tables[figure_id]
     for value in table[key].unique():
         sigma = value if key == "sigma" else 5.0
         found = [assessed(0.4, k, sigma) for k in range(3)]
@@ -216,8 +171,8 @@ def test_limits_are_those_of_each_draw(plan, figure_id, key):
         assert (curve["n"] == 3).all()  # draws that all runs have, though one run has five
 
 
-def test_accuracies_against_both_labels(plan):
-    table = tabulate(plan, "B16")
+def test_accuracies_against_both_labels(tables):
+    table = tables["B16"]
     for r in (1.0, 0.95):
         assert (pick(table, "accuracy", "cap", label_fraction=r)["y"] == r).all()
         assigned = pick(table, "accuracy", "generalization", label_fraction=r)["y"].to_numpy()

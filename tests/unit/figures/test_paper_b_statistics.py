@@ -4,25 +4,22 @@ import json
 
 import numpy as np
 import pytest
+from figure_tables import pick
 from scipy.special import ndtr
 from scipy.stats import binom
 
-from linear_grokking.config import read
 from linear_grokking.config.experiments import LogisticExperiment, SeparabilityExperiment
-from linear_grokking.config.figures import figure_module
-from linear_grokking.data import Anisotropic, Gaussian, Mixture, TwoGaussians, classification
-from linear_grokking.figures import style
+from linear_grokking.data.draws import classification
+from linear_grokking.data.laws import Anisotropic, Gaussian, Mixture, TwoGaussians
 from linear_grokking.figures.tables import FigureData
-from linear_grokking.jobs import logistic, separability
-from linear_grokking.jobs.block import compute_block
-from linear_grokking.jobs.context import JobContext
+from linear_grokking.jobs.kinds import kind_of
 from linear_grokking.models.logistic import LogisticModel
-from linear_grokking.plan import Plan
-from linear_grokking.runs import Block
-from linear_grokking.separability import assess
+from linear_grokking.models.losses import LOSSES
+from linear_grokking.runtime.context import JobContext
+from linear_grokking.runtime.memory import BATCH_BYTES
 from linear_grokking.solvers.gradient_descent import gradient_descent
-from linear_grokking.solvers.gradient_flow import gradient_flow
-from linear_grokking.workflow import summarize
+from linear_grokking.solvers.log_flow.flow import gradient_flow
+from linear_grokking.solvers.separability import assess
 
 SETS = {"measure": "separability", "n_train": 40, "realizations": 25}
 LAWS = {"law": ["anisotropic", "mixture"], "condition": 10, "mixture_mean": 10, "sigma": 5}
@@ -85,32 +82,6 @@ CONFIG = {
 }
 
 
-@pytest.fixture(scope="module")
-def tables(tmp_path_factory):
-    root = tmp_path_factory.mktemp("paper_b")
-    plan = Plan(read(CONFIG), root)
-    for identity, run in plan.runs.items():
-        block = Block(0, run.realizations - 1)
-        folder = root / run.folder
-        compute_block(run.spec, block, folder / f"{block}.parquet", device="cpu", threads=1)
-        summarize(run.spec, run.realizations, 0.95, folder, root / plan.summary_file(identity))
-
-    def tabulate(figure_id):
-        module = figure_module(figure_id)
-        request = json.loads(plan.figure_request(figure_id))
-        options = module.Options.model_validate(request["options"])
-        return module.tabulate(options, FigureData(root, request))
-
-    return {figure_id: tabulate(figure_id) for figure_id in CONFIG["figures"]}
-
-
-def series(table, panel, name, **parameters):
-    rows = table[(table["panel"] == panel) & (table["series"] == name)]
-    for key, value in parameters.items():
-        rows = rows[rows[key] == value]
-    return rows.sort_values("x", ignore_index=True)
-
-
 def draw_set(law, n_train, d, realization):
     return classification(law, seed=7, realization=realization, n_train=n_train, d=d).inputs
 
@@ -120,33 +91,23 @@ def draw_sets(law, n_train, d, realizations):
         yield classification(law, seed=11, realization=realization, n_train=n_train, d=d).inputs
 
 
-# ---- tables and drawings ----
-
-
-@pytest.mark.parametrize("figure_id", CONFIG["figures"])
-def test_draws(tables, figure_id, tmp_path):
-    with style.sheet():
-        figure = figure_module(figure_id).draw(tables[figure_id])
-        style.save(figure, tmp_path / "figure.png", spec="{}", provenance={})
-    assert (tmp_path / "figure.png").stat().st_size > 10_000
+# ---- tables ----
 
 
 def test_b7_statistics_are_those_of_the_sets(tables):
     law = Gaussian(1.0)
     sets = [assess(x, margin=True) for x in (draw_set(law, 40, 28, k) for k in range(25))]
     margins = np.array([one.margin for one in sets if one.separable])
-    mean = series(tables["B7"], "margin", "mean").iloc[-1]
+    mean = pick(tables["B7"], "margin", "mean").iloc[-1]
     assert (mean["x"], mean["n"]) == (0.7, len(margins))
     assert mean["y"] == pytest.approx(margins.mean())
     assert mean["y_high"] - mean["y"] == pytest.approx(margins.std(ddof=1) / np.sqrt(len(margins)))
-    assert series(tables["B7"], "margin", "median").iloc[-1]["y"] == pytest.approx(
-        np.median(margins)
-    )
+    assert pick(tables["B7"], "margin", "median").iloc[-1]["y"] == pytest.approx(np.median(margins))
     inseparable = (assess(draw_set(law, 40, 16, k), margin=False) for k in range(25))
     means = [one.positive_mean for one in inseparable if not one.separable]
-    mean = series(tables["B7"], "positive_mean", "mean").iloc[-1]
+    mean = pick(tables["B7"], "positive_mean", "mean").iloc[-1]
     assert (mean["n"], mean["y"]) == (len(means), pytest.approx(np.mean(means)))
-    critical = series(tables["B7"], "positive_mean", "critical")["y"]
+    critical = pick(tables["B7"], "positive_mean", "critical")["y"]
     assert critical.iloc[0] == pytest.approx(0.3611, abs=5e-5)
 
 
@@ -169,25 +130,31 @@ def test_b14_picture_is_the_plane_of_the_classifier(tables):
     assert radius.to_numpy() == pytest.approx(4.0)
 
 
-def test_b17_collapse_and_unreached(tables):
+def test_b17_fractions_of_all_sizes_collapse(tables):
     table = tables["B17"]
-    fraction = series(table, "separable_fraction", "fraction", n_train=20)
-    scaled = series(table, "separable_fraction_scaled", "fraction", n_train=20)
+    fraction = pick(table, "separable_fraction", "fraction", n_train=20)
+    scaled = pick(table, "separable_fraction_scaled", "fraction", n_train=20)
     assert scaled["x"].to_numpy() == pytest.approx(np.sqrt(20) * (2 * fraction["x"] - 1))
     assert scaled["y"].to_numpy() == pytest.approx(fraction["y"].to_numpy())
-    limit = series(table, "separable_fraction_scaled", "large_size")
+    limit = pick(table, "separable_fraction_scaled", "large_size")
     assert limit["y"].to_numpy() == pytest.approx(ndtr(limit["x"]))
-    for n_train in (10, 20, 40):
-        time = series(table, "grokking_time", "t95", n_train=n_train)["y"].item()
-        separable, censored = (
-            series(table, "grokking_time_unreached", name, n_train=n_train)["y"].item()
-            for name in ("separable", "censored")
-        )
-        d = int(0.4 * n_train)
-        sets = (draw_set(Gaussian(1.0), n_train, d, k) for k in range(20))
-        assert 0 <= separable <= np.mean([assess(x, margin=False).separable for x in sets])
-        assert 0 <= censored <= 1
-        assert np.isinf(time) == (separable + censored >= 0.5)
+
+
+def test_b17_says_why_the_threshold_is_not_reached(plan, tables):
+    data = FigureData(plan.root, json.loads(plan.figure_request("B17")))
+    separable_too = 0
+    for run in data.runs("dynamics"):
+        n_train = run.parameters["n_train"]
+        unreached = np.isinf(run.scalars["t_gen"].to_numpy())
+        sets = (draw_set(Gaussian(1.0), n_train, int(0.4 * n_train), k) for k in range(20))
+        separable = np.array([assess(x, margin=False).separable for x in sets])
+        for series, which in (("separable", separable), ("censored", ~separable)):
+            share = pick(tables["B17"], "grokking_time_unreached", series, n_train=n_train)
+            assert share["y"].item() == np.mean(unreached & which)
+        time = pick(tables["B17"], "grokking_time", "t95", n_train=n_train)["y"].item()
+        assert np.isinf(time) == (unreached.mean() >= 0.5)
+        separable_too += (unreached & separable).sum()
+    assert separable_too > 0
 
 
 # ---- the physics ----
@@ -210,8 +177,9 @@ def test_two_gaussians_without_spread_along_the_axis_are_the_one_label_model():
     inputs = classification(law, seed=3, realization=0, n_train=n_train, d=d).inputs[np.newaxis]
     labels = -np.ones((1, n_train))
     weights = np.random.default_rng(0).normal(scale=0.02, size=(1, d))
-    two = LogisticModel(inputs, labels, law, bias=False)
-    one = LogisticModel(inputs[..., 1:] / mu, labels, Gaussian(1.0 / mu))
+    loss = LOSSES["cross_entropy"]
+    two = LogisticModel(inputs, labels, law, loss=loss, bias=False)
+    one = LogisticModel(inputs[..., 1:] / mu, labels, Gaussian(1.0 / mu), loss=loss)
     starts = (
         (weights, np.zeros(1)),
         (mu * weights[:, 1:], -mu * weights[:, 0]),
@@ -244,21 +212,18 @@ def test_two_gaussians_without_spread_along_the_axis_are_the_one_label_model():
 
 
 @pytest.mark.parametrize("measure_margin", [False, True])
-def test_batches_on_a_device_find_what_one_at_a_time_does(measure_margin, monkeypatch):
-    monkeypatch.setattr(separability, "SAVED_TOGETHER", 7)
-    monkeypatch.setattr(separability, "BATCH_BYTES", 3 * 8 * 60 * 30)
+def test_batches_on_a_device_find_what_one_at_a_time_does(measure_margin):
     experiment = SeparabilityExperiment(
         measure="separability", n_train=60, d=30, margin=measure_margin
     )
     spec = next(experiment.grid(5)).spec
     realizations = [3, 4, 8, *range(20, 37)]
-    law = Gaussian(1.0)
-
-    def draw(realization):
-        return classification(law, seed=5, realization=realization, n_train=60, d=30).inputs
-
-    one_at_a_time = dict(separability.newton(spec, realizations, JobContext()))
-    batched = dict(separability.in_batches(spec, draw, realizations, device="cpu", threads=2))
+    # torch's CPU under a name that NumPy's path does not go by, three sets at a time.
+    device = JobContext(device="cpu:0", threads=2, host_bytes=BATCH_BYTES / 3)
+    one_at_a_time, batched = (
+        dict(kind_of(spec).compute(spec, realizations, context))
+        for context in (JobContext(), device)
+    )
     assert list(batched) == realizations
     for realization, columns in one_at_a_time.items():
         for name, value in columns.items():
@@ -273,7 +238,7 @@ def test_outputs_job_gives_the_plane_of_the_classifier():
         **{**TWO, "measure": "outputs", "sigma_a": 0.1, "records": 2, "t_max": 100}
     )
     spec = next(experiment.grid(7)).spec
-    ((_, columns),) = logistic.gradient_flow(spec, [0], JobContext())
+    ((_, columns),) = kind_of(spec).compute(spec, [0], JobContext())
     inputs = draw_set(TwoGaussians(1.0, 0.2, 0.1), 60, 24, 0)
     assert columns["along"] == pytest.approx(inputs[:, 0], rel=1e-6)
     # f = S₁ (x·e₁) + s (x·u), where s u is S without S₁: S follows from f, and so does u.

@@ -1,28 +1,20 @@
 """Figures B3, B4, B8 and Table BT1: tables against other methods, drawing, and CSV."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pytest
+from figure_tables import drawn, pick, tabulate
 from scipy.integrate import solve_ivp
 from scipy.optimize import minimize
 from scipy.special import ndtr, ndtri
 
-from linear_grokking.cli import main
-from linear_grokking.config import read
-from linear_grokking.config.figures import figure_module
-from linear_grokking.figures import style
-from linear_grokking.figures.tables import FigureData
-from linear_grokking.jobs.block import compute_block
-from linear_grokking.plan import Plan
-from linear_grokking.runs import Block
-from linear_grokking.storage import write_table
+from linear_grokking.theory.two_point import TwoPoint
 from linear_grokking.theory.two_point_solution import solution
 from linear_grokking.theory.two_point_times import log_grokking_ratio
-from linear_grokking.workflow import summarize
+from linear_grokking.workflow.plan import Plan, read
+from linear_grokking.workflow.steps.figures import export_csv
 
 FULL = {"model": "logistic", "n_train": 60, "realizations": 6, "records": 60}
 CONFIG = {
@@ -59,52 +51,6 @@ CONFIG = {
         "BT1": {"lambda": [0, 0.25, 0.4, 0.5, 0.6, 0.75, 1], "t_max": [1e40, 1e300]},
     },
 }
-
-
-@pytest.fixture(scope="module")
-def plan(tmp_path_factory):
-    """Return the plan, its runs of seconds done."""
-    root = tmp_path_factory.mktemp("two_point")
-    plan = Plan(read(CONFIG), root)
-    for identity, run in plan.runs.items():
-        for name in plan.block_files(identity):
-            compute_block(
-                run.spec, Block.parse(Path(name).stem), root / name, device="cpu", threads=1
-            )
-        output = root / plan.summary_file(identity)
-        summarize(run.spec, run.realizations, 0.95, root / run.folder, output)
-    return plan
-
-
-def tabulate(plan, figure_id, runs=None, **options):
-    request = json.loads(plan.figure_request(figure_id))
-    module = figure_module(figure_id)
-    given = module.Options.model_validate({**request["options"], **options})
-    return module.tabulate(
-        given, FigureData(plan.root, {**request, "runs": runs or request["runs"]})
-    )
-
-
-@pytest.fixture(scope="module")
-def tables(plan):
-    return {figure_id: tabulate(plan, figure_id) for figure_id in CONFIG["figures"]}
-
-
-def pick(table, panel, series, **parameters):
-    rows = table[(table["panel"] == panel) & (table["series"] == series)]
-    for key, value in parameters.items():
-        rows = rows[rows[key.rstrip("_")] == value]
-    return rows
-
-
-@pytest.mark.parametrize("figure_id", sorted(CONFIG["figures"]))
-def test_every_row_says_what_it_is(tables, figure_id):
-    table = tables[figure_id]
-    assert not table[["panel", "series", "source", "x"]].isna().any(axis=None)
-    assert not table["y"].isna().any()
-    bounded = table.dropna(subset=["y_low", "y_high"])
-    assert (bounded["y_low"] <= bounded["y"]).all()
-    assert (bounded["y"] <= bounded["y_high"]).all()
 
 
 @pytest.mark.parametrize("lambda_", [0.25, 0.5, 0.75])
@@ -189,9 +135,9 @@ def test_both_models_have_their_dynamics_and_limits(tables):
             for series in ("train", "generalization"):
                 assert set(pick(table, panel, series, model=model)["lambda"]) == lambdas
     limit = pick(table, "accuracy", "limit", model="two_point")
-    for lambda_, expected in ((0.4, 1.0), (0.52, None)):
-        state = solution(1e6, lambda_, 5.0, 0.01, 0.1, 0.0)
-        late = ndtr(-state.bias / (5.0 * state.weight)) if expected is None else expected
+    for lambda_ in (0.4, 0.52):
+        state = solution(1e6, TwoPoint.at_lambda(lambda_, 5.0, 0.01, 0.1, 0.0))
+        late = ndtr(-state.bias / (5.0 * state.weight))
         np.testing.assert_allclose(limit.loc[limit["lambda"] == lambda_, "y"], late, atol=1e-4)
     # The run ends below its limit, and its 95 % lies on its own curve.
     final = pick(table, "accuracy", "generalization", model="two_point", lambda_=0.52)["y"].iloc[-1]
@@ -222,7 +168,7 @@ def test_ratio_is_settled_at_large_sigma_only(tables):
         y = exact.loc[exact["sigma"] == sigma, "y"].to_numpy()
         assert np.allclose(y, settled, atol=0.03) == holds
     far = 1e-3
-    ratio = [float(log_grokking_ratio(1e-3, (1 - far) / 2, s, 0.01, 0.1, 0)) for s in (1, 5, 20)]
+    ratio = log_grokking_ratio(1e-3, TwoPoint(far, np.array([1, 5, 20]), 0.01, 0.1, 0.0))
     np.testing.assert_allclose(ratio, [2.80, 19.63, 24.50], atol=0.005)
     at = exact[np.isclose(exact["sigma"], 20.0)]
     between = np.interp(-np.log(far), at["x"][::-1], at["y"][::-1])
@@ -297,7 +243,7 @@ def test_integrated_coefficients_are_those_of_the_exact_orbit(tables):
     log_t = np.log(1e40) + np.array([-0.01, 0.01])
     integrated = tables["BT1"][tables["BT1"]["t_max"] == 1e40]
     for lambda_, rows in integrated.groupby("x"):
-        state = solution(log_t, lambda_, 1.0, 0.01, 0.1, 0.0)
+        state = solution(log_t, TwoPoint.at_lambda(lambda_, 1.0, 0.01, 0.1, 0.0))
         found = rows.set_index("series")
         np.testing.assert_allclose(found.loc["bias", "y"], np.diff(state.bias) / 0.02, atol=1e-6)
         slopes = {
@@ -309,25 +255,21 @@ def test_integrated_coefficients_are_those_of_the_exact_orbit(tables):
         np.testing.assert_allclose(weight["y"], slopes[weight["panel"]], atol=1e-6)
 
 
-@pytest.mark.parametrize("figure_id", sorted(CONFIG["figures"]))
-def test_figures_are_drawn_from_their_tables_alone(tables, figure_id):
-    with style.sheet():
-        figure = figure_module(figure_id).draw(tables[figure_id])
-        figure.canvas.draw()
-    texts = [text.get_text() for axes in figure.axes for text in axes.texts]
-    if figure_id == "BT1":
-        assert "1.341198" in texts
-    if figure_id == "B8":
-        slope = pick(tables["B8"], "slope", "fit")["y"].iloc[0]
-        legend = [text.get_text() for text in figure.axes[1].get_legend().get_texts()]
-        assert any(f"{slope:.4f}" in text for text in legend)
+def test_the_page_of_bt1_shows_its_numbers(tables, tmp_path):
+    (page,) = drawn("BT1", tables["BT1"], tmp_path / "BT1.png").axes
+    assert "1.341198" in [text.get_text() for text in page.texts]
 
 
-def test_tables_are_exported_as_csv_with_all_digits(tables, tmp_path):
-    source, output = tmp_path / "BT1.parquet", tmp_path / "BT1.csv"
-    record = pa.Table.from_pandas(tables["BT1"], preserve_index=False)
-    write_table(record, source, spec="{}", provenance={})
-    assert main(["export-csv", str(source), str(output)]) == 0
+def test_the_legend_of_b8_names_the_fitted_slope(tables, tmp_path):
+    figure = drawn("B8", tables["B8"], tmp_path / "B8.png")
+    slope = pick(tables["B8"], "slope", "fit")["y"].iloc[0]
+    legend = [text.get_text() for text in figure.axes[1].get_legend().get_texts()]
+    assert any(f"{slope:.4f}" in text for text in legend)
+
+
+def test_tables_are_exported_as_csv_with_all_digits(plan, tables, tmp_path):
+    output = tmp_path / "BT1.csv"
+    export_csv({"table": str(plan.root / "figures/tables/BT1.parquet")}, [output])
     read_back = pd.read_csv(output).astype(tables["BT1"].dtypes.to_dict())
     pd.testing.assert_frame_equal(read_back, tables["BT1"], check_exact=True)
 

@@ -77,6 +77,9 @@ def mutants() -> list[str]:
 
 def scaled(value: typing.Any, factor: float) -> typing.Any:
     """Return a result times the factor: each of its numbers, but not a shape's integers."""
+    if dataclasses.is_dataclass(value):
+        fields = vars(value).items()
+        return dataclasses.replace(value, **{name: scaled(each, factor) for name, each in fields})
     if isinstance(value, tuple):
         members = [each if isinstance(each, int) else scaled(each, factor) for each in value]
         return type(value)(*members) if hasattr(value, "_fields") else tuple(members)

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from scipy.special import ndtr
 
-from linear_grokking.data import Anisotropic, classification
-from linear_grokking.separability import assess
+from linear_grokking.data.draws import classification
+from linear_grokking.data.laws import Anisotropic
+from linear_grokking.solvers.separability import assess
 from linear_grokking.theory import anisotropic, margin
 
 

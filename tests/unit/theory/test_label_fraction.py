@@ -4,7 +4,7 @@ from scipy.integrate import quad
 from scipy.optimize import linprog, minimize_scalar
 from scipy.stats import norm
 
-from linear_grokking.separability import hard_margin
+from linear_grokking.solvers.separability import hard_margin
 from linear_grokking.theory.label_fraction import limit_negative_fraction, separability_threshold
 from linear_grokking.theory.margin import limit_gen_accuracy
 

@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
+from oracles import exponential_average, spectral_mean
 from scipy import integrate, special, stats
 
-from linear_grokking.data import teacher_student
-from linear_grokking.theory import linear, marchenko_pastur
+from linear_grokking.data.draws import teacher_student
+from linear_grokking.theory import linear
+from linear_grokking.theory.linear import Problem
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -33,8 +35,8 @@ def recursion(nu, steps, eta, gamma=0.0, d_out=1):
 @pytest.mark.parametrize("lambda_", RATIOS)
 def test_descent_is_the_recursion(lambda_, options):
     steps = 400
-    settings = {"gamma": 0.0, "d_out": 1, "alpha": 1.0, "noise": 0.0, **options}
-    gamma, d_out, alpha, s2 = (settings[k] for k in ("gamma", "d_out", "alpha", "noise"))
+    problem = Problem(lambda_, ETA, **options)
+    gamma, d_out, alpha, s2 = problem.gamma, problem.d_out, problem.alpha, problem.noise
 
     def square(nu):
         student, teacher, _ = recursion(nu, steps, ETA, gamma, d_out)
@@ -47,24 +49,19 @@ def test_descent_is_the_recursion(lambda_, options):
         # Residual of a fitted direction, and the share of directions that are fitted.
         return (nu > 0) * ((1.0 - nu * recursion(nu, steps, ETA, gamma, d_out)[2]) ** 2 - 1.0)
 
-    mean = marchenko_pastur.mean
-    gen = mean(square, lambda_) + lambda_ * s2 * mean(noise_gen, lambda_)
-    train = mean(lambda nu: nu * square(nu), lambda_)
-    train += s2 * (1.0 + lambda_ * mean(noise_train, lambda_))
-    assert linear.gen_loss(steps, lambda_, ETA, discrete=True, **options) == pytest.approx(
-        gen, rel=1e-9
-    )
-    assert linear.train_loss(steps, lambda_, ETA, discrete=True, **options) == pytest.approx(
-        train, rel=1e-9
-    )
+    gen = spectral_mean(square, lambda_) + lambda_ * s2 * spectral_mean(noise_gen, lambda_)
+    train = spectral_mean(lambda nu: nu * square(nu), lambda_)
+    train += s2 * (1.0 + lambda_ * spectral_mean(noise_train, lambda_))
+    assert linear.gen_loss(steps, problem, discrete=True) == pytest.approx(gen, rel=1e-9)
+    assert linear.train_loss(steps, problem, discrete=True) == pytest.approx(train, rel=1e-9)
 
 
 @pytest.mark.parametrize("options", OPTIONS)
 @pytest.mark.parametrize("lambda_", RATIOS)
 @pytest.mark.parametrize("loss", [linear.train_loss, linear.gen_loss])
 def test_flow_is_the_limit_of_small_steps(loss, lambda_, options):
-    flow = loss(400.0, lambda_, ETA, **options)
-    descent = loss(400.0 * 1e6, lambda_, ETA / 1e6, discrete=True, **options)
+    flow = loss(400.0, Problem(lambda_, ETA, **options))
+    descent = loss(400.0 * 1e6, Problem(lambda_, ETA / 1e6, **options), discrete=True)
     assert descent == pytest.approx(flow, rel=1e-6)
 
 
@@ -92,6 +89,7 @@ def test_monte_carlo_on_the_trained_model(lambda_, options):
             seed=3,
             realization=realization,
             n_train=n_train,
+            n_gen=1,
             widths=(d_in, d_out),
             alpha=alpha,
             noise=noise,
@@ -110,14 +108,9 @@ def test_monte_carlo_on_the_trained_model(lambda_, options):
             student = student - eta * gradient - eta * gamma / d_out * student
         measured.append(row)
     measured = np.array(measured)
-    arguments = {"t": np.array(records), "lambda_": d_in / n_train, "eta": eta, **options}
-    theory = np.ravel(
-        [
-            linear.train_loss(**arguments, d_out=d_out, discrete=True),
-            linear.gen_loss(**arguments, d_out=d_out, discrete=True),
-        ],
-        order="F",
-    )
+    problem = Problem(d_in / n_train, eta, d_out=d_out, **options)
+    losses = (linear.train_loss, linear.gen_loss)
+    theory = np.ravel([loss(records, problem, discrete=True) for loss in losses], order="F")
     error = measured.std(axis=0, ddof=1) / np.sqrt(len(measured))
     assert np.all(np.abs(measured.mean(axis=0) - theory) < 5 * error + 0.005 * theory)
 
@@ -125,56 +118,51 @@ def test_monte_carlo_on_the_trained_model(lambda_, options):
 @pytest.mark.parametrize("lambda_", [1e-6, 0.1, 0.9, 1.0, 1.5, 100.0])
 def test_training_loss_has_its_closed_form(lambda_):
     t = np.concatenate([[0.0], np.logspace(-2, 12, 40)])
-    closed = linear.train_loss_closed_form(t, lambda_, ETA)
-    np.testing.assert_allclose(linear.train_loss(t, lambda_, ETA), closed, rtol=1e-10, atol=1e-290)
-    # The Bessel function itself, where it does not overflow.
-    x = ETA * t[(t > 0) & (t < 100)]
-    z = 8 * np.sqrt(lambda_) * x
-    np.testing.assert_allclose(
-        closed[(t > 0) & (t < 100)], np.exp(-4 * (1 + lambda_) * x) * special.iv(1, z) * 2 / z
-    )
+    closed = exponential_average(ETA * t, lambda_)
+    losses = linear.train_loss(t, Problem(lambda_, ETA))
+    np.testing.assert_allclose(losses, closed, rtol=1e-10, atol=1e-290)
 
 
 @pytest.mark.parametrize("lambda_", [0.3, 0.9, 1.0, 1.5])
 def test_generalization_loss_is_the_integral_of_the_training_loss(lambda_):
     start, end = 50.0, 4000.0
     area, _ = integrate.quad(
-        lambda t: linear.train_loss_closed_form(t, lambda_, ETA), start, end, epsrel=1e-11
+        lambda t: exponential_average(ETA * t, lambda_), start, end, epsrel=1e-11
     )
-    drop = linear.gen_loss(start, lambda_, ETA) - linear.gen_loss(end, lambda_, ETA)
+    drop = -np.diff(linear.gen_loss([start, end], Problem(lambda_, ETA)))
     assert drop == pytest.approx(4 * ETA * area, rel=1e-9)
 
 
 def test_critical_generalization_loss_has_a_closed_form():
     t = np.concatenate([[0.0], np.logspace(-2, 12, 30)])
     z = 8 * ETA * t
-    np.testing.assert_allclose(
-        linear.gen_loss(t, 1.0, ETA), special.i0e(z) + special.i1e(z), rtol=1e-10
-    )
+    losses = linear.gen_loss(t, Problem(1.0, ETA))
+    np.testing.assert_allclose(losses, special.i0e(z) + special.i1e(z), rtol=1e-10)
 
 
 def test_limits_of_few_and_of_many_dimensions():
     t = np.array([0.0, 10.0, 300.0])
     for loss in (linear.train_loss, linear.gen_loss):
-        np.testing.assert_allclose(loss(t, 1e-10, ETA), np.exp(-4 * ETA * t), rtol=1e-4)
+        few = loss(t, Problem(1e-10, ETA))
+        np.testing.assert_allclose(few, np.exp(-4 * ETA * t), rtol=1e-4)
     # λ ≫ 1: all that can be learned is learned at rate λ.
     lambda_ = 1e10
     x = np.array([0.0, 0.3, 1.0]) / lambda_
-    np.testing.assert_allclose(
-        linear.train_loss(x / ETA, lambda_, ETA), np.exp(-4 * lambda_ * x), rtol=1e-4
-    )
+    many = linear.train_loss(x / ETA, Problem(lambda_, ETA))
+    np.testing.assert_allclose(many, np.exp(-4 * lambda_ * x), rtol=1e-4)
     lambda_ = 1e6
-    learned = 1 - linear.gen_loss(0.3 / lambda_ / ETA, lambda_, ETA)
+    learned = 1 - linear.gen_loss(0.3 / lambda_ / ETA, Problem(lambda_, ETA))
     np.testing.assert_allclose(learned, -np.expm1(-1.2) / lambda_, rtol=1e-3)
 
 
 @pytest.mark.parametrize("options", OPTIONS)
 @pytest.mark.parametrize("loss", [linear.train_loss, linear.gen_loss])
 def test_initial_loss(loss, options):
-    expected = (1 + options.get("alpha", 1.0) ** 2) / (2 * options.get("d_out", 1))
+    problem = Problem([1e-8, 0.5, 1.0, 3.0, 1e8], ETA, **options)
+    expected = (1 + problem.alpha**2) / (2 * problem.d_out)
     if loss is linear.train_loss:
-        expected += options.get("noise", 0.0)
-    values = loss(0.0, [1e-8, 0.5, 1.0, 3.0, 1e8], ETA, **options)
+        expected += problem.noise
+    values = loss(0.0, problem)
     np.testing.assert_allclose(values, expected, rtol=1e-11)
 
 
@@ -184,22 +172,23 @@ def test_no_warning_and_no_nan_from_the_first_step_to_the_last(gamma, noise):
     t = np.array([0.0, 1e-8, 1.0, 1e4, 1e8, 1e12])
     lambda_ = np.array([1e-12, 0.5, 1 - 1e-13, 1.0, 1 + 1e-13, 2.0, 1e8])[:, None]
     for loss in (linear.train_loss, linear.gen_loss):
-        values = loss(t, lambda_, ETA, gamma=gamma, noise=noise, alpha=2.0)
+        values = loss(t, Problem(lambda_, ETA, gamma=gamma, noise=noise, alpha=2.0))
         assert np.all(np.isfinite(values))
         assert np.all(values >= 0)
-    train = linear.train_loss(t, lambda_, ETA, gamma=gamma, noise=noise)
+    train = linear.train_loss(t, Problem(lambda_, ETA, gamma=gamma, noise=noise))
     assert np.all(np.diff(train, axis=1) <= 1e-12 * train[:, 1:])
 
 
 def test_arguments_broadcast():
     t, lambda_ = np.array([1.0, 100.0]), np.array([[0.5], [1.0], [2.0]])
-    together = linear.gen_loss(t, lambda_, ETA, gamma=0.1, noise=0.1)
+    together = linear.gen_loss(t, Problem(lambda_, ETA, gamma=0.1, noise=0.1))
     assert together.shape == (3, 2)
-    alone = linear.gen_loss(100.0, 2.0, ETA, gamma=0.1, noise=0.1)
+    alone = linear.gen_loss(100.0, Problem(2.0, ETA, gamma=0.1, noise=0.1))
     assert together[2, 1] == pytest.approx(alone, rel=1e-14)
-    assert np.ndim(linear.gen_loss(1.0, 0.5, ETA)) == 0
-    many = linear.train_loss(np.arange(1000.0), 0.5, ETA)
-    np.testing.assert_allclose(many[700], linear.train_loss(700.0, 0.5, ETA), rtol=1e-14)
+    one = Problem(0.5, ETA)
+    assert np.ndim(linear.gen_loss(1.0, one)) == 0
+    many = linear.train_loss(np.arange(1000.0), one)
+    np.testing.assert_allclose(many[700], linear.train_loss(700.0, one), rtol=1e-14)
 
 
 @pytest.mark.parametrize("loss", [linear.train_loss, linear.gen_loss])
@@ -207,24 +196,23 @@ def test_scaling_with_output_dimension_and_initialization(loss):
     lambda_ = np.array([0.5, 1.0, 1.5])
     # γ stays as it is when d_out changes.
     for gamma in (0.0, 0.02):
-        scaled = loss(900.0, lambda_, ETA / 9, gamma=gamma) / 9
-        np.testing.assert_allclose(loss(900.0, lambda_, ETA, gamma=gamma, d_out=9), scaled)
-    np.testing.assert_allclose(
-        loss(900.0, lambda_, ETA, alpha=3.0), 5.0 * loss(900.0, lambda_, ETA), rtol=1e-12
-    )
+        scaled = loss(900.0, Problem(lambda_, ETA / 9, gamma=gamma)) / 9
+        several = loss(900.0, Problem(lambda_, ETA, gamma=gamma, d_out=9))
+        np.testing.assert_allclose(several, scaled)
+    one, three = (loss(900.0, Problem(lambda_, ETA, alpha=alpha)) for alpha in (1.0, 3.0))
+    np.testing.assert_allclose(three, 5.0 * one, rtol=1e-12)
 
 
 @pytest.mark.parametrize("lambda_", [0.3, 0.9, 1.5, 4.0])
 @pytest.mark.parametrize("gamma", [0.0, 1e-3, 0.3])
 @pytest.mark.parametrize("noise", [0.0, 0.02])
 def test_floors_are_the_losses_after_a_long_time(lambda_, gamma, noise):
-    options = {"gamma": gamma, "d_out": 3, "noise": noise}
-    assert linear.train_loss(1e9, lambda_, ETA, **options) == pytest.approx(
-        linear.train_loss_floor(lambda_, **options), rel=1e-9, abs=1e-30
-    )
-    assert linear.gen_loss(1e9, lambda_, ETA, alpha=2.0, **options) == pytest.approx(
-        linear.gen_loss_floor(lambda_, alpha=2.0, **options), rel=1e-9, abs=1e-30
-    )
+    problem = Problem(lambda_, ETA, gamma=gamma, d_out=3, alpha=2.0, noise=noise)
+    for loss, floor in (
+        (linear.train_loss, linear.train_loss_floor),
+        (linear.gen_loss, linear.gen_loss_floor),
+    ):
+        assert loss(1e9, problem) == pytest.approx(floor(problem), rel=1e-9, abs=1e-30)
 
 
 @pytest.mark.parametrize("lambda_", [0.5, 1.0, 2.0])
@@ -235,33 +223,38 @@ def test_floors_match_the_stieltjes_transform(lambda_):
     m = (root - (z + 1 - lambda_)) / (2 * lambda_ * z)
     # −dm/dz, from the quadratic equation for m.
     slope = (m + lambda_ * m**2) / root
-    assert linear.gen_loss_floor(lambda_, gamma=gamma) == pytest.approx(z**2 / 2 * slope, rel=1e-9)
-    assert linear.train_loss_floor(lambda_, gamma=gamma) == pytest.approx(
-        z**2 / 2 * (m - z * slope), rel=1e-9
-    )
+    problem = Problem(lambda_, ETA, gamma=gamma)
+    assert linear.gen_loss_floor(problem) == pytest.approx(z**2 / 2 * slope, rel=1e-9)
+    train = z**2 / 2 * (m - z * slope)
+    assert linear.train_loss_floor(problem) == pytest.approx(train, rel=1e-9)
 
 
 def test_floors_without_weight_decay():
-    assert linear.gen_loss_floor(0.8, noise=0.1) == pytest.approx(0.4)
-    assert linear.gen_loss_floor(1.5, noise=0.1, d_out=2) == pytest.approx(1 / 6 + 0.2)
-    assert linear.gen_loss_floor(1.5, alpha=2.0) == pytest.approx(5 / 6)
-    assert linear.gen_loss_floor(1.0) == 0.0
-    assert linear.gen_loss_floor(1.0, noise=1e-3) == np.inf
-    np.testing.assert_allclose(linear.train_loss_floor([0.8, 1.0, 1.5], noise=0.1), [0.02, 0, 0])
+    def gen(lambda_, **options):
+        return linear.gen_loss_floor(Problem(lambda_, ETA, **options))
+
+    assert gen(0.8, noise=0.1) == pytest.approx(0.4)
+    assert gen(1.5, noise=0.1, d_out=2) == pytest.approx(1 / 6 + 0.2)
+    assert gen(1.5, alpha=2.0) == pytest.approx(5 / 6)
+    assert gen(1.0) == 0.0
+    assert gen(1.0, noise=1e-3) == np.inf
+    train = linear.train_loss_floor(Problem([0.8, 1.0, 1.5], ETA, noise=0.1))
+    np.testing.assert_allclose(train, [0.02, 0, 0])
     # Any weight decay forgets the initial student, so γ → 0 is not γ = 0 at λ > 1.
-    assert linear.gen_loss_floor(1.5, gamma=1e-9, alpha=2.0) == pytest.approx(1 / 6, rel=1e-6)
+    assert gen(1.5, gamma=1e-9, alpha=2.0) == pytest.approx(1 / 6, rel=1e-6)
 
 
 def test_label_noise_changes_the_dynamics():
     """The paper remarks that it does not (erratum)."""
-    clean, noisy = (linear.gen_loss(1e5, 0.9, ETA, noise=s2) for s2 in (0.0, 1e-2))
+    clean, noisy = linear.gen_loss(1e5, Problem(0.9, ETA, noise=np.array([0.0, 1e-2])))
     assert noisy > 100 * clean
 
 
 def test_discrete_steps_shift_the_losses():
-    ratio = linear.gen_loss(1e3, 0.1, ETA, discrete=True) / linear.gen_loss(1e3, 0.1, ETA)
+    problem = Problem(0.1, ETA)
+    ratio = linear.gen_loss(1e3, problem, discrete=True) / linear.gen_loss(1e3, problem)
     assert ratio == pytest.approx(0.90, abs=0.01)
-    ratio = linear.train_loss(1e3, 0.1, ETA, discrete=True) / linear.train_loss(1e3, 0.1, ETA)
+    ratio = linear.train_loss(1e3, problem, discrete=True) / linear.train_loss(1e3, problem)
     assert ratio == pytest.approx(0.90, abs=0.01)
 
 
@@ -307,14 +300,15 @@ def test_loss_threshold_inverts_the_accuracy():
 @pytest.mark.parametrize("loss", [linear.train_loss, linear.gen_loss])
 def test_impossible_arguments_are_named(loss, name, value):
     with pytest.raises(ValueError, match=f"^{name} = "):
-        loss(**{"t": 1.0, "lambda_": 0.5, "eta": ETA, name: value})
+        arguments = {"lambda_": 0.5, "eta": ETA, "t": 1.0, name: value}
+        loss(arguments.pop("t"), Problem(**arguments))
 
 
 def test_other_impossible_arguments():
     with pytest.raises(ValueError, match=r"eta = 0\.2: .* must be below 1"):
-        linear.train_loss(1.0, 1.0, 0.2, discrete=True)
+        linear.train_loss(1.0, Problem(1.0, 0.2), discrete=True)
     with pytest.raises(ValueError, match="do not broadcast"):
-        linear.gen_loss([1.0, 2.0], [0.5, 0.6, 0.7], ETA)
+        linear.gen_loss([1.0, 2.0], Problem([0.5, 0.6, 0.7], ETA))
     with pytest.raises(ValueError, match="accuracy = 1: "):
         linear.loss_threshold(1e-3, accuracy=1.0)
     with pytest.raises(ValueError, match="epsilon = "):

@@ -2,7 +2,16 @@ import mpmath
 import numpy as np
 import pytest
 
-from linear_grokking.theory import linear, linear_grokking_time, linear_late_time
+from linear_grokking.theory import linear
+from linear_grokking.theory.linear import Problem
+from linear_grokking.theory.linear_grokking_time import grokking_time
+from linear_grokking.theory.linear_late_time import (
+    late_time_delay,
+    late_time_gen_loss,
+    late_time_train_loss,
+    paper_late_time_gen_loss,
+    small_epsilon_delay,
+)
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -13,16 +22,16 @@ ETA = 0.01
 def test_training_loss_approaches_the_exact_one(lambda_):
     """Relative error 3/(64√λ x), from the next term of the Bessel function."""
     t = np.array([1e3, 1e4]) if lambda_ == 1.5 else np.array([1e3, 1e4, 3e4])
-    ratio = linear_late_time.late_time_train_loss(t, lambda_, ETA) / linear.train_loss(
-        t, lambda_, ETA
-    )
+    problem = Problem(lambda_, ETA)
+    ratio = late_time_train_loss(t, problem) / linear.train_loss(t, problem)
     np.testing.assert_allclose(ratio - 1, 3 / (64 * np.sqrt(lambda_) * ETA * t), rtol=0.03)
 
 
 @pytest.mark.parametrize("lambda_", [0.5, 0.9, 0.99, 1.0, 1.5])
 def test_generalization_loss_approaches_the_exact_one(lambda_):
     t = np.array([1e3, 1e4])
-    ratio = linear_late_time.late_time_gen_loss(t, lambda_, ETA) / linear.gen_loss(t, lambda_, ETA)
+    problem = Problem(lambda_, ETA)
+    ratio = late_time_gen_loss(t, problem) / linear.gen_loss(t, problem)
     assert np.all(np.abs(ratio - 1) < [0.01, 0.001])
 
 
@@ -37,58 +46,53 @@ def test_generalization_loss_is_the_integral_of_the_training_loss(lambda_):
 
     x = 7.0
     expected = 4 * mpmath.quad(train, [x, 10 * x, 100 * x, mpmath.inf]) + max(0, 1 - 1 / lambda_)
-    measured = linear_late_time.late_time_gen_loss(x / ETA, lambda_, ETA)
+    measured = late_time_gen_loss(x / ETA, Problem(lambda_, ETA))
     assert measured == pytest.approx(float(expected), rel=1e-9)
 
 
 def test_simplest_form_is_far_off_for_long():
-    t = np.array([1e3, 1e4])
-    simplest = linear_late_time.paper_late_time_gen_loss(t, 0.9, ETA)
-    np.testing.assert_allclose(simplest / linear.gen_loss(t, 0.9, ETA), [8.1, 2.0], rtol=0.02)
+    t, problem = np.array([1e3, 1e4]), Problem(0.9, ETA)
+    simplest = paper_late_time_gen_loss(t, problem)
+    np.testing.assert_allclose(simplest / linear.gen_loss(t, problem), [8.1, 2.0], rtol=0.02)
     # It holds at q²x ≫ 1: here close to where both underflow.
     t = 170 / (1 - np.sqrt(0.9)) ** 2 / ETA
-    simplest = linear_late_time.paper_late_time_gen_loss(t, 0.9, ETA)
-    assert simplest / linear.gen_loss(t, 0.9, ETA) == pytest.approx(1 + 3 / (8 * 170), rel=1e-3)
+    ratio = paper_late_time_gen_loss(t, problem) / linear.gen_loss(t, problem)
+    assert ratio == pytest.approx(1 + 3 / (8 * 170), rel=1e-3)
 
 
-@pytest.mark.parametrize(
-    "loss",
-    [
-        linear_late_time.late_time_train_loss,
-        linear_late_time.late_time_gen_loss,
-        linear_late_time.paper_late_time_gen_loss,
-    ],
-)
+LOSSES = [late_time_train_loss, late_time_gen_loss, paper_late_time_gen_loss]
+
+
+@pytest.mark.parametrize("loss", LOSSES)
 def test_scaling_with_output_dimension_and_ends_of_time(loss):
-    scaled = loss(700.0, 0.9, ETA / 5) / 5
-    assert loss(700.0, 0.9, ETA, d_out=5) == pytest.approx(scaled, rel=1e-12)
-    np.testing.assert_array_equal(loss([0.0, 1e12], 0.9, ETA), [np.inf, 0.0])
+    scaled = loss(700.0, Problem(0.9, ETA / 5)) / 5
+    assert loss(700.0, Problem(0.9, ETA, d_out=5)) == pytest.approx(scaled, rel=1e-12)
+    np.testing.assert_array_equal(loss([0.0, 1e12], Problem(0.9, ETA)), [np.inf, 0.0])
 
 
 def test_small_epsilon_formula_is_approached_slowly():
     epsilon = np.array([1e-3, 1e-6, 1e-12])
-    exact = linear_grokking_time.grokking_time(0.9, ETA, epsilon)
-    formula = linear_late_time.small_epsilon_delay(0.9, ETA)
+    formula, seven = small_epsilon_delay(Problem(0.9, ETA, d_out=np.array([1, 7])))
+    exact = grokking_time(Problem(0.9, ETA), epsilon)
     np.testing.assert_allclose(exact / formula, [0.36, 0.755, 0.91], atol=0.003)
     q = 1 - np.sqrt(0.9)
     assert formula == pytest.approx(np.log(1 / q) / (2 * ETA * q**2), rel=1e-12)
-    assert linear_late_time.small_epsilon_delay(0.9, ETA, d_out=7) == pytest.approx(7 * formula)
+    assert seven == pytest.approx(7 * formula)
 
 
 def test_small_epsilon_formula_is_the_limit_of_the_simplest_form():
     """The ratio of the two losses is 1/q² at all times, so is that of shifted exponentials."""
     q_squared = (1 - np.sqrt(0.5)) ** 2
-    t = 1000.0
-    late = linear_late_time.paper_late_time_gen_loss(t, 0.5, ETA)
-    train = linear_late_time.late_time_train_loss(t, 0.5, ETA)
+    t, problem = 1000.0, Problem(0.5, ETA)
+    late, train = paper_late_time_gen_loss(t, problem), late_time_train_loss(t, problem)
     delay = np.log(late / train) / (4 * ETA * q_squared)
-    assert linear_late_time.small_epsilon_delay(0.5, ETA) == pytest.approx(delay, rel=1e-9)
+    assert small_epsilon_delay(problem) == pytest.approx(delay, rel=1e-9)
 
 
 def test_sharper_formula_is_close_to_the_exact_delay():
     lambda_ = np.array([0.1, 0.3, 0.5, 0.7, 0.9, 0.99, 0.999])
-    exact = linear_grokking_time.grokking_time(lambda_, ETA, 1e-3)
-    error = np.abs(linear_late_time.late_time_delay(lambda_, ETA, 1e-3) / exact - 1)
+    problem = Problem(lambda_, ETA)
+    error = np.abs(late_time_delay(problem, 1e-3) / grokking_time(problem, 1e-3) - 1)
     assert np.all(error[lambda_ >= 0.1] < 0.02)
     assert np.all(error[lambda_ >= 0.5] < 0.002)
 
@@ -97,33 +101,39 @@ def test_sharper_formula_is_close_to_the_exact_delay():
 @pytest.mark.parametrize("lambda_", [0.3, 0.9, 1 - 1e-6])
 def test_sharper_formula_is_between_the_late_time_crossings(lambda_, epsilon):
     """Bisection of the late-time losses at 90 % accuracy and d_out = 5."""
+    problem = Problem(lambda_, ETA, d_out=5)
     target = linear.loss_threshold(epsilon, d_out=5, accuracy=0.9)
 
     def crossing(loss):
         low, high = -20.0, 100.0
         for _ in range(120):
             middle = 0.5 * (low + high)
-            above = loss(np.exp(middle), lambda_, ETA, d_out=5) > target
+            above = loss(np.exp(middle), problem) > target
             low, high = (middle, high) if above else (low, middle)
         return np.exp(low)
 
-    delay = crossing(linear_late_time.late_time_gen_loss) - crossing(
-        linear_late_time.late_time_train_loss
-    )
-    assert linear_late_time.late_time_delay(
-        lambda_, ETA, epsilon, d_out=5, accuracy=0.9
-    ) == pytest.approx(delay, rel=1e-7)
+    delay = crossing(late_time_gen_loss) - crossing(late_time_train_loss)
+    assert late_time_delay(problem, epsilon, accuracy=0.9) == pytest.approx(delay, rel=1e-7)
 
 
-@pytest.mark.parametrize(
-    "formula",
-    [
-        lambda lambda_: linear_late_time.paper_late_time_gen_loss(1e3, lambda_, ETA),
-        lambda lambda_: linear_late_time.small_epsilon_delay(lambda_, ETA),
-        lambda lambda_: linear_late_time.late_time_delay(lambda_, ETA, 1e-3),
-    ],
-)
+FORMULAS = {
+    "train": lambda problem: late_time_train_loss(1e3, problem),
+    "gen": lambda problem: late_time_gen_loss(1e3, problem),
+    "paper": lambda problem: paper_late_time_gen_loss(1e3, problem),
+    "small_epsilon": small_epsilon_delay,
+    "delay": lambda problem: late_time_delay(problem, 1e-3),
+}
+
+
+@pytest.mark.parametrize("name", ["paper", "small_epsilon", "delay"])
 @pytest.mark.parametrize("lambda_", [1.0, 1.5])
-def test_formulas_below_the_critical_ratio_refuse_others(formula, lambda_):
+def test_formulas_below_the_critical_ratio_refuse_others(name, lambda_):
     with pytest.raises(ValueError, match=f"lambda_ = {lambda_:g}: "):
-        formula(lambda_)
+        FORMULAS[name](Problem(lambda_, ETA))
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+@pytest.mark.parametrize(("field", "value"), [("gamma", 1e-9), ("alpha", 2.0), ("noise", 0.1)])
+def test_formulas_refuse_what_they_leave_out(name, field, value):
+    with pytest.raises(ValueError, match=f"^{field} = {value:g}: "):
+        FORMULAS[name](Problem(0.9, ETA, **{field: [0.0 if field != "alpha" else 1.0, value]}))

@@ -11,19 +11,24 @@ from linear_grokking.theory.margin import (
     limit_gen_accuracy,
     log_law_slopes,
     mean_margin,
+    normal_density,
     separable_gen_accuracy,
+    truncated_first_moment,
     truncated_second_moment,
 )
+from linear_grokking.theory.two_point import TwoPoint
 from linear_grokking.theory.two_point_long_times import integrated_law
 
 
-def moment(m: float) -> float:
-    return quad(lambda h: (h + m) ** 2 * norm.pdf(h), -m, -m + 40.0, points=[0.0], limit=200)[0]
+def moment(m: float, power: int = 2) -> float:
+    return quad(lambda h: (h + m) ** power * norm.pdf(h), -m, -m + 40.0, points=[0.0], limit=200)[0]
 
 
 @pytest.mark.parametrize("m", [-4.0, -1.0, 0.0, 0.3, 2.0])
-def test_truncated_second_moment_is_the_integral(m):
+def test_truncated_moments_are_the_integrals(m):
+    assert truncated_first_moment(m) == pytest.approx(moment(m, 1), rel=1e-7)
     assert truncated_second_moment(m) == pytest.approx(moment(m), rel=1e-7)
+    assert normal_density(m) == pytest.approx(norm.pdf(m), rel=1e-12)
 
 
 def test_inverse_undoes_the_moment():
@@ -64,7 +69,7 @@ def test_mean_margin_against_small_sets(n, draws):
 def test_gen_accuracy_is_the_weight_to_bias_ratio_at_long_times():
     # The margin of the two-point model is σ(2λ-1).
     sigma, lambda_ = 2.0, 0.8
-    law = integrated_law(lambda_, sigma, eta=0.1, s0=0.1, b0=0.0, log_t=1e4)
+    law = integrated_law(TwoPoint.at_lambda(lambda_, sigma, 0.1, 0.1, 0.0), log_t=1e4)
     expected = norm.cdf(-law.bias / (sigma * law.weight))
     margin = sigma * (2.0 * lambda_ - 1.0)
     assert separable_gen_accuracy(margin, sigma) == pytest.approx(expected, abs=1e-6)

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from scipy import integrate
 
-from linear_grokking.data import teacher_student
+from linear_grokking.data.draws import teacher_student
 from linear_grokking.theory import linear, two_layer
+from linear_grokking.theory.two_layer import Problem
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -20,14 +21,16 @@ def test_initial_loss_has_the_prefactor_1_over_d_out(d_out):
     d_h = 30
     losses = [
         np.sum(
-            difference(teacher_student(seed=1, realization=k, n_train=1, widths=(80, d_h, d_out)))
+            difference(
+                teacher_student(seed=1, realization=k, n_train=1, n_gen=1, widths=(80, d_h, d_out))
+            )
             ** 2
         )
         / d_out
         for k in range(400)
     ]
     error = np.std(losses, ddof=1) / np.sqrt(len(losses))
-    expected = two_layer.initial_gen_loss(d_h, d_out)
+    expected = two_layer.initial_gen_loss(Problem(0.9, ETA, d_h, d_out))
     assert abs(np.mean(losses) - expected) < 5 * error
     assert error < 0.01 * expected
     assert expected == pytest.approx(1 / (2 * d_h * d_out))
@@ -39,7 +42,8 @@ def test_losses_are_those_of_one_layer_at_a_lower_rate():
         (two_layer.train_loss, linear.train_loss),
         (two_layer.gen_loss, linear.gen_loss),
     ):
-        np.testing.assert_allclose(two(t, 0.9, ETA, 50, 5), one(t, 0.9, ETA / 50) / 500, rtol=1e-12)
+        expected = one(t, linear.Problem(0.9, ETA / 50)) / 500
+        np.testing.assert_allclose(two(t, Problem(0.9, ETA, 50, 5)), expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -47,20 +51,21 @@ def test_losses_are_those_of_one_layer_at_a_lower_rate():
 )
 def test_times_for_the_papers_nets(d_h, train, generalization):
     """λ = 0.9, d_out = 5, ε = 1e-4."""
-    assert two_layer.train_time(0.9, ETA, 1e-4, d_h, 5) == pytest.approx(train, rel=0.01)
-    assert two_layer.gen_time(0.9, ETA, 1e-4, d_h, 5) == pytest.approx(generalization, rel=0.005)
+    problem = Problem(0.9, ETA, d_h, 5)
+    assert two_layer.train_time(problem, 1e-4) == pytest.approx(train, rel=0.01)
+    assert two_layer.gen_time(problem, 1e-4) == pytest.approx(generalization, rel=0.005)
 
 
 def test_accuracies_reach_the_threshold_at_the_times():
-    setting = (0.9, ETA, 80, 3)
+    problem = Problem(0.9, ETA, 80, 3)
     for time_of, loss in (
         (two_layer.train_time, two_layer.train_loss),
         (two_layer.gen_time, two_layer.gen_loss),
     ):
-        time = time_of(0.9, ETA, 1e-4, 80, 3, accuracy=0.8)
-        assert linear.accuracy(loss(time, *setting), 1e-4, 3) == pytest.approx(0.8, rel=1e-8)
-    assert two_layer.gen_time(1.5, ETA, 1e-4, 80, 3) == np.inf
-    assert two_layer.train_time(0.9, ETA, 1.0, 80, 3) == 0.0
+        time = time_of(problem, 1e-4, accuracy=0.8)
+        assert linear.accuracy(loss(time, problem), 1e-4, 3) == pytest.approx(0.8, rel=1e-8)
+    assert two_layer.gen_time(Problem(1.5, ETA, 80, 3), 1e-4) == np.inf
+    assert two_layer.train_time(problem, 1.0) == 0.0
 
 
 def test_losses_approximate_a_trained_linear_net():
@@ -74,7 +79,7 @@ def test_losses_approximate_a_trained_linear_net():
     ratios = []
     for realization in range(3):
         data = teacher_student(
-            seed=2, realization=realization, n_train=n_train, widths=(d_in, d_h, d_out)
+            seed=2, realization=realization, n_train=n_train, n_gen=1, widths=(d_in, d_h, d_out)
         )
         target = data.teacher[0] @ data.teacher[1]
         covariance = data.inputs.T @ data.inputs / n_train
@@ -91,16 +96,16 @@ def test_losses_approximate_a_trained_linear_net():
             first = weights[: d_in * d_h].reshape(d_in, d_h)
             second = weights[d_in * d_h :].reshape(d_h, d_out)
             left = first @ second - target
-            setting = (t, d_in / n_train, ETA, d_h, d_out)
-            ratios.append(np.sum(left**2) / d_out / two_layer.gen_loss(*setting))
+            problem = Problem(d_in / n_train, ETA, d_h, d_out)
+            ratios.append(np.sum(left**2) / d_out / two_layer.gen_loss(t, problem))
             train = np.sum(left * (covariance @ left)) / d_out
-            ratios.append(train / two_layer.train_loss(*setting))
+            ratios.append(train / two_layer.train_loss(t, problem))
     ratios = np.reshape(ratios, (3, len(records), 2))
     assert np.all(np.abs(ratios.mean(axis=0) - 1) < 0.15)
 
 
 @pytest.mark.parametrize(("name", "value"), [("d_h", 0), ("d_out", np.nan), ("eta", -1.0)])
 def test_impossible_arguments_are_named(name, value):
-    arguments = {"t": 1.0, "lambda_": 0.9, "eta": ETA, "d_h": 50, "d_out": 5, name: value}
+    fields = {"lambda_": 0.9, "eta": ETA, "d_h": 50, "d_out": 5, name: value}
     with pytest.raises(ValueError, match=f"^{name} = "):
-        two_layer.gen_loss(**arguments)
+        two_layer.gen_loss(1.0, Problem(**fields))

@@ -2,23 +2,23 @@ import mpmath as mp
 import numpy as np
 import pytest
 import two_point_reference as reference
+from oracles import closed_weight
 from scipy.integrate import solve_ivp
 
-from linear_grokking.models import two_point as model
-from linear_grokking.theory import two_point_orbit as orbits
-from linear_grokking.theory.two_point import closed_weight, s_infinity
-from linear_grokking.theory.two_point_solution import (
-    log_time_to_weight,
-    orbit_bias,
-    solution,
-    weight_at_conformal_time,
+from linear_grokking.theory.two_point import TwoPoint, s_infinity
+from linear_grokking.theory.two_point_orbit import (
+    coordinate,
+    log_conformal_time,
+    log_time,
+    point,
 )
+from linear_grokking.theory.two_point_solution import orbits, solution
 
 START = {"eta": 0.05, "u0": -0.2, "b0": 0.3}
 
 
-def package_start(sigma: float) -> dict[str, float]:
-    return {"eta": START["eta"], "s0": START["u0"] / sigma, "b0": START["b0"]}
+def problem_at(lambda_: float, sigma: float) -> TwoPoint:
+    return TwoPoint.at_lambda(lambda_, sigma, START["eta"], START["u0"] / sigma, START["b0"])
 
 
 # λ on both sides, at and next to the critical point; σ from slow to fast weights.
@@ -45,26 +45,22 @@ PATHS = [(0.3, -1.0), (0.3, 2.0), (1.0, -0.5), (1.0, 0.5), (0.0, 0.2), (-0.4, -0
 
 @pytest.mark.parametrize(("delta", "u0"), PATHS)
 def test_quantities_along_an_orbit_are_those_of_the_flow(delta, u0):
-    """C, its least point, β and h of the equations written out; slopes by differences."""
+    """β and h of the equations written out; slopes by differences."""
     sigma = 1.7
-    orbit = orbits.Orbit(*(np.array([each]) for each in (delta, sigma, u0, 0.3)))
-    start = orbits.coordinate(orbit.u0, orbit.delta)
+    _, orbit = orbits(TwoPoint(delta, sigma, 1.0, u0 / sigma, 0.3))
+    start = coordinate(orbit.u0, orbit.distance)
     y = start + np.array([0.5, 2.0, 4.0])[:, np.newaxis]
-    at = orbits.point(y, orbit)
+    at = point(y, orbit)
     shares = np.exp(-at.u), np.exp(delta * at.u)
-    assert orbits.log_mean(at.u, delta) == pytest.approx(np.log(0.5 * (shares[0] + shares[1])))
     assert at.h == pytest.approx((shares[0] - delta * shares[1]) / (shares[0] + shares[1]))
-    assert np.exp(orbits.coordinate(at.u, orbit.delta)) == pytest.approx(np.exp(y), rel=1e-9)
+    assert np.exp(coordinate(at.u, orbit.distance)) == pytest.approx(np.exp(y), rel=1e-9)
     v, v0 = np.exp((1.0 + delta) * at.u), np.exp((1.0 + delta) * u0)
     rest = v - v0 if delta == 0 else -np.log((1.0 - delta * v) / (1.0 - delta * v0)) / delta
     assert at.fall == pytest.approx((at.u - u0 + rest) / sigma**2)
-    ahead, behind = orbits.point(y + 1e-4, orbit), orbits.point(y - 1e-4, orbit)
+    ahead, behind = point(y + 1e-4, orbit), point(y - 1e-4, orbit)
     assert at.fall_slope == pytest.approx((ahead.fall - behind.fall) / 2e-4, rel=1e-6)
     by_fall = (ahead.u - behind.u) / (ahead.fall - behind.fall)
     assert by_fall == pytest.approx(sigma**2 * at.h, rel=1e-6)
-    if delta > 0:
-        end = orbits.settled_output(np.array([delta]))
-        assert np.exp(-end) == pytest.approx(delta * np.exp(delta * end), rel=1e-12)
 
 
 @pytest.mark.parametrize(("lambda_", "sigma"), CASES)
@@ -77,11 +73,10 @@ def test_orbit_and_time_in_high_precision(lambda_, sigma):
         times = [float(reference.log_time(mp.mpf(x), **parameters)) for x in u]
         parameters.pop("eta")
         biases = [float(reference.bias(mp.mpf(x), **parameters)) for x in u]
-    start = package_start(sigma)
-    found = log_time_to_weight(u / sigma, lambda_, sigma, start["eta"], start["s0"], start["b0"])
-    assert found == pytest.approx(times, rel=1e-9, abs=1e-9)
-    found = orbit_bias(u / sigma, lambda_, sigma, start["s0"], start["b0"])
-    assert found == pytest.approx(biases, rel=1e-9, abs=1e-12)
+    _, orbit = orbits(problem_at(np.full(u.shape, lambda_), sigma))
+    y = coordinate(u, orbit.distance)
+    assert log_time(y, orbit) - np.log(orbit.eta) == pytest.approx(times, rel=1e-9, abs=1e-9)
+    assert orbit.b0 - point(y, orbit).fall == pytest.approx(biases, rel=1e-9, abs=1e-12)
 
 
 def output_at(found_bias: float, found_weight: float, delta: float, sigma: float) -> mp.mpf:
@@ -113,7 +108,7 @@ def settled_digits(lambda_: float, sigma: float, log_t: float) -> float:
 def test_solution_in_high_precision(lambda_, sigma, log_t):
     delta = 1.0 - 2.0 * lambda_
     digits = settled_digits(lambda_, sigma, log_t)
-    found = solution(log_t, lambda_, sigma, **package_start(sigma))
+    found = solution(log_t, problem_at(lambda_, sigma))
     weight, bias = float(found.weight), float(found.bias)
     parameters = {"delta": delta, "sigma": sigma, "u0": START["u0"], "b0": START["b0"]}
     with mp.workdps(40 + int(digits)):
@@ -127,11 +122,12 @@ def test_solution_in_high_precision(lambda_, sigma, log_t):
 
 
 def flow(lambda_: float, sigma: float, eta: float, s0: float, b0: float, t: float) -> np.ndarray:
-    """Integrate S, b and τ to time t from the model's gradient."""
+    """Integrate S, b and τ to time t from the gradient of ½(e^{Sx₁+b} + e^{Sx₂+b})."""
+    points = sigma * np.array([-1.0, 1.0 - 2.0 * lambda_])
 
     def velocity(_: float, state: np.ndarray) -> list[float]:
-        by_weight, by_bias = model.gradient(state[0], state[1], lambda_, sigma)
-        return [-eta * by_weight, -eta * by_bias, np.exp(state[1])]
+        losses = 0.5 * np.exp(state[0] * points + state[1])
+        return [-eta * (points @ losses), -eta * losses.sum(), np.exp(state[1])]
 
     found = solve_ivp(velocity, (0.0, t), [s0, b0, 0.0], method="DOP853", rtol=1e-12, atol=1e-14)
     return found.y[:, -1]
@@ -142,70 +138,73 @@ def flow(lambda_: float, sigma: float, eta: float, s0: float, b0: float, t: floa
 def test_solution_against_direct_integration(lambda_, s0, b0):
     sigma, eta = 1.5, 0.03
     times = np.array([0.3, 10.0, 300.0])
-    found = solution(np.log(times), lambda_, sigma, eta, s0, b0)
+    found = solution(np.log(times), TwoPoint.at_lambda(lambda_, sigma, eta, s0, b0))
     expected = np.array([flow(lambda_, sigma, eta, s0, b0, t) for t in times]).T
     assert found.weight == pytest.approx(expected[0], rel=1e-8, abs=1e-9)
     assert found.bias == pytest.approx(expected[1], rel=1e-8, abs=1e-9)
     assert np.exp(found.log_conformal_time) == pytest.approx(expected[2], rel=1e-8)
-    weight = weight_at_conformal_time(expected[2], lambda_, sigma, eta, s0)
-    assert weight == pytest.approx(expected[0], rel=1e-8, abs=1e-9)
 
 
 @pytest.mark.parametrize("lambda_", [0.0, 0.5, 1.0])
 def test_closed_forms_in_conformal_time(lambda_):
     sigma, eta, s0 = 2.0, 0.1, 0.3
-    tau = np.array([0.0, 1e-3, 1.0, 30.0, 1e3])
-    closed = closed_weight(tau, lambda_, sigma, eta, s0)
-    general = weight_at_conformal_time(tau, lambda_, sigma, eta, s0)
-    assert general == pytest.approx(closed, rel=1e-10, abs=1e-12)
-    state = solution(8.0, lambda_, sigma, eta, s0, -0.7)
+    log_t = np.array([-np.inf, -7.0, 0.0, 8.0, 60.0])
+    state = solution(log_t, TwoPoint.at_lambda(lambda_, sigma, eta, s0, -0.7))
     weight = closed_weight(np.exp(state.log_conformal_time), lambda_, sigma, eta, s0)
-    assert state.weight == pytest.approx(weight, rel=1e-9)
+    assert state.weight == pytest.approx(weight, rel=1e-9, abs=1e-12)
+
+
+def test_times_of_many_orbits_are_those_of_each():
+    distance = np.linspace(-1.0, 1.0, 5000)
+    _, orbit = orbits(TwoPoint(distance, 2.0, 0.1, 0.3, -0.7))
+    y = coordinate(orbit.u0, orbit.distance) + 1.0
+    for time in (log_time, log_conformal_time):
+        alone = time(y[[7, 4321]], orbit[[7, 4321]])
+        assert time(y, orbit)[[7, 4321]] == pytest.approx(alone, rel=1e-14)
 
 
 def test_states_at_times_beyond_any_floating_point_number():
     # Settled: b = -ln(ηC_∞t).  Critical and separable: the laws of Paper B's Table 1.
     log_t = 1e6
-    settled = solution(log_t, 0.4, 5.0, 0.01, 0.1, 0.0)
+    settled = solution(log_t, TwoPoint.at_lambda(0.4, 5.0, 0.01, 0.1, 0.0))
     u = float(s_infinity(0.4, 1.0))
     mean = 0.5 * (np.exp(-u) + np.exp(0.2 * u))
     assert settled.weight == pytest.approx(u / 5.0, rel=1e-12)
     assert settled.bias == pytest.approx(-np.log(0.01 * mean) - log_t, abs=1e-3)
-    critical = solution(log_t, 0.5, 1.0, 0.01, 0.1, 0.0)
+    critical = solution(log_t, TwoPoint(0.0, 1.0, 0.01, 0.1, 0.0))
     assert critical.weight == pytest.approx(np.log(log_t), rel=1e-4)
-    separable = solution(log_t, 0.6, 1.0, 0.01, 0.1, 0.0)
+    separable = solution(log_t, TwoPoint(-0.2, 1.0, 0.01, 0.1, 0.0))
     assert separable.weight / log_t == pytest.approx(0.2 / 1.04, rel=1e-4)
     assert separable.bias / log_t == pytest.approx(-1.0 / 1.04, rel=1e-4)
 
 
 def test_solution_is_continuous_through_the_critical_point():
-    lambda_ = 0.5 + np.array([-1e-9, -1e-13, 0.0, 1e-13, 1e-9])
-    found = solution(200.0, lambda_, 3.0, 0.01, 0.1, 0.0)
+    distance = 2.0 * np.array([1e-9, 1e-13, 0.0, -1e-13, -1e-9])
+    found = solution(200.0, TwoPoint(distance, 3.0, 0.01, 0.1, 0.0))
     assert found.weight == pytest.approx(found.weight[2], rel=1e-5)
     assert found.bias == pytest.approx(found.bias[2], rel=1e-7)
 
 
 def test_start_and_resting_weight():
-    start = solution(-np.inf, [0.3, 0.5, 0.9], 2.0, 0.01, 0.4, -0.2)
+    start = solution(-np.inf, TwoPoint([0.4, 0.0, -0.8], 2.0, 0.01, 0.4, -0.2))
     assert start.weight == pytest.approx(0.4, rel=1e-12)
     assert start.bias == pytest.approx(-0.2, rel=1e-12)
     assert np.all(start.log_conformal_time == -np.inf)
     # From S_∞ only b moves: e^{-b} = e^{-b₀} + ηC t.
-    resting = solution(np.log(50.0), 0.0, 1.0, 0.1, 0.0, 0.5)
+    resting = solution(np.log(50.0), TwoPoint(1.0, 1.0, 0.1, 0.0, 0.5))
     assert resting.weight == pytest.approx(0.0, abs=1e-12)
     assert resting.bias == pytest.approx(-np.log(np.exp(-0.5) + 5.0), rel=1e-10)
 
 
 def test_arguments_broadcast():
-    found = solution(np.zeros((3, 1)), [0.4, 0.6], 1.0, 0.01, 0.1, 0.0)
+    found = solution(np.zeros((3, 1)), TwoPoint([0.2, -0.2], 1.0, 0.01, 0.1, 0.0))
     assert {part.shape for part in found} == {(3, 2)}
-    assert orbit_bias(0.2, [[0.4], [0.6]], 1.0, 0.1, 0.0).shape == (2, 1)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"lambda_": 1.1}, "lambda_"),
+        ({"distance": 1.1}, "distance"),
         ({"sigma": 0.0}, "sigma"),
         ({"eta": -1.0}, "eta"),
         ({"s0": 400.0}, r"sigma \* s0"),
@@ -214,12 +213,7 @@ def test_arguments_broadcast():
     ],
 )
 def test_rejects_what_lies_outside(change, message):
-    arguments = {"log_t": 1.0, "lambda_": 0.4, "sigma": 1.0, "eta": 0.1, "s0": 0.1, "b0": 0.0}
+    fields = {"distance": 0.2, "sigma": 1.0, "eta": 0.1, "s0": 0.1, "b0": 0.0, "log_t": 1.0}
+    fields |= change
     with pytest.raises(ValueError, match=message):
-        solution(**(arguments | change))
-
-
-@pytest.mark.parametrize("weight", [-0.1, 3.0])
-def test_rejects_weights_that_the_orbit_does_not_pass(weight):
-    with pytest.raises(ValueError, match="weight"):
-        orbit_bias(weight, 0.4, 1.0, 0.1, 0.0)
+        solution(fields.pop("log_t"), TwoPoint(**fields))

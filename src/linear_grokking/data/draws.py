@@ -1,0 +1,168 @@
+"""Realizations of the papers' training problems: inputs, labels, teachers, initial weights."""
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
+
+import numpy as np
+
+from linear_grokking.data.laws import InputLaw
+from linear_grokking.data.streams import fill_normal, generator
+from linear_grokking.shapes import Float
+
+
+@dataclass(frozen=True)
+class TeacherStudentData:
+    """One realization of Paper A's teacher-student problem, or several (see `stacked`).
+
+    Attributes
+    ----------
+    inputs : (n_train, d_in)
+        x ~ N(0, I).
+    fresh : (n_gen, d_in)
+        Inputs of the same law that no training set shares.
+    label_noise : (n_train, d_out) or None
+        Noise added to the training labels; None where its variance is 0.
+    teacher, student : tuple of arrays, one per layer
+        One layer: (d_in, d_out).  Two layers: (d_in, d_h), (d_h, d_out).
+    """
+
+    inputs: Float[Any, "*R N d_in"]
+    fresh: Float[Any, "*R M d_in"]
+    label_noise: Float[Any, "*R N d_out"] | None
+    teacher: tuple[Float[Any, "*R _ _"], ...]
+    student: tuple[Float[Any, "*R _ _"], ...]
+
+
+def teacher_student(
+    *,
+    seed: int,
+    realization: int,
+    n_train: int,
+    n_gen: int,
+    widths: tuple[int, ...],
+    alpha: float = 1.0,
+    noise: float = 0.0,
+) -> TeacherStudentData:
+    """Draw inputs, teacher and initial student in float64 (Paper A, Sec. 2 and Sec. 5).
+
+    Parameters
+    ----------
+    widths
+        Layer widths from input to output: (d_in, d_out) or (d_in, d_h, d_out).  Entries of
+        a layer of shape (m, n) have variance 1/(2mn).
+    alpha
+        Factor on the initial student, S₀ → αS₀.
+    noise
+        Variance of the training-label noise.
+    """
+
+    def draw(purpose: str, shape: tuple[int, ...], scale: float = 1.0) -> np.ndarray:
+        law = {"law": "normal", "shape": list(shape)}
+        return fill_normal(generator(seed, law, realization, purpose), np.empty(shape), scale)
+
+    def layers(name: str, factor: float) -> tuple[np.ndarray, ...]:
+        return tuple(
+            draw(f"{name} {k}", shape, factor * (1.0 / np.sqrt(2.0 * shape[0] * shape[1])))
+            for k, shape in enumerate(itertools.pairwise(widths))
+        )
+
+    labels = (n_train, widths[-1])
+    return TeacherStudentData(
+        inputs=draw("inputs", (n_train, widths[0])),
+        fresh=draw("test inputs", (n_gen, widths[0])),
+        label_noise=draw("label noise", labels, np.sqrt(noise)) if noise > 0 else None,
+        teacher=layers("teacher", 1.0),
+        student=layers("student", alpha),
+    )
+
+
+@dataclass(frozen=True)
+class ClassificationData:
+    """One realization of Paper B's classification problem, or several (see `stacked`).
+
+    Attributes
+    ----------
+    inputs : (n_train, d)
+    labels : (n_train,) of ±1
+        All -1 but for a label fraction below 1.
+    weights : (d,)
+        S₀, of random direction and given norm.
+    fresh : (n_gen, d) or None
+        Inputs of the same law that no training set shares, all labelled -1.
+    """
+
+    inputs: Float[Any, "*R N d"]
+    labels: Float[Any, "*R N"]
+    weights: Float[Any, "*R d"]
+    fresh: Float[Any, "*R M d"] | None
+
+
+def classification(
+    law: InputLaw,
+    *,
+    seed: int,
+    realization: int,
+    n_train: int,
+    d: int,
+    s0_norm: float = 0.0,
+    label_fraction: float = 1.0,
+    n_gen: int = 0,
+    dtype: np.dtype | type = np.float64,
+) -> ClassificationData:
+    """Draw a training set and an initial direction (Paper B, Sec. 2).
+
+    Parameters
+    ----------
+    s0_norm
+        ‖S₀‖; the direction is the same whatever the norm.
+    label_fraction
+        Probability r of the label -1.  Sets of different r share inputs, and the samples
+        labelled +1 at some r keep that label at every smaller one.
+    n_gen
+        Fresh inputs that are drawn as well.
+    """
+
+    def stream(purpose: str, **size: int) -> np.random.Generator:
+        return generator(seed, {**law.key(), **size, "d": d}, realization, purpose)
+
+    def inputs(n: int, rng: np.random.Generator) -> np.ndarray:
+        drawn = np.empty((n, d), dtype)
+        law.draw(rng, drawn)
+        return drawn
+
+    direction = stream("initial weights", n_train=n_train).standard_normal(d)
+    direction *= s0_norm / np.linalg.norm(direction)
+    uniform = stream("labels", n_train=n_train).random(n_train)
+    return ClassificationData(
+        inputs=inputs(n_train, stream("inputs", n_train=n_train)),
+        labels=np.where(uniform < label_fraction, -1.0, 1.0).astype(dtype),
+        weights=direction.astype(dtype),
+        fresh=inputs(n_gen, stream("test inputs", n_gen=n_gen)) if n_gen else None,
+    )
+
+
+Data = TypeVar("Data", TeacherStudentData, ClassificationData)
+
+
+def stacked(drawn: Sequence[Data], put: Callable[[np.ndarray], Any] = lambda array: array) -> Data:
+    """Return realizations as one object whose arrays have them on a leading axis.
+
+    Parameters
+    ----------
+    put
+        Moves each array to where it is needed.  A single realization's are not copied.
+    """
+
+    def together(parts: Sequence[Any]) -> Any:
+        if parts[0] is None:
+            return None
+        if isinstance(parts[0], tuple):
+            return tuple(together(layers) for layers in zip(*parts, strict=True))
+        return put(parts[0][np.newaxis] if len(parts) == 1 else np.stack(parts))
+
+    first = drawn[0]
+    return type(first)(
+        **{f.name: together([getattr(each, f.name) for each in drawn]) for f in fields(first)}
+    )

@@ -1,0 +1,76 @@
+"""Legends: their entries, and those that recur."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.legend import Legend
+from matplotlib.lines import Line2D
+
+from linear_grokking.figures import style
+from linear_grokking.figures.tables import percent
+
+GREY = "#555555"
+"""Stands for all colours, where a line or a marker has its meaning in each."""
+
+
+def line(label: str, **look: Any) -> Line2D:
+    """Return the entry of a line, or of what its look says otherwise."""
+    return Line2D([], [], label=label, **look)
+
+
+def mark(label: str, colour: str, marker: str = "o", **look: Any) -> Line2D:
+    """Return the entry of a marker."""
+    return line(label, color=colour, marker=marker, linestyle="", **look)
+
+
+def add(axes: Axes, handles: Sequence[Line2D] | None = None, **options: Any) -> Legend:
+    """Add a legend that may lie anywhere in the panel: the layout gives it no room.
+
+    It names what was drawn with a label, or the given ``handles``.
+    """
+    legend = axes.legend(handles=handles, **options)
+    legend.set_in_layout(False)
+    return legend
+
+
+def of_values(
+    axes: Axes, key: str, colours: Mapping[Any, str], *, also: Sequence[Line2D] = (), **options: Any
+) -> None:
+    """Add a legend that names the value behind each colour, and what ``also`` holds.
+
+    It stays if the panel gets a second legend.
+    """
+    handles = [line(style.label(key, value), color=colour) for value, colour in colours.items()]
+    axes.add_artist(add(axes, [*handles, *also], **options))
+
+
+def of_dynamics(
+    figure: Figure,
+    table: pd.DataFrame,
+    *,
+    theory: bool = False,
+    limit: bool = False,
+    also: Sequence[Line2D] = (),
+    columns: int | None = None,
+) -> None:
+    """Add below the figure what line styles and markers mean, and what ``also`` holds.
+
+    The entries stand in one row, or in so many ``columns``.
+    """
+    handles = [
+        line("training (experiment)", color=GREY, linestyle=style.TRAIN_LINE),
+        line("generalization (experiment)", color=GREY),
+    ]
+    if theory:
+        handles.append(line("theory", **style.THEORY_LINE))
+    if limit:
+        handles.append(line(r"limit $t\to\infty$", color=GREY, **style.LIMIT_LINE))
+    for series, name in style.NAMES.items():
+        reaches = f"{name} accuracy reaches {percent(table)}"
+        handles.append(line(reaches, color=GREY, **style.REACHED[series]))
+    handles += also
+    columns = columns or min(len(handles), int(figure.get_figwidth() / style.LEGEND_ENTRY_WIDTH))
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns, columnspacing=1.2)

@@ -1,0 +1,221 @@
+"""The one table of what is known of each kind of run: a measure of a model, by a solver."""
+
+import importlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Any
+
+import pyarrow as pa
+
+from linear_grokking.data.laws import LAWS, law_of
+from linear_grokking.jobs import costs
+from linear_grokking.jobs.costs import Cost
+from linear_grokking.models.losses import LOSSES
+from linear_grokking.results.fingerprint import fingerprint
+from linear_grokking.results.identity import hashed
+from linear_grokking.runtime.context import JobContext, Results
+
+Spec = Mapping[str, Any]
+PACKAGE = __name__.partition(".")[0]
+
+_OBSERVABLES = ("step", "train_loss", "gen_loss", "train_accuracy", "gen_accuracy")
+
+
+def _schema(*numbers: str, **others: pa.DataType) -> pa.Schema:
+    """Return the columns of a block: the realization, float64 numbers, and others in front."""
+    columns = {"realization": pa.int32(), **others, **dict.fromkeys(numbers, pa.float64())}
+    return pa.schema(list(columns.items()))
+
+
+LINEAR = _schema(*_OBSERVABLES)
+TWO_LAYER = _schema(*_OBSERVABLES, "gen_loss_error")
+LOGISTIC = _schema(*_OBSERVABLES, "weight_norm", "bias", "conformal_time")
+OUTPUTS = _schema("output", "along", "across", sample=pa.int32())
+SEPARABILITY = _schema(
+    *("s_inf_norm", "positive_fraction", "positive_mean", "margin"),
+    separable=pa.bool_(),
+    certificate=pa.string(),
+)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What is known of a measure of a model by a solver.
+
+    Attributes
+    ----------
+    model, solver, measure
+        As the configuration names them.
+    job
+        The function ``"module:name"`` that computes realizations.
+    schema
+        Columns of its files.
+    cost
+        Of one realization, from the spec.
+    solve
+        The solver ``"module:name"`` that the job is given; None where it needs none.
+    options
+        Keys of the spec that this solver takes, besides eta.
+    parts
+        What else the job is given by its name in the spec: ``law``, ``loss``.
+    on_gpu
+        Whether it computes on a GPU where there is one.  The others would wait for their
+        data there, or the library that integrates them knows none.
+    literal
+        Whether the solver takes every step.
+    saves_state
+        Whether a stopped job goes on within a realization, from the solver's state; the
+        others only keep the realizations that they have finished.
+    """
+
+    model: str
+    solver: str
+    measure: str
+    job: str
+    schema: pa.Schema
+    cost: Callable[[Spec], Cost]
+    solve: str | None = None
+    options: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
+    on_gpu: bool = False
+    literal: bool = False
+    saves_state: bool = False
+
+    def compute(self, spec: Spec, realizations: Sequence[int], context: JobContext) -> Results:
+        """Yield the realizations' columns, one after another."""
+        given: dict[str, Any] = {name: _PARTS[name][0](spec) for name in self.parts}
+        if self.solve is not None:
+            given["solve"] = partial(_load(self.solve), **{key: spec[key] for key in self.options})
+        return _load(self.job)(spec, realizations, context, **given)
+
+    def code(self, spec: Spec) -> str:
+        """Return the fingerprint of the code that computes a run."""
+        parts = [_PARTS[name][1](spec) for name in self.parts]
+        return _code((self.job, *([self.solve] if self.solve else []), *parts))
+
+
+_PARTS: Mapping[str, tuple[Callable[[Spec], Any], Callable[[Spec], str]]] = {
+    "law": (law_of, lambda spec: _place(LAWS[spec["law"]])),
+    "loss": (lambda spec: LOSSES[spec["loss"]], lambda spec: _place(type(LOSSES[spec["loss"]]))),
+}
+"""What a spec names besides a solver: the object itself, and where its code is."""
+
+
+def _place(definition: type) -> str:
+    return f"{definition.__module__.removeprefix(f'{PACKAGE}.')}:{definition.__qualname__}"
+
+
+@cache
+def _code(entries: tuple[str, ...]) -> str:
+    return fingerprint(entries)
+
+
+def _load(place: str) -> Callable[..., Any]:
+    module, name = place.split(":")
+    return getattr(importlib.import_module(f"{PACKAGE}.{module}"), name)
+
+
+_STEPS: Mapping[str, Any] = {"solve": "solvers.gradient_descent:gradient_descent", "literal": True}
+_ON_GPU: Mapping[str, Any] = {"on_gpu": True, "saves_state": True}
+
+
+def _logistic(solver: str, cost: Callable[[Spec], Cost], **more: Any) -> Iterable[Kind]:
+    """Yield a solver's kinds for both measures of the logistic model."""
+    parts = {"parts": ("law", "loss"), "cost": cost, **_ON_GPU, **more}
+    for measure, schema in (("dynamics", LOGISTIC), ("outputs", OUTPUTS)):
+        job = f"jobs.logistic:{measure}"
+        yield Kind("logistic", solver, measure, job=job, schema=schema, **parts)
+
+
+KINDS: Sequence[Kind] = (
+    Kind(
+        *("linear", "spectral", "dynamics"),
+        job="jobs.teacher_student:one_layer",
+        schema=LINEAR,
+        cost=costs.linear_spectral,
+        solve="solvers.spectral:spectral",
+    ),
+    Kind(
+        *("linear", "gradient_descent", "dynamics"),
+        job="jobs.teacher_student:one_layer",
+        schema=LINEAR,
+        cost=costs.linear_steps,
+        **_STEPS,
+        **_ON_GPU,
+    ),
+    Kind(
+        *("two_layer", "gradient_flow", "dynamics"),
+        job="jobs.teacher_student:two_layers",
+        schema=TWO_LAYER,
+        cost=costs.two_layer_flow,
+        solve="solvers.two_layer_flow:gradient_flow",
+        saves_state=True,
+    ),
+    Kind(
+        *("two_layer", "gradient_descent", "dynamics"),
+        job="jobs.teacher_student:two_layers",
+        schema=TWO_LAYER,
+        cost=costs.two_layer_steps,
+        **_STEPS,
+        **_ON_GPU,
+    ),
+    *_logistic(
+        "gradient_flow",
+        costs.logistic_flow,
+        solve="solvers.log_flow.flow:gradient_flow",
+        options=("gd_steps", "rtol"),
+    ),
+    *_logistic("gradient_descent", costs.logistic_steps, **_STEPS),
+    *_logistic(
+        "adam",
+        costs.logistic_steps,
+        solve="solvers.adam:adam",
+        options=("beta1", "beta2", "adam_epsilon"),
+        literal=True,
+    ),
+    Kind(
+        *("logistic", "newton", "separability"),
+        job="jobs.separability:newton",
+        schema=SEPARABILITY,
+        cost=costs.separability,
+        parts=("law",),
+        on_gpu=True,
+    ),
+    Kind(
+        *("two_point", "exact_orbit", "dynamics"),
+        job="jobs.two_point:exact_orbit",
+        schema=LOGISTIC,
+        cost=costs.two_point,
+    ),
+)
+"""All kinds of runs; a new model or solver is an entry here."""
+
+
+def kind_of(spec: Spec) -> Kind:
+    """Return the kind of a run.
+
+    Raises
+    ------
+    ValueError
+        If the spec lacks one of the keys that say so, or there is no such kind.
+    """
+    keys = ("model", "solver", "measure")
+    for key in keys:
+        if key not in spec:
+            raise ValueError(f"the spec of a run needs {', '.join(keys)}; {key} is missing")
+    wanted = tuple(spec[key] for key in keys)
+    for kind in KINDS:
+        if (kind.model, kind.solver, kind.measure) == wanted:
+            return kind
+    raise ValueError(f"{', '.join(wanted)}: there is no such model, solver and measure")
+
+
+def run_id(spec: Spec) -> str:
+    """Return the identity of a run: hash of its canonical spec and of its code."""
+    return hashed(spec, kind_of(spec).code(spec))
+
+
+def solvers_of(model: str, measure: str) -> tuple[str, ...]:
+    """Return the solvers of a measure of a model."""
+    return tuple(k.solver for k in KINDS if (k.model, k.measure) == (model, measure))

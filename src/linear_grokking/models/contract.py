@@ -1,0 +1,44 @@
+"""What solvers ask of a model."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Protocol
+
+from linear_grokking.runtime.arrays import Array
+from linear_grokking.shapes import Float
+
+if TYPE_CHECKING:
+    from linear_grokking.models.passes.stretches import Stretches
+
+Params = tuple[Array, ...]
+"""Parameters of a model, realizations on the leading axis of each array."""
+
+
+class Model(Protocol):
+    """A training problem for each realization of a batch.
+
+    Row r of every gradient and observable depends on row r of the parameters only.
+
+    Attributes
+    ----------
+    weight_decay
+        Factor w of the force -wθ that the solver adds to minus the gradient.
+    """
+
+    @property
+    def weight_decay(self) -> float: ...  # noqa: D102
+
+    def gradient(self, params: Params) -> Params:
+        """Return the gradient of the mean training loss, shaped like ``params``."""
+        ...
+
+    def observables(self, params: Params) -> Mapping[str, Float[Array, " R"]]:
+        """Return the observables, each of shape (R,)."""
+        ...
+
+    def integrands(self, params: Params) -> Mapping[str, Float[Array, " R"]]:
+        """Return rates (R,) whose sums over the steps are observables too."""
+        ...
+
+    def stretches(self) -> "Stretches | None":
+        """Return what takes many steps of plain descent in one call, where there is such."""
+        ...

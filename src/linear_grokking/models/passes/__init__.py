@@ -1,0 +1,26 @@
+"""One pass over the data for both products of a gradient: outputs Xv and pull-back Xᵀw.
+
+The weights w of the samples are functions of the outputs (`weighing`).  Products are taken
+in the dtype of the inputs, everything else in float64; weights are scaled before they are
+rounded to float32, whose range they may exceed.
+"""
+
+from array_api_compat import is_numpy_array
+
+from linear_grokking.models.passes.array_pass import ArrayPass
+from linear_grokking.runtime.arrays import Array
+
+
+def make_pass(inputs: Array, threads: int = 1) -> ArrayPass:
+    """Return the pass over ``inputs`` (R, N, d) that suits the array library they are of.
+
+    Parameters
+    ----------
+    threads
+        Threads that share large NumPy matrices.  Results do not depend on it.
+    """
+    if is_numpy_array(inputs):
+        from linear_grokking.models.passes.row_pass import RowPass  # compiles its loops
+
+        return RowPass(inputs, threads)
+    return ArrayPass(inputs)

@@ -1,0 +1,62 @@
+"""Stretches of many gradients in compiled loops."""
+
+import numpy as np
+
+from linear_grokking.models.passes import row_loops
+from linear_grokking.shapes import Float
+
+
+class Stretches:
+    """Many gradients in one call: of small sets they take less time than Python's calls.
+
+    Each method does what the solver that calls it does without.  States are (R, d + 2),
+    float64: S, b and conformal time τ, or log(1 + τ).
+
+    Parameters
+    ----------
+    inputs : (R, N, d)
+    number
+        By which the loops know the slope of the loss (`weighing`).
+    signs : (R, N)
+        -y of each sample.
+    bias
+        Whether b is trained.
+    """
+
+    def __init__(
+        self,
+        inputs: Float[np.ndarray, "R N d"],
+        number: int,
+        signs: Float[np.ndarray, "R N"],
+        *,
+        bias: bool,
+    ) -> None:
+        self._sets = inputs, np.ascontiguousarray(signs), number, bias
+
+    def descend(self, state: Float[np.ndarray, "R width"], *, eta: float, steps: int) -> None:
+        """Take GD steps from (S, b, τ), in place (Paper B, Sec. 2)."""
+        row_loops.descend(self._sets, eta, steps, state)
+
+    def log_time_stages(
+        self,
+        y: Float[np.ndarray, "R width"],
+        rate: Float[np.ndarray, "R width"],
+        *,
+        eta: float,
+        s: float,
+        step: float,
+        weights: Float[np.ndarray, "stages 5"],
+        times: Float[np.ndarray, " stages"],
+    ) -> tuple[
+        Float[np.ndarray, "R width"], Float[np.ndarray, "R width"], Float[np.ndarray, "R N"]
+    ]:
+        """Take the stages of `rkc.System.take_stages` for y = (S, b, log(1 + τ)) in log time.
+
+        Returns
+        -------
+        y, rate : (R, d + 2)
+            The last stage, and dy/ds there.
+        outputs : (R, N)
+            On the training set.
+        """
+        return row_loops.log_time_stages(self._sets, eta, s, y, rate, step, weights, times)

@@ -1,0 +1,79 @@
+"""Runs on disk: canonical specs, identities, and the blocks they are computed in."""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+FOLDERS = {"dynamics": "histories", "separability": "separability", "outputs": "outputs"}
+"""The folder under results/ of what each measure writes."""
+
+
+def canonical(spec: Mapping[str, Any]) -> str:
+    """Return a spec as canonical JSON: sorted keys, no spaces, no NaN."""
+    return json.dumps(spec, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def hashed(spec: Mapping[str, Any], code: str) -> str:
+    """Return the identity of a run: hash of its canonical spec and its code's fingerprint."""
+    return hashlib.sha256((canonical(spec) + code).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, order=True)
+class Block:
+    """Consecutive realizations ``first`` to ``last``, both included."""
+
+    first: int
+    last: int
+
+    def __str__(self) -> str:
+        return f"{self.first}-{self.last}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Block":
+        """Read a block as it stands in a file's name.
+
+        Raises
+        ------
+        ValueError
+            If the text is not ``first-last`` with first ≤ last.
+        """
+        match = re.fullmatch(r"(\d+)-(\d+)", text)
+        if not match or int(match[1]) > int(match[2]):
+            raise ValueError(f"realizations = {text}: must be first-last, both included, like 0-9")
+        return cls(int(match[1]), int(match[2]))
+
+
+def blocks_in(folder: Path) -> list[Block]:
+    """Return the blocks whose files lie in a folder, in order; other files are no concern."""
+    names = (path.name for path in folder.iterdir()) if folder.is_dir() else ()
+    found = filter(None, (re.fullmatch(r"(\d+)-(\d+)\.parquet", name) for name in names))
+    every = sorted(Block(int(match[1]), int(match[2])) for match in found)
+    return [block for block in every if block.first <= block.last]
+
+
+def blocks(realizations: int, size: int, present: Iterable[Block] = ()) -> list[Block]:
+    """Cut the realizations 0 … realizations - 1 into blocks, keeping those present.
+
+    What is already on disk is used as it is, however it was cut; only the gaps are cut
+    into blocks of ``size`` (at its multiples).  A block may overlap its neighbours or reach
+    beyond the last realization: readers take each realization once.
+    """
+    chosen: list[Block] = []
+    start = 0
+    waiting = sorted(set(present), key=lambda block: (block.first, -block.last))
+    while start < realizations:
+        covering = [block for block in waiting if block.first <= start <= block.last]
+        if covering:
+            best = max(covering, key=lambda block: block.last)
+            chosen.append(best)
+            start = best.last + 1
+            continue
+        ahead = [block.first for block in waiting if block.first > start]
+        stop = min([realizations, (start // size + 1) * size, *ahead])
+        chosen.append(Block(start, stop - 1))
+        start = stop
+    return chosen

@@ -1,0 +1,114 @@
+"""Stored results of runs, as figures and claims read them."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from linear_grokking.results import scalars as of_each
+from linear_grokking.results.identity import FOLDERS, blocks, blocks_in
+from linear_grokking.results.storage import read_table
+from linear_grokking.results.summaries import summary_of
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """The stored results of one run, as a figure sees them.
+
+    Attributes
+    ----------
+    parameters
+        The grid point under its configuration keys, λ as the user wrote it.
+    realizations
+        How many realizations the configuration asks for.
+    chosen
+        Those that are looked at; None for all.
+    """
+
+    root: Path
+    run_id: str
+    parameters: Mapping[str, Any]
+    realizations: int
+    chosen: tuple[int, ...] | None = None
+
+    def only(self, chosen: Collection[int]) -> "RunResult":
+        """Return the run reduced over some of its realizations, which reads its history."""
+        return replace(self, chosen=tuple(int(k) for k in chosen))
+
+    @cached_property
+    def scalars(self) -> pd.DataFrame:
+        """One row per realization: times, finals, verdicts (`results.scalars`)."""
+        return self._kept(read_table(self._file("scalars")).to_pandas())
+
+    @cached_property
+    def summary(self) -> pd.DataFrame:
+        """The run's summary: quantity, step, n, mean, median, quartiles, … (docs/data.md)."""
+        if self.chosen is None:
+            return read_table(self._file("summaries")).to_pandas()
+        return summary_of(self.history, self.scalars, "dynamics")
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """The rows of all realizations of a dynamics run."""
+        return self._kept(self._rows("dynamics"))
+
+    @property
+    def outputs(self) -> pd.DataFrame:
+        """The rows of all realizations of an outputs run."""
+        return self._rows("outputs")
+
+    def curve(self, quantity: str) -> pd.DataFrame:
+        """Return the rows of a quantity that depends on the step, in order of steps."""
+        rows = self.summary[self.summary["quantity"] == quantity]
+        return rows.dropna(subset="step").sort_values("step", ignore_index=True)
+
+    def number(self, quantity: str) -> pd.Series:
+        """Return the one row of a quantity that does not depend on the step.
+
+        Raises
+        ------
+        KeyError
+            If the summary has no such quantity.
+        """
+        rows = self.summary[(self.summary["quantity"] == quantity) & self.summary["step"].isna()]
+        if rows.empty:
+            raise KeyError(f"the summary of run {self.run_id} has no quantity {quantity!r}")
+        return rows.iloc[0]
+
+    def curves(self, *quantities: str) -> tuple[np.ndarray, ...]:
+        """Return the recorded steps (T,) and each quantity (R, T) of single realizations."""
+        _, *found = of_each.curves(self.history, *quantities)
+        return tuple(found)
+
+    def _file(self, folder: str) -> Path:
+        return self.root / "results" / folder / f"{self.run_id}.parquet"
+
+    def _rows(self, measure: str) -> pd.DataFrame:
+        return read_blocks(
+            self.root / "results" / FOLDERS[measure] / self.run_id, self.realizations
+        )
+
+    def _kept(self, rows: pd.DataFrame) -> pd.DataFrame:
+        return rows if self.chosen is None else rows[rows["realization"].isin(self.chosen)]
+
+
+def read_blocks(folder: Path, realizations: int) -> pd.DataFrame:
+    """Read the first so many realizations from the blocks in a folder, each once.
+
+    Raises
+    ------
+    StorageError
+        If a block is missing or damaged.
+    """
+    parts = []
+    start = 0
+    for block in blocks(realizations, realizations, blocks_in(folder)):
+        rows = read_table(folder / f"{block}.parquet").to_pandas()
+        last = min(block.last, realizations - 1)
+        parts.append(rows[rows["realization"].between(start, last)])
+        start = last + 1
+    return pd.concat(parts, ignore_index=True)

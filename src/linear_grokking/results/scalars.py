@@ -1,0 +1,116 @@
+"""One row per realization: the numbers that figures and claims need of single ones.
+
+Times are in steps, inf where what they wait for did not come before the run ended.
+"""
+
+import numpy as np
+import pandas as pd
+
+from linear_grokking.results.crossings import first_crossing, grokking_delay
+
+TIMES = ("t_train", "t_gen", "grokking_time", "t_train_loss", "t_gen_loss")
+"""Columns in which inf means "not before the run ended"."""
+_LEARNING = ("train_loss", "gen_loss", "train_accuracy", "gen_accuracy")
+
+
+def curves(history: pd.DataFrame, *names: str) -> tuple[np.ndarray, ...]:
+    """Return the realizations (R,), the recorded steps (T,), and each column as (R, T).
+
+    Raises
+    ------
+    ValueError
+        If a column is missing, or steps differ between realizations.
+    """
+    missing = sorted({"realization", "step", *names} - set(history.columns))
+    if missing or history.empty:
+        raise ValueError(f"history must have rows, and the columns {missing or list(names)}")
+    history = history.sort_values(["realization", "step"], kind="stable")
+    realizations = history["realization"].unique()
+    steps = np.unique(history["step"].to_numpy(float))
+    shape = (len(realizations), len(steps))
+    if len(history) != shape[0] * shape[1] or not np.array_equal(
+        history["step"].to_numpy(float).reshape(shape), np.broadcast_to(steps, shape)
+    ):
+        raise ValueError("history must hold the same steps, once each, for every realization")
+    return realizations, steps, *(history[name].to_numpy(float).reshape(shape) for name in names)
+
+
+def observables(history: pd.DataFrame) -> list[str]:
+    """Return the names of a history's observables."""
+    return [name for name in history.columns if name not in ("realization", "step")]
+
+
+def of_dynamics(history: pd.DataFrame, *, threshold: float, loss_threshold: float) -> pd.DataFrame:
+    """Return the scalars of a history.
+
+    Parameters
+    ----------
+    history
+        Columns ``realization``, ``step`` and the observables; rows in any order, the same
+        steps for all realizations.
+    threshold, loss_threshold
+        Accuracy and loss that count as reached.
+
+    Returns
+    -------
+    DataFrame
+        ``t_train``, ``t_gen`` and ``grokking_time`` (Paper A, Sec. 3), ``t_train_loss`` and
+        ``t_gen_loss`` (Paper B, Sec. 4.1); ``final_<observable>``; of the generalization loss
+        the first and the least, and the first step with it; the largest generalization accuracy.
+
+    Raises
+    ------
+    ValueError
+        If a column is missing, or steps differ between realizations.
+    """
+    names = list(dict.fromkeys([*_LEARNING, *observables(history)]))
+    realizations, steps, *values = curves(history, *names)
+    found = dict(zip(names, values, strict=True))
+    t_train, t_gen = (
+        first_crossing(steps, found[f"{which}_accuracy"], threshold) for which in ("train", "gen")
+    )
+    with np.errstate(divide="ignore"):
+        by_loss = {
+            f"t_{which}_loss": first_crossing(
+                steps, -np.log(found[f"{which}_loss"]), -np.log(loss_threshold)
+            )
+            for which in ("train", "gen")
+        }
+    return pd.DataFrame(
+        {
+            "realization": realizations,
+            "t_train": t_train,
+            "t_gen": t_gen,
+            "grokking_time": grokking_delay(t_train, t_gen),
+            **by_loss,
+            **{f"final_{name}": curve[:, -1] for name, curve in found.items()},
+            "initial_gen_loss": found["gen_loss"][:, 0],
+            "min_gen_loss": found["gen_loss"].min(axis=1),
+            "step_of_min_gen_loss": steps[found["gen_loss"].argmin(axis=1)],
+            "max_gen_accuracy": found["gen_accuracy"].max(axis=1),
+        }
+    )
+
+
+def of_separability(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the scalars of separability: its rows, one per realization as they are."""
+    return rows.sort_values("realization", kind="stable", ignore_index=True)
+
+
+def of_outputs(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the scalars of training outputs.
+
+    Returns
+    -------
+    DataFrame
+        ``output_mean``, ``output_deviation`` and ``positive_fraction``, the fraction of
+        training outputs above 0.
+    """
+    groups = rows.groupby("realization")["output"]
+    return pd.DataFrame(
+        {
+            "output_mean": groups.mean(),
+            "output_deviation": groups.std(ddof=0),
+            "positive_fraction": groups.agg(lambda outputs: (outputs > 0).mean()),
+        }
+    ).reset_index()

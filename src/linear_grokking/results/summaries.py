@@ -1,0 +1,117 @@
+"""Runs reduced over realizations: scalars, and summaries of them and of curves."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from linear_grokking.results import scalars as of_each
+from linear_grokking.results.statistics import (
+    as_floats,
+    summarize_curve,
+    summarize_proportion,
+    summarize_values,
+)
+
+CERTIFICATES = ("direction", "hull", "lp")
+
+
+def scalars_of(rows: pd.DataFrame, request: Mapping[str, Any]) -> pd.DataFrame:
+    """Return the scalars of a run from the rows of its blocks (`scalars`).
+
+    Parameters
+    ----------
+    request
+        ``spec``, ``threshold`` and ``loss_threshold``.
+    """
+    measure = request["spec"]["measure"]
+    if measure == "separability":
+        return of_each.of_separability(rows)
+    if measure == "outputs":
+        return of_each.of_outputs(rows)
+    thresholds = {key: request[key] for key in ("threshold", "loss_threshold")}
+    return of_each.of_dynamics(rows, **thresholds)
+
+
+def summary_of(rows: pd.DataFrame, scalars: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """Return the summary of a run from the rows of its blocks and its scalars.
+
+    Curves have the names of the rows' columns, numbers those of the scalars' (`statistics`
+    has the columns of a summary).
+    """
+    if measure == "separability":
+        return summarize_separability(scalars)
+    parts = summarize_curves(rows) if measure == "dynamics" else []
+    return pd.concat([*parts, *_numbers(scalars)], ignore_index=True)
+
+
+def summarize_curves(history: pd.DataFrame) -> list[pd.DataFrame]:
+    """Return the summary of each observable of a history, as a curve over the steps.
+
+    Raises
+    ------
+    ValueError
+        If a value is NaN, or steps differ between realizations.
+    """
+    names = of_each.observables(history)
+    _, steps, *values = of_each.curves(history, *names)
+    return [
+        summarize_curve(*each) for each in zip(names, [steps] * len(names), values, strict=True)
+    ]
+
+
+def _numbers(scalars: pd.DataFrame) -> list[pd.DataFrame]:
+    return [
+        summarize_values(
+            name, scalars[name], censored=np.isinf(scalars[name]) & (name in of_each.TIMES)
+        )
+        for name in scalars.columns
+        if name != "realization"
+    ]
+
+
+def summarize_separability(scalars: pd.DataFrame) -> pd.DataFrame:
+    """Summarize verdicts, limit directions and margins (Paper B, Sec. 3).
+
+    Parameters
+    ----------
+    scalars
+        Columns ``realization``, ``separable``, ``certificate``, ``s_inf_norm``,
+        ``positive_fraction``, ``positive_mean``, ``margin``; null where undefined.
+
+    Returns
+    -------
+    DataFrame
+        Scalars.  ``separable`` and ``certificate_<kind>`` are proportions, ``s_inf_norm``
+        counts separable draws as infinite, ``positive_fraction`` and ``positive_mean`` are
+        over the inseparable draws, ``margin`` over the separable ones.
+
+    Raises
+    ------
+    ValueError
+        If a certificate is unknown.
+    """
+    unknown = set(scalars["certificate"]) - set(CERTIFICATES)
+    if unknown:
+        raise ValueError(f"certificate must be one of {CERTIFICATES}; got {sorted(unknown)}")
+    separable = scalars["separable"].to_numpy(bool)
+    instead = {"s_inf_norm": np.inf, "positive_fraction": np.nan, "positive_mean": np.nan}
+    values = {
+        name: np.where(separable, value, as_floats(scalars[name]))
+        for name, value in instead.items()
+    }
+    values["margin"] = np.where(separable, as_floats(scalars["margin"]), np.nan)
+    n = len(scalars)
+    counts = scalars["certificate"].value_counts()
+    return pd.concat(
+        [
+            summarize_proportion("separable", int(separable.sum()), n),
+            *(summarize_values(name, each) for name, each in values.items()),
+            *(
+                summarize_proportion(f"certificate_{kind}", int(counts.get(kind, 0)), n)
+                for kind in CERTIFICATES
+            ),
+        ],
+        ignore_index=True,
+    )

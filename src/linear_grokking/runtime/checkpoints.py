@@ -1,0 +1,315 @@
+"""Checkpoints that let a killed job go on.
+
+A solver offers its state at every step; the checkpoint decides when a state is worth
+writing.  `NoCheckpoint` never writes: it is what tests and single calls use.
+`FileCheckpoint` keeps the state of one solver in one side file; `BlockCheckpoint` keeps
+the finished realizations of a block as well.
+
+Side files are written whole or not at all, hold plain arrays (no pickle), and carry the
+identity of the work: spec, fingerprint of the code, block.  A file that is damaged or of
+another identity is ignored.  Arrays come back with dtype, shape and memory order, so that
+work that was interrupted gives the same bits as work that was not.
+"""
+
+import contextlib
+import logging
+import os
+import shutil
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+State = Mapping[str, np.ndarray]
+
+logger = logging.getLogger(__name__)
+
+# A write is followed by at least this many times its duration without one: below 2 %.
+PAUSE_PER_WRITE = 50
+
+_REALIZATIONS = "block:realizations"  # beside the names of a solver's or a result's arrays
+
+_stop_requested = threading.Event()
+
+
+class Interrupted(Exception):
+    """The job was asked to stop, and has saved what it can go on from."""
+
+
+class Checkpoint(Protocol):
+    """Where a solver's state survives the death of its process."""
+
+    def restore(self) -> State | None:
+        """Return the last saved state, or None where the solver starts afresh."""
+
+    def offer(self, state: Callable[[], State]) -> None:
+        """Save ``state()`` if it is time to; called once per solver step.
+
+        Raises
+        ------
+        Interrupted
+            After saving, where the job was asked to stop.
+        """
+
+
+class NoCheckpoint:
+    """A checkpoint that keeps nothing."""
+
+    def restore(self) -> State | None:
+        """Return None."""
+        return None
+
+    def offer(self, state: Callable[[], State]) -> None:
+        """Do nothing."""
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """Let SIGTERM mean "save and leave" inside the context.
+
+    The next offer to a checkpoint saves and raises `Interrupted`.  To be entered in the
+    main thread; signals that arrive while the job is leaving change nothing.
+    """
+    previous = signal.signal(signal.SIGTERM, lambda *_: _stop_requested.set())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+        _stop_requested.clear()
+
+
+class FileCheckpoint:
+    """A solver's state in one side file.
+
+    Parameters
+    ----------
+    path
+        The side file; its folder is made when first needed.
+    identity
+        What the state belongs to: spec, fingerprint of the code, block.
+    interval_s
+        Shortest time between writes, in seconds.  Slow writes are rarer still, so that
+        writing costs less than 2 % of the time.
+    """
+
+    def __init__(self, path: str | os.PathLike, identity: str, interval_s: float = 30.0):
+        self._path = Path(path)
+        self._identity = identity
+        self._pace = _Pace(interval_s)
+
+    def restore(self) -> dict[str, np.ndarray] | None:
+        """Return the saved state; numbers come back as arrays of shape ()."""
+        return _read(self._path, self._identity)
+
+    def offer(self, state: Callable[[], State]) -> None:
+        """See `Checkpoint.offer`."""
+        if self._pace.due():
+            with self._pace.write(self._path):
+                _write(self._path, self._identity, state())
+        _leave_if_asked(self._path)
+
+    def remove(self) -> None:
+        """Delete the side file, once the result it led to is safe."""
+        for path in (self._path, *_unfinished_writes(self._path)):
+            path.unlink(missing_ok=True)
+
+
+class BlockCheckpoint:
+    """Finished realizations of a block, and the state of the solver at work.
+
+    Finished realizations go to part files that are only ever added; several of them share
+    a part where they are quick.  A solver's state is never written before the realizations
+    that were finished earlier, so that it cannot hide them.
+
+    Parameters
+    ----------
+    directory
+        Folder of the side files, of this block alone.
+    identity, interval_s
+        See `FileCheckpoint`.
+    """
+
+    def __init__(self, directory: str | os.PathLike, identity: str, interval_s: float = 30.0):
+        self._directory = Path(directory)
+        self._identity = identity
+        self._pace = _Pace(interval_s)
+        self._pending: dict[int, dict[str, np.ndarray]] = {}
+        self._solver_path = self._directory / "solver.npz"
+        self._solver_state = _read(self._solver_path, identity)
+
+    def finished(self) -> dict[int, dict[str, np.ndarray]]:
+        """Return the saved columns of each finished realization, by realization."""
+        results = {}
+        for path in self._directory.glob("finished-*.npz"):
+            results |= _unstack(_read(path, self._identity) or {})
+        return dict(sorted(results.items()))
+
+    def add(self, realization: int, columns: State) -> None:
+        """Keep the results of a finished realization; see `add_batch`."""
+        self.add_batch({realization: columns})
+
+    def add_batch(self, results: Mapping[int, State]) -> None:
+        """Keep the results of realizations that finish together: all are saved, or none.
+
+        Raises
+        ------
+        Interrupted
+            After saving, where the job was asked to stop.
+        """
+        for realization, columns in results.items():
+            self._pending[realization] = {
+                name: _plain_array(name, value).copy() for name, value in columns.items()
+            }
+        if self._pace.due():
+            with self._pace.write(self._directory):
+                self._write_finished()
+        _leave_if_asked(self._directory)
+
+    def solver(self, realizations: int | Sequence[int]) -> Checkpoint:
+        """Return the checkpoint of the solver that works on these realizations.
+
+        A state saved by a solver of other realizations is not restored.
+        """
+        return _BlockSolver(self, np.atleast_1d(np.asarray(realizations, np.int64)))
+
+    def remove(self) -> None:
+        """Delete the side files, once the block's result is safe."""
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def _write_finished(self) -> None:
+        """Write the realizations finished since the last write as one part."""
+        if self._pending:
+            path = self._directory / f"finished-{min(self._pending):08d}.npz"
+            _write(path, self._identity, _stack(self._pending))
+            self._pending.clear()
+
+
+class _BlockSolver:
+    """The solver's side file inside a block's folder."""
+
+    def __init__(self, block: BlockCheckpoint, realizations: np.ndarray):
+        self._block = block
+        self._realizations = realizations
+
+    def restore(self) -> State | None:
+        state = dict(self._block._solver_state or {})
+        if not np.array_equal(state.pop(_REALIZATIONS, np.array([])), self._realizations):
+            return None
+        logger.info("going on from the state that a stopped job saved")
+        return state
+
+    def offer(self, state: Callable[[], State]) -> None:
+        block = self._block
+        if block._pace.due():
+            with block._pace.write(block._solver_path):
+                block._write_finished()
+                arrays = {**state(), _REALIZATIONS: self._realizations}
+                _write(block._solver_path, block._identity, arrays)
+        _leave_if_asked(block._solver_path)
+
+
+class _Pace:
+    """When to write next."""
+
+    def __init__(self, interval_s: float):
+        self._interval_s = interval_s
+        self._next = time.monotonic() + interval_s
+
+    def due(self) -> bool:
+        return _stop_requested.is_set() or time.monotonic() >= self._next
+
+    @contextlib.contextmanager
+    def write(self, path: Path) -> Iterator[None]:
+        """Time a write.  One that fails costs safety, not the job: it is logged."""
+        start = time.monotonic()
+        try:
+            yield
+        except OSError as error:
+            logger.warning("cannot save progress in %s: %s", path, error)
+        stop = time.monotonic()
+        self._next = stop + max(self._interval_s, PAUSE_PER_WRITE * (stop - start))
+
+
+def _leave_if_asked(path: Path) -> None:
+    if _stop_requested.is_set():
+        raise Interrupted(f"asked to stop; progress is in {path}")
+
+
+def _plain_array(name: str, value: object) -> np.ndarray:
+    array = np.asarray(value)
+    if array.dtype.hasobject:
+        raise ValueError(f"{name} must be an array of numbers or strings; got {value!r}")
+    return array
+
+
+def _stack(results: Mapping[int, State]) -> State:
+    """Stack the columns of realizations whose columns have equal dtypes and shapes."""
+    groups: dict[tuple, list[int]] = {}
+    for realization, columns in results.items():
+        signature = tuple((name, array.dtype.str, array.shape) for name, array in columns.items())
+        groups.setdefault(signature, []).append(realization)
+    stacks = {}
+    for k, (signature, realizations) in enumerate(groups.items()):
+        stacks[f"{k}:{_REALIZATIONS}"] = np.array(realizations)
+        for name, *_ in signature:
+            stacks[f"{k}:{name}"] = np.stack([results[index][name] for index in realizations])
+    return stacks
+
+
+def _unstack(stacks: State) -> dict[int, dict[str, np.ndarray]]:
+    """Undo `_stack`."""
+    results: dict[int, dict[str, np.ndarray]] = {}
+    for key, stack in stacks.items():
+        group, name = key.split(":", maxsplit=1)
+        if name == _REALIZATIONS:
+            results |= {int(index): {} for index in stack}
+            continue
+        for k, index in enumerate(stacks[f"{group}:{_REALIZATIONS}"]):
+            results[int(index)][name] = stack[k, ...]
+    return results
+
+
+def _write(path: Path, identity: str, arrays: State) -> None:
+    """Write arrays and identity as one file, whole or not at all."""
+    arrays = {name: _plain_array(name, value) for name, value in arrays.items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(
+        dir=path.parent, prefix=f"{path.name}.", suffix=".tmp", delete=False
+    ) as file:
+        try:
+            # The prefix keeps names apart from the parameters of savez.
+            named = {f"array:{name}": value for name, value in arrays.items()}
+            header = np.array([identity, *named])
+            np.savez(file, allow_pickle=False, header=header, **named)
+            file.flush()
+            os.fsync(file.fileno())
+            os.replace(file.name, path)
+        except BaseException:
+            os.unlink(file.name)
+            raise
+
+
+def _read(path: Path, identity: str) -> dict[str, np.ndarray] | None:
+    """Return the arrays of a side file, or None where there is none to go on from."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            stored_identity, *names = file["header"].tolist()
+            if stored_identity != identity:
+                logger.warning("ignoring %s: it belongs to another spec or code", path)
+                return None
+            return {name.removeprefix("array:"): file[name] for name in names}
+    except FileNotFoundError:
+        return None
+    except Exception as error:  # a damaged archive fails in a dozen ways
+        logger.warning("ignoring %s: it is damaged (%r)", path, error)
+        return None
+
+
+def _unfinished_writes(path: Path) -> Iterator[Path]:
+    """Return what writes of this file left behind when they were killed."""
+    return path.parent.glob(f"{path.name}.*.tmp")

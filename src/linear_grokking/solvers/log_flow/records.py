@@ -1,0 +1,108 @@
+"""The records of a gradient flow: states that wait to be measured, and what they were."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from linear_grokking.models.contract import Params
+from linear_grokking.models.logistic import LogisticModel
+from linear_grokking.runtime.arrays import Array, like, to_numpy
+from linear_grokking.runtime.memory import MOST_PENDING
+from linear_grokking.shapes import Float
+from linear_grokking.solvers.records import Records
+from linear_grokking.solvers.trajectory import OnRecord, with_prefix
+
+
+class FlowRecords(Records):
+    """Records of (S, b, τ), measured several at a time.
+
+    States are (..., R, d + 2).  What overflows is found when it is measured.
+    """
+
+    _model: LogisticModel
+
+    def __init__(self, model: LogisticModel, steps: np.ndarray, on_record: OnRecord | None) -> None:
+        super().__init__(model, steps, on_record)
+        self._logs = np.log1p(steps)
+        self._pending: list[Array] = []
+        self._pending_count = 0
+        # Outputs come with each.
+        self._most_pending = MOST_PENDING // (model.realizations * (model.d + model.n_train))
+
+    def times(self, s: float) -> Float[np.ndarray, " k"]:
+        """Return log(1 + t) of the records up to time s that are still to come."""
+        return self._logs[self._count : np.searchsorted(self._logs, s, side="right")]
+
+    def joined(self, params: Params, clocks: Mapping[str, Array]) -> Float[Array, "R width"]:
+        """Return parameters and conformal time as one new array (R, d + 2)."""
+        weights, bias = params
+        columns = [weights, bias[:, None], clocks["conformal_time"][:, None]]
+        return self._model.xp.concat(columns, axis=-1)
+
+    def add(self, params: Params, clocks: Mapping[str, Array]) -> None:
+        """See `Records.add`."""
+        self.add_states(self.joined(params, clocks)[None])
+
+    def add_states(self, states: Float[Array, "k R width"]) -> None:
+        """Record the next k steps from states (k, R, d + 2)."""
+        if self._on_record is not None:
+            for step, state in zip(self._steps[self._count :], states, strict=False):
+                self._on_record(float(step), (state[:, :-2], state[:, -2]))
+        self._pending.append(states)
+        self._count += len(states)
+        self._pending_count += len(states)
+        if self._pending_count >= self._most_pending:
+            self._measure()
+
+    def _measure(self) -> None:
+        """Reduce what is pending to the few numbers that are kept, up to the first overflow."""
+        states = self._model.xp.concat(self._pending)
+        self._pending.clear()
+        self._pending_count = 0
+        measured = self._model.measure(states[..., :-2], states[..., -2])
+        measured["conformal_time"] = to_numpy(states[..., -1])
+        # By record and realization.
+        finite = np.all(
+            [
+                np.isfinite(rows).reshape(*states.shape[:2], -1).all(axis=-1)
+                for rows in measured.values()
+            ],
+            axis=0,
+        )
+        whole = finite.all(axis=-1)
+        kept = len(whole) if whole.all() else int(np.argmin(whole))
+        if kept < len(whole):
+            self.failed = tuple(np.flatnonzero(~finite[kept]).tolist())
+        self._count -= len(whole) - kept
+        for name, rows in measured.items():
+            self._rows.setdefault(name, []).append(rows[:kept])
+
+    def observables(self) -> dict[str, Float[np.ndarray, "R T"]]:
+        """See `Records.observables`."""
+        if self._pending:
+            self._measure()
+        if not self._count:
+            return {}
+        measured = {name: np.concatenate(rows) for name, rows in self._rows.items()}
+        return {
+            name: np.ascontiguousarray(values.T)
+            for name, values in self._model.observables_from(measured).items()
+        }
+
+    def state(self) -> dict[str, np.ndarray]:
+        """See `Records.state`.
+
+        What is pending stays pending, so that it is measured in the same company.
+        """
+        rows = {f"record {name}": np.concatenate(rows) for name, rows in self._rows.items()}
+        if self._pending:
+            rows["states"] = to_numpy(self._model.xp.concat(self._pending))
+        return {"count": np.array(self._count), **rows}
+
+    def restore(self, state: Mapping[str, np.ndarray], beside: Array | None = None) -> None:
+        """See `Records.restore`; states go to where the array ``beside`` lies."""
+        self._count = int(state["count"])
+        self._rows = {name: [rows] for name, rows in with_prefix(state, "record ").items()}
+        if "states" in state:
+            self._pending = [like(beside, state["states"])]
+            self._pending_count = len(state["states"])

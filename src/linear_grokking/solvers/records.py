@@ -1,0 +1,78 @@
+"""The records of a run: what was observed at the recorded steps, as far as it has come."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from linear_grokking.models.contract import Model, Params
+from linear_grokking.runtime.arrays import Array, to_numpy
+from linear_grokking.shapes import Float
+from linear_grokking.solvers.trajectory import OnRecord, with_prefix
+
+
+class Records:
+    """Observables of a model at the recorded steps.
+
+    Attributes
+    ----------
+    failed : tuple of int
+        Realizations of which a number was not finite; the record with it is left out.
+    """
+
+    def __init__(self, model: Model, steps: np.ndarray, on_record: OnRecord | None) -> None:
+        self.failed: tuple[int, ...] = ()
+        self._model = model
+        self._steps = steps
+        self._on_record = on_record
+        self._count = 0
+        self._rows: dict[str, list[np.ndarray]] = {}
+
+    @property
+    def left(self) -> bool:
+        """Whether there is a record to come."""
+        return self._count < len(self._steps) and not self.failed
+
+    @property
+    def next(self) -> float:
+        """The step of the next record."""
+        return self._steps[self._count]
+
+    @property
+    def last(self) -> float:
+        """The step of the last record."""
+        return self._steps[-1]
+
+    @property
+    def recorded(self) -> Float[np.ndarray, " T"]:
+        """The steps recorded so far."""
+        return self._steps[: self._count]
+
+    def add(self, params: Params, clocks: Mapping[str, Array]) -> None:
+        """Record the next step: parameters, and integrals over the steps so far."""
+        row = {
+            name: np.array(to_numpy(value), float)
+            for name, value in {**self._model.observables(params), **clocks}.items()
+        }
+        finite = np.all([np.isfinite(value) for value in row.values()], axis=0)
+        if not finite.all():
+            self.failed = tuple(np.flatnonzero(~finite).tolist())
+            return
+        for name, value in row.items():
+            self._rows.setdefault(name, []).append(value)
+        if self._on_record is not None:
+            self._on_record(float(self.next), params)
+        self._count += 1
+
+    def observables(self) -> dict[str, Float[np.ndarray, "R T"]]:
+        """Return the history columns, each (R, T)."""
+        return {name: np.stack(rows, axis=-1) for name, rows in self._rows.items()}
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return what `restore` needs."""
+        rows = {f"record {name}": np.stack(rows) for name, rows in self._rows.items()}
+        return {"count": np.array(self._count), **rows}
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Take back what `state` returned."""
+        self._count = int(state["count"])
+        self._rows = {name: list(rows) for name, rows in with_prefix(state, "record ").items()}

@@ -1,0 +1,260 @@
+"""The limit direction S_∞ of one set of points, by damped Newton steps on the CPU.
+
+S_∞ minimizes the mean of e^{S·x_i} (Paper B, Sec. 3.1).  With p the softmax of the outputs
+XS and B = XᵀPX, a Newton step for log Σ e^{S·x_i} goes along u = B⁻¹Xᵀp, 1/(1 - pᵀXu)
+times; along that line the function costs O(N) per value, so that the step is taken to the
+line's minimum.  The steps are invariant under linear maps of the points, σ included.
+
+The cost is B: a symmetric update of Nd² flops, half of a general product's.  Far from the
+minimum B is computed in float32; the last step, which also gives the certificate, in
+float64, and the rest of the way is made with its factor and exact gradients.
+"""
+
+import enum
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import get_blas_funcs, get_lapack_funcs
+
+from linear_grokking.solvers.separability.certificates import curvature_shift, encloses, separates
+
+MAX_ITERATIONS = 100
+MAX_MULTIPLIER = 1e4  # of a Newton step along its line
+LINE_STEPS = 40
+LINE_ACCURACY = 0.1  # of the slope at the start that may be left
+LINE_GROWTH = 4.0  # of the multiplier per step while the minimum is not bracketed
+CHORD_RADIUS = 0.5  # largest |x_i·u| from which the last factor finds the minimum
+CHORD_STEPS = 40
+SETTLED = 1e-8  # change of the outputs x_i·S in a step, from which S_∞ may be taken ...
+RESOLUTION = 1e-13  # ... where rounding stops the progress, and below which it is final
+REFINEMENTS = 4  # solutions for u and then its residual
+RIDGES = 10.0 ** np.arange(-14.0, 1.0, 2.0)  # in units of the trace of B
+
+
+class Status(enum.IntEnum):
+    """How the search for S_∞ ended."""
+
+    RUNNING = 0
+    """Not at all yet."""
+    SEPARATING = 1
+    """The direction separates the points, with a certificate: there is no S_∞."""
+    ENCLOSED = 2
+    """The direction is S_∞; the origin is enclosed by the points, with a certificate."""
+    UNDECIDED = 3
+    """No certificate: the origin lies on, or close to, the boundary of the hull, or the
+    points do not span the space to working precision.  Another method has to decide."""
+
+
+@dataclass(frozen=True)
+class LimitDirection:
+    """Result of `limit_direction`.
+
+    Attributes
+    ----------
+    status
+        `Status.RUNNING` never occurs.
+    direction : (d,)
+        A separating direction, S_∞, or the last iterate, according to `status`.
+    iterations
+        Newton steps, each with one evaluation of B.
+    """
+
+    status: Status
+    direction: np.ndarray
+    iterations: int
+
+
+def limit_direction(
+    points: np.ndarray, point_norms: np.ndarray, max_iterations: int = MAX_ITERATIONS
+) -> LimitDirection:
+    """Find S_∞ = argmin_S mean e^{S·x_i}, or a direction that separates the points.
+
+    Parameters
+    ----------
+    points : (N, d), float64, C order
+        Points x_i, all labelled -1.
+    point_norms : (N,)
+        ‖x_i‖, in the range of `verdict.assess`.
+    max_iterations
+        Bound on the number of Newton steps.
+    """
+    d = points.shape[1]
+    direction = np.zeros(d)
+    curvature = _Curvature(points, point_norms, np.float32)
+    for iteration in range(1, max_iterations + 1):
+        outputs = points @ direction
+        if outputs.max() < 0.0 and separates(outputs, point_norms, _norm(direction), d):
+            return LimitDirection(Status.SEPARATING, direction, iteration - 1)
+        weights = _softmax(outputs)
+        gradient = weights @ points
+
+        curvature.update(weights)
+        coarse = curvature.dtype == np.float32
+        if not coarse:
+            settled = _enclosed_limit(points, point_norms, direction, weights, curvature)
+            if settled is not None:
+                return LimitDirection(Status.ENCLOSED, settled, iteration)
+        if not curvature.factorize(0.0):
+            if coarse:
+                curvature = _Curvature(points, point_norms, np.float64)
+                continue
+            if not any(curvature.factorize(ridge * curvature.trace) for ridge in RIDGES):
+                break
+        step = curvature.solve(gradient)
+        step_outputs = points @ step
+        if step_outputs.min() > 0.0 and separates(-step_outputs, point_norms, _norm(step), d):
+            return LimitDirection(Status.SEPARATING, -step, iteration)
+
+        decrement = float(gradient @ step)
+        largest = np.abs(step_outputs).max()
+        falling = decrement > RESOLUTION**2 and largest > RESOLUTION
+        # A decrement of 1 or more is impossible: it shows the rounding of float32.
+        if coarse and (largest < CHORD_RADIUS or decrement >= 1.0 or not falling):
+            curvature = _Curvature(points, point_norms, np.float64)
+        if falling:
+            direction = direction - _line_minimum(outputs, step_outputs, decrement) * step
+        elif not coarse:
+            break  # stationary, or falling for ever too slowly to tell
+    return LimitDirection(Status.UNDECIDED, direction, iteration)
+
+
+def _enclosed_limit(
+    points: np.ndarray,
+    point_norms: np.ndarray,
+    direction: np.ndarray,
+    weights: np.ndarray,
+    curvature: "_Curvature",
+) -> np.ndarray | None:
+    """Return S_∞ if it is near `direction`, with the certificate that the origin is enclosed."""
+    n_points, d = points.shape
+    shift = curvature_shift(curvature.trace, n_points, d)
+    if not curvature.factorize(-shift):
+        return None
+    step = np.zeros(d)
+    residual = weights @ points
+    for _ in range(REFINEMENTS):
+        step += curvature.solve(residual)
+        step_outputs = points @ step
+        if not np.abs(step_outputs).max() < CHORD_RADIUS:
+            return None
+        residual = (weights * (1.0 - step_outputs)) @ points
+        if encloses(
+            weights=weights,
+            step_outputs=step_outputs,
+            residual=residual,
+            shift=shift,
+            point_norms=point_norms,
+            step_norm=_norm(step),
+            d=d,
+        ):
+            return _settle(points, direction - step, curvature)
+    return None
+
+
+class _Curvature:
+    """B = XᵀPX and its Cholesky factor, in one precision, for changing weights.
+
+    In float32 the points are scaled by a power of two, so that no square under- or
+    overflows; solutions are scaled back.
+    """
+
+    def __init__(self, points: np.ndarray, point_norms: np.ndarray, dtype: type):
+        self.dtype = dtype
+        if dtype == np.float32:
+            self._scale = 2.0 ** -np.frexp(point_norms.max())[1]
+            self._points = (points * self._scale).astype(dtype)
+        else:
+            self._scale = 1.0
+            self._points = points
+        self._weighted = np.empty_like(self._points)
+        d = points.shape[1]
+        self._matrix = np.zeros((d, d), dtype, order="F")
+        self._syrk = get_blas_funcs("syrk", dtype=dtype)
+        self._potrf, self._potrs = get_lapack_funcs(("potrf", "potrs"), dtype=dtype)
+
+    def update(self, weights: np.ndarray) -> None:
+        """Compute the lower triangle of B."""
+        np.multiply(
+            self._points, np.sqrt(weights)[:, np.newaxis].astype(self.dtype), out=self._weighted
+        )
+        self._matrix = self._syrk(
+            1.0, self._weighted.T, c=self._matrix, lower=True, overwrite_c=True
+        )
+        self._diagonal = self._matrix.diagonal().copy()
+        self.trace = self._diagonal.sum()
+
+    def factorize(self, ridge: float) -> bool:
+        """Factorize B + ridge·I; tell whether that succeeded."""
+        np.fill_diagonal(self._matrix, self._diagonal + self.dtype(ridge))
+        self._factor, info = self._potrf(self._matrix, lower=True, clean=False)
+        return info == 0
+
+    def solve(self, vector: np.ndarray) -> np.ndarray:
+        """Solve (B + ridge·I) x = vector."""
+        scaled = (vector * self._scale).astype(self.dtype, copy=False)
+        solution, _ = self._potrs(self._factor, scaled, lower=True)
+        return solution.astype(np.float64, copy=False) * self._scale
+
+
+def _settle(points: np.ndarray, direction: np.ndarray, curvature: _Curvature) -> np.ndarray | None:
+    """Go to the minimum with a fixed factor of B; None where that does not converge.
+
+    Each step shortens the distance by about the largest |x_i·u| left, until rounding
+    stops the progress.
+    """
+    last = np.inf
+    for _ in range(CHORD_STEPS):
+        step = curvature.solve(_softmax(points @ direction) @ points)
+        size = np.abs(points @ step).max()
+        if not size < last:
+            return direction if last < SETTLED else None
+        direction = direction - step
+        if size < RESOLUTION:
+            return direction
+        last = size
+    return direction if last < SETTLED else None
+
+
+def _line_minimum(outputs: np.ndarray, step_outputs: np.ndarray, decrement: float) -> float:
+    """Return t near the minimum of log Σ e^{outputs - t step_outputs}, with a lower value.
+
+    `decrement` is minus the slope at t = 0.  The slope increases with t: Newton's method,
+    kept within its bracket, stops where little of the slope is left.
+    """
+    start = _log_sum_exp(outputs)
+    t = 1.0 / max(1.0 - decrement, 0.5)
+    low, high = 0.0, np.inf
+    for _ in range(LINE_STEPS):
+        moved = outputs - t * step_outputs
+        p = _softmax(moved)
+        slope = -float(p @ step_outputs)
+        if abs(slope) <= LINE_ACCURACY * decrement and _log_sum_exp(moved) < start:
+            return t
+        if slope < 0.0:
+            low = t
+        else:
+            high = t
+        if low >= MAX_MULTIPLIER:
+            break
+        curvature = float(p @ step_outputs**2) - slope**2
+        newton = t - slope / curvature if abs(slope) < MAX_MULTIPLIER * curvature else low
+        if low < newton < min(high, LINE_GROWTH * t):
+            t = newton
+        else:
+            t = LINE_GROWTH * t if np.isinf(high) else 0.5 * (low + high)
+    return low
+
+
+def _softmax(outputs: np.ndarray) -> np.ndarray:
+    weights = np.exp(outputs - outputs.max())
+    weights /= weights.sum()
+    return weights
+
+
+def _log_sum_exp(outputs: np.ndarray) -> float:
+    top = outputs.max()
+    return top + np.log(np.exp(outputs - top).sum())
+
+
+def _norm(vector: np.ndarray) -> np.ndarray:
+    return np.sqrt(vector @ vector)

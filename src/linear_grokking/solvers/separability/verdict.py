@@ -1,0 +1,219 @@
+"""One realization's verdict: separable or not, why, and what follows from it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from scipy.optimize import linprog
+
+from linear_grokking.solvers.separability.certificates import separates
+from linear_grokking.solvers.separability.limit_direction import (
+    LimitDirection,
+    Status,
+    limit_direction,
+)
+from linear_grokking.solvers.separability.margin import hard_margin
+
+NORM_RANGE = (1e-100, 1e100)  # of the points: squares and products stay representable
+Certificate = Literal["direction", "hull", "lp"]
+LP_TOLERANCE = 1e-9  # slack of a normalized linear programme that counts as separation
+
+
+class UndecidedError(ArithmeticError):
+    """Neither a certificate nor linear programming decided whether a set is separable."""
+
+
+@dataclass(frozen=True)
+class Separability:
+    """What is known about one set of points, all labelled -1.
+
+    Attributes
+    ----------
+    separable
+        Whether some S has S·x_i < 0 for all i.  A point at the origin excludes it.
+    certificate
+        ``"direction"``: a separating direction, proved.  ``"hull"``: the origin is in the
+        convex hull, proved.  ``"lp"``: no proof; linear programming decided.
+    s_inf_norm
+        ‖S_∞‖ in the inverse unit of the points; infinite where the set is not separable
+        and yet mean e^{S·x_i} has no minimum, the origin being on the boundary of the hull;
+        None where separable.  Where the points do not span the space, S_∞ is the minimizer
+        of least norm.
+    positive_fraction
+        Fraction of points with S_∞·x_i > 0; None where there is no finite S_∞.
+    positive_mean
+        Mean of these positive S_∞·x_i; None where there are none.
+    margin
+        M = 1/‖S_M‖ in the unit of the points; None where not separable or not asked for.
+    direction : (d,) or None
+        S_∞; where separable S_M, or without margin a direction that separates; None where
+        `s_inf_norm` is infinite.
+    iterations
+        Newton steps taken.
+    """
+
+    separable: bool
+    certificate: Certificate
+    s_inf_norm: float | None
+    positive_fraction: float | None
+    positive_mean: float | None
+    margin: float | None
+    direction: np.ndarray | None
+    iterations: int
+
+
+def assess(inputs: np.ndarray, *, margin: bool) -> Separability:
+    """Decide whether points are linearly separable from the origin; find S_∞ or S_M.
+
+    Damped Newton steps either find S_∞ with a proof that the origin is enclosed, or a
+    direction with a proof that it separates (see `certificates`).  Where neither appears,
+    as for origins on the boundary of the hull, linear programming (HiGHS) decides.
+
+    Parameters
+    ----------
+    inputs : (N, d)
+        Points x_i, all labelled -1; of points labelled +1 pass the negative.
+    margin
+        Whether to compute the margin of a separable set.
+
+    Raises
+    ------
+    ValueError
+        If `inputs` is not a non-empty matrix of finite numbers, or the norm of a point is
+        neither 0 nor between 1e-100 and 1e100.
+    UndecidedError
+        If linear programming fails on an undecided set.
+    MarginError
+        If the margin cannot be bracketed.
+    """
+    points, point_norms = checked_points(inputs)
+    found = limit_direction(points, point_norms)
+    if found.status is Status.UNDECIDED:
+        return _decide_by_programming(points, point_norms, found, margin=margin)
+    return describe(points, found, margin=margin)
+
+
+def checked_points(inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return points as float64 in C order (N, d) and their norms (N,); see `assess`."""
+    points = np.ascontiguousarray(inputs, dtype=np.float64)
+    if points.ndim != 2 or points.size == 0:
+        raise ValueError(f"inputs: shape {points.shape} is not (N, d) with N, d of at least 1")
+    with np.errstate(over="ignore"):
+        point_norms = np.sqrt(np.einsum("ij,ij->i", points, points))
+    low, high = NORM_RANGE
+    in_range = (point_norms >= low) & (point_norms <= high)
+    for i in np.flatnonzero(~in_range):
+        if points[i].any():
+            raise ValueError(
+                f"inputs: point {i} has norm {point_norms[i]:.3g};"
+                f" allowed are 0 and {low:g} to {high:g}"
+            )
+    return points, point_norms
+
+
+def describe(points: np.ndarray, found: LimitDirection, *, margin: bool) -> Separability:
+    """Turn a decided search into a `Separability`.
+
+    Parameters
+    ----------
+    points : (N, d)
+        Points x_i.
+    found
+        Result of `limit_direction` or of its batched form, not undecided.
+    margin
+        See `assess`.
+    """
+    if found.status is Status.SEPARATING:
+        return _separable(points, found.direction, "direction", found.iterations, margin=margin)
+    return _enclosed(points, found.direction, "hull", found.iterations)
+
+
+def _separable(
+    points: np.ndarray,
+    direction: np.ndarray,
+    certificate: Certificate,
+    iterations: int,
+    *,
+    margin: bool,
+) -> Separability:
+    solved = hard_margin(points) if margin else None
+    return Separability(
+        separable=True,
+        certificate=certificate,
+        s_inf_norm=None,
+        positive_fraction=None,
+        positive_mean=None,
+        margin=solved.margin if solved else None,
+        direction=solved.direction if solved else direction,
+        iterations=iterations,
+    )
+
+
+def _enclosed(
+    points: np.ndarray, direction: np.ndarray | None, certificate: Certificate, iterations: int
+) -> Separability:
+    finite = direction is not None
+    outputs = np.array([]) if direction is None else points @ direction
+    positive = outputs[outputs > 0.0]
+    return Separability(
+        separable=False,
+        certificate=certificate,
+        s_inf_norm=float(np.linalg.norm(direction)) if finite else np.inf,
+        positive_fraction=len(positive) / len(points) if finite else None,
+        positive_mean=float(positive.mean()) if len(positive) else None,
+        margin=None,
+        direction=direction,
+        iterations=iterations,
+    )
+
+
+def _decide_by_programming(
+    points: np.ndarray, point_norms: np.ndarray, found: LimitDirection, *, margin: bool
+) -> Separability:
+    """Decide a set that Newton's method left open."""
+    certificate = "hull"  # where the origin is a point
+    if np.all(point_norms > 0.0):
+        separable, certificate, direction = _programme(points, point_norms)
+        if separable:
+            return _separable(points, direction, certificate, found.iterations, margin=margin)
+    direction, iterations = _limit_in_span(points)
+    return _enclosed(points, direction, certificate, found.iterations + iterations)
+
+
+def _programme(points: np.ndarray, point_norms: np.ndarray) -> tuple[bool, Certificate, np.ndarray]:
+    """Maximize t subject to S·x_i/‖x_i‖ ≤ -t, |S_k| ≤ 1; positive t means separable."""
+    n_points, d = points.shape
+    rows = np.hstack([points / point_norms[:, np.newaxis], np.ones((n_points, 1))])
+    result = linprog(
+        np.append(np.zeros(d), -1.0),
+        A_ub=rows,
+        b_ub=np.zeros(n_points),
+        bounds=[(-1.0, 1.0)] * d + [(None, None)],
+        method="highs",
+        options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},
+    )
+    if not result.success:
+        raise UndecidedError(
+            f"separability: {n_points} points in {d} dimensions: linear programming failed:"
+            f" {result.message}"
+        )
+    direction = result.x[:-1]
+    if separates(points @ direction, point_norms, np.linalg.norm(direction), d):
+        return True, "direction", direction
+    return bool(result.x[-1] > LP_TOLERANCE), "lp", direction
+
+
+def _limit_in_span(points: np.ndarray) -> tuple[np.ndarray | None, int]:
+    """Return S_∞ of least norm of an inseparable set, None where it diverges, and steps.
+
+    The search runs in coordinates in which the points' span is all of the space and
+    their covariance the unit matrix.
+    """
+    left, sizes, right = np.linalg.svd(points, full_matrices=False)
+    rank = int(np.sum(sizes > sizes[0] * max(points.shape) * np.finfo(float).eps))
+    if rank == 0:
+        return np.zeros(points.shape[1]), 0
+    found = limit_direction(*checked_points(left[:, :rank]))
+    if found.status is not Status.ENCLOSED:
+        return None, found.iterations
+    return (found.direction / sizes[:rank]) @ right[:rank], found.iterations

@@ -1,0 +1,6 @@
+"""The plan: from a configuration and the disk to runs, blocks and targets, and what they cost."""
+
+from linear_grokking.workflow.plan.configuration import Config, json_schema, read, read_again
+from linear_grokking.workflow.plan.planning import Plan, Point, Run
+
+__all__ = ["Config", "Plan", "Point", "Run", "json_schema", "read", "read_again"]

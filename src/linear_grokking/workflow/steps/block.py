@@ -1,0 +1,174 @@
+"""One job of the workflow: the realizations of one block of one run, written as one file."""
+
+import logging
+import os
+import re
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from threadpoolctl import threadpool_limits
+
+from linear_grokking.jobs.kinds import kind_of, run_id
+from linear_grokking.results.identity import Block, canonical
+from linear_grokking.results.storage import provenance, write_table
+from linear_grokking.runtime import devices
+from linear_grokking.runtime.checkpoints import BlockCheckpoint, Checkpoint, interruptible
+from linear_grokking.runtime.context import Columns, JobContext
+from linear_grokking.runtime.progress import progress
+
+logger = logging.getLogger(__name__)
+
+
+class NonFiniteError(RuntimeError):
+    """A run whose numbers overflowed; the message says what to change."""
+
+
+class ChangedCodeError(RuntimeError):
+    """The code is no longer the one that the workflow was planned with."""
+
+
+def train_block(
+    request: Mapping[str, Any], outputs: Sequence[Path], *, device: str, threads: int
+) -> None:
+    """Compute a block of realizations and write its file, whole or not at all.
+
+    A job that was killed goes on from the side files beside its output.
+
+    Parameters
+    ----------
+    request
+        ``spec`` of the run, and the ``block`` as ``first-last``.
+    outputs
+        The one file to write.
+
+    Raises
+    ------
+    ChangedCodeError
+        If the output lies in the folder of another run: the code was edited meanwhile.
+    NonFiniteError
+        If an observable is not finite: the run diverged.
+    Interrupted
+        If the job was asked to stop; its state is saved.
+    """
+    started = time.monotonic()
+    (output,) = outputs
+    spec, block = request["spec"], Block.parse(request["block"])
+    kind = kind_of(spec)
+    check_folder(spec, output)
+    used = devices.resolve(device, computes_there=kind.on_gpu)
+    name = f"run {run_id(spec)}, realizations {block}"
+    logger.info("%s: %s %s on %s", name, spec["model"], spec["solver"], devices.name(used))
+    code = kind.code(spec)
+    side = output.with_name(f".{output.stem}.resume")
+    checkpoint = BlockCheckpoint(side, f"{canonical(spec)} {code} {block}")
+    finished: dict[int, Columns] = dict(checkpoint.finished())
+    if finished:
+        logger.info("going on where a stopped job left off: %d realizations done", len(finished))
+    todo = [k for k in range(block.first, block.last + 1) if k not in finished]
+    together = _Together(checkpoint)
+    cost = kind.cost(spec)
+    context = JobContext(
+        device=used,
+        threads=threads,
+        host_bytes=cost.data_bytes,
+        device_bytes=cost.device_bytes,
+        checkpoint=together.solver,
+    )
+    # The libraries' threads are the job's, whatever the environment says.
+    with threadpool_limits(threads), interruptible():
+        done = kind.compute(spec, todo, context)
+        for realization, columns in progress(done, total=len(todo), description=name):
+            finished[realization] = columns
+            together.add(realization, columns)
+    table = assemble(spec, finished)
+    record = provenance(
+        device=used,
+        device_name=devices.name(used),
+        threads=threads,
+        dtype=spec.get("dtype", "float64"),
+        fingerprint=code,
+        seconds=round(time.monotonic() - started, 3),
+        job_id=os.environ.get("SLURM_JOB_ID"),
+    )
+    write_table(table, output, spec=canonical(spec), provenance=record)
+    checkpoint.remove()
+
+
+class _Together:
+    """Keeps the realizations that a solver works on together: all of them, or none.
+
+    A batch takes common steps; made of other realizations it would end with other bits.
+    """
+
+    def __init__(self, checkpoint: BlockCheckpoint):
+        self._checkpoint = checkpoint
+        self._awaited: set[int] = set()
+        self._arrived: dict[int, Columns] = {}
+
+    def solver(self, realizations: Sequence[int]) -> Checkpoint:
+        """Return the checkpoint of the solver that works on these realizations."""
+        self._awaited = set(realizations)
+        return self._checkpoint.solver(realizations)
+
+    def add(self, realization: int, columns: Columns) -> None:
+        """Keep the results of a realization, once the others of its batch are there too."""
+        self._awaited.discard(realization)
+        self._arrived[realization] = columns
+        if not self._awaited:
+            self._checkpoint.add_batch(self._arrived)
+            self._arrived = {}
+
+
+def check_folder(spec: Mapping[str, Any], output: Path) -> None:
+    """Refuse to write into the folder of a run that is not this one.
+
+    A run's folder is named by its spec and code when the workflow is planned; code that is
+    edited while jobs wait would put its numbers among those of the old code.
+
+    Raises
+    ------
+    ChangedCodeError
+        If the output's folder is named like a run, and not like this one.
+    """
+    folder = output.absolute().parent.name
+    if re.fullmatch("[0-9a-f]{16}", folder) and folder != run_id(spec):
+        raise ChangedCodeError(
+            f"{output}: is the place of another run than {run_id(spec)}; "
+            "the code was edited after the workflow was planned: start it again"
+        )
+
+
+def assemble(spec: Mapping[str, Any], finished: Mapping[int, Columns]) -> pa.Table:
+    """Return the table of a block: the realizations in order, columns as the schema has them.
+
+    Raises
+    ------
+    NonFiniteError
+        If a dynamics or outputs column holds a number that is not finite.
+    """
+    schema = kind_of(spec).schema
+    parts = []
+    for realization, columns in sorted(finished.items()):
+        rows = len(next(iter(columns.values())))
+        filled = {"realization": np.full(rows, realization, np.int32), **columns}
+        if spec["measure"] != "separability":
+            _check_finite(realization, filled)
+        arrays = [pa.array(filled[f.name], type=f.type, from_pandas=True) for f in schema]
+        parts.append(pa.Table.from_arrays(arrays, schema=schema))
+    return pa.concat_tables(parts).combine_chunks()
+
+
+def _check_finite(realization: int, columns: Columns) -> None:
+    for name, values in columns.items():
+        if not np.all(np.isfinite(values)):
+            at = ""
+            if "step" in columns:
+                at = f" at step {columns['step'][np.argmin(np.isfinite(values))]:g}"
+            raise NonFiniteError(
+                f"realization {realization}: {name} is not finite{at}; the run diverged: "
+                "lower eta (or t_max), and run again"
+            )

@@ -1,0 +1,148 @@
+"""`linear-grokking train`: one realization of one run, its files and a summary."""
+
+import argparse
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from tqdm import tqdm
+
+from linear_grokking.jobs.kinds import Kind, kind_of, run_id
+from linear_grokking.results.identity import canonical
+from linear_grokking.results.storage import provenance, whole_file, write_table
+from linear_grokking.runtime import devices
+from linear_grokking.runtime.checkpoints import NoCheckpoint, State
+from linear_grokking.runtime.context import JobContext, Look, Observer
+from linear_grokking.runtime.progress import progress
+from linear_grokking.solvers.trajectory import record_steps
+from linear_grokking.workflow.steps.block import assemble
+from linear_grokking.workflow.train.checkpoints import CheckpointWriter, checkpoint_steps
+from linear_grokking.workflow.train.options import in_options, requested_spec
+from linear_grokking.workflow.train.outputs import Outputs
+from linear_grokking.workflow.train.predictions import predict
+from linear_grokking.workflow.train.summary import summarize, table
+
+WRONG_OPTIONS = 2
+INTERRUPTED = 130
+"""Exit statuses, as argparse and the shell have them."""
+SECONDS_PER_TICK = 0.5
+
+
+def train(options: argparse.Namespace) -> int:
+    """Do one run, print its summary and return the exit status."""
+    # A run that is asked to end cleans up as after Ctrl-C.
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        _train(options)
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return WRONG_OPTIONS
+    except KeyboardInterrupt:
+        print("interrupted: nothing was written", file=sys.stderr)
+        return INTERRUPTED
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+    return 0
+
+
+def _train(options: argparse.Namespace) -> None:
+    spec = requested_spec(options)
+    identity, kind = run_id(spec), kind_of(spec)
+    outputs = Outputs(options.output or Path("results/train") / identity, options.json)
+    outputs.check(force=options.force)
+    steps = checkpoint_steps(spec["t_max"], options.checkpoints, options.checkpoint_every)
+    device = devices.resolve(options.device, computes_there=kind.on_gpu)
+    started = time.monotonic()
+    with outputs.staged() as folder:
+        writer = CheckpointWriter(folder, spec, steps)
+        try:
+            rows = _run(kind, spec, device, writer.look, steps)
+        except ValueError as error:
+            raise ValueError(in_options(str(error), spec["model"])) from None
+        seconds = time.monotonic() - started
+        history = {name: rows.column(name).to_numpy() for name in rows.column_names[1:]}
+        record = provenance(
+            device=device,
+            device_name=devices.name(device),
+            dtype=spec.get("dtype", "float64"),
+            fingerprint=kind.code(spec),
+            seconds=round(seconds, 3),
+        )
+        prediction = predict(spec, options.target_accuracy)
+        write_table(rows, folder / outputs.history.name, spec=canonical(spec), provenance=record)
+    if outputs.json is not None:
+        summary = summarize(history, prediction, options.target_accuracy)
+        content = {"run_id": identity, "spec": spec, "provenance": record, "summary": summary}
+        _write_json(outputs.json, content | {name: v.tolist() for name, v in history.items()})
+    print(f"{_title(options.architecture, spec)}; {seconds:.1f} s on {devices.name(device)}\n")
+    print("\n".join(table(history, prediction, options.target_accuracy)))
+    print(f"\nhistory      {outputs.history}")
+    if writer.written:
+        print(f"checkpoints  {outputs.folder / writer.written[0]} … {writer.written[-1]}")
+    if outputs.json is not None:
+        print(f"JSON         {outputs.json}")
+
+
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+    with whole_file(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
+
+
+def _title(architecture: str, spec: Mapping[str, Any]) -> str:
+    d_in = spec.get("d_in", spec.get("d"))
+    sizes = f"d_in = {d_in}, n_train = {spec['n_train']}"
+    return f"{architecture}, lambda = {d_in / spec['n_train']:.4g} ({sizes}), {spec['solver']}"
+
+
+def _run(
+    kind: Kind, spec: Mapping[str, Any], device: str, look: Look, steps: np.ndarray
+) -> pa.Table:
+    """Compute realization 0 of a run as the workflow does, with a progress bar.
+
+    Parameters
+    ----------
+    look
+        Called at each record and at each of ``steps``.
+    """
+    recorded = record_steps(spec["t_max"], spec["records"])
+    bar = progress(
+        total=round(spec["t_max"]) if kind.literal else np.union1d(recorded, steps).size,
+        description="training",
+        unit="steps" if kind.literal else "records",
+    )
+
+    def follow(step: float, params: tuple[Any, ...]) -> None:
+        look(step, params)
+        bar.update(step - bar.n if kind.literal else 1)
+
+    context = JobContext(
+        device=device,
+        threads=len(os.sched_getaffinity(0)),
+        checkpoint=lambda _: _Ticks(bar) if kind.literal else NoCheckpoint(),
+        observer=Observer(follow, steps),
+    )
+    with bar:
+        ((realization, columns),) = kind.compute(spec, [0], context)
+    ours = np.isin(columns["step"], recorded)
+    return assemble(spec, {realization: {name: v[ours] for name, v in columns.items()}})
+
+
+class _Ticks(NoCheckpoint):
+    """Keeps nothing, but moves a progress bar to the step of a state that is offered."""
+
+    def __init__(self, bar: tqdm):
+        self._bar = bar
+        self._due = 0.0
+
+    def offer(self, state: Callable[[], State]) -> None:
+        """See `Checkpoint.offer`."""
+        if time.monotonic() >= self._due:
+            self._bar.update(int(state()["walker step"]) - self._bar.n)
+            self._due = time.monotonic() + SECONDS_PER_TICK

@@ -1,0 +1,305 @@
+"""The options of `linear-grokking train`, and the run that they ask for.
+
+What an option means, its default and what is allowed come from the typed experiments of the
+configuration; only names that differ and sizes that have no default there are given here.
+"""
+
+import argparse
+import inspect
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
+
+from linear_grokking.config import ConfigurationError
+from linear_grokking.config.experiments import EXPERIMENTS, AnyExperiment
+from linear_grokking.config.fields import Count, Natural, OneOf, OpenProbability, Section
+from linear_grokking.config.messages import explain, validated
+
+ARCHITECTURES: Mapping[str, Mapping[str, str]] = {
+    "1layer": {"model": "linear"},
+    "2layer_linear": {"model": "two_layer", "activation": "identity"},
+    "2layer_nonlinear": {"model": "two_layer", "activation": "tanh"},
+    "logistic": {"model": "logistic"},
+}
+"""The names on the command line, and what they fix of an experiment."""
+
+_SIZES: Mapping[str, Mapping[str, int]] = {
+    "linear": {"n_train": 1111},
+    "two_layer": {"n_train": 1111, "d_h": 200},
+    "logistic": {"n_train": 1000, "d": 400},
+}
+"""Defaults of the sizes that a configuration must give: λ = 0.9, and 0.4."""
+
+_KEYS = {
+    "lr": "eta",
+    "weight_decay": "gamma",
+    "n_epochs": "t_max",
+    "accuracy_threshold": "epsilon",
+    "n_test": "n_gen",
+}
+"""Configuration keys of the options that are called otherwise."""
+
+_NO_OPTIONS = {"model", "measure", "activation", "lambda"}
+"""Keys that the architecture fixes, and λ: sizes are given instead."""
+
+EPILOG = """\
+Epochs are full-batch steps, and all times are in steps; everything else has no unit.
+lambda = d_in/n_train is critical at 1 for 1layer and 2layer, at 1/2 for logistic.
+A sample counts as right if its squared error per output is at most the accuracy threshold;
+for logistic, if its output has the sign of its label.  Weight decay g: a step takes
+(lr g/d_out) S from the student S.
+
+Written: DIR/0-0.parquet, a history as the workflow writes it; with --checkpoints or
+--checkpoint_every also DIR/checkpoint_epoch_*.pt, for torch.load(weights_only=True): `epoch`,
+`spec`, `student` and `teacher` (a tensor each, for 2layer a list of both layers; for logistic
+`student` and `bias`).
+
+Examples:
+  linear-grokking train
+  linear-grokking train --d_in=500 --n_train=1000
+  linear-grokking train --architecture=2layer_linear --d_h=50 --d_out=5 --accuracy_threshold=1e-4
+  linear-grokking train --architecture=logistic --sigma=5 --checkpoints=20
+"""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Give a parser the options of `linear-grokking train`."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = EPILOG
+    parser.allow_abbrev = False
+    parser.add_argument(
+        "--architecture", choices=ARCHITECTURES, default="1layer", help="default 1layer"
+    )
+    for title in dict.fromkeys(_options().values()):
+        group = parser.add_argument_group(title)
+        for name in (name for name, its in _options().items() if its == title):
+            _add(group, name)
+    _add_surroundings(parser.add_argument_group("run and output"))
+
+
+def spellings(name: str, prefix: str = "--") -> list[str]:
+    """Return an option with underscores and with dashes."""
+    return list(dict.fromkeys([prefix + name, prefix + name.replace("_", "-")]))
+
+
+def requested_spec(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the canonical spec of the run that the options ask for.
+
+    Raises
+    ------
+    ValueError
+        One line per mistake: the option, its value, and what is allowed.
+    """
+    architecture = options.architecture
+    model = ARCHITECTURES[architecture]["model"]
+    known = _fields(model)
+    given = {}
+    for name in _options():
+        if not hasattr(options, name):
+            continue
+        key = _key(name, model)
+        if key not in known:
+            users = ", ".join(_users(name))
+            raise ValueError(
+                f"--{name}: has no meaning with --architecture {architecture}; it goes with {users}"
+            )
+        given[key] = getattr(options, name)
+    experiment = {**_SIZES[model], **ARCHITECTURES[architecture], **given}
+    raw = {"experiments": {"train": experiment}}
+    try:
+        (point,) = validated(_Experiments, raw).experiments["train"].grid(options.seed)
+    except ConfigurationError as error:
+        raise ValueError(in_options(str(error), model)) from None
+    return point.spec
+
+
+def in_options(message: str, model: str) -> str:
+    """Return a message that names configuration keys in terms of options."""
+    options = {_key(name, model): f"--{name}" for name in _options()}
+    renamed = "|".join(_KEYS.values())
+    return re.sub(
+        rf"^\w+|(?<=sets )\w+|(?<=needs )\w+|\b({renamed})\b",
+        lambda found: options.get(found[0], found[0]),
+        message.replace("experiments.train: ", "").replace("experiments.train.", ""),
+        flags=re.MULTILINE,
+    )
+
+
+class _Experiments(Section):
+    experiments: dict[str, AnyExperiment]
+
+
+def _add_surroundings(group: Any) -> None:
+    group.add_argument(
+        "--seed",
+        type=_reader(Natural),
+        default=0,
+        metavar="N",
+        help="seed of data and initial weights; default 0",
+    )
+    group.add_argument(
+        "--device",
+        choices=["auto", "cpu", "cuda"],
+        default="auto",
+        help="auto takes a GPU where there is one and the solver uses it; default auto",
+    )
+    group.add_argument(
+        *spellings("target_accuracy"),
+        type=_reader(OpenProbability),
+        default=0.95,
+        metavar="X",
+        help="accuracy whose first times are reported; default 0.95",
+    )
+    group.add_argument(
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="folder to write to; default results/train/RUN_ID, RUN_ID following the parameters",
+    )
+    group.add_argument(
+        "--json",
+        type=Path,
+        nargs="?",
+        const=Path("training_history.json"),
+        metavar="FILE",
+        help="also write history and summary as JSON; FILE is training_history.json if not given",
+    )
+    checkpoints = group.add_mutually_exclusive_group()
+    checkpoints.add_argument(
+        "--checkpoints",
+        type=_reader(Count),
+        metavar="N",
+        help="save the weights at step 0 and at N log-spaced steps; default none",
+    )
+    checkpoints.add_argument(
+        *spellings("checkpoint_every"),
+        type=_reader(Count),
+        metavar="N",
+        help="save the weights every N steps, and at the last; default none",
+    )
+    group.add_argument("--force", action="store_true", help="replace files of an earlier run")
+
+
+def _add(group: Any, name: str) -> None:
+    """Add an option whose meaning the configuration defines."""
+    if name == "bias":
+        group.add_argument(
+            *spellings("no_bias"),
+            dest=name,
+            action="store_false",
+            default=argparse.SUPPRESS,
+            help="Leave out the bias: f = S·x.",
+        )
+        return
+    group.add_argument(
+        *spellings(name),
+        dest=name,
+        default=argparse.SUPPRESS,
+        metavar="N" if _is_whole(name) else "X" if not _choices_of(name) else "NAME",
+        help=_help(name).replace("%", "%%"),
+    )
+
+
+def _key(name: str, model: str) -> str:
+    """Return the configuration key of an option."""
+    return "d" if (name, model) == ("d_in", "logistic") else _KEYS.get(name, name)
+
+
+def _fields(model: str) -> dict[str, FieldInfo]:
+    """Return the parameters of a model under their configuration keys."""
+    return EXPERIMENTS[model].parameters()
+
+
+@cache
+def _options() -> Mapping[str, str]:
+    """Return every option with its group: the class of experiments that has its key first."""
+    names = {key: name for name, key in _KEYS.items()} | {"d": "d_in"}
+    found: dict[str, str] = {}
+    for model in _SIZES:
+        for section in reversed(EXPERIMENTS[model].mro()):
+            declared = inspect.get_annotations(section)
+            title = (section.__doc__ or "").partition("\n")[0].rstrip(".")
+            for key in (key for key in _fields(model) if key in declared):
+                if key not in _NO_OPTIONS:
+                    found.setdefault(names.get(key, key), title)
+    return found
+
+
+def _found(name: str) -> Iterator[tuple[str, FieldInfo, Any]]:
+    """Yield model, field and default for the models that have an option."""
+    for model in _SIZES:
+        key = _key(name, model)
+        info = _fields(model).get(key)
+        if info is not None:
+            default = _SIZES[model].get(key, info.default)
+            yield model, info, default[0] if isinstance(default, tuple) else default
+
+
+def _users(name: str) -> list[str]:
+    """Return the architectures that an option has a meaning for."""
+    models = {model for model, _, _ in _found(name)}
+    return [name for name, fixed in ARCHITECTURES.items() if fixed["model"] in models]
+
+
+_MODEL_NAMES = {"linear": "1layer", "two_layer": "2layer", "logistic": "logistic"}
+
+
+def _help(name: str) -> str:
+    """Return an option's description, choices and default, by model where they differ."""
+    texts: dict[str, list[str]] = {}
+    for model, info, default in _found(name):
+        words = (info.description or "").replace(", instead of lambda", "")
+        choices = _choices(info)
+        if choices:
+            words += f" One of {', '.join(choices)}."
+        if default is not None:
+            shown = default if isinstance(default, str) else f"{default:g}"
+            words += f" Default {shown}."
+        texts.setdefault(words, []).append(_MODEL_NAMES[model])
+    if len(texts) == 1:
+        ((words, models),) = texts.items()
+        everywhere = len(models) == len(_SIZES) or models == ["logistic"]
+        return words if everywhere else f"{', '.join(models)}: {words}"
+    return " ".join(f"{', '.join(models)}: {words}" for words, models in texts.items())
+
+
+def _choices_of(name: str) -> list[str]:
+    return [choice for _, info, _ in _found(name) for choice in _choices(info)]
+
+
+def _choices(info: Any) -> list[str]:
+    """Return the names that a field, or an annotation inside it, allows."""
+    if isinstance(info, FieldInfo):
+        return _choices(info.annotation) + [n for mark in info.metadata for n in _choices(mark)]
+    if isinstance(info, OneOf):
+        return list(info.names)
+    if get_origin(info) is Literal:
+        return list(get_args(info))
+    return [choice for part in get_args(info) for choice in _choices(part)]
+
+
+def _is_whole(name: str) -> bool:
+    return any(_mentions_int(info.annotation) for _, info, _ in _found(name))
+
+
+def _mentions_int(annotation: Any) -> bool:
+    return annotation is int or any(_mentions_int(part) for part in get_args(annotation))
+
+
+def _reader(kind: Any) -> Any:
+    """Return what reads an option as a type of the configuration."""
+    adapter = TypeAdapter(kind)
+
+    def read(text: str) -> Any:
+        try:
+            return adapter.validate_python(text)
+        except ValidationError as error:
+            allowed = str(explain({}, error, Section)).partition(": ")[2]
+            raise argparse.ArgumentTypeError(f"{text}: {allowed}") from None
+
+    return read

@@ -1,0 +1,86 @@
+"""Where a run's files go: all of them when it has ended well, none of them before."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from linear_grokking.workflow.train.checkpoints import PATTERN
+
+HISTORY = "0-0.parquet"
+"""Realization 0, named as the workflow names a block."""
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """The files that a run is to write.
+
+    Attributes
+    ----------
+    folder
+        Folder of history and checkpoints.
+    json
+        JSON file, or None.
+    """
+
+    folder: Path
+    json: Path | None
+
+    @property
+    def history(self) -> Path:
+        """The history's file."""
+        return self.folder / HISTORY
+
+    def check(self, *, force: bool) -> None:
+        """Refuse to write over an earlier run's files, or where nothing can be written.
+
+        Raises
+        ------
+        ValueError
+            Naming the file, in one line.
+        """
+        if self.folder.exists() and not self.folder.is_dir():
+            raise ValueError(f"--output {self.folder}: is not a folder")
+        if self.json is not None and self.json.is_dir():
+            raise ValueError(f"--json {self.json}: is a folder; give the name of a file")
+        if self.json is not None and self.json.resolve() == self.history.resolve():
+            raise ValueError(f"--json {self.json}: is where the history goes")
+        for option, path in (("output", self.folder), ("json", self.json)):
+            above = None if path is None else _existing(path)
+            if above is not None and not (above.is_dir() or above == path):
+                raise ValueError(f"--{option} {path}: {above} is not a folder")
+            if above is not None and not os.access(above, os.W_OK):
+                raise ValueError(f"--{option} {path}: {above} cannot be written to")
+        if force:
+            return
+        earlier = [*self.folder.glob(HISTORY), *sorted(self.folder.glob(PATTERN))]
+        if self.json is not None and self.json.exists():
+            earlier.append(self.json)
+        if earlier:
+            raise ValueError(f"{earlier[0]} exists: add --force to replace the earlier run")
+
+    @contextmanager
+    def staged(self) -> Iterator[Path]:
+        """Give a folder to write into; move what it holds to its place if all goes well.
+
+        Checkpoints of an earlier run go first, so that none are left among the new ones.
+        """
+        staging = Path(tempfile.mkdtemp(dir=_existing(self.folder), prefix=".linear-grokking-"))
+        try:
+            yield staging
+            self.folder.mkdir(parents=True, exist_ok=True)
+            for earlier in self.folder.glob(PATTERN):
+                earlier.unlink()
+            for made in staging.iterdir():
+                os.replace(made, self.folder / made.name)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+
+
+def _existing(path: Path) -> Path:
+    """Return a path if it exists, or else the nearest folder above it that does."""
+    path = path.absolute()
+    return next(above for above in (path, *path.parents) if above.exists())

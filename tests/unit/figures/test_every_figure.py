@@ -1,0 +1,63 @@
+"""Every figure of the smoke configuration: its table keeps the contract, its drawing is whole."""
+
+import numpy as np
+import pytest
+from figure_tables import drawn, stored
+from matplotlib.collections import QuadMesh
+from matplotlib.legend import Legend
+
+from linear_grokking.figures import registry, style
+
+FIGURES = registry.figure_ids()
+MAPS = {"gamma_d_out", "gamma_lambda", "d_out_lambda", "sigma_distance"}
+SINGLE = {"output_density", "conformal_path", "norm_ratio", "draws", "separation"}
+"""Panels of single draws, or of all draws' points together: their values have no spread."""
+
+
+@pytest.fixture
+def table(smoke, figure_id):
+    return stored(smoke[1], figure_id)
+
+
+@pytest.mark.parametrize("figure_id", FIGURES)
+def test_every_row_says_what_it_is_and_where_it_is_from(table, figure_id):
+    assert not table[["panel", "series", "source", "x"]].isna().any(axis=None)
+    assert set(table["source"]) <= {"experiment", "theory", "paper"}
+    # γ_max is a place on the x axis.
+    assert set(table.loc[table["y"].isna(), "series"]) == ({"gamma_max"} & set(table["series"]))
+    valued = table.loc[table["z"].notna(), "panel"] if "z" in table else ()
+    assert set(valued) == (MAPS & set(table["panel"]))
+
+
+@pytest.mark.parametrize("figure_id", [each for each in FIGURES if each != "BT1"])
+def test_medians_lie_between_quartiles_and_say_of_how_many_draws(table, figure_id):
+    measured = table[(table["source"] == "experiment") & np.isfinite(table["y"])]
+    alone = measured["series"].str.endswith(("_reached", "_error")) | measured["panel"].isin(SINGLE)
+    # B16's, at r = 1: all draws tend to the same.
+    alone |= (measured["panel"] == "accuracy_minus_one") & (measured["series"] == "limit")
+    spread = measured[~alone]
+    assert (spread["y_low"] <= spread["y"]).all()
+    assert (spread["y"] <= spread["y_high"]).all()
+    assert (spread["n"] > 0).all()
+
+
+@pytest.mark.parametrize("figure_id", FIGURES)
+def test_drawing_fills_every_panel_and_clips_no_text(table, figure_id, tmp_path):
+    figure = drawn(figure_id, table, tmp_path / f"{figure_id}.png")
+    width, height = figure.get_size_inches()
+    with style.sheet():  # which ticks there are depends on it
+        box = figure.get_tightbbox()
+    assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= width and box.y1 <= height
+    for legend in figure.findobj(Legend):
+        frame = legend.get_window_extent().transformed(figure.dpi_scale_trans.inverted())
+        assert frame.x0 >= 0 and frame.y0 >= 0 and frame.x1 <= width and frame.y1 <= height
+    for axes in figure.axes:
+        left, right = sorted(axes.get_xlim())
+        low, high = sorted(axes.get_ylim())
+        assert np.isfinite([left, right, low, high]).all()
+        inside = 0
+        for line in axes.lines:
+            x, y = np.asarray(line.get_xdata(), float), np.asarray(line.get_ydata(), float)
+            inside += np.sum((x >= left) & (x <= right) & (y >= low) & (y <= high))
+        is_map = any(isinstance(each, QuadMesh) for each in axes.collections)
+        assert inside > 10 or is_map or figure_id == "BT1", axes

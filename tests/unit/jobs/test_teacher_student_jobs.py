@@ -1,0 +1,128 @@
+"""Paper A's jobs: the two solvers of each model on the same data, and what they are given."""
+
+import numpy as np
+import pytest
+
+from linear_grokking.jobs.kinds import kind_of
+from linear_grokking.runtime.context import JobContext, Observer
+from linear_grokking.runtime.devices import resolve
+from linear_grokking.workflow.steps.block import assemble
+
+COMMON = {
+    "measure": "dynamics",
+    "seed": 3,
+    "d_in": 30,
+    "d_out": 2,
+    "n_train": 40,
+    "epsilon": 1e-2,
+    "n_gen": 50,
+    "t_max": 2000.0,
+    "records": 12,
+}
+LINEAR = {**COMMON, "model": "linear", "alpha": 2.0, "noise": 1e-2, "gamma": 0.05, "eta": 0.05}
+TWO_LAYER = {**COMMON, "model": "two_layer", "d_h": 10, "gamma": 0.02, "eta": 0.01}
+
+
+def histories(spec, realizations=(0, 1), **context):
+    found = dict(kind_of(spec).compute(spec, list(realizations), JobContext(**context)))
+    assert list(found) == list(realizations)
+    return found
+
+
+def test_one_layer_solvers_agree_step_by_step():
+    spectral, literal = (
+        histories({**LINEAR, "solver": solver}) for solver in ("spectral", "gradient_descent")
+    )
+    for realization in (0, 1):
+        for name in ("step", "train_loss", "gen_loss", "train_accuracy", "gen_accuracy"):
+            np.testing.assert_allclose(
+                spectral[realization][name], literal[realization][name], rtol=1e-9, err_msg=name
+            )
+
+
+@pytest.mark.parametrize("activation", ["identity", "tanh"])
+def test_two_layer_descent_approaches_the_flow_linearly_in_eta(activation):
+    def gap(eta):
+        # Long strides of t at small eta: the same flow time for both.
+        spec = {**TWO_LAYER, "activation": activation, "eta": eta, "t_max": 20.0 / eta}
+        spec["records"] = 2
+        flow, steps = (
+            histories({**spec, "solver": solver}, (0,))[0]
+            for solver in ("gradient_flow", "gradient_descent")
+        )
+        return abs(steps["train_loss"][-1] / flow["train_loss"][-1] - 1)
+
+    coarse, fine = gap(0.04), gap(0.02)
+    assert coarse < 0.02
+    assert fine == pytest.approx(coarse / 2, rel=0.2)
+
+
+@pytest.mark.parametrize("solver", ["gradient_flow", "gradient_descent"])
+def test_sampling_error_is_zero_exactly_where_the_loss_is_exact(solver):
+    for activation, sampled in (("identity", False), ("tanh", True)):
+        spec = {**TWO_LAYER, "solver": solver, "activation": activation, "t_max": 10.0}
+        found = histories(spec)
+        assert all((columns["gen_loss_error"] > 0).all() == sampled for columns in found.values())
+        table = assemble(spec, found)
+        assert table.num_rows == 2 * len(found[0]["step"])
+        assert all(column.null_count == 0 for column in table.columns)
+
+
+def test_realizations_do_not_depend_on_their_block():
+    spec = {**TWO_LAYER, "solver": "gradient_flow", "activation": "tanh", "t_max": 10.0}
+    together, alone = (histories(spec, some)[1] for some in ((0, 1), (1,)))
+    np.testing.assert_equal(together, alone)
+
+
+@pytest.mark.parametrize(
+    ("solver", "spec", "layers"),
+    [
+        ("spectral", LINEAR, 1),
+        ("gradient_descent", LINEAR, 1),
+        ("gradient_flow", {**TWO_LAYER, "activation": "identity"}, 2),
+        ("gradient_descent", {**TWO_LAYER, "activation": "identity"}, 2),
+    ],
+)
+def test_observer_sees_the_student_at_its_own_steps_too(solver, spec, layers):
+    seen = {}
+
+    def look(step, params):
+        seen[step] = [np.array(layer) for layer in params]
+
+    spec = {**spec, "solver": solver, "t_max": 20.0, "records": 3}
+    observer = Observer(look, steps=np.array([7.0]))
+    found = histories(spec, (0,), observer=observer)[0]
+    assert 7.0 in found["step"]
+    assert list(seen) == found["step"].tolist()
+    assert all(len(params) == layers for params in seen.values())
+
+
+def test_flow_of_two_layers_stays_on_the_cpu_where_the_logistic_one_may_leave_it(monkeypatch):
+    monkeypatch.setattr("linear_grokking.runtime.devices.gpu_present", lambda: True)
+
+    def device(model, solver):
+        kind = kind_of({"model": model, "solver": solver, "measure": "dynamics"})
+        return resolve("auto", computes_there=kind.on_gpu)
+
+    assert device("two_layer", "gradient_flow") == "cpu"
+    assert device("two_layer", "gradient_descent") == "cuda"
+    assert device("logistic", "gradient_flow") == "cuda"
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        LINEAR,
+        {**TWO_LAYER, "activation": "identity"},
+        {**TWO_LAYER, "activation": "tanh"},
+    ],
+)
+def test_literal_steps_in_torch_agree_with_numpy_in_batches_too(spec):
+    pytest.importorskip("torch")
+    spec = {**spec, "solver": "gradient_descent", "t_max": 50.0}
+    expected = histories(spec)
+    # torch's CPU under a name that NumPy's path does not go by: the path of a GPU.
+    found = histories(spec, device="cpu:0")
+    for realization, columns in expected.items():
+        for name, values in columns.items():
+            np.testing.assert_allclose(found[realization][name], values, rtol=1e-9, err_msg=name)

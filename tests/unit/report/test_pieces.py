@@ -1,0 +1,65 @@
+"""What the page is made of: numbers, sentences, claims, axes."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from linear_grokking.report import page
+from linear_grokking.report.interactive import _ticks
+
+
+@pytest.mark.parametrize(
+    ("text", "typeset"),
+    [
+        ("d_out = 5 at t*_gen", "d<sub>out</sub> = 5 at t*<sub>gen</sub>"),
+        ("‖S_∞‖ < ‖D(0)‖²_F/d_out", "‖S<sub>∞</sub>‖ &lt; ‖D(0)‖²<sub>F</sub>/d<sub>out</sub>"),
+        ("γ = 1e-05 or 3.8e-03", "γ = 10⁻⁵ or 0.0038"),
+        ("within 5 %", "within 5\N{NO-BREAK SPACE}%"),
+        (
+            "B1-divergence-exponent, a1_dynamics 2",
+            "B1-divergence-exponent, a1<sub>dynamics</sub> 2",
+        ),
+    ],
+)
+def test_sentences_are_typeset(text, typeset):
+    assert page._typeset(text) == typeset
+
+
+@pytest.mark.parametrize(
+    ("value", "shown", "key"),
+    [
+        (0.0, "0", "0.0"),
+        (-0.25, "−0.25", "-0.25"),
+        (1.234567e-7, "1.235·10⁻⁷", "1.234567e-07"),
+        (np.inf, "∞", "Infinity"),
+        (-np.inf, "−∞", "-Infinity"),
+        (np.nan, "–", "NaN"),
+    ],
+)
+def test_numbers_are_shown_and_sorted(value, shown, key):
+    assert (page._number(value), page._key(value)) == (shown, key)
+
+
+def test_contradicted_claims_are_grouped_by_what_explains_them():
+    rows = [
+        {"id": name, "verdict": verdict, "note": note}
+        for name, verdict, note in (
+            ("a", "contradicted", "why"),
+            ("b", "confirmed", "why"),
+            ("c", "contradicted", ""),
+            ("d", "contradicted", "why"),
+            ("e", "contradicted", ""),
+        )
+    ]
+    grouped = [(note, [row["id"] for row in group]) for note, group in page._by_reason(rows)]
+    assert grouped == [("why", ["a", "d"]), ("", ["c"]), ("", ["e"])]
+
+
+def test_an_axis_with_both_signs_has_powers_of_ten():
+    sizes = np.geomspace(1e-4, 1, 41)
+    axis = _ticks(pd.Index([*-sizes[::-1], 0.0, *sizes]))
+    assert axis["type"] == "category"
+    assert axis["ticktext"] == ["−0.001", "−0.01", "−0.1", "−1", "0", "0.001", "0.01", "0.1", "1"]
+    assert [float(value) for value in axis["tickvals"]] == pytest.approx(
+        [-1e-3, -1e-2, -1e-1, -1, 0, 1e-3, 1e-2, 1e-1, 1], rel=0.01
+    )

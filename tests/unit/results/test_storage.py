@@ -1,0 +1,268 @@
+"""Files are whole or absent, say what they hold, and are refused by name when they do not."""
+
+import ast
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from linear_grokking.jobs.kinds import LINEAR
+from linear_grokking.results import storage
+from linear_grokking.results.storage import (
+    StorageError,
+    damage,
+    provenance,
+    read_metadata,
+    read_table,
+    whole_file,
+    write_table,
+)
+
+SPEC = '{"measure":"dynamics","model":"linear"}'
+
+
+def history(steps=50):
+    schema = LINEAR
+    rng = np.random.default_rng(1)
+    return pa.table(
+        {field.name: rng.random(steps).astype(field.type.to_pandas_dtype()) for field in schema},
+        schema=schema,
+    )
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "results" / "0-0.parquet"
+    write_table(history(), path, spec=SPEC, provenance=provenance(device="cpu"))
+    return path
+
+
+def test_contents_and_metadata_come_back(path):
+    assert read_table(path, schema=LINEAR).equals(history())
+    spec, record = read_metadata(path)
+    assert spec == json.loads(SPEC)
+    assert record["device"] == "cpu"
+    assert {"revision", "dirty", "versions", "host", "time"} <= record.keys()
+    assert {"python", "numpy", "torch", "linear-grokking"} <= record["versions"].keys()
+    assert record["versions"]["numpy"] == np.__version__
+    assert pq.ParquetFile(path).metadata.row_group(0).column(0).compression == "ZSTD"
+
+
+def test_other_readers_read_it(path):
+    polars = pytest.importorskip("polars")
+    assert polars.read_parquet(path).height == 50
+
+
+def test_nothing_but_the_file_is_left_behind(path):
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
+    assert path.stat().st_mode & 0o777 == 0o666 & ~storage._umask()
+
+
+def test_revision_is_unknown_outside_a_repository(monkeypatch, tmp_path):
+    storage.revision.cache_clear()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert storage.revision() == {"revision": None, "dirty": None}
+    storage.revision.cache_clear()
+
+
+# ---- writing ----
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()]
+)
+def test_a_write_that_fails_leaves_the_old_file_and_no_other(path, monkeypatch, error):
+    before = path.read_bytes()
+
+    def write(table, where, **_):
+        where.write_bytes(before[:20])
+        raise error
+
+    monkeypatch.setattr(pq, "write_table", write)
+    with pytest.raises(type(error)):
+        write_table(history(10), path, spec=SPEC, provenance={})
+    assert path.read_bytes() == before
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
+
+
+def test_a_full_disk_found_out_at_the_end_leaves_the_old_file(path, monkeypatch):
+    before = path.read_bytes()
+
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_table(history(10), path, spec=SPEC, provenance={})
+    assert path.read_bytes() == before
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
+
+
+def test_a_folder_that_cannot_be_written_is_an_error(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="file"):
+        write_table(history(), tmp_path / "file" / "0-0.parquet", spec=SPEC, provenance={})
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="nothing is read-only for root")
+def test_a_read_only_folder_is_an_error(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(PermissionError):
+        write_table(history(), tmp_path / "0-0.parquet", spec=SPEC, provenance={})
+
+
+def test_a_process_killed_while_writing_leaves_the_old_file(path):
+    before = path.read_bytes()
+    code = textwrap.dedent(
+        f"""
+        import os, signal
+        from pathlib import Path
+        from linear_grokking.results.storage import whole_file
+
+        with whole_file(Path({str(path)!r})) as temporary:
+            temporary.write_bytes(b"half")
+            os.kill(os.getpid(), signal.SIGKILL)
+        """
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert path.read_bytes() == before
+    # What was being written has a name that no reader takes for a result.
+    assert all(each.name.startswith(".") for each in path.parent.iterdir() if each != path)
+
+
+def test_writers_at_the_same_time_leave_one_whole_file(tmp_path):
+    path = tmp_path / "file.parquet"
+    with whole_file(path) as first, whole_file(path) as second:
+        assert first != second
+        first.write_text("first")
+        second.write_text("second")
+    assert path.read_text() == "first"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+# ---- reading ----
+
+
+def rewritten(path, table=None, **metadata):
+    """Rewrite a file, as another program or another version of this one might."""
+    table = table or pq.read_table(path)
+    kept = pq.read_schema(path).metadata | {k.encode(): v for k, v in metadata.items()}
+    pq.write_table(table.replace_schema_metadata(kept), path)
+
+
+def spoilt_middle(path):
+    content = bytearray(path.read_bytes())
+    content[20:80] = os.urandom(60)
+    path.write_bytes(content)
+
+
+HARMS = {
+    "deleted": lambda path: path.unlink(),
+    "empty": lambda path: path.write_bytes(b""),
+    "truncated": lambda path: os.truncate(path, path.stat().st_size // 2),
+    "garbage": lambda path: path.write_bytes(os.urandom(path.stat().st_size)),
+    "text": lambda path: path.write_text("not a Parquet file at all"),
+    "spoilt in the middle": spoilt_middle,
+}
+
+
+@pytest.mark.parametrize("harm", HARMS)
+def test_a_file_that_cannot_be_read_is_refused_with_its_name(path, harm):
+    HARMS[harm](path)
+    assert damage(path, whole=True) == "not a readable Parquet file"
+    if harm != "spoilt in the middle":
+        assert damage(path) == "not a readable Parquet file"
+    with pytest.raises(StorageError) as caught:
+        read_table(path)
+    assert str(path) in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_another_version_is_refused_with_its_name(path):
+    rewritten(path, schema_version=b"0")
+    assert damage(path) == "written by another version of this package"
+    with pytest.raises(StorageError, match=f"{path.name}: written by another version"):
+        read_table(path)
+
+
+def test_a_file_of_another_program_is_refused_with_its_name(path):
+    pq.write_table(pa.table({"x": [1]}), path)
+    assert damage(path) == "written by another version of this package"
+    with pytest.raises(StorageError, match=path.name):
+        read_table(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda table: table.drop_columns("gen_loss"),
+        lambda table: table.rename_columns(["r", *table.column_names[1:]]),
+        lambda table: table.cast(
+            pa.schema([pa.field("realization", pa.int64()), *list(table.schema)[1:]])
+        ),
+        lambda table: table.append_column("more", pa.array(np.zeros(len(table)))),
+        lambda table: table.select(table.column_names[::-1]),
+    ],
+)
+def test_other_columns_are_refused_with_the_files_name(path, change):
+    rewritten(path, change(pq.read_table(path)))
+    schema = LINEAR
+    assert damage(path, schema=schema) == "columns are not those of its kind"
+    with pytest.raises(StorageError, match=f"{path.name}: columns are not those expected"):
+        read_table(path, schema=schema)
+
+
+def test_another_runs_file_is_noticed(path):
+    assert damage(path, spec=SPEC, schema=LINEAR, whole=True) is None
+    assert damage(path, spec="{}") == "holds another run than its name says"
+
+
+# ---- nothing on the way in can run code ----
+
+SOURCES = Path(storage.__file__).parents[1]
+
+
+# Functions, and the keyword that makes them safe where there is one.
+RISKY = {
+    "eval": None,
+    "exec": None,
+    "pd.read_pickle": None,
+    "yaml.unsafe_load": None,
+    "np.load": "allow_pickle",
+    "torch.load": "weights_only",
+}
+
+
+def risks(tree):
+    """Yield the names of what unpickles, evaluates or builds objects from what it reads."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names = [alias.name for alias in node.names] + [getattr(node, "module", None) or ""]
+            yield from {"pickle", "dill", "joblib", "shelve", "marshal"}.intersection(names)
+        elif isinstance(node, ast.keyword) and node.arg == "allow_pickle":
+            if ast.unparse(node.value) != "False":
+                yield "allow_pickle"
+        elif isinstance(node, ast.Call):
+            name = ast.unparse(node.func)
+            if name in RISKY and RISKY[name] not in {keyword.arg for keyword in node.keywords}:
+                yield name
+
+
+@pytest.mark.parametrize("path", sorted(SOURCES.rglob("*.py")), ids=lambda p: p.name)
+def test_nothing_unpickles_or_evaluates_what_it_reads(path):
+    assert list(risks(ast.parse(path.read_text("utf-8")))) == []
+
+
+def test_the_search_for_what_unpickles_finds_it():
+    bad = "import pickle\nnp.load(f)\nnp.load(f, allow_pickle=True)\ntorch.load(f)\neval(text)\n"
+    assert len(list(risks(ast.parse(bad)))) == 5
