@@ -27,6 +27,8 @@ test-long: $(VENV)/.complete
 lint: $(VENV)/.complete
 	$(RUN) ruff format --check .
 	$(RUN) ruff check .
+	$(VENV)/bin/lint-imports --no-logo
+	$(RUN) pyright
 	$(RUN) snakefmt --check Snakefile workflow
 	$(RUN) snakemake --lint
 
