@@ -1,9 +1,11 @@
-"""The documentation holds: its worked example runs, and its data dictionary is complete."""
+"""The documentation holds: its worked examples run, and its data dictionary is complete."""
 
 import re
+import shutil
 import subprocess
 
 import pyarrow.parquet as pq
+import pytest
 import yaml
 from copies import REPOSITORY, copy_workflow, environment
 
@@ -25,6 +27,15 @@ def blocks(text, language):
     ]
 
 
+def run_commands(text, root):
+    """Run the only block of shell commands, up to the first that fails."""
+    [command] = re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    done = subprocess.run(
+        ["bash", "-ec", command], cwd=root, env=environment(root), capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_the_worked_example_of_a_figure_followed_literally(tmp_path):
     text = (DOCS / "add_a_figure.md").read_text(encoding="utf-8")
     copy_workflow(tmp_path)
@@ -40,16 +51,34 @@ def test_the_worked_example_of_a_figure_followed_literally(tmp_path):
             assert not (tmp_path / path).exists(), f"{path} exists: the example takes a free ID"
             (tmp_path / path).write_text(block, encoding="utf-8")
 
-    [command] = re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    done = subprocess.run(
-        command, shell=True, cwd=tmp_path, env=environment(tmp_path), capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    run_commands(text, tmp_path)
     for name in ("figures/B18.pdf", "figures/B18.png"):
         assert (tmp_path / name).stat().st_size > 5_000
     table = pq.read_table(tmp_path / "figures/tables/B18.parquet").to_pandas()
     measured = table[table["source"] == "experiment"].set_index("x")["y"]
     assert measured.index.tolist() == [1.0, 2.0, 4.0] and measured.is_monotonic_increasing
+
+
+@pytest.mark.parametrize(("what", "files"), [("model", 6), ("solver", 4), ("law", 3), ("loss", 2)])
+def test_the_worked_examples_of_physics_followed_literally(what, files, tmp_path):
+    text = (DOCS / f"add_a_{what}.md").read_text(encoding="utf-8")
+    copy_workflow(tmp_path)
+    shutil.copy(REPOSITORY / "pyproject.toml", tmp_path)
+    for folder in ("tests", "config"):
+        shutil.copytree(REPOSITORY / folder, tmp_path / folder)
+    touched = set()
+    for path, _, block in blocks(text, "python"):
+        assert not (tmp_path / path).exists(), path
+        (tmp_path / path).write_text(block, encoding="utf-8")
+        touched.add(path)
+    for change in re.findall(r"^```diff\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+        applied = subprocess.run(
+            ["git", "apply", "-"], input=change, cwd=tmp_path, capture_output=True, text=True
+        )
+        assert applied.returncode == 0, f"{applied.stderr}\n{change}"
+        touched |= set(re.findall(r"^\+\+\+ b/(.*)$", change, re.MULTILINE))
+    assert len(touched) == files
+    run_commands(text, tmp_path)
 
 
 def test_every_measured_thing_says_its_unit():

@@ -65,9 +65,9 @@ def test_edits_after_which_nothing_runs(repository):
     assert repository.build(cores=1) == set()
 
     # Comments, docstrings and the code's layout.
-    for name in ("solvers/spectral.py", "separability/verdict.py", "figures/a1.py", "data.py"):
-        remark = '\n# A remark.\n"""And a text that stands alone."""\n\n\ndef '
-        repository.edit(f"src/linear_grokking/{name}", "\ndef ", remark)
+    remark = '\n# A remark.\n"""And a text that stands alone."""\n\n\ndef '
+    for name in ("solvers/spectral", "solvers/separability/verdict", "figures/a1", "data/laws"):
+        repository.edit(f"src/linear_grokking/{name}.py", "\ndef ", remark)
     assert repository.would_do_nothing()
 
 
@@ -107,8 +107,7 @@ def test_style_sheet(repository):
 
 def test_draw_of_one_figure_and_tabulate_of_another(repository):
     figures = "src/linear_grokking/figures"
-    drawing = ("    axes = figure.subplots(1, 3)", "    axes = figure.subplots(1, 3, sharex=False)")
-    repository.edit(f"{figures}/a1.py", *drawing)
+    repository.edit(f"{figures}/a1.py", '"linestyle": "--"', '"linestyle": "-."')
     table = ("    return builder.frame()", "    return builder.frame().copy()")
     repository.edit(f"{figures}/b6.py", *table)
     assert repository.build() == {"draw A1", *drawn("B6")}

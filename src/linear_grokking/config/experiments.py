@@ -307,7 +307,7 @@ class LogisticExperiment(Trained, Classification):
         "gradient_flow", description="Stabilized flow, or literal steps."
     )
     loss: Axis[Annotated[str, OneOf(*LOSSES)]] = Field(
-        ("cross_entropy",), description="ℓ(f) = log(1+e^f) or e^f."
+        ("cross_entropy",), description="Loss ℓ of the margin m = -yf."
     )
     s0_norm: Axis[NonNegative] = Field((0.1,), description="Norm of the initial weights S₀.")
     b0: Axis[Real] = Field((0.0,), description="Initial bias.")

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from linear_grokking.config import ConfigurationError, load, load_merged
 from linear_grokking.config.text import LONGEST, shown
+from linear_grokking.jobs.kinds import KINDS
 from linear_grokking.workflow.plan import Plan, json_schema, read, read_again
 
 REPOSITORY = Path(__file__).parents[3]
@@ -75,6 +76,7 @@ def refusal(raw):
 
 
 # Path, value, and what the one line must hold beside the path.
+MODELS = ", ".join(sorted({kind.model for kind in KINDS}))
 MALFORMED = [
     # wrong types
     ("seed", "abc", "must be a number"),
@@ -155,9 +157,9 @@ MALFORMED = [
     ("experiments.points.realizations", "many", "must be a number"),
     # names
     ("experiments.linear.model", "linar", 'did you mean "linear"?'),
-    ("experiments.linear.model", 5, "must be one of linear, logistic, two_layer, two_point"),
+    ("experiments.linear.model", 5, f"must be one of {MODELS}"),
     ("experiments.linear.model", ["linear"], "must be one of"),
-    ("experiments.linear.solver", "adam", "must be 'spectral' or 'gradient_descent'"),
+    ("experiments.linear.solver", "adam", "must be 'spectral'"),
     ("experiments.points.solver", "adam", "must be 'exact_orbit'"),
     ("experiments.logistic.law", "cauchy", "must be 'gaussian'"),
     ("figures.A1.dynamics", "lniear", 'no experiment has this name; did you mean "linear"?'),

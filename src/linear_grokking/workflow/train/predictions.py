@@ -53,6 +53,7 @@ def _logistic(spec: Mapping[str, Any], accuracy: float) -> Prediction:
     lambda_ = spec["d"] / spec["n_train"]
     covered = (
         spec["law"] == "gaussian"
+        and spec["loss"] in ("cross_entropy", "exponential")  # the tail e^m of both
         and spec["bias"]
         and spec["label_fraction"] == 1
         and spec["solver"] != "adam"
