@@ -81,7 +81,7 @@ SLOW = _blocks(
                 "n_train": 40,
                 "d": 16,
                 "sigma": 5,
-                "t_max": 5.0e5,
+                "t_max": 8.0e6,
                 "records": 20,
                 "realizations": 3,
                 "block": 1,

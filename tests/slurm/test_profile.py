@@ -8,7 +8,7 @@ from snakemake.profiles import ProfileConfigFileParser
 
 from linear_grokking.config import load_merged
 from linear_grokking.workflow.plan import Plan, read
-from linear_grokking.workflow.plan import job_names as labels
+from linear_grokking.workflow.plan import job_names
 from linear_grokking.workflow.plan.forecast import hours_on_gpus
 
 REPOSITORY = Path(__file__).parents[2]
@@ -77,7 +77,7 @@ def test_the_workflow_says_nothing_of_clusters():
         assert not re.search("slurm|sbatch|partition", path.read_text(), re.IGNORECASE), path
 
 
-def test_labels_name_figures_experiment_and_what_tells_runs_apart(monkeypatch):
+def test_names_of_jobs_tell_figures_experiment_and_what_tells_runs_apart(monkeypatch):
     runs = {"model": "linear", "d_in": 30, "lambda": [0.5, 1.5], "epsilon": 1e-3, "realizations": 2}
     figure = {
         "dynamics": "grid",
@@ -85,13 +85,13 @@ def test_labels_name_figures_experiment_and_what_tells_runs_apart(monkeypatch):
         "epsilon": [1e-3],
         "lambda": {"start": 0.1, "stop": 1.2, "points": 3},
     }
-    monkeypatch.setattr(labels, "_plan", None)
-    assert labels.label("0123456789abcdef", "0-1") == "0123456789abcdef 0-1"
+    monkeypatch.setattr(job_names, "_plan", None)
+    assert job_names.name("0123456789abcdef", "0-1") == "0123456789abcdef 0-1"
     plan = Plan(read({"seed": 1, "experiments": {"grid": runs}, "figures": {"A1": figure}}))
-    labels.use(plan)
+    job_names.use(plan)
     first, second = plan.runs
-    assert labels.label(first, "0-1") == "A1 grid lambda=0.5 0-1"
-    assert labels.label(second) == "A1 grid lambda=1.5"
+    assert job_names.name(first, "0-1") == "A1 grid lambda=0.5 0-1"
+    assert job_names.name(second) == "A1 grid lambda=1.5"
 
 
 @pytest.fixture
