@@ -7,8 +7,7 @@ import pytest
 from snakemake.profiles import ProfileConfigFileParser
 
 from linear_grokking.config import load_merged
-from linear_grokking.workflow.plan import Plan, read
-from linear_grokking.workflow.plan import job_names
+from linear_grokking.workflow.plan import Plan, job_names, read
 from linear_grokking.workflow.plan.forecast import hours_on_gpus
 
 REPOSITORY = Path(__file__).parents[2]

@@ -174,8 +174,10 @@ def processes_in(folder: Path) -> Iterator[tuple[int, list[str]]]:
 def process_of(output: str, folder: Path) -> int | None:
     """Return the Python process in a folder that computes an output."""
     for number, words in processes_in(folder):
-        named = any(word.endswith(output) for word in words)
-        if named and "block" in words and "python" in words[0]:
+        named = all(
+            any(word.endswith(end) for word in words) for end in (output, "/train_block.py")
+        )
+        if named and "python" in words[0]:
             return number
     return None
 
