@@ -17,7 +17,7 @@ from linear_grokking.claims import (
 )
 from linear_grokking.claims.registry import COLUMNS, Evidence, collect, frame
 from linear_grokking.claims.verdict import VERDICTS, Claim
-from linear_grokking.results.storage import whole_file
+from linear_grokking.runtime.files import whole_file
 
 __all__ = ["COLUMNS", "VERDICTS", "Claim", "Evidence", "write"]
 

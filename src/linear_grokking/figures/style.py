@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from linear_grokking.results.storage import whole_file
+from linear_grokking.runtime.files import whole_file
 
 SHEET = Path(__file__).with_name("linear_grokking.mplstyle")
 

@@ -7,7 +7,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngImageFile, PngInfo
 
 from linear_grokking.figures.registry import draw_code
-from linear_grokking.results.storage import whole_file
+from linear_grokking.runtime.files import whole_file
 
 WIDTH = 1000
 """Width of a picture in pixels."""

@@ -21,7 +21,8 @@ from linear_grokking.claims.registry import COLUMNS
 from linear_grokking.claims.verdict import VERDICTS
 from linear_grokking.report import interactive
 from linear_grokking.report.captions import caption, category, written
-from linear_grokking.results.storage import read_metadata, read_table, revision, whole_file
+from linear_grokking.results.storage import read_metadata, read_table, revision
+from linear_grokking.runtime.files import whole_file
 
 MAX_BYTES = 25_000_000
 """Largest page that is written."""

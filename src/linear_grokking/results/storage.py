@@ -1,10 +1,8 @@
 """Parquet files: schemas, provenance, writing whole or not at all, reading with checks."""
 
 import json
-import os
 import platform
 import subprocess
-import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
@@ -14,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from linear_grokking.runtime.files import whole_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,38 +82,6 @@ def write_table(table: pa.Table, path: Path, *, spec: str, provenance: Mapping[s
         pq.write_table(stamped, temporary, compression="zstd", write_page_checksum=True)
 
 
-class whole_file:
-    """Give a temporary name beside ``path``, and rename it to ``path`` when all went well."""
-
-    def __init__(self, path: Path):
-        self.path = Path(path)
-
-    def __enter__(self) -> Path:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(
-            dir=self.path.parent, prefix=f".{self.path.name}.", suffix=self.path.suffix
-        )
-        os.close(handle)
-        os.chmod(name, 0o666 & ~_umask())
-        self.temporary = Path(name)
-        return self.temporary
-
-    def __exit__(self, kind: type | None, *_: object) -> None:
-        try:
-            if kind is None:
-                with open(self.temporary, "rb") as written:
-                    os.fsync(written.fileno())
-                os.replace(self.temporary, self.path)
-        finally:
-            self.temporary.unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
 def damage(
     path: Path, *, spec: str | None = None, schema: pa.Schema | None = None, whole: bool = False
 ) -> str | None:
@@ -142,13 +110,13 @@ def damage(
     return None
 
 
-def read_table(path: Path, *, schema: pa.Schema | None = None) -> pa.Table:
+def read_table(path: Path) -> pa.Table:
     """Read a Parquet file of this project.
 
     Raises
     ------
     StorageError
-        Naming the file, if it cannot be read, is of another version or has other columns.
+        Naming the file, if it cannot be read or is of another version.
     """
     try:
         table = pq.read_table(path, page_checksum_verification=True)
@@ -156,9 +124,6 @@ def read_table(path: Path, *, schema: pa.Schema | None = None) -> pa.Table:
         raise StorageError(f"{path}: cannot be read: {error}".splitlines()[0]) from None
     if (table.schema.metadata or {}).get(b"schema_version") != SCHEMA_VERSION.encode():
         raise StorageError(f"{path}: written by another version of this package; delete it")
-    if schema is not None and not table.schema.equals(schema):
-        names = ", ".join(schema.names)
-        raise StorageError(f"{path}: columns are not those expected ({names}); delete it")
     return table
 
 

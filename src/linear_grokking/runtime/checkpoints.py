@@ -2,8 +2,7 @@
 
 A solver offers its state at every step; the checkpoint decides when a state is worth
 writing.  `NoCheckpoint` never writes: it is what tests and single calls use.
-`FileCheckpoint` keeps the state of one solver in one side file; `BlockCheckpoint` keeps
-the finished realizations of a block as well.
+`BlockCheckpoint` keeps the state of the solver at work and the finished realizations of a block.
 
 Side files are written whole or not at all, hold plain arrays (no pickle), and carry the
 identity of the work: spec, fingerprint of the code, block.  A file that is damaged or of
@@ -16,7 +15,6 @@ import logging
 import os
 import shutil
 import signal
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,6 +22,8 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+
+from linear_grokking.runtime.files import whole_file
 
 State = Mapping[str, np.ndarray]
 
@@ -57,15 +57,8 @@ class Checkpoint(Protocol):
         """
 
 
-class NoCheckpoint:
-    """A checkpoint that keeps nothing."""
-
-    def restore(self) -> State | None:
-        """Return None."""
-        return None
-
-    def offer(self, state: Callable[[], State]) -> None:
-        """Do nothing."""
+class NoCheckpoint(Checkpoint):
+    """A checkpoint that keeps nothing, and does as little as the protocol's own methods."""
 
 
 @contextlib.contextmanager
@@ -83,42 +76,6 @@ def interruptible() -> Iterator[None]:
         _stop_requested.clear()
 
 
-class FileCheckpoint:
-    """A solver's state in one side file.
-
-    Parameters
-    ----------
-    path
-        The side file; its folder is made when first needed.
-    identity
-        What the state belongs to: spec, fingerprint of the code, block.
-    interval_s
-        Shortest time between writes, in seconds.  Slow writes are rarer still, so that
-        writing costs less than 2 % of the time.
-    """
-
-    def __init__(self, path: str | os.PathLike, identity: str, interval_s: float = 30.0):
-        self._path = Path(path)
-        self._identity = identity
-        self._pace = _Pace(interval_s)
-
-    def restore(self) -> dict[str, np.ndarray] | None:
-        """Return the saved state; numbers come back as arrays of shape ()."""
-        return _read(self._path, self._identity)
-
-    def offer(self, state: Callable[[], State]) -> None:
-        """See `Checkpoint.offer`."""
-        if self._pace.due():
-            with self._pace.write(self._path):
-                _write(self._path, self._identity, state())
-        _leave_if_asked(self._path)
-
-    def remove(self) -> None:
-        """Delete the side file, once the result it led to is safe."""
-        for path in (self._path, *_unfinished_writes(self._path)):
-            path.unlink(missing_ok=True)
-
-
 class BlockCheckpoint:
     """Finished realizations of a block, and the state of the solver at work.
 
@@ -126,18 +83,27 @@ class BlockCheckpoint:
     a part where they are quick.  A solver's state is never written before the realizations
     that were finished earlier, so that it cannot hide them.
 
+    Realizations that a solver works on together are kept together, or not at all: a batch
+    takes common steps; made of other realizations it would end with other bits.
+
     Parameters
     ----------
     directory
-        Folder of the side files, of this block alone.
-    identity, interval_s
-        See `FileCheckpoint`.
+        Folder of the side files, of this block alone; it is made when first needed.
+    identity
+        What the files belong to: spec, fingerprint of the code, block.
+    interval_s
+        Shortest time between writes, in seconds.  Slow writes are rarer still, so that
+        writing costs less than 2 % of the time.
     """
 
     def __init__(self, directory: str | os.PathLike, identity: str, interval_s: float = 30.0):
         self._directory = Path(directory)
         self._identity = identity
-        self._pace = _Pace(interval_s)
+        self._interval_s = interval_s
+        self._next_write = time.monotonic() + interval_s
+        self._awaited: set[int] = set()
+        self._arrived: dict[int, dict[str, np.ndarray]] = {}
         self._pending: dict[int, dict[str, np.ndarray]] = {}
         self._solver_path = self._directory / "solver.npz"
         self._solver_state = _read(self._solver_path, identity)
@@ -149,44 +115,53 @@ class BlockCheckpoint:
             results |= _unstack(_read(path, self._identity) or {})
         return dict(sorted(results.items()))
 
-    def add(self, realization: int, columns: State) -> None:
-        """Keep the results of a finished realization; see `add_batch`."""
-        self.add_batch({realization: columns})
+    def solver(self, realizations: Sequence[int]) -> Checkpoint:
+        """Return the checkpoint of the solver that works on these realizations.
 
-    def add_batch(self, results: Mapping[int, State]) -> None:
-        """Keep the results of realizations that finish together: all are saved, or none.
+        A state saved by a solver of other realizations is not restored.
+        """
+        self._awaited = set(realizations)
+        return _BlockSolver(self, np.array(realizations, np.int64))
+
+    def add(self, realization: int, columns: State) -> None:
+        """Keep the results of a realization, once the others of its batch are there too.
 
         Raises
         ------
         Interrupted
             After saving, where the job was asked to stop.
         """
-        for realization, columns in results.items():
-            self._pending[realization] = {
-                name: _plain_array(name, value).copy() for name, value in columns.items()
-            }
-        if self._pace.due():
-            with self._pace.write(self._directory):
-                self._write_finished()
-        _leave_if_asked(self._directory)
-
-    def solver(self, realizations: int | Sequence[int]) -> Checkpoint:
-        """Return the checkpoint of the solver that works on these realizations.
-
-        A state saved by a solver of other realizations is not restored.
-        """
-        return _BlockSolver(self, np.atleast_1d(np.asarray(realizations, np.int64)))
+        self._arrived[realization] = {
+            name: _plain_array(name, value).copy() for name, value in columns.items()
+        }
+        self._awaited.discard(realization)
+        if not self._awaited:
+            self._pending |= self._arrived
+            self._arrived.clear()
+            self._save_if_due(self._directory)
 
     def remove(self) -> None:
         """Delete the side files, once the block's result is safe."""
         shutil.rmtree(self._directory, ignore_errors=True)
 
-    def _write_finished(self) -> None:
-        """Write the realizations finished since the last write as one part."""
-        if self._pending:
-            path = self._directory / f"finished-{min(self._pending):08d}.npz"
-            _write(path, self._identity, _stack(self._pending))
-            self._pending.clear()
+    def _save_if_due(self, path: Path, solver: Callable[[], State] | None = None) -> None:
+        """Write what is finished, and then the solver's state, if it is time to."""
+        start = time.monotonic()
+        if _stop_requested.is_set() or start >= self._next_write:
+            try:
+                if self._pending:
+                    part = self._directory / f"finished-{min(self._pending):08d}.npz"
+                    _write(part, self._identity, _stack(self._pending))
+                    self._pending.clear()
+                if solver is not None:
+                    _write(self._solver_path, self._identity, solver())
+            except OSError as error:
+                # It costs safety, not the job.
+                logger.warning("cannot save progress in %s: %s", path, error)
+            stop = time.monotonic()
+            self._next_write = stop + max(self._interval_s, PAUSE_PER_WRITE * (stop - start))
+        if _stop_requested.is_set():
+            raise Interrupted(f"asked to stop; progress is in {path}")
 
 
 class _BlockSolver:
@@ -204,40 +179,9 @@ class _BlockSolver:
         return state
 
     def offer(self, state: Callable[[], State]) -> None:
-        block = self._block
-        if block._pace.due():
-            with block._pace.write(block._solver_path):
-                block._write_finished()
-                arrays = {**state(), _REALIZATIONS: self._realizations}
-                _write(block._solver_path, block._identity, arrays)
-        _leave_if_asked(block._solver_path)
-
-
-class _Pace:
-    """When to write next."""
-
-    def __init__(self, interval_s: float):
-        self._interval_s = interval_s
-        self._next = time.monotonic() + interval_s
-
-    def due(self) -> bool:
-        return _stop_requested.is_set() or time.monotonic() >= self._next
-
-    @contextlib.contextmanager
-    def write(self, path: Path) -> Iterator[None]:
-        """Time a write.  One that fails costs safety, not the job: it is logged."""
-        start = time.monotonic()
-        try:
-            yield
-        except OSError as error:
-            logger.warning("cannot save progress in %s: %s", path, error)
-        stop = time.monotonic()
-        self._next = stop + max(self._interval_s, PAUSE_PER_WRITE * (stop - start))
-
-
-def _leave_if_asked(path: Path) -> None:
-    if _stop_requested.is_set():
-        raise Interrupted(f"asked to stop; progress is in {path}")
+        self._block._save_if_due(
+            self._block._solver_path, lambda: {**state(), _REALIZATIONS: self._realizations}
+        )
 
 
 def _plain_array(name: str, value: object) -> np.ndarray:
@@ -276,22 +220,10 @@ def _unstack(stacks: State) -> dict[int, dict[str, np.ndarray]]:
 
 def _write(path: Path, identity: str, arrays: State) -> None:
     """Write arrays and identity as one file, whole or not at all."""
-    arrays = {name: _plain_array(name, value) for name, value in arrays.items()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(
-        dir=path.parent, prefix=f"{path.name}.", suffix=".tmp", delete=False
-    ) as file:
-        try:
-            # The prefix keeps names apart from the parameters of savez.
-            named = {f"array:{name}": value for name, value in arrays.items()}
-            header = np.array([identity, *named])
-            np.savez(file, allow_pickle=False, header=header, **named)
-            file.flush()
-            os.fsync(file.fileno())
-            os.replace(file.name, path)
-        except BaseException:
-            os.unlink(file.name)
-            raise
+    # The prefix keeps names apart from the parameters of savez.
+    named = {f"array:{name}": _plain_array(name, value) for name, value in arrays.items()}
+    with whole_file(path) as temporary:
+        np.savez(temporary, allow_pickle=False, header=np.array([identity, *named]), **named)
 
 
 def _read(path: Path, identity: str) -> dict[str, np.ndarray] | None:
@@ -308,8 +240,3 @@ def _read(path: Path, identity: str) -> dict[str, np.ndarray] | None:
     except Exception as error:  # a damaged archive fails in a dozen ways
         logger.warning("ignoring %s: it is damaged (%r)", path, error)
         return None
-
-
-def _unfinished_writes(path: Path) -> Iterator[Path]:
-    """Return what writes of this file left behind when they were killed."""
-    return path.parent.glob(f"{path.name}.*.tmp")

@@ -16,7 +16,6 @@ import pytest
 from linear_grokking.runtime import checkpoints
 from linear_grokking.runtime.checkpoints import (
     BlockCheckpoint,
-    FileCheckpoint,
     Interrupted,
     NoCheckpoint,
     interruptible,
@@ -52,100 +51,92 @@ class Clock:
         monkeypatch.setattr(checkpoints.time, "monotonic", lambda: self.now)
 
 
+def solver_of(folder, identity="spec", interval_s=30.0):
+    """Return the checkpoint of a solver, which has the file ``solver.npz`` in a folder."""
+    return BlockCheckpoint(folder, identity, interval_s).solver([0])
+
+
 def test_no_checkpoint_keeps_nothing():
     NoCheckpoint().offer(lambda: pytest.fail("state was asked for"))
     assert NoCheckpoint().restore() is None
 
 
 def test_state_comes_back_bit_for_bit(tmp_path):
-    path = tmp_path / "new folder" / "solver.npz"
-    checkpoint = FileCheckpoint(path, "spec", interval_s=0)
+    folder = tmp_path / "new folder"
+    checkpoint = solver_of(folder, interval_s=0)
     assert checkpoint.restore() is None
     checkpoint.offer(lambda: STATE)
-    restored = FileCheckpoint(path, "spec").restore()
+    restored = solver_of(folder).restore()
     assert_same_arrays(restored, STATE)
     assert restored["fortran"].flags.f_contiguous
-    assert os.listdir(path.parent) == ["solver.npz"]
+    assert os.listdir(folder) == ["solver.npz"]
 
 
 def test_the_last_offer_is_what_comes_back(tmp_path, monkeypatch):
     clock = Clock(monkeypatch)
-    checkpoint = FileCheckpoint(tmp_path / "s.npz", "spec", interval_s=1)
+    checkpoint = solver_of(tmp_path, interval_s=1)
     for step in range(3):
         clock.now += 1
         checkpoint.offer(lambda step=step: {"step": step})
-    assert checkpoint.restore()["step"] == 2
+    assert solver_of(tmp_path).restore()["step"] == 2
 
 
 def test_another_identity_is_ignored_and_replaced(tmp_path, caplog):
-    path = tmp_path / "s.npz"
-    FileCheckpoint(path, "old", interval_s=0).offer(lambda: {"x": 1})
-    new = FileCheckpoint(path, "new", interval_s=0)
+    solver_of(tmp_path, "old", interval_s=0).offer(lambda: {"x": 1})
+    new = solver_of(tmp_path, "new", interval_s=0)
     assert new.restore() is None
     assert "another spec or code" in caplog.text
     new.offer(lambda: {"x": 2})
-    assert new.restore()["x"] == 2
+    assert solver_of(tmp_path, "new").restore()["x"] == 2
 
 
 def test_damage_is_noticed_wherever_it_is(tmp_path, caplog):
     caplog.set_level(logging.ERROR)
-    path = tmp_path / "s.npz"
-    FileCheckpoint(path, "spec", interval_s=0).offer(lambda: {"x": np.arange(4.0)})
+    path = tmp_path / "solver.npz"
+    solver_of(tmp_path, interval_s=0).offer(lambda: {"x": np.arange(4.0)})
     whole = path.read_bytes()
     expected = {"x": np.arange(4.0)}
     for position in range(len(whole)):
         damaged = bytearray(whole)
         damaged[position] ^= 0xFF
         path.write_bytes(damaged)
-        restored = FileCheckpoint(path, "spec").restore()
+        restored = solver_of(tmp_path).restore()
         if restored is not None:  # dates and the like
             assert_same_arrays(restored, expected)
     for length in (0, 1, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:length])
-        assert FileCheckpoint(path, "spec").restore() is None
+        assert solver_of(tmp_path).restore() is None
 
 
 def test_damage_is_logged(tmp_path, caplog):
-    path = tmp_path / "s.npz"
+    path = tmp_path / "solver.npz"
     path.write_bytes(b"garbage")
-    assert FileCheckpoint(path, "spec").restore() is None
-    assert "s.npz: it is damaged" in caplog.text
+    assert solver_of(tmp_path).restore() is None
+    assert "solver.npz: it is damaged" in caplog.text
 
 
 def test_nothing_is_ever_unpickled(tmp_path):
-    path = tmp_path / "s.npz"
+    path = tmp_path / "solver.npz"
     pickled = np.array([{}], dtype=object)
     np.savez(path, header=np.array(["spec", "array:x"]), **{"array:x": pickled})
-    assert FileCheckpoint(path, "spec").restore() is None
+    assert solver_of(tmp_path).restore() is None
     with pytest.raises(ValueError, match="x must be an array of numbers or strings; got None"):
-        FileCheckpoint(path, "spec", interval_s=0).offer(lambda: {"x": None})
-
-
-def test_remove_takes_unfinished_writes_along(tmp_path):
-    path = tmp_path / "s.npz"
-    checkpoint = FileCheckpoint(path, "spec", interval_s=0)
-    checkpoint.offer(lambda: STATE)
-    (tmp_path / "s.npz.abc.tmp").write_bytes(b"killed while writing")
-    (tmp_path / "other.npz").write_bytes(b"")
-    checkpoint.remove()
-    checkpoint.remove()
-    assert os.listdir(tmp_path) == ["other.npz"]
+        solver_of(tmp_path, interval_s=0).offer(lambda: {"x": None})
 
 
 def test_a_failed_write_is_logged_and_leaves_the_old_file(tmp_path, caplog, monkeypatch):
-    path = tmp_path / "s.npz"
-    checkpoint = FileCheckpoint(path, "spec", interval_s=0)
+    checkpoint = solver_of(tmp_path, interval_s=0)
     checkpoint.offer(lambda: {"x": 1})
 
     def full_disk(descriptor):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(checkpoints.os, "fsync", full_disk)
-    checkpoint = FileCheckpoint(path, "spec", interval_s=0)
+    checkpoint = solver_of(tmp_path, interval_s=0)
     checkpoint.offer(lambda: {"x": 2})
     assert "No space left on device" in caplog.text
-    assert checkpoint.restore()["x"] == 1
-    assert os.listdir(tmp_path) == ["s.npz"]
+    assert solver_of(tmp_path).restore()["x"] == 1
+    assert os.listdir(tmp_path) == ["solver.npz"]
 
 
 @pytest.mark.parametrize(("write_s", "interval_s"), [(0.001, 10), (3.0, 10), (40.0, 10)])
@@ -159,7 +150,7 @@ def test_writing_costs_less_than_2_percent(tmp_path, monkeypatch, write_s, inter
         clock.now += write_s
 
     monkeypatch.setattr(checkpoints, "_write", slow_write)
-    checkpoint = FileCheckpoint(tmp_path / "s.npz", "spec", interval_s=interval_s)
+    checkpoint = solver_of(tmp_path, interval_s=interval_s)
     checkpoint.offer(lambda: STATE)
     assert written == 0
     while clock.now < 2e4:
@@ -171,7 +162,7 @@ def test_writing_costs_less_than_2_percent(tmp_path, monkeypatch, write_s, inter
 
 
 def test_an_offer_that_is_not_due_is_cheap(tmp_path):
-    checkpoint = FileCheckpoint(tmp_path / "s.npz", "spec")
+    checkpoint = solver_of(tmp_path)
     start = time.perf_counter()
     for _ in range(10_000):
         checkpoint.offer(dict)
@@ -180,12 +171,12 @@ def test_an_offer_that_is_not_due_is_cheap(tmp_path):
 
 def test_sigterm_saves_at_once_and_interrupts(tmp_path):
     before = signal.getsignal(signal.SIGTERM)
-    checkpoint = FileCheckpoint(tmp_path / "s.npz", "spec", interval_s=1e9)
-    with pytest.raises(Interrupted, match=r"progress is in .*s\.npz"), interruptible():
+    checkpoint = solver_of(tmp_path, interval_s=1e9)
+    with pytest.raises(Interrupted, match=r"progress is in .*solver\.npz"), interruptible():
         checkpoint.offer(lambda: pytest.fail("not due"))
         os.kill(os.getpid(), signal.SIGTERM)
         checkpoint.offer(lambda: {"x": 5})
-    assert checkpoint.restore()["x"] == 5
+    assert solver_of(tmp_path).restore()["x"] == 5
     assert signal.getsignal(signal.SIGTERM) == before
     checkpoint.offer(lambda: pytest.fail("the request is over"))
 
@@ -222,7 +213,9 @@ def test_finished_realizations_come_back_bit_for_bit(tmp_path, monkeypatch):
     assert block.finished() == {}
     block.add(10, columns_of(10))
     clock.now += 1
-    block.add_batch({r: columns_of(r) for r in range(4)})
+    block.solver(range(4))
+    for realization in range(4):
+        block.add(realization, columns_of(realization))
     restored = BlockCheckpoint(tmp_path / "block", "spec").finished()
     assert list(restored) == [0, 1, 2, 3, 10]
     for realization, columns in restored.items():
@@ -258,7 +251,7 @@ def test_the_solver_state_belongs_to_its_realizations(tmp_path):
     block = BlockCheckpoint(tmp_path, "spec", interval_s=0)
     block.solver([3, 4]).offer(lambda: STATE)
     again = BlockCheckpoint(tmp_path, "spec")
-    assert again.solver(3).restore() is None
+    assert again.solver([3]).restore() is None
     assert again.solver([4, 3]).restore() is None
     assert_same_arrays(again.solver([3, 4]).restore(), STATE)
     assert BlockCheckpoint(tmp_path, "other code").solver([3, 4]).restore() is None
@@ -270,10 +263,10 @@ def test_a_solver_state_never_hides_finished_realizations(tmp_path, monkeypatch)
     block.add(0, columns_of(0))
     assert os.listdir(tmp_path) == []
     clock.now = 11
-    block.solver(1).offer(lambda: STATE)
+    block.solver([1]).offer(lambda: STATE)
     again = BlockCheckpoint(tmp_path, "spec")
     assert list(again.finished()) == [0]
-    assert_same_arrays(again.solver(1).restore(), STATE)
+    assert_same_arrays(again.solver([1]).restore(), STATE)
 
 
 def test_parts_of_another_identity_or_damaged_are_ignored(tmp_path, caplog, monkeypatch):
@@ -283,6 +276,7 @@ def test_parts_of_another_identity_or_damaged_are_ignored(tmp_path, caplog, monk
     block.add(1, columns_of(1))
     block.add(2, columns_of(2))
     (tmp_path / "finished-00000002.npz").write_bytes(b"half")
+    (tmp_path / ".finished-00000003.npz.killed.npz").write_bytes(b"half")
     assert list(block.finished()) == [1]
     assert "another spec or code" in caplog.text and "damaged" in caplog.text
 
@@ -292,7 +286,9 @@ def test_sigterm_saves_what_is_finished(tmp_path):
     with pytest.raises(Interrupted), interruptible():
         block.add(0, columns_of(0))
         os.kill(os.getpid(), signal.SIGTERM)
-        block.add_batch({1: columns_of(1), 2: columns_of(2)})
+        block.solver([1, 2])
+        block.add(1, columns_of(1))
+        block.add(2, columns_of(2))
     assert list(BlockCheckpoint(tmp_path, "spec").finished()) == [0, 1, 2]
 
 
@@ -323,7 +319,7 @@ JOB = textwrap.dedent("""
             print(len(finished), "finished before", flush=True)
             for realization in range(12):
                 if realization not in finished:
-                    finished[realization] = solve(realization, block.solver(realization))
+                    finished[realization] = solve(realization, block.solver([realization]))
                     block.add(realization, finished[realization])
     except Interrupted as reason:
         print(reason, file=sys.stderr)

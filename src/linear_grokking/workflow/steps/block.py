@@ -16,7 +16,7 @@ from linear_grokking.jobs.kinds import kind_of, run_id
 from linear_grokking.results.identity import Block, canonical
 from linear_grokking.results.storage import provenance, write_table
 from linear_grokking.runtime import devices
-from linear_grokking.runtime.checkpoints import BlockCheckpoint, Checkpoint, interruptible
+from linear_grokking.runtime.checkpoints import BlockCheckpoint, interruptible
 from linear_grokking.runtime.context import Columns, JobContext
 from linear_grokking.runtime.progress import progress
 
@@ -58,9 +58,17 @@ def train_block(
     (output,) = outputs
     spec, block = request["spec"], Block.parse(request["block"])
     kind = kind_of(spec)
-    check_folder(spec, output)
+    identity = run_id(spec)
+    # A run's folder is named by its spec and code when the workflow is planned; code that is
+    # edited while jobs wait would put its numbers among those of the old code.
+    folder = output.absolute().parent.name
+    if re.fullmatch("[0-9a-f]{16}", folder) and folder != identity:
+        raise ChangedCodeError(
+            f"{output}: is the place of another run than {identity}; "
+            "the code was edited after the workflow was planned: start it again"
+        )
     used = devices.resolve(device, computes_there=kind.on_gpu)
-    name = f"run {run_id(spec)}, realizations {block}"
+    name = f"run {identity}, realizations {block}"
     logger.info("%s: %s %s on %s", name, spec["model"], spec["solver"], devices.name(used))
     code = kind.code(spec)
     side = output.with_name(f".{output.stem}.resume")
@@ -69,21 +77,20 @@ def train_block(
     if finished:
         logger.info("going on where a stopped job left off: %d realizations done", len(finished))
     todo = [k for k in range(block.first, block.last + 1) if k not in finished]
-    together = _Together(checkpoint)
     cost = kind.cost(spec)
     context = JobContext(
         device=used,
         threads=threads,
         host_bytes=cost.data_bytes,
         device_bytes=cost.device_bytes,
-        checkpoint=together.solver,
+        checkpoint=checkpoint.solver,
     )
     # The libraries' threads are the job's, whatever the environment says.
     with threadpool_limits(threads), interruptible():
         done = kind.compute(spec, todo, context)
         for realization, columns in progress(done, total=len(todo), description=name):
             finished[realization] = columns
-            together.add(realization, columns)
+            checkpoint.add(realization, columns)
     table = assemble(spec, finished)
     record = provenance(
         device=used,
@@ -96,50 +103,6 @@ def train_block(
     )
     write_table(table, output, spec=canonical(spec), provenance=record)
     checkpoint.remove()
-
-
-class _Together:
-    """Keeps the realizations that a solver works on together: all of them, or none.
-
-    A batch takes common steps; made of other realizations it would end with other bits.
-    """
-
-    def __init__(self, checkpoint: BlockCheckpoint):
-        self._checkpoint = checkpoint
-        self._awaited: set[int] = set()
-        self._arrived: dict[int, Columns] = {}
-
-    def solver(self, realizations: Sequence[int]) -> Checkpoint:
-        """Return the checkpoint of the solver that works on these realizations."""
-        self._awaited = set(realizations)
-        return self._checkpoint.solver(realizations)
-
-    def add(self, realization: int, columns: Columns) -> None:
-        """Keep the results of a realization, once the others of its batch are there too."""
-        self._awaited.discard(realization)
-        self._arrived[realization] = columns
-        if not self._awaited:
-            self._checkpoint.add_batch(self._arrived)
-            self._arrived = {}
-
-
-def check_folder(spec: Mapping[str, Any], output: Path) -> None:
-    """Refuse to write into the folder of a run that is not this one.
-
-    A run's folder is named by its spec and code when the workflow is planned; code that is
-    edited while jobs wait would put its numbers among those of the old code.
-
-    Raises
-    ------
-    ChangedCodeError
-        If the output's folder is named like a run, and not like this one.
-    """
-    folder = output.absolute().parent.name
-    if re.fullmatch("[0-9a-f]{16}", folder) and folder != run_id(spec):
-        raise ChangedCodeError(
-            f"{output}: is the place of another run than {run_id(spec)}; "
-            "the code was edited after the workflow was planned: start it again"
-        )
 
 
 def assemble(spec: Mapping[str, Any], finished: Mapping[int, Columns]) -> pa.Table:

@@ -11,9 +11,9 @@ from linear_grokking.results.storage import (
     provenance,
     read_metadata,
     read_table,
-    whole_file,
     write_frame,
 )
+from linear_grokking.runtime.files import whole_file
 
 
 def tabulate_figure(
