@@ -17,22 +17,6 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
-class Observer:
-    """Somebody who follows the parameters of a single realization.
-
-    Attributes
-    ----------
-    look
-        Called with step and parameters at each recorded step, in order.
-    steps : (n,)
-        Whole steps that are recorded for the observer, besides those of the run.
-    """
-
-    look: Look
-    steps: np.ndarray = field(default_factory=lambda: np.zeros(0))
-
-
-@dataclass(frozen=True)
 class JobContext:
     """Surroundings of a job; none of them changes a result.
 
@@ -46,8 +30,11 @@ class JobContext:
         Memory of one realization's data on the host, and of its work on a GPU.
     checkpoint
         Makes the checkpoint of the solver that works on a batch of realizations.
-    observer
-        Follows the run; it adds rows at its own steps to the history.
+    on_record
+        Called with step and parameters at each recorded step, in order, for somebody who
+        follows a single realization.
+    more_steps : (n,)
+        Whole steps that are recorded besides those of the run, as more rows.
     """
 
     device: str = "cpu"
@@ -57,16 +44,12 @@ class JobContext:
     checkpoint: Callable[[Sequence[int]], Checkpoint] = field(
         default=lambda realizations: NoCheckpoint()
     )
-    observer: Observer | None = None
+    on_record: Look | None = None
+    more_steps: np.ndarray | None = None
 
     def steps(self, recorded: np.ndarray) -> np.ndarray:
-        """Return the recorded steps of a run, with those of the observer."""
-        return recorded if self.observer is None else np.union1d(recorded, self.observer.steps)
-
-    @property
-    def on_record(self) -> Look | None:
-        """What a solver calls at each record."""
-        return None if self.observer is None else self.observer.look
+        """Return the recorded steps of a run, with those that were asked for besides."""
+        return recorded if self.more_steps is None else np.union1d(recorded, self.more_steps)
 
     def batches(self, realizations: Sequence[int]) -> FittingBatches:
         """Return what cuts realizations into batches that fit on the device."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from linear_grokking.jobs.kinds import kind_of
-from linear_grokking.runtime.context import JobContext, Observer
+from linear_grokking.runtime.context import JobContext
 from linear_grokking.runtime.devices import resolve
 from linear_grokking.workflow.steps.block import assemble
 
@@ -90,8 +90,7 @@ def test_observer_sees_the_student_at_its_own_steps_too(solver, spec, layers):
         seen[step] = [np.array(layer) for layer in params]
 
     spec = {**spec, "solver": solver, "t_max": 20.0, "records": 3}
-    observer = Observer(look, steps=np.array([7.0]))
-    found = histories(spec, (0,), observer=observer)[0]
+    found = histories(spec, (0,), on_record=look, more_steps=np.array([7.0]))[0]
     assert 7.0 in found["step"]
     assert list(seen) == found["step"].tolist()
     assert all(len(params) == layers for params in seen.values())

@@ -7,7 +7,7 @@ import torch
 from linear_grokking.runtime import context, devices
 from linear_grokking.runtime.arrays import like, to_numpy
 from linear_grokking.runtime.checkpoints import NoCheckpoint
-from linear_grokking.runtime.context import JobContext, Observer
+from linear_grokking.runtime.context import JobContext
 from linear_grokking.runtime.failures import EXPECTED, line
 from linear_grokking.runtime.memory import FittingBatches
 
@@ -84,12 +84,13 @@ def test_an_observer_adds_its_steps_and_looks_at_all():
     assert alone.on_record is None
     np.testing.assert_array_equal(alone.steps(recorded), recorded)
     seen = []
-    observer = Observer(lambda step, params: seen.append(step), np.array([5.0, 10.0]))
-    observed = JobContext(observer=observer)
+    observed = JobContext(
+        on_record=lambda step, params: seen.append(step), more_steps=np.array([5.0, 10.0])
+    )
     np.testing.assert_array_equal(observed.steps(recorded), [0.0, 5.0, 10.0, 100.0])
     observed.on_record(5.0, ())
     assert seen == [5.0]
-    np.testing.assert_array_equal(JobContext(observer=Observer(print)).steps(recorded), recorded)
+    np.testing.assert_array_equal(JobContext(on_record=print).steps(recorded), recorded)
 
 
 def test_nothing_is_saved_unless_asked_for():

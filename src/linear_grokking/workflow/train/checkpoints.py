@@ -59,7 +59,7 @@ class CheckpointWriter:
             self._teacher = {"teacher": _joined(_teacher(spec))}
 
     def look(self, step: float, params: tuple[Any, ...]) -> None:
-        """Write a checkpoint if it is time to; see `runtime.context.Observer.look`."""
+        """Write a checkpoint if it is time to; see `runtime.context.JobContext`."""
         if step not in self._steps:
             return
         import torch

@@ -16,10 +16,11 @@ from tqdm import tqdm
 
 from linear_grokking.jobs.kinds import Kind, kind_of, run_id
 from linear_grokking.results.identity import canonical
-from linear_grokking.results.storage import provenance, whole_file, write_table
+from linear_grokking.results.storage import provenance, write_table
 from linear_grokking.runtime import devices
 from linear_grokking.runtime.checkpoints import NoCheckpoint, State
-from linear_grokking.runtime.context import JobContext, Look, Observer
+from linear_grokking.runtime.context import JobContext, Look
+from linear_grokking.runtime.files import whole_file
 from linear_grokking.runtime.progress import progress
 from linear_grokking.solvers.trajectory import record_steps
 from linear_grokking.workflow.steps.block import assemble
@@ -126,7 +127,8 @@ def _run(
         device=device,
         threads=len(os.sched_getaffinity(0)),
         checkpoint=lambda _: _Ticks(bar) if kind.literal else NoCheckpoint(),
-        observer=Observer(follow, steps),
+        on_record=follow,
+        more_steps=steps,
     )
     with bar:
         ((realization, columns),) = kind.compute(spec, [0], context)
