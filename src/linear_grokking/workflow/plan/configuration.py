@@ -4,10 +4,17 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StringConstraints, create_model, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    SkipValidation,
+    StringConstraints,
+    create_model,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
-from linear_grokking.config.experiments import AnyExperiment, Experiment, name_of
+from linear_grokking.config.experiments import AnyExperiment, name_of
 from linear_grokking.config.fields import Natural, OpenProbability, Positive, Section
 from linear_grokking.config.figure_options import FigureOptions
 from linear_grokking.config.messages import validated
@@ -17,8 +24,8 @@ from linear_grokking.figures import registry
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
 
 
-class Settings(Section):
-    """Settings that every experiment shares, and the experiments."""
+class Config(Section):
+    """A validated configuration: settings that all share, experiments, options of each figure."""
 
     seed: Natural = Field(description="Seed of every experiment that sets none of its own.")
     device: Literal["auto", "cpu", "cuda"] = Field(
@@ -34,19 +41,7 @@ class Settings(Section):
         10.0, description="Work per job: blocks of realizations are cut to last about this long."
     )
     experiments: dict[Name, AnyExperiment] = Field(description="Grids of runs, by name.")
-
-
-class Config:
-    """A validated configuration: its settings, and the options of each figure."""
-
-    def __init__(self, settings: Settings, figures: Mapping[str, FigureOptions]):
-        self.seed = settings.seed
-        self.device = settings.device
-        self.accuracy_threshold = settings.accuracy_threshold
-        self.loss_threshold = settings.loss_threshold
-        self.job_minutes = settings.job_minutes
-        self.experiments: Mapping[str, Experiment] = settings.experiments
-        self.figures = figures
+    figures: SkipValidation[Mapping[str, FigureOptions]]
 
 
 def read(raw: Mapping[str, Any]) -> Config:
@@ -58,9 +53,7 @@ def read(raw: Mapping[str, Any]) -> Config:
         One line per mistake: the key, the value, what is allowed and, for an unknown key,
         the nearest known one.
     """
-    settings: Any = validated(_whole(), _without_nulls(raw))
-    options = {name: getattr(settings.figures, name) for name in registry.figure_ids()}
-    return Config(settings, {name: each for name, each in options.items() if each is not None})
+    return validated(_whole(), _without_nulls(raw))
 
 
 def read_again(raw: Mapping[str, Any]) -> Config:
@@ -71,7 +64,7 @@ def read_again(raw: Mapping[str, Any]) -> Config:
     """
     given = _without_nulls(raw)
     figures = given.pop("figures", {})
-    return Config(validated(Settings, given), _Figures(figures))
+    return validated(Config, {**given, "figures": _Figures(figures)})
 
 
 class _Figures(Mapping[str, FigureOptions]):
@@ -97,50 +90,46 @@ def json_schema() -> dict[str, Any]:
 
 
 @cache
-def _whole() -> type[Settings]:
+def _whole() -> type["_Whole"]:
     """Return the typed root: the settings, and an optional entry per figure module."""
     fields: dict[str, Any] = {
-        figure_id: (registry.module(figure_id).Options | None, Field(None, description=title))
-        for figure_id, title in ((each, registry.title(each)) for each in registry.figure_ids())
+        each: (registry.module(each).Options | None, Field(None, description=registry.title(each)))
+        for each in registry.figure_ids()
     }
     figures = create_model("Figures", __base__=Section, **fields)
+    by_id: Any = Annotated[figures, AfterValidator(_given)]
     described = Field(description="What each figure is drawn from.")
     about = "Configuration of every experiment and figure."
-    return create_model("Config", __base__=_Root, __doc__=about, figures=(figures, described))
+    return create_model("Config", __base__=_Whole, __doc__=about, figures=(by_id, described))
 
 
-class _Root(Settings):
-    """Settings with figures that name experiments."""
+def _given(figures: Section) -> dict[str, FigureOptions]:
+    """Return the options of figures by ID, in the papers' order."""
+    return {figure_id: options for figure_id, options in figures if options is not None}
 
-    figures: Any
 
+class _Whole(Config):
     @model_validator(mode="after")
     def _references(self) -> Self:
         """Refuse figures that name experiments which do not exist or are of another kind."""
-        _check_references(self)
+        for figure_id, options in self.figures.items():
+            for key, role in options.roles().items():
+                name, known = getattr(options, key), self.experiments
+                experiment = known.get(name)
+                kind = name_of(experiment)
+                if experiment is None:
+                    there = f"; there are {', '.join(known)}" if known else "; there are none"
+                    problem = "no experiment has this name" + (nearest(name, known) or there)
+                elif kind not in role.kinds or experiment.measure != role.measure:
+                    problem = (
+                        f"is a {kind} experiment that measures {experiment.measure}; "
+                        f"this figure needs {' or '.join(role.kinds)} and {role.measure}"
+                    )
+                else:
+                    continue
+                text = f"figures.{figure_id}.{key} = {shown(name)}: {problem}"
+                raise PydanticCustomError("reference", "{text}", {"text": text})
         return self
-
-
-def _check_references(settings: _Root) -> None:
-    for figure_id in registry.figure_ids():
-        options = getattr(settings.figures, figure_id)
-        for key, role in options.roles().items() if options else ():
-            name = getattr(options, key)
-            experiment = settings.experiments.get(name)
-            kind = name_of(experiment)
-            if experiment is None:
-                known = settings.experiments
-                there = f"; there are {', '.join(known)}" if known else "; there are none"
-                problem = "no experiment has this name" + (nearest(name, known) or there)
-            elif kind not in role.kinds or experiment.measure != role.measure:
-                problem = (
-                    f"is a {kind} experiment that measures {experiment.measure}; "
-                    f"this figure needs {' or '.join(role.kinds)} and {role.measure}"
-                )
-            else:
-                continue
-            text = f"figures.{figure_id}.{key} = {shown(name)}: {problem}"
-            raise PydanticCustomError("reference", "{text}", {"text": text})
 
 
 def _without_nulls(value: Any) -> Any:

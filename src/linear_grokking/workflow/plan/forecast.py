@@ -1,8 +1,8 @@
 """What a configuration will cost: jobs and hours of each figure, before anything runs."""
 
 import heapq
-from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from collections.abc import Collection, Iterable
+from dataclasses import astuple, dataclass, fields
 
 from linear_grokking.workflow.plan.planning import Plan
 
@@ -40,25 +40,14 @@ def forecast(plan: Plan) -> list[Forecast]:
     return [*lines, _of(plan, "all", plan.runs)]
 
 
-def _of(plan: Plan, name: str, run_ids: Iterable[str]) -> Forecast:
-    run_ids = list(run_ids)
-    done = left = 0
-    seconds = {False: 0.0, True: 0.0}
-    for run in (plan.runs[run_id] for run_id in run_ids):
-        for file in plan.block_files(run.run_id):
-            if (plan.root / file).exists():
-                done += 1
-            else:
-                left += 1
-                seconds[run.on_gpu] += run.seconds(file, gpu=run.on_gpu)
-    return Forecast(
-        figure=name,
-        runs=len(run_ids),
-        jobs_done=done,
-        jobs_left=left,
-        core_hours=seconds[False] / 3600,
-        gpu_hours=seconds[True] / 3600,
+def _of(plan: Plan, name: str, run_ids: Collection[str]) -> Forecast:
+    jobs = [(plan.runs[run_id], file) for run_id in run_ids for file in plan.block_files(run_id)]
+    left = [(run, file) for run, file in jobs if not (plan.root / file).exists()]
+    core_hours, gpu_hours = (
+        sum(run.seconds(file, gpu=gpu) for run, file in left if run.on_gpu == gpu) / 3600
+        for gpu in (False, True)
     )
+    return Forecast(name, len(run_ids), len(jobs) - len(left), len(left), core_hours, gpu_hours)
 
 
 SCHEDULING_SECONDS = 10.0
@@ -88,15 +77,13 @@ def makespan(seconds: Iterable[float], workers: int) -> float:
 
 def table(lines: Iterable[Forecast]) -> str:
     """Return the work as text, a line for each figure."""
-    names = [field.name for field in fields(Forecast)]
-    rows = [[name.replace("_", " ") for name in names]]
-    rows += [[_cell(getattr(line, name)) for name in names] for line in lines]
+    rows = [[field.name.replace("_", " ") for field in fields(Forecast)]]
+    rows += [
+        [f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in astuple(line)]
+        for line in lines
+    ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
         for row in rows
     )
-
-
-def _cell(value: str | int | float) -> str:
-    return f"{value:.3f}" if isinstance(value, float) else str(value)

@@ -4,8 +4,6 @@ A profile's expressions see a job's wildcards and nothing else of the workflow, 
 at work is kept here for them.
 """
 
-from typing import Any
-
 from linear_grokking.workflow.plan.planning import Plan
 
 LONGEST = 200
@@ -27,22 +25,18 @@ def name(run_id: str, block: str = "") -> str:
     experiment; of the parameters, those that tell it apart from the experiment's other runs.
     What is no run of the plan, such as a figure, goes by its own name.
     """
-    if _plan is None:
-        return " ".join([run_id, block]).rstrip()
+    if _plan is None or run_id not in _plan.runs:
+        return f"{run_id} {block}".rstrip()
     figures = [each for each in _plan.config.figures if run_id in _plan.figure_runs(each)]
-    for experiment, points in _plan.points.items():
-        for point in points:
-            if point.run_id == run_id:
-                others = [other.parameters for other in points]
-                told = _telling(point.parameters, others)
-                return " ".join([",".join(figures), experiment, *told, block]).strip()[:LONGEST]
-    return " ".join([run_id, block]).rstrip()
-
-
-def _telling(parameters: dict[str, Any], points: list[dict[str, Any]]) -> list[str]:
-    """Return ``key=value`` of the parameters that are not the same at every point."""
-    return [
+    experiment, points, mine = next(
+        (experiment, points, point.parameters)
+        for experiment, points in _plan.points.items()
+        for point in points
+        if point.run_id == run_id
+    )
+    told = [
         f"{key}={value}"
-        for key, value in parameters.items()
-        if any(point.get(key) != value for point in points)
+        for key, value in mine.items()
+        if any(other.parameters.get(key) != value for other in points)
     ]
+    return " ".join([",".join(figures), experiment, *told, block]).strip()[:LONGEST]

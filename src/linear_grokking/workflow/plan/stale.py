@@ -6,17 +6,23 @@ Only files that this package's workflow makes are ever named; whatever else lies
 
 import re
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 
 from linear_grokking.figures.registry import FIGURE_ID
 from linear_grokking.results.identity import FOLDERS
 from linear_grokking.workflow.plan.planning import Plan
 
-_RUN = re.compile(r"[0-9a-f]{16}")
-_OF_A_BLOCK = re.compile(r"\.?\d+-\d+\.(parquet(\..+)?|resume)")
-_OF_A_SUMMARY = re.compile(r"([0-9a-f]{16})\.parquet(\.damaged)?")
-_OF_A_FIGURE = re.compile(r"([A-Z]+\d+)\.(pdf|png|parquet|csv)(\.damaged)?")
+_RUN = re.compile("[0-9a-f]{16}")
+_PLACES = ("results/*/*/*", "results/*/*", "figures/*", "figures/tables/*")
+_MADE_HERE = re.compile(
+    rf"results/(?:{'|'.join(FOLDERS.values())})/({_RUN.pattern})/"
+    r"\.?\d+-\d+\.(?:parquet(?:\..+)?|resume)"
+    rf"|results/(?:summaries|scalars)/({_RUN.pattern})\.parquet(?:\.damaged)?"
+    rf"|figures/(?:tables/)?({FIGURE_ID.pattern})\.(?:pdf|png|parquet|csv)(?:\.damaged)?"
+)
+"""Where the workflow writes, and in groups the run or figure that a file is of."""
 
 
 def stale_paths(root: Path, plans: Iterable[Plan]) -> list[Path]:
@@ -24,10 +30,13 @@ def stale_paths(root: Path, plans: Iterable[Plan]) -> list[Path]:
 
     Files that were set aside as damaged count as stale whatever run they are of.
     """
-    plans = list(plans)
-    runs = {run_id for plan in plans for run_id in plan.runs}
-    figures = {figure_id for plan in plans for figure_id in plan.config.figures}
-    return sorted([*_blocks(root, runs), *_summaries(root, runs), *_figures(root, figures)])
+    needed = {name for plan in plans for name in (*plan.runs, *plan.config.figures)}
+    stale = []
+    for path in chain.from_iterable(map(root.glob, _PLACES)):
+        made = _MADE_HERE.fullmatch(path.relative_to(root).as_posix())
+        if made and (path.suffix == ".damaged" or needed.isdisjoint(made.groups())):
+            stale.append(path)
+    return sorted(stale)
 
 
 def remove(paths: Iterable[Path]) -> None:
@@ -45,34 +54,3 @@ def is_locked(root: Path) -> bool:
     """Tell whether a Snakemake works in a folder, or died there."""
     locks = root / ".snakemake" / "locks"
     return locks.is_dir() and any(locks.iterdir())
-
-
-def _blocks(root: Path, needed: set[str]) -> Iterator[Path]:
-    for kind in FOLDERS.values():
-        for folder in _entries(root / "results" / kind):
-            if not _RUN.fullmatch(folder.name):
-                continue
-            for path in _entries(folder):
-                unneeded = folder.name not in needed or path.suffix == ".damaged"
-                if unneeded and _OF_A_BLOCK.fullmatch(path.name):
-                    yield path
-
-
-def _summaries(root: Path, needed: set[str]) -> Iterator[Path]:
-    for folder in ("summaries", "scalars"):
-        for path in _entries(root / "results" / folder):
-            match = _OF_A_SUMMARY.fullmatch(path.name)
-            if match and (match[1] not in needed or match[2]):
-                yield path
-
-
-def _figures(root: Path, needed: set[str]) -> Iterator[Path]:
-    for folder in (root / "figures", root / "figures" / "tables"):
-        for path in _entries(folder):
-            match = _OF_A_FIGURE.fullmatch(path.name)
-            if match and FIGURE_ID.fullmatch(match[1]) and (match[1] not in needed or match[3]):
-                yield path
-
-
-def _entries(folder: Path) -> list[Path]:
-    return list(folder.iterdir()) if folder.is_dir() else []
