@@ -7,7 +7,7 @@ configuration; only names that differ and sizes that have no default there are g
 import argparse
 import inspect
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -82,9 +82,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     _add_surroundings(parser.add_argument_group("run and output"))
 
 
-def spellings(name: str, prefix: str = "--") -> list[str]:
+def spellings(name: str) -> list[str]:
     """Return an option with underscores and with dashes."""
-    return list(dict.fromkeys([prefix + name, prefix + name.replace("_", "-")]))
+    return list(dict.fromkeys([f"--{name}", f"--{name.replace('_', '-')}"]))
 
 
 def requested_spec(options: argparse.Namespace) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def requested_spec(options: argparse.Namespace) -> dict[str, Any]:
     """
     architecture = options.architecture
     model = ARCHITECTURES[architecture]["model"]
-    known = _fields(model)
+    known = EXPERIMENTS[model].parameters()
     given = {}
     for name in _options():
         if not hasattr(options, name):
@@ -196,11 +196,12 @@ def _add(group: Any, name: str) -> None:
             help="Leave out the bias: f = S·x.",
         )
         return
+    parts = [part for _, info, _ in _found(name) for part in _parts(info)]
     group.add_argument(
         *spellings(name),
         dest=name,
         default=argparse.SUPPRESS,
-        metavar="N" if _is_whole(name) else "X" if not _choices_of(name) else "NAME",
+        metavar="N" if int in parts else "NAME" if _choices(parts) else "X",
         help=_help(name).replace("%", "%%"),
     )
 
@@ -208,11 +209,6 @@ def _add(group: Any, name: str) -> None:
 def _key(name: str, model: str) -> str:
     """Return the configuration key of an option."""
     return "d" if (name, model) == ("d_in", "logistic") else _KEYS.get(name, name)
-
-
-def _fields(model: str) -> dict[str, FieldInfo]:
-    """Return the parameters of a model under their configuration keys."""
-    return EXPERIMENTS[model].parameters()
 
 
 @cache
@@ -224,8 +220,8 @@ def _options() -> Mapping[str, str]:
         for section in reversed(EXPERIMENTS[model].mro()):
             declared = inspect.get_annotations(section)
             title = (section.__doc__ or "").partition("\n")[0].rstrip(".")
-            for key in (key for key in _fields(model) if key in declared):
-                if key not in _NO_OPTIONS:
+            for key in EXPERIMENTS[model].parameters():
+                if key in declared and key not in _NO_OPTIONS:
                     found.setdefault(names.get(key, key), title)
     return found
 
@@ -234,7 +230,7 @@ def _found(name: str) -> Iterator[tuple[str, FieldInfo, Any]]:
     """Yield model, field and default for the models that have an option."""
     for model in _SIZES:
         key = _key(name, model)
-        info = _fields(model).get(key)
+        info = EXPERIMENTS[model].parameters().get(key)
         if info is not None:
             default = _SIZES[model].get(key, info.default)
             yield model, info, default[0] if isinstance(default, tuple) else default
@@ -254,7 +250,7 @@ def _help(name: str) -> str:
     texts: dict[str, list[str]] = {}
     for model, info, default in _found(name):
         words = (info.description or "").replace(", instead of lambda", "")
-        choices = _choices(info)
+        choices = _choices(_parts(info))
         if choices:
             words += f" One of {', '.join(choices)}."
         if default is not None:
@@ -268,27 +264,26 @@ def _help(name: str) -> str:
     return " ".join(f"{', '.join(models)}: {words}" for words, models in texts.items())
 
 
-def _choices_of(name: str) -> list[str]:
-    return [choice for _, info, _ in _found(name) for choice in _choices(info)]
+def _parts(annotation: Any) -> Iterator[Any]:
+    """Yield an annotation, or a field, and all that stands inside it."""
+    yield annotation
+    if isinstance(annotation, FieldInfo):
+        inside = (annotation.annotation, *annotation.metadata)
+    else:
+        inside = get_args(annotation)
+    for part in inside:
+        yield from _parts(part)
 
 
-def _choices(info: Any) -> list[str]:
-    """Return the names that a field, or an annotation inside it, allows."""
-    if isinstance(info, FieldInfo):
-        return _choices(info.annotation) + [n for mark in info.metadata for n in _choices(mark)]
-    if isinstance(info, OneOf):
-        return list(info.names)
-    if get_origin(info) is Literal:
-        return list(get_args(info))
-    return [choice for part in get_args(info) for choice in _choices(part)]
-
-
-def _is_whole(name: str) -> bool:
-    return any(_mentions_int(info.annotation) for _, info, _ in _found(name))
-
-
-def _mentions_int(annotation: Any) -> bool:
-    return annotation is int or any(_mentions_int(part) for part in get_args(annotation))
+def _choices(parts: Iterable[Any]) -> list[str]:
+    """Return the names that parts of an annotation allow."""
+    found: list[str] = []
+    for part in parts:
+        if isinstance(part, OneOf):
+            found += part.names
+        elif get_origin(part) is Literal:
+            found += get_args(part)
+    return found
 
 
 def _reader(kind: Any) -> Any:

@@ -54,12 +54,10 @@ class Outputs:
                 raise ValueError(f"--{option} {path}: {above} is not a folder")
             if above is not None and not os.access(above, os.W_OK):
                 raise ValueError(f"--{option} {path}: {above} cannot be written to")
-        if force:
-            return
         earlier = [*self.folder.glob(HISTORY), *sorted(self.folder.glob(PATTERN))]
         if self.json is not None and self.json.exists():
             earlier.append(self.json)
-        if earlier:
+        if earlier and not force:
             raise ValueError(f"{earlier[0]} exists: add --force to replace the earlier run")
 
     @contextmanager

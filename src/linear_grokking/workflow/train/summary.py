@@ -23,45 +23,38 @@ _TIMES = {
 }
 
 
-def measured_times(history: Mapping[str, np.ndarray], accuracy: float) -> dict[str, float]:
-    """Return the first times of the accuracies and their difference; inf where not reached."""
+def compare(
+    history: Mapping[str, np.ndarray], prediction: Prediction, accuracy: float
+) -> dict[str, tuple[float, float | None, float | None]]:
+    """Return the accuracies' first times and their difference: measured, predicted, ratio.
+
+    inf is never; None is what no formula says, and the ratio where either is no positive number.
+    """
     train, gen = (
-        float(first_crossing(history["step"], history[name], accuracy))
+        first_crossing(history["step"], history[name], accuracy)
         for name in ("train_accuracy", "gen_accuracy")
     )
-    return {
-        "train": train,
-        "generalization": gen,
-        "grokking_time": float(grokking_delay(train, gen)),
-    }
-
-
-def predicted_times(prediction: Prediction) -> dict[str, float | None]:
-    """Return the predicted times under the names of `measured_times`."""
+    measured = (train, gen, grokking_delay(train, gen))
     train, gen = prediction.train_time, prediction.gen_time
     delay = None if train is None or gen is None else float(grokking_delay(train, gen))
-    return {"train": train, "generalization": gen, "grokking_time": delay}
-
-
-def ratio(measured: float, predicted: float | None) -> float | None:
-    """Return measured over predicted, None where either is not a positive number."""
-    if predicted is None or not (np.isfinite(predicted) and np.isfinite(measured)):
-        return None
-    return measured / predicted if predicted > 0 and measured > 0 else None
+    predicted = (train, gen, delay)
+    return {
+        name: (float(ours), theirs, _ratio(float(ours), theirs))
+        for name, ours, theirs in zip(_TIMES, measured, predicted, strict=True)
+    }
 
 
 def summarize(
     history: Mapping[str, np.ndarray], prediction: Prediction, accuracy: float
 ) -> dict[str, Any]:
     """Return the summary as plain values; None stands for what is not reached or not known."""
-    measured = measured_times(history, accuracy)
-    predicted = predicted_times(prediction)
+    compared = compare(history, prediction, accuracy)
     return {
         "final": {name: float(history[name][-1]) for name in _TITLES if name in history},
         "accuracy": accuracy,
-        "measured": {name: _finite(time) for name, time in measured.items()},
-        "predicted": {name: _finite(time) for name, time in predicted.items()},
-        "ratio": {name: ratio(measured[name], predicted[name]) for name in measured},
+        "measured": {name: _finite(time) for name, (time, _, _) in compared.items()},
+        "predicted": {name: _finite(time) for name, (_, time, _) in compared.items()},
+        "ratio": {name: ratio for name, (_, _, ratio) in compared.items()},
         "prediction": prediction.source,
     }
 
@@ -73,19 +66,10 @@ def table(history: Mapping[str, np.ndarray], prediction: Prediction, accuracy: f
     for name, title in _TITLES.items():
         if name in history:
             lines.append(_row(title, *(f"{history[name][k]:.4g}" for k in (0, -1))))
-    measured = measured_times(history, accuracy)
-    predicted = predicted_times(prediction)
     lines += ["", _row(f"steps to {100 * accuracy:g} % accuracy", "measured", "predicted", "ratio")]
-    for name, title in _TIMES.items():
-        found = ratio(measured[name], predicted[name])
-        lines.append(
-            _row(
-                title,
-                f"{measured[name]:.5g}" if np.isfinite(measured[name]) else "not reached",
-                _predicted(predicted[name]),
-                "-" if found is None else f"{found:.3f}",
-            )
-        )
+    for name, (measured, predicted, ratio) in compare(history, prediction, accuracy).items():
+        cells = (_time(measured, "not reached"), _time(predicted, "never"))
+        lines.append(_row(_TIMES[name], *cells, "-" if ratio is None else f"{ratio:.3f}"))
     lines.append(f"Predicted: {prediction.source}.")
     return lines
 
@@ -94,10 +78,16 @@ def _row(title: str, *cells: str) -> str:
     return f"{title:<28}" + "".join(f"{cell:>16}" for cell in cells)
 
 
-def _predicted(time: float | None) -> str:
+def _time(time: float | None, infinite: str) -> str:
     if time is None:
         return "-"
-    return f"{time:.5g}" if np.isfinite(time) else "never"
+    return f"{time:.5g}" if np.isfinite(time) else infinite
+
+
+def _ratio(measured: float, predicted: float | None) -> float | None:
+    if predicted is None or not (0 < predicted < np.inf and 0 < measured < np.inf):
+        return None
+    return measured / predicted
 
 
 def _finite(time: float | None) -> float | None:
