@@ -39,7 +39,11 @@ def first_crossing(
     ValueError
         If the steps do not increase, or shapes do not fit, or a value is NaN.
     """
-    steps = _increasing_times(steps, "steps")
+    steps = np.asarray(steps, float)
+    if steps.ndim != 1 or not steps.size:
+        raise ValueError(f"steps must be a non-empty vector; got shape {steps.shape}")
+    if not (steps[0] >= 0 and np.isfinite(steps[-1]) and (np.diff(steps) > 0).all()):
+        raise ValueError(f"steps must be finite, non-negative and increasing; got {steps}")
     values = np.asarray(values, float)
     if values.shape[-1:] != steps.shape:
         raise ValueError(
@@ -89,12 +93,3 @@ def _between(start: np.ndarray, stop: np.ndarray, fraction: np.ndarray) -> np.nd
     ratio = np.divide(stop, start, out=np.ones_like(stop), where=start > 0)
     times = np.where(start > 0, start * ratio**fraction, stop * fraction)
     return np.clip(times, start, stop)
-
-
-def _increasing_times(times: ArrayLike, name: str) -> np.ndarray:
-    times = np.asarray(times, float)
-    if times.ndim != 1 or not times.size:
-        raise ValueError(f"{name} must be a non-empty vector; got shape {times.shape}")
-    if not (times[0] >= 0 and np.isfinite(times[-1]) and (np.diff(times) > 0).all()):
-        raise ValueError(f"{name} must be finite, non-negative and increasing; got {times}")
-    return times

@@ -18,7 +18,7 @@ entry points, as `jobs.kinds` does with solvers, laws and losses.
 import ast
 import hashlib
 from collections.abc import Iterable, Iterator
-from functools import cache
+from dataclasses import dataclass, field
 from pathlib import Path
 
 APART = ("runtime", "results.storage")
@@ -28,6 +28,9 @@ _DEPTH = 3
 """How far into what a definition names its digest tells namesakes apart."""
 _SILENT = {"ctx", "kind", "type_comment", "annotation", "returns"}
 """Fields of a syntax tree without behaviour."""
+
+_BLOCKS = (ast.If, ast.Try, ast.With, ast.For, ast.While, ast.Match)
+"""Statements that hold others in the module's own scope."""
 
 Symbol = tuple[str, str]
 """A module of the package (dotted, relative to it; "" is the package) and a name in it."""
@@ -43,12 +46,7 @@ def fingerprint(entries: Iterable[str]) -> str:
     ValueError
         If an entry point does not exist.
     """
-    return _this_package().fingerprint(entries)
-
-
-@cache
-def _this_package() -> "Package":
-    return Package(Path(__file__).parents[1])
+    return _THIS_PACKAGE.fingerprint(entries)
 
 
 class Package:
@@ -75,7 +73,8 @@ class Package:
             symbol = waiting.pop()
             if symbol not in closure:
                 closure.add(symbol)
-                waiting += [each for token in self._text(symbol) for each in _symbols(token)]
+                named_here = (token for token in self._text(symbol) if not isinstance(token, str))
+                waiting += [each for symbols in named_here for each in symbols]
         lines = ({self._digest(symbol) for symbol in which} for which in (named, closure))
         return _hash("\n".join(";".join(sorted(line)) for line in lines))[:16]
 
@@ -193,7 +192,7 @@ class Package:
             tree = ast.parse(self._path(name).read_text(encoding="utf-8"))
             module = _Module()
             for statement in tree.body:
-                for node in ast.walk(statement) if _is_block(statement) else [statement]:
+                for node in ast.walk(statement) if isinstance(statement, _BLOCKS) else [statement]:
                     module.imports.update(self._imports(name, node))
                 if not _is_docstring(statement):
                     for defined in _names_defined(statement):
@@ -239,6 +238,8 @@ class Package:
         return inner if top == self.name else None
 
 
+_THIS_PACKAGE = Package(Path(__file__).parents[1])
+
 _Import = tuple[str | None, str | None]
 """The module of a name that was imported, and its name there; None for the module itself.
 
@@ -246,25 +247,16 @@ A module None stands for another package, with the whole dotted name.
 """
 
 
+@dataclass
 class _Module:
     """The top-level definitions and imports of one module."""
 
-    def __init__(self) -> None:
-        self.definitions: dict[str, list[ast.stmt]] = {}
-        self.imports: dict[str, _Import] = {}
+    definitions: dict[str, list[ast.stmt]] = field(default_factory=dict)
+    imports: dict[str, _Import] = field(default_factory=dict)
 
 
 def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _symbols(token: Token) -> Iterable[Symbol]:
-    return () if isinstance(token, str) else token
-
-
-def _is_block(statement: ast.stmt) -> bool:
-    """Tell whether a statement holds others in the module's own scope (if, try, with, for)."""
-    return isinstance(statement, ast.If | ast.Try | ast.With | ast.For | ast.While | ast.Match)
 
 
 def _names_defined(statement: ast.stmt) -> Iterator[str]:

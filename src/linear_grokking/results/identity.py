@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,10 +50,11 @@ class Block:
 
 def blocks_in(folder: Path) -> list[Block]:
     """Return the blocks whose files lie in a folder, in order; other files are no concern."""
-    names = (path.name for path in folder.iterdir()) if folder.is_dir() else ()
-    found = filter(None, (re.fullmatch(r"(\d+)-(\d+)\.parquet", name) for name in names))
-    every = sorted(Block(int(match[1]), int(match[2])) for match in found)
-    return [block for block in every if block.first <= block.last]
+    found = []
+    for path in folder.glob("*-*.parquet"):
+        with suppress(ValueError):
+            found.append(Block.parse(path.stem))
+    return sorted(found)
 
 
 def blocks(realizations: int, size: int, present: Iterable[Block] = ()) -> list[Block]:

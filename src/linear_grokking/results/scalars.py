@@ -92,11 +92,6 @@ def of_dynamics(history: pd.DataFrame, *, threshold: float, loss_threshold: floa
     )
 
 
-def of_separability(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the scalars of separability: its rows, one per realization as they are."""
-    return rows.sort_values("realization", kind="stable", ignore_index=True)
-
-
 def of_outputs(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the scalars of training outputs.
 

@@ -32,13 +32,7 @@ from scipy.special import bdtr, ndtri
 CONFIDENCE = 0.95
 COUNTS = ("n", "n_infinite", "n_censored", "n_left_out")
 QUANTILES = {"median": 0.5, "q25": 0.25, "q75": 0.75, "q05": 0.05, "q95": 0.95}
-COLUMNS = (
-    *("quantity", "step"),
-    *COUNTS,
-    *("mean", "standard_error"),
-    *QUANTILES,
-    *("low", "high"),
-)
+COLUMNS = ("quantity", "step", *COUNTS, "mean", "standard_error", *QUANTILES, "low", "high")
 
 
 def summarize_values(
@@ -60,9 +54,7 @@ def summarize_values(
     """
     values = as_floats(values)
     defined = ~np.isnan(values)
-    if censored is None:
-        censored = np.zeros(values.shape, bool)
-    censored = np.asarray(censored, bool)
+    censored = np.zeros(values.shape, bool) if censored is None else np.asarray(censored, bool)
     if values.ndim != 1 or censored.shape != values.shape:
         raise ValueError(
             f"{quantity}: values and censored must be vectors of one length; "

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from linear_grokking.results import scalars as of_each
+from linear_grokking.results.scalars import TIMES, curves, observables, of_dynamics, of_outputs
 from linear_grokking.results.statistics import (
     as_floats,
     summarize_curve,
@@ -27,11 +27,12 @@ def scalars_of(rows: pd.DataFrame, request: Mapping[str, Any]) -> pd.DataFrame:
     """
     measure = request["spec"]["measure"]
     if measure == "separability":
-        return of_each.of_separability(rows)
+        # The rows are scalars already, one per realization.
+        return rows.sort_values("realization", kind="stable", ignore_index=True)
     if measure == "outputs":
-        return of_each.of_outputs(rows)
+        return of_outputs(rows)
     thresholds = {key: request[key] for key in ("threshold", "loss_threshold")}
-    return of_each.of_dynamics(rows, **thresholds)
+    return of_dynamics(rows, **thresholds)
 
 
 def summary_of(rows: pd.DataFrame, scalars: pd.DataFrame, measure: str) -> pd.DataFrame:
@@ -39,36 +40,23 @@ def summary_of(rows: pd.DataFrame, scalars: pd.DataFrame, measure: str) -> pd.Da
 
     Curves have the names of the rows' columns, numbers those of the scalars' (`statistics`
     has the columns of a summary).
-    """
-    if measure == "separability":
-        return summarize_separability(scalars)
-    parts = summarize_curves(rows) if measure == "dynamics" else []
-    return pd.concat([*parts, *_numbers(scalars)], ignore_index=True)
-
-
-def summarize_curves(history: pd.DataFrame) -> list[pd.DataFrame]:
-    """Return the summary of each observable of a history, as a curve over the steps.
 
     Raises
     ------
     ValueError
-        If a value is NaN, or steps differ between realizations.
+        If a value of a curve is NaN, or steps differ between realizations.
     """
-    names = of_each.observables(history)
-    _, steps, *values = of_each.curves(history, *names)
-    return [
-        summarize_curve(*each) for each in zip(names, [steps] * len(names), values, strict=True)
-    ]
-
-
-def _numbers(scalars: pd.DataFrame) -> list[pd.DataFrame]:
-    return [
-        summarize_values(
-            name, scalars[name], censored=np.isinf(scalars[name]) & (name in of_each.TIMES)
-        )
-        for name in scalars.columns
-        if name != "realization"
-    ]
+    if measure == "separability":
+        return summarize_separability(scalars)
+    parts = []
+    if measure == "dynamics":
+        names = observables(rows)
+        _, steps, *values = curves(rows, *names)
+        parts += [summarize_curve(name, steps, v) for name, v in zip(names, values, strict=True)]
+    for name in scalars.columns.drop("realization"):
+        censored = np.isinf(scalars[name]) & (name in TIMES)
+        parts.append(summarize_values(name, scalars[name], censored=censored))
+    return pd.concat(parts, ignore_index=True)
 
 
 def summarize_separability(scalars: pd.DataFrame) -> pd.DataFrame:
