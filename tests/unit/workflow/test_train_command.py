@@ -196,6 +196,7 @@ def test_predictions_of_the_logistic_model():
     spec = {
         "model": "logistic", "law": "gaussian", "bias": True, "label_fraction": 1.0,
         "solver": "gradient_flow", "n_train": 1000, "d": 400, "eta": 0.01, "sigma": 5.0,
+        "loss": "exponential",
     }  # fmt: skip
     expected = np.exp(large_size.log_time_to_accuracy(0.4, 0.01, 0.95))
     assert predict(spec, 0.95).gen_time == pytest.approx(float(expected))
@@ -203,7 +204,13 @@ def test_predictions_of_the_logistic_model():
     separable = {**spec, "d": 800}
     assert predict(separable, 0.95).gen_time == np.inf
     assert predict(separable, 0.51).gen_time is None
-    for change in ({"bias": False}, {"solver": "adam"}, {"label_fraction": 0.9}, {"d": 500}):
+    for change in (
+        {"bias": False},
+        {"solver": "adam"},
+        {"label_fraction": 0.9},
+        {"d": 500},
+        {"loss": "squareplus"},
+    ):
         assert predict({**spec, **change}, 0.95).gen_time is None
 
 
