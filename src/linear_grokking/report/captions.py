@@ -19,12 +19,8 @@ from linear_grokking.figures import registry
 
 FOLDER = Path(__file__).with_name("text")
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-PAPERS = {
-    "A": "Paper A, linear regression",
-    "B": "Paper B, logistic classification",
-    "BT": "Paper B, logistic classification",
-}
-"""Categories of figures, by the letters of their IDs."""
+PAPERS = {"A": "Paper A, linear regression", "B": "Paper B, logistic classification"}
+"""Categories of figures, by the first letter of their IDs."""
 
 
 @dataclass(frozen=True)
@@ -69,9 +65,7 @@ def caption(request: Mapping[str, Any]) -> Caption:
         return Caption(name, f"{name}\n\n{runs}\n", name)
     source = path.read_text(encoding="utf-8")
     alt = re.match(r"\.\. alt: (.*)\n", source)
-    environment = jinja2.Environment(
-        undefined=jinja2.StrictUndefined, finalize=_written, autoescape=False
-    )
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, finalize=written)
     roles = {role: Values(runs) for role, runs in request["runs"].items()}
     try:
         text = environment.from_string(source[alt.end() :] if alt else source).render(
@@ -93,7 +87,7 @@ def caption_text(request: str) -> str:
 
 def category(figure: str) -> str:
     """Return the part of the report that a figure belongs to."""
-    return PAPERS.get(re.sub(r"\d", "", figure), "Other figures")
+    return PAPERS.get(figure[0], "Other figures")
 
 
 class Values:
@@ -106,10 +100,11 @@ class Values:
         self._runs = runs
 
     def __getitem__(self, key: str) -> str:
+        realizations = [run["realizations"] for run in self._runs]
         if key == "realizations":
-            found = [run["realizations"] for run in self._runs]
+            found = realizations
         elif key == "common_realizations":
-            found = [min(run["realizations"] for run in self._runs)]
+            found = [min(realizations)]
         else:
             found = [run["parameters"][key] for run in self._runs if key in run["parameters"]]
         if not found:
@@ -127,7 +122,3 @@ def written(value: Any) -> str:
     power = "10" + str(int(exponent)).translate(_SUPERSCRIPTS)
     mantissa = mantissa.rstrip("0").rstrip(".")
     return power if mantissa == "1" else f"{mantissa}·{power}"
-
-
-def _written(value: Any) -> Any:
-    return written(value) if isinstance(value, int | float) else value

@@ -15,28 +15,28 @@ from plotly.subplots import make_subplots
 from linear_grokking.figures import style
 from linear_grokking.report.captions import written
 
-_SYMBOLS = {"lambda": "λ"}
 _DASH = {"train": "dash", "generalization": "solid"}
+_WORDS = {"train": "training", "weight_norm": "‖S‖", "bias": "b"}
+"""What a series shows, where its name is another."""
 _HEIGHT = 430
 
 
-def dynamics(table: pd.DataFrame, key: str, panels: Sequence[str]) -> go.Figure:
-    """Draw panels of dynamics against the step, coloured by one parameter."""
+def dynamics(table: pd.DataFrame, panels: Sequence[str]) -> go.Figure:
+    """Draw panels of dynamics against the step, coloured by λ."""
     figure = make_subplots(cols=len(panels), rows=1, horizontal_spacing=0.09)
-    rows = table[table["panel"].isin(panels) & table[key].notna()]
-    colours = style.colours(sorted(rows[key].unique()))
+    rows = table[table["panel"].isin(panels) & table["lambda"].notna()]
+    colours = style.colours_of(rows["lambda"])
     shown: set[str] = set()
     for (panel, value, series, source), curve in rows.groupby(
-        ["panel", key, "series", "source"], sort=False
+        ["panel", "lambda", "series", "source"], sort=False
     ):
         if series.endswith(("_reached", "_discrete", "limit")):
             continue
         curve = curve[curve["x"] > 0]
         experiment = source == "experiment"
-        curve_name = f"{_SYMBOLS.get(key, key)} = {value:g}, {_words(series)}"
+        curve_name = f"λ = {value:g}, {_WORDS.get(series, series)}"
         # The legend holds what tells curves apart: a colour, a line, or theory as a whole.
-        group = f"{_SYMBOLS.get(key, key)} = {value:g}" + ", training" * (series == "train")
-        group = group if experiment else "theory"
+        group = f"λ = {value:g}" + ", training" * (series == "train") if experiment else "theory"
         figure.add_scatter(
             x=curve["x"].to_numpy(),
             y=_significant(curve["y"]),
@@ -117,18 +117,11 @@ def maps(
             row=1,
             col=column,
         )
-        for axis, title, centres in (
-            (figure.update_xaxes, titles[0], cells.columns),
-            (figure.update_yaxes, titles[1], cells.index),
-        ):
-            axis(title=title, exponentformat="power", **_ticks(centres), row=1, col=column)
+        here = {"exponentformat": "power", "row": 1, "col": column}
+        figure.update_xaxes(title=titles[0], **_ticks(cells.columns), **here)
+        figure.update_yaxes(title=titles[1], **_ticks(cells.index), **here)
     figure.update_xaxes(ticklabelstandoff=6)
     return _laid_out(figure)
-
-
-def _words(series: str) -> str:
-    """Return what a series shows, for the legend."""
-    return {"train": "training", "weight_norm": "‖S‖", "bias": "b"}.get(series, series)
 
 
 def _axis_type(centres: pd.Index) -> str:
@@ -164,10 +157,8 @@ def _places(centres: pd.Index) -> list[float] | list[str]:
 def _significant(values: pd.Series | np.ndarray) -> list[Any]:
     """Round to the digits that are shown, so that the page stays small."""
     array = np.asarray(values, float)
-    rounded = [None if not np.isfinite(v) else float(f"{v:.5g}") for v in array.ravel()]
-    if array.ndim == 1:
-        return rounded
-    return [rounded[k : k + array.shape[1]] for k in range(0, len(rounded), array.shape[1])]
+    rounded = [float(f"{v:.5g}") if np.isfinite(v) else None for v in array.ravel()]
+    return np.array(rounded, object).reshape(array.shape).tolist()
 
 
 def _laid_out(figure: go.Figure) -> go.Figure:
@@ -183,7 +174,7 @@ def _laid_out(figure: go.Figure) -> go.Figure:
 
 
 INTERACTIVE: Mapping[str, Callable[[pd.DataFrame], go.Figure]] = {
-    "A1": lambda table: dynamics(table, "lambda", ("loss", "accuracy")),
+    "A1": lambda table: dynamics(table, ("loss", "accuracy")),
     "A4": lambda table: maps(
         table,
         {
@@ -195,7 +186,7 @@ INTERACTIVE: Mapping[str, Callable[[pd.DataFrame], go.Figure]] = {
         colours=style.DIVERGING,
         coloured=0.99,
     ),
-    "B1": lambda table: dynamics(table, "lambda", ("loss", "accuracy", "weight_norm", "bias")),
+    "B1": lambda table: dynamics(table, ("loss", "accuracy", "weight_norm", "bias")),
     "B3": lambda table: maps(
         table,
         {"sigma_distance": ("σ", "1-2λ")},

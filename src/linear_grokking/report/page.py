@@ -4,9 +4,7 @@ import base64
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -37,24 +35,6 @@ _HIDDEN = {"run_id", "experiment", "figures", "realizations", "blocks", "seconds
 }
 
 
-@dataclass(frozen=True)
-class FigureEntry:
-    """A figure as the page shows it."""
-
-    id: str
-    title: str
-    category: str
-    caption: str
-    alt: str
-    image: str
-    width: int
-    interactive: str | None
-    claims: Sequence[Mapping[str, Any]]
-    run_ids: Sequence[str]
-    revision: str
-    time: str
-
-
 def write_page(
     tables: Sequence[Path], claims: Path, manifest: Path, output: Path, root: Path
 ) -> None:
@@ -74,13 +54,13 @@ def write_page(
     """
     judged = _claims(claims)
     entries = [_figure(path, judged, root) for path in tables]
-    runs = _runs(manifest)
+    listed = read_table(manifest).to_pandas()
     page = (
         _environment()
         .get_template("page.html")
         .render(
             figures=entries,
-            categories=list(dict.fromkeys(entry.category for entry in entries)),
+            categories=list(dict.fromkeys(entry["category"] for entry in entries)),
             claims=judged,
             verdicts=VERDICTS,
             counts=Counter(claim["verdict"] for claim in judged),
@@ -92,12 +72,12 @@ def write_page(
             ],
             contradicted=_by_reason(judged),
             undecided=[claim for claim in judged if claim["verdict"] == "undecided"],
-            runs=runs,
-            cost=_cost(manifest),
+            runs=_runs(listed),
+            cost=_cost(listed.drop_duplicates("run_id")),
             provenance=_provenance(manifest),
             style=_resource("style.css"),
             script=_resource("script.js"),
-            plotly=get_plotlyjs() if any(entry.interactive for entry in entries) else "",
+            plotly=get_plotlyjs() if any(entry["interactive"] for entry in entries) else "",
         )
     )
     size = len(page.encode())
@@ -108,7 +88,7 @@ def write_page(
 
 
 def _resource(name: str) -> str:
-    return files("linear_grokking.report").joinpath(name).read_text(encoding="utf-8")
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
 
 
 def _environment() -> jinja2.Environment:
@@ -119,37 +99,33 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["number"] = _number
-    environment.filters["key"] = _key
-    environment.filters["typeset"] = _typeset
-    environment.filters["moment"] = _moment
+    environment.filters.update(number=_number, key=_key, typeset=_typeset, moment=_moment)
     environment.globals["inf"] = np.inf
     return environment
 
 
-def _figure(path: Path, claims: Sequence[Mapping[str, Any]], root: Path) -> FigureEntry:
+def _figure(path: Path, claims: Sequence[Mapping[str, Any]], root: Path) -> dict[str, Any]:
+    """Return a figure as the page shows it."""
     request, provenance = read_metadata(path)
     figure = request["figure"]
     made = caption(request)
     image = (root / "figures" / f"{figure}.png").read_bytes()
-    table = read_table(path).to_pandas()
-    return FigureEntry(
-        id=figure,
-        title=made.title,
-        category=category(figure),
-        caption=_subscripts(publish_parts(made.text, writer="html").get("fragment", "")),
-        alt=made.alt,
-        image="data:image/png;base64," + base64.b64encode(image).decode(),
+    run_ids = [run["run_id"] for runs in request["runs"].values() for run in runs]
+    return {
+        "id": figure,
+        "title": made.title,
+        "category": category(figure),
+        "caption": _subscripts(publish_parts(made.text, writer="html").get("fragment", "")),
+        "alt": made.alt,
+        "image": "data:image/png;base64," + base64.b64encode(image).decode(),
         # Drawn for 200 dots per inch: half of that in CSS pixels is sharp on any screen.
-        width=int.from_bytes(image[16:20], "big") // 2,
-        interactive=interactive.html(figure, table),
-        claims=[claim for claim in claims if claim["figure"] == figure],
-        run_ids=list(
-            dict.fromkeys(run["run_id"] for runs in request["runs"].values() for run in runs)
-        ),
-        revision=_short(provenance["revision"]),
-        time=provenance["time"],
-    )
+        "width": int.from_bytes(image[16:20], "big") // 2,
+        "interactive": interactive.html(figure, read_table(path).to_pandas()),
+        "claims": [claim for claim in claims if claim["figure"] == figure],
+        "run_ids": list(dict.fromkeys(run_ids)),
+        "revision": _short(provenance["revision"]),
+        "time": provenance["time"],
+    }
 
 
 def _claims(path: Path) -> list[dict[str, Any]]:
@@ -159,17 +135,16 @@ def _claims(path: Path) -> list[dict[str, Any]]:
         raise ValueError(f"{path}: lacks the columns {', '.join(missing)}")
     for name in ("predicted", "measured", "low", "high", "accepted_low", "accepted_high"):
         table[name] = pd.to_numeric(table[name], errors="coerce")
-    rows = table.to_dict("records")
-    for row in rows:
-        row["run_ids"] = str(row["run_ids"]).split()
-    return rows
+    table["run_ids"] = table["run_ids"].astype(str).str.split()
+    return table.to_dict("records")
 
 
 def _by_paper(claims: Sequence[Mapping[str, Any]]) -> dict[str, Counter]:
     """Count verdicts by where a claim comes from."""
     found: dict[str, Counter] = {"Paper A": Counter(), "Paper B": Counter(), "ours": Counter()}
     for claim in claims:
-        found[_origin(claim["source"])][claim["verdict"]] += 1
+        origin = next((name for name in found if claim["source"].startswith(name)), "ours")
+        found[origin][claim["verdict"]] += 1
     return found
 
 
@@ -179,33 +154,23 @@ def _by_reason(claims: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[Mapp
     for claim in claims:
         if claim["verdict"] == "contradicted":
             # What has no note is explained by nothing, and stands alone.
-            found.setdefault((claim["note"], "" if claim["note"] else claim["id"]), []).append(
-                claim
-            )
+            reason = claim["note"], "" if claim["note"] else claim["id"]
+            found.setdefault(reason, []).append(claim)
     return [(note, group) for (note, _), group in found.items()]
 
 
-def _origin(source: str) -> str:
-    return next((name for name in ("Paper A", "Paper B") if source.startswith(name)), "ours")
-
-
-def _runs(manifest: Path) -> list[dict[str, Any]]:
-    table = read_table(manifest).to_pandas()
+def _runs(manifest: pd.DataFrame) -> list[dict[str, Any]]:
     rows = []
-    for run_id, group in table.groupby("run_id", sort=False):
+    for run_id, group in manifest.groupby("run_id", sort=False):
         row = group.iloc[0]
-        parameters = {
-            key: written(value)
-            for key, value in row.items()
-            if key not in _HIDDEN and not _absent(value)
-        }
+        parameters = row.drop(list(_HIDDEN)).dropna()
         rows.append(
             {
                 "run_id": run_id,
                 "experiments": sorted(set(group["experiment"])),
                 "figures": list(row["figures"]),
                 "kind": " ".join(str(row[key]) for key in ("measure", "model", "solver")),
-                "parameters": ", ".join(f"{key} = {value}" for key, value in parameters.items()),
+                "parameters": ", ".join(f"{k} = {written(v)}" for k, v in parameters.items()),
                 "realizations": int(row["realizations"]),
                 "seconds": float(row["seconds"]),
                 "device": row["device"],
@@ -215,17 +180,12 @@ def _runs(manifest: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def _absent(value: Any) -> bool:
-    return value is None or (isinstance(value, float) and np.isnan(value)) or value is pd.NA
-
-
-def _cost(manifest: Path) -> dict[str, Any]:
-    table = read_table(manifest).to_pandas().drop_duplicates("run_id")
-    seconds = table.groupby("device")["seconds"].sum()
+def _cost(runs: pd.DataFrame) -> dict[str, Any]:
+    seconds = runs.groupby("device")["seconds"].sum()
     return {
-        "runs": len(table),
-        "realizations": int(table["realizations"].sum()),
-        "blocks": int(table["blocks"].sum()),
+        "runs": len(runs),
+        "realizations": int(runs["realizations"].sum()),
+        "blocks": int(runs["blocks"].sum()),
         "time": {device: str(timedelta(seconds=round(each))) for device, each in seconds.items()},
     }
 
@@ -272,9 +232,4 @@ def _number(value: float) -> str:
         return "–"
     if np.isinf(value):
         return "∞" if value > 0 else "−∞"
-    rounded = float(f"{value:.4g}")
-    return (
-        f"{rounded:g}"
-        if abs(rounded) < 1e5 and (rounded == 0 or abs(rounded) >= 1e-3)
-        else written(rounded)
-    ).replace("-", "−")
+    return written(float(f"{value:.4g}")).replace("-", "−")
