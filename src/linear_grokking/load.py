@@ -6,7 +6,7 @@ Figures and experiments are named as in the configuration; parameters are given 
 configuration keys, ``lambda`` as ``lambda_``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,28 +18,16 @@ from linear_grokking.results.reading import read_blocks
 from linear_grokking.results.scalars import TIMES
 from linear_grokking.results.storage import read_metadata, read_table
 
-UNITS = {
-    "step": "gradient-descent steps",
-    "seconds": "s",
-    "conformal_time": "gradient-descent steps",
-    "train_loss": "1",
-    "gen_loss": "1",
-    "gen_loss_error": "1",
-    "train_accuracy": "fraction of samples",
-    "gen_accuracy": "fraction of samples",
-    "weight_norm": "1 / unit of the inputs",
-    "bias": "1",
-    "s_inf_norm": "1 / unit of the inputs",
-    "positive_fraction": "fraction of samples",
-    "positive_mean": "1",
-    "margin": "unit of the inputs",
-    **dict.fromkeys((*TIMES, "step_of_min_gen_loss"), "gradient-descent steps"),
-    "output": "1",
-    "along": "unit of the inputs",
-    "across": "unit of the inputs",
-    "t_max": "gradient-descent steps",
-    "eta": "1 / gradient-descent step",
+_COLUMNS = {
+    "gradient-descent steps": ("step", "conformal_time", "step_of_min_gen_loss", "t_max", *TIMES),
+    "1 / gradient-descent step": ("eta",),
+    "s": ("seconds",),
+    "1": ("train_loss", "gen_loss", "gen_loss_error", "bias", "positive_mean", "output"),
+    "fraction of samples": ("train_accuracy", "gen_accuracy", "positive_fraction"),
+    "unit of the inputs": ("margin", "along", "across"),
+    "1 / unit of the inputs": ("weight_norm", "s_inf_norm"),
 }
+UNITS = {name: unit for unit, names in _COLUMNS.items() for name in names}
 """What columns are measured in; those that are not here are names, counts or plain numbers."""
 
 _MANIFEST = "results/runs.parquet"
@@ -136,22 +124,15 @@ def scalars(name: str | None = None, *, root: str | Path = ".", **parameters: An
 
 def _reduced(folder: str, name: str | None, root: Path, parameters: dict[str, Any]) -> pd.DataFrame:
     chosen = _chosen(root, name, parameters, None)
-    parts = {
-        run_id: read_table(root / "results" / folder / f"{run_id}.parquet").to_pandas()
-        for run_id in chosen["run_id"]
-    }
-    return _joined(chosen, parts)
+    files = (root / "results" / folder / f"{run_id}.parquet" for run_id in chosen["run_id"])
+    return _joined(chosen, (read_table(file).to_pandas() for file in files))
 
 
 def _blocks(measure: str, name: str | None, root: Path, parameters: dict[str, Any]) -> pd.DataFrame:
     chosen = _chosen(root, name, parameters, measure)
-    parts = {
-        row["run_id"]: read_blocks(
-            root / "results" / FOLDERS[measure] / row["run_id"], int(row["realizations"])
-        )
-        for _, row in chosen.iterrows()
-    }
-    return _joined(chosen, parts)
+    folder = root / "results" / FOLDERS[measure]
+    sizes = zip(chosen["run_id"], chosen["realizations"], strict=True)
+    return _joined(chosen, (read_blocks(folder / run_id, int(size)) for run_id, size in sizes))
 
 
 def _chosen(
@@ -172,7 +153,7 @@ def _chosen(
     if not fits.any():
         raise ValueError(f"{name or 'the manifest'} has no {measure} runs")
     for key, value in parameters.items():
-        column = key.removesuffix("_") if key.endswith("_") else key
+        column = key.removesuffix("_")
         if column not in manifest or column in _NOT_PARAMETERS:
             known = ", ".join(sorted(set(manifest.columns) - _NOT_PARAMETERS))
             raise ValueError(f"{key} = {value!r}: no such parameter; there are: {known}")
@@ -193,12 +174,12 @@ def _equal(column: pd.Series, value: Any) -> np.ndarray:
     return (column == value).to_numpy(bool, na_value=False)
 
 
-def _joined(chosen: pd.DataFrame, parts: dict[str, pd.DataFrame]) -> pd.DataFrame:
+def _joined(chosen: pd.DataFrame, parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
     """Put runs below each other, with what tells them apart in front."""
-    differing = _differing(chosen) if len(chosen) > 1 else []
+    keys = [key for key in chosen.columns if key not in _NOT_PARAMETERS]
+    differing = [key for key in keys if chosen[key].nunique(dropna=False) > 1]
     frames = []
-    for _, row in chosen.iterrows():
-        part = parts[row["run_id"]].copy()
+    for (_, row), part in zip(chosen.iterrows(), parts, strict=True):
         for position, key in enumerate(["run_id", *differing] if len(chosen) > 1 else []):
             part.insert(position, key, row[key])
         frames.append(part)
@@ -208,11 +189,6 @@ def _joined(chosen: pd.DataFrame, parts: dict[str, pd.DataFrame]) -> pd.DataFram
         row = chosen.iloc[0].drop(list(_NOT_PARAMETERS))
         joined.attrs["parameters"] = row.dropna().to_dict()
     return joined
-
-
-def _differing(chosen: pd.DataFrame) -> Sequence[str]:
-    keys = [key for key in chosen.columns if key not in _NOT_PARAMETERS]
-    return [key for key in keys if chosen[key].nunique(dropna=False) > 1]
 
 
 def _one_file(path: Path) -> pd.DataFrame:
