@@ -9,7 +9,7 @@ import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from linear_grokking.runtime import failures
 
@@ -54,14 +54,9 @@ def _parser(command: Sequence[str] = ()) -> argparse.ArgumentParser:
     plan = commands.add_parser(
         "plan", help="show jobs and core-hours or GPU-hours of each figure; nothing runs"
     )
-    plan.add_argument(
-        "--configfile",
-        dest="overlays",
-        type=Path,
-        nargs="+",
-        default=[],
-        help="overlays of config/config.yaml, as for snakemake",
-    )
+    overlays: dict[str, Any] = {"dest": "overlays", "type": Path, "nargs": "+"}
+    of_one = "overlays of config/config.yaml, as for snakemake"
+    plan.add_argument("--configfile", **overlays, default=[], help=of_one)
     plan.add_argument(
         "--gpus",
         type=int,
@@ -81,9 +76,7 @@ def _parser(command: Sequence[str] = ()) -> argparse.ArgumentParser:
     clean.add_argument("--remove", action="store_true", help="remove them as well")
     clean.add_argument(
         "--configfile",
-        dest="overlays",
-        type=Path,
-        nargs="+",
+        **overlays,
         action="append",
         help="overlays of one configuration, as for snakemake; may be given several times",
     )
