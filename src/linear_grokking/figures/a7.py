@@ -13,13 +13,7 @@ from pydantic import Field
 from linear_grokking.config.fields import Span
 from linear_grokking.config.figure_options import FigureOptions, LinearRuns
 from linear_grokking.figures import legends, style
-from linear_grokking.figures.linear_panels import (
-    TIME_LABEL,
-    draw_runs,
-    problem_of,
-    tabulate_runs,
-    tabulate_times,
-)
+from linear_grokking.figures import linear_panels as panels
 from linear_grokking.figures.points import draw_lines, draw_points, tabulate_scalar
 from linear_grokking.figures.tables import FigureData, TableBuilder, rows
 from linear_grokking.theory.linear import gen_loss_floor
@@ -55,11 +49,11 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     builder = TableBuilder()
     scaled, noisy = data.runs("scale"), data.runs("noise")
     both = {run.run_id: run for run in [*scaled, *noisy]}
-    tabulate_runs(builder, both.values(), KEYS)
+    panels.tabulate_runs(builder, both.values(), KEYS)
 
     tabulate_scalar(builder, scaled, "grokking_time", "grokking_time", "time", "alpha", ["noise"])
     alpha, plain = options.alpha_range.log(), scaled[0].parameters
-    tabulate_times(builder, "alpha", alpha, plain, "noise", data.threshold)
+    panels.tabulate_times(builder, "alpha", alpha, plain, "noise", data.threshold)
     overfitting = [run for run in noisy if run.parameters["noise"] > 0]
     for series, quantity in (("minimum", "min_gen_loss"), ("final", "final_gen_loss")):
         tabulate_scalar(builder, overfitting, quantity, "minimum_loss", series, "noise", ["alpha"])
@@ -67,10 +61,10 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
         shown = {key: run.parameters[key] for key in KEYS}
         turn = run.number("step_of_min_gen_loss")["median"]
         builder.add_summary("loss", MINIMUM, turn, run.number("min_gen_loss"), shown)
-        turn, lowest = gen_loss_minimum(problem_of(run.parameters))
+        turn, lowest = gen_loss_minimum(panels.problem_of(run.parameters))
         builder.add("loss", MINIMUM, "theory", turn, lowest, shown)
     variances = options.noise_range.log()
-    problem = problem_of(noisy[0].parameters, noise=variances)
+    problem = panels.problem_of(noisy[0].parameters, noise=variances)
     along = {"alpha": noisy[0].parameters["alpha"]}
     _, lowest = gen_loss_minimum(problem)
     builder.add("minimum_loss", "minimum", "theory", variances, lowest, along)
@@ -86,8 +80,8 @@ def draw(table: pd.DataFrame) -> Figure:
     curves = dynamics.drop(minima.index)
     scaled = rows(curves, noise=0)
     noisy = rows(curves, alpha=minima["alpha"].iloc[0])
-    draw_runs(axes[0, :2], scaled, "alpha")
-    draw_runs(axes[1, :2], noisy, "noise")
+    panels.draw_runs(axes[0, :2], scaled, "alpha")
+    panels.draw_runs(axes[1, :2], noisy, "noise")
     colours = style.colours_of(noisy["noise"])
     for (noise, source), row in minima.groupby(["noise", "source"], sort=False):
         colour = colours[noise] if source == "experiment" else style.THEORY
@@ -106,7 +100,7 @@ def _draw_delays(axes: Axes, table: pd.DataFrame, colours: dict[float, str]) -> 
     draw_lines(axes, table, "grokking_time", "time", **style.THEORY_LINE)
     for alpha, point in rows(table, "grokking_time", source="experiment").groupby("x"):
         draw_points(axes, point, colours[alpha])
-    axes.set(xscale="log", xlabel=style.SYMBOLS["alpha"], ylabel=TIME_LABEL)
+    axes.set(xscale="log", xlabel=style.SYMBOLS["alpha"], ylabel=panels.TIME_LABEL)
     axes.set_xticks(list(colours), [style.number(alpha) for alpha in colours])
     axes.xaxis.set_minor_locator(NullLocator())
     axes.ticklabel_format(axis="y", style="plain")

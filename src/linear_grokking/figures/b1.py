@@ -9,21 +9,8 @@ from pydantic import Field
 from linear_grokking.config.fields import Span
 from linear_grokking.config.figure_options import FigureOptions, LogisticRuns, SeparabilityRuns
 from linear_grokking.figures import legends, style
-from linear_grokking.figures.logistic_panels import (
-    draw_columns,
-    limit_accuracies,
-    pair_runs,
-    tabulate_unreached,
-    tabulate_with_limits,
-)
-from linear_grokking.figures.separability_panels import (
-    LARGEST_BELOW,
-    MEAN,
-    MEDIAN,
-    draw_statistic,
-    tabulate_large_size,
-    tabulate_statistic,
-)
+from linear_grokking.figures import logistic_panels as logistic
+from linear_grokking.figures import separability_panels as panels
 from linear_grokking.figures.tables import FigureData, TableBuilder, percent, rows
 from linear_grokking.results.reading import RunResult
 from linear_grokking.results.statistics import summarize_values
@@ -55,17 +42,17 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     run's end (``censored``).
     """
     builder = TableBuilder()
-    tabulate_with_limits(builder, data, "lambda")
-    tabulate_statistic(builder, data.runs("statistics"), "s_inf_norm", "s_inf_norm")
+    logistic.tabulate_with_limits(builder, data, "lambda")
+    panels.tabulate_statistic(builder, data.runs("statistics"), "s_inf_norm")
     finals = data.runs("final_dynamics")
-    for run, partner in pair_runs(finals, data.runs("final_separability")):
-        limits = limit_accuracies(run, partner)["limit"]
+    for run, partner in logistic.pair_runs(finals, data.runs("final_separability")):
+        limits = logistic.limit_accuracies(run, partner)["limit"]
         _tabulate_end(builder, run, limits.to_numpy(), data.threshold)
 
     values = options.lambda_.linear()
     first = finals[0].parameters
-    tabulate_large_size(builder, values, first["eta"], data.threshold)
-    below = values[values <= LARGEST_BELOW]
+    panels.tabulate_large_size(builder, values, first["eta"], data.threshold)
+    below = values[values <= panels.LARGEST_BELOW]
     builder.add("s_inf_norm", "two_point", "theory", below, two_point.s_infinity(below, 1.0))
     accuracy = margin.limit_gen_accuracy(values, first["sigma"])
     builder.add("final_accuracy", "margin", "theory", values, accuracy)
@@ -85,21 +72,21 @@ def _tabulate_end(
     builder.add_summary("grokking_time", "t95", x, time)
     never = int((limits < threshold).sum())
     late = max(int(time["n_infinite"] + time["n_censored"]) - never, 0)
-    tabulate_unreached(builder, x, {"never": never, "censored": late}, len(limits))
+    logistic.tabulate_unreached(builder, x, {"never": never, "censored": late}, len(limits))
 
 
 def draw(table: pd.DataFrame) -> Figure:
     """Draw three columns of dynamics, and the right column against λ."""
-    figure, axes = draw_columns(table, spare=1)
+    figure, axes = logistic.draw_columns(table, spare=1)
     norms, accuracies, times = axes[:, -1]
     _draw_limit_norm(norms, table)
     measured = {
         "at_t_max": ("when the run ends", style.SKY, "v"),
-        "median": (r"$t\to\infty$, median", MEDIAN, "o"),
-        "mean": (r"$t\to\infty$, mean", MEAN, "s"),
+        "median": (r"$t\to\infty$, median", panels.MEDIAN, "o"),
+        "mean": (r"$t\to\infty$, mean", panels.MEAN, "s"),
     }
     panel, label, theory = "final_accuracy", "final accuracy", {"margin": style.LARGE_SIZE}
-    draw_statistic(accuracies, table, panel, label, theory, measured, place="lower left")
+    panels.draw_statistic(accuracies, table, panel, label, theory, measured, place="lower left")
     _draw_times(times, table)
     legends.of_dynamics(figure, table, theory=True, limit=True)
     return figure
@@ -108,7 +95,7 @@ def draw(table: pd.DataFrame) -> Figure:
 def _draw_limit_norm(axes: Axes, table: pd.DataFrame) -> None:
     dashed = {**style.REFERENCE, "linewidth": 1.2, "label": "two-point model"}
     theory = {"large_size": style.LARGE_SIZE, "two_point": dashed}
-    draw_statistic(axes, table, "s_inf_norm", r"$\|S_\infty\|$", theory)
+    panels.draw_statistic(axes, table, "s_inf_norm", r"$\|S_\infty\|$", theory)
     points = rows(table, "s_inf_norm", source="experiment")
     finite = points.loc[np.isfinite(points["y"]), "y"]
     # Where the median of every run is infinite, theory alone sets the scale.
@@ -121,7 +108,7 @@ def _draw_times(axes: Axes, table: pd.DataFrame) -> None:
     finite = times[np.isfinite(times)]
     axes.set(yscale="log", ylim=(1, 1e4 * finite.max() if len(finite) else 1e10))
     label, theory = f"time of {percent(table)} accuracy (steps)", {"t95": style.LARGE_SIZE}
-    measured = {"t95": ("median, quartiles", MEDIAN, "o")}
-    never = legends.mark("never", MEDIAN, "^", markerfacecolor="none")
+    measured = {"t95": ("median, quartiles", panels.MEDIAN, "o")}
+    never = legends.mark("never", panels.MEDIAN, "^", markerfacecolor="none")
     legend = {"also": [never], "place": "upper left"}
-    draw_statistic(axes, table, "grokking_time", label, theory, measured, **legend)
+    panels.draw_statistic(axes, table, "grokking_time", label, theory, measured, **legend)

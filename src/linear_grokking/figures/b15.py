@@ -9,13 +9,8 @@ from pydantic import Field
 
 from linear_grokking.config.figure_options import FigureOptions, LogisticRuns, SeparabilityRuns
 from linear_grokking.figures import legends, style
+from linear_grokking.figures import separability_panels as panels
 from linear_grokking.figures.dynamics import draw_dynamics, tabulate_dynamics, time_span
-from linear_grokking.figures.separability_panels import (
-    MEDIAN,
-    WENDEL_LINE,
-    draw_fractions,
-    tabulate_separable_fraction,
-)
 from linear_grokking.figures.tables import FigureData, TableBuilder
 from linear_grokking.theory import anisotropic, margin
 
@@ -44,7 +39,7 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
         tabulate_dynamics(builder, run, shown)
         limit = _limit(run.parameters)
         builder.add("accuracy", "limit", "theory", time_span(run), limit, shown)
-    tabulate_separable_fraction(builder, data.runs("statistics"), ("n_train", "law"))
+    panels.tabulate_separable_fraction(builder, data.runs("statistics"), ("n_train", "law"))
     return builder.frame()
 
 
@@ -68,10 +63,10 @@ def draw(table: pd.DataFrame) -> Figure:
         draw_dynamics(row[:2], curves, "lambda", colours)
         row[0].set_title(_TITLES[law])
         row[1].set_ylim(0.45, 1.03)
-        draw_fractions(row[2], curves, "law", {law: MEDIAN})
+        panels.draw_fractions(row[2], curves, "law", {law: panels.MEDIAN})
         row[2].locator_params(axis="x", nbins=5)
     legends.of_values(axes[0, 0], "lambda", colours, loc="lower left")
-    handles = [legends.line(**WENDEL_LINE), legends.mark(style.size_label(table), MEDIAN)]
-    legends.add(axes[0, 2], handles, loc="lower right")
+    points = legends.mark(style.size_label(table), panels.MEDIAN)
+    legends.add(axes[0, 2], [legends.line(**panels.WENDEL_LINE), points], loc="lower right")
     legends.of_dynamics(figure, table, limit=True)
     return figure

@@ -6,14 +6,8 @@ from pydantic import Field
 
 from linear_grokking.config.figure_options import FigureOptions, LogisticRuns, SeparabilityRuns
 from linear_grokking.figures import legends, style
+from linear_grokking.figures import logistic_panels as logistic
 from linear_grokking.figures.dynamics import draw_dynamics, tabulate_dynamics, time_span
-from linear_grokking.figures.logistic_panels import (
-    DYNAMICS_PANELS,
-    limit_accuracies,
-    pair_runs,
-    paired_draws,
-    tabulate_limit_lines,
-)
 from linear_grokking.figures.tables import FigureData, TableBuilder, rows, transformed
 from linear_grokking.models.expectations import accuracy_against_minus_one
 from linear_grokking.theory.label_fraction import limit_negative_fraction, separability_threshold
@@ -37,19 +31,19 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     classifier reaches.  Panel ``accuracy_minus_one`` holds P(f < 0).
     """
     builder = TableBuilder()
-    runs = paired_draws(data.runs("dynamics"))
-    for run, partner in pair_runs(runs, data.runs("separability")):
+    runs = logistic.paired_draws(data.runs("dynamics"))
+    for run, partner in logistic.pair_runs(runs, data.runs("separability")):
         r, lambda_ = run.parameters["label_fraction"], run.parameters["lambda"]
         shown = {"label_fraction": r}
-        tabulate_dynamics(builder, run, shown, DYNAMICS_PANELS)
+        tabulate_dynamics(builder, run, shown, logistic.DYNAMICS_PANELS)
         assigned = run.curve("gen_accuracy")
         curve = transformed(assigned, lambda values, r=r: accuracy_against_minus_one(values, r))
         builder.add_summary(_AGAINST_MINUS_ONE, "generalization", curve["step"], curve, shown)
         ends = time_span(run)
         builder.add("accuracy", "cap", "theory", ends, r, shown)
         if r == 1:
-            limits = limit_accuracies(run, partner)
-            tabulate_limit_lines(builder, run, limits, shown)
+            limits = logistic.limit_accuracies(run, partner)
+            logistic.tabulate_limit_lines(builder, run, limits, shown)
             limit = limits["limit"].median()
             builder.add(_AGAINST_MINUS_ONE, "limit", "experiment", ends, limit, shown)
         elif lambda_ > separability_threshold(r):

@@ -12,15 +12,9 @@ from pydantic import Field
 from linear_grokking.config.fields import Span
 from linear_grokking.config.figure_options import FigureOptions, LogisticRuns, SeparabilityRuns
 from linear_grokking.figures import legends, style
+from linear_grokking.figures import separability_panels as panels
 from linear_grokking.figures.logistic_panels import pair_runs, tabulate_unreached
 from linear_grokking.figures.points import draw_lines, draw_points, tabulate_scalar
-from linear_grokking.figures.separability_panels import (
-    CRITICAL,
-    draw_fractions,
-    lambda_axis,
-    tabulate_large_size,
-    tabulate_separable_fraction,
-)
 from linear_grokking.figures.tables import FigureData, TableBuilder, percent, rows
 from linear_grokking.results.reading import RunResult
 from linear_grokking.theory import wendel
@@ -54,7 +48,7 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     """
     builder = TableBuilder()
     statistics, dynamics = data.runs("small", "large"), data.runs("dynamics")
-    tabulate_separable_fraction(builder, statistics)
+    panels.tabulate_separable_fraction(builder, statistics)
     _tabulate_collapse(builder, statistics)
     keys = ["n_train"]
     tabulate_scalar(builder, statistics, "s_inf_norm", "s_inf_norm", "median", "lambda", keys)
@@ -62,7 +56,7 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     for pair in pair_runs(dynamics, statistics):
         _tabulate_reasons(builder, *pair)
     eta = dynamics[0].parameters["eta"]
-    tabulate_large_size(builder, options.lambda_.linear(), eta, data.threshold)
+    panels.tabulate_large_size(builder, options.lambda_.linear(), eta, data.threshold)
     return builder.frame()
 
 
@@ -97,13 +91,13 @@ def draw(table: pd.DataFrame) -> Figure:
     """Draw the separable fraction and its collapse above, ‖S_∞‖ and t₉₅ below."""
     figure, axes = style.new_panels(2, 2, width=2.3, height=2.2)
     colours = style.colours_of(table["n_train"])
-    draw_fractions(axes[0, 0], table, "n_train", colours, markersize=3.5)
+    panels.draw_fractions(axes[0, 0], table, "n_train", colours, markersize=3.5)
     _draw_collapse(axes[0, 1], table, colours)
     norms, times = axes[1]
     _draw_medians(norms, table, "s_inf_norm", "large_size", colours)
-    lambda_axis(norms, r"median $\|S_\infty\|$")
+    panels.lambda_axis(norms, r"median $\|S_\infty\|$")
     _draw_medians(times, table, "grokking_time", "t95", colours)
-    lambda_axis(times, f"median time of {percent(table)} (steps)")
+    panels.lambda_axis(times, f"median time of {percent(table)} (steps)")
     point = {"marker": "o", "markersize": 4}
     handles = [
         legends.line(style.label("n_train", n), color=colour, **point)
@@ -134,9 +128,9 @@ def _draw_medians(
     """
     draw_lines(axes, table, panel, theory, **style.THEORY_LINE)
     medians = rows(table, panel, source="experiment")
-    medians = medians[medians["x"] < CRITICAL].sort_values("x")
+    medians = medians[medians["x"] < panels.CRITICAL].sort_values("x")
     finite = medians[np.isfinite(medians["y"])]
-    axes.set_xlim(medians["x"].min() - 0.01, CRITICAL + 0.004)
+    axes.set_xlim(medians["x"].min() - 0.01, panels.CRITICAL + 0.004)
     axes.locator_params(axis="x", nbins=6)
     axes.set_yscale("log")
     axes.set_ylim(finite["y_low"].min() / 1.5, 1.5 * finite["y"].max() ** 1.3)

@@ -24,8 +24,8 @@ from linear_grokking.theory.two_point_times import log_time_to_gen_accuracy
 _SIGMA_LIMIT = 1e6
 """A σ beyond which S is at S_∞ from the start, as far as double precision can tell."""
 
-_PLANE, _BOTTOM, _TOP = 1.9, -1.9, 1.9
-"""Edges of the (S, b) plane that is shown."""
+_PLANE = 1.9
+"""Edge of the (S, b) plane that is shown."""
 _CONTOUR_STEP = 5.0
 _DASHED = {"linewidth": 1.2, "linestyle": "--"}
 
@@ -117,7 +117,7 @@ def _draw_geometry(axes: Axes, table: pd.DataFrame, lambda_: float) -> None:
         edges += draw_lines(axes, table, "geometry", f"constraint_{number}", **look)
     s = np.linspace(-_PLANE, _PLANE, 3)
     allowed = np.min([np.interp(s, *edge.get_data()) for edge in edges], axis=0)
-    axes.fill_between(s, allowed, _BOTTOM, color=style.GREEN, alpha=0.15, linewidth=0)
+    axes.fill_between(s, allowed, -_PLANE, color=style.GREEN, alpha=0.15, linewidth=0)
     weight, bias = rows(table, series="optimum")[["x", "y"]].to_numpy()[0]
     angle = np.linspace(0.0, 2.0 * np.pi, 200)
     radius = np.hypot(weight, bias)
@@ -131,7 +131,7 @@ def _draw_geometry(axes: Axes, table: pd.DataFrame, lambda_: float) -> None:
     axis = {"color": style.PAPER, "linewidth": 0.5, "zorder": 0}
     axes.axhline(0.0, **axis)
     axes.axvline(0.0, **axis)
-    axes.set(xlim=(-_PLANE, _PLANE), ylim=(_BOTTOM, _TOP), aspect="equal")
+    axes.set(xlim=(-_PLANE, _PLANE), ylim=(-_PLANE, _PLANE), aspect="equal")
     axes.set(xlabel="$S$", ylabel="$b$")
     sign = "=" if lambda_ == 0.5 else (">" if lambda_ < 0.5 else "<")
     what = "not separable" if lambda_ <= 0.5 else "separable"

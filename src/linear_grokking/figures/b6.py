@@ -7,16 +7,7 @@ from pydantic import Field
 from linear_grokking.config.fields import Span
 from linear_grokking.config.figure_options import FigureOptions, SeparabilityRuns
 from linear_grokking.figures import legends, style
-from linear_grokking.figures.separability_panels import (
-    AT_CRITICAL,
-    CRITICAL,
-    MEDIAN,
-    WENDEL_LINE,
-    draw_fractions,
-    draw_statistic,
-    tabulate_separable_fraction,
-    tabulate_statistic,
-)
+from linear_grokking.figures import separability_panels as panels
 from linear_grokking.figures.tables import FigureData, TableBuilder, rows
 from linear_grokking.theory import large_size
 
@@ -32,23 +23,24 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     """Return the table: positive fraction and separable fraction against λ."""
     builder = TableBuilder()
     runs, panel = data.runs("statistics"), "positive_fraction"
-    tabulate_statistic(builder, runs, "positive_fraction", panel)
+    panels.tabulate_statistic(builder, runs, panel)
     values = options.lambda_.linear()
     builder.add(panel, "large_size", "theory", values, large_size.positive_fraction(values))
-    ends, limit = [options.lambda_.start, CRITICAL], large_size.CRITICAL_POSITIVE_FRACTION
+    ends, limit = [options.lambda_.start, panels.CRITICAL], large_size.CRITICAL_POSITIVE_FRACTION
     builder.add(panel, "critical", "theory", ends, limit)
-    tabulate_separable_fraction(builder, runs)
+    panels.tabulate_separable_fraction(builder, runs)
     return builder.frame()
 
 
 def draw(table: pd.DataFrame) -> Figure:
     """Draw both panels."""
     figure, axes = style.new_panels(1, 2)
-    theory = {"large_size": style.LARGE_SIZE, "critical": AT_CRITICAL}
+    theory = {"large_size": style.LARGE_SIZE, "critical": panels.AT_CRITICAL}
     label = r"fraction of $S_\infty\cdot x_i > 0$"
-    draw_statistic(axes[0], table, "positive_fraction", label, theory)
+    panels.draw_statistic(axes[0], table, "positive_fraction", label, theory)
     fractions = rows(table, "separable_fraction")
-    draw_fractions(axes[1], table, "n_train", dict.fromkeys(fractions["n_train"], MEDIAN))
-    points = legends.mark(f"{style.size_label(fractions)}, 95 % interval", MEDIAN)
-    legends.add(axes[1], [legends.line(**WENDEL_LINE), points], loc="upper left")
+    colours = dict.fromkeys(fractions["n_train"], panels.MEDIAN)
+    panels.draw_fractions(axes[1], table, "n_train", colours)
+    points = legends.mark(f"{style.size_label(fractions)}, 95 % interval", panels.MEDIAN)
+    legends.add(axes[1], [legends.line(**panels.WENDEL_LINE), points], loc="upper left")
     return figure

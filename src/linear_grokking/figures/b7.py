@@ -6,14 +6,8 @@ from pydantic import Field
 
 from linear_grokking.config.fields import Span
 from linear_grokking.config.figure_options import FigureOptions, SeparabilityRuns
+from linear_grokking.figures import separability_panels as panels
 from linear_grokking.figures import style
-from linear_grokking.figures.separability_panels import (
-    AT_CRITICAL,
-    CRITICAL,
-    LARGEST_BELOW,
-    draw_statistic,
-    tabulate_statistic,
-)
 from linear_grokking.figures.tables import FigureData, TableBuilder
 from linear_grokking.theory import large_size, margin
 
@@ -35,14 +29,14 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     2λ - 1 there.
     """
     builder = TableBuilder()
-    tabulate_statistic(builder, data.runs("statistics"), "positive_mean", "positive_mean")
-    tabulate_statistic(builder, data.runs("margins"), "margin", "margin")
+    panels.tabulate_statistic(builder, data.runs("statistics"), "positive_mean")
+    panels.tabulate_statistic(builder, data.runs("margins"), "margin")
 
     values = options.lambda_.linear()
-    below, above = values[values <= LARGEST_BELOW], values[values >= CRITICAL]
+    below, above = values[values <= panels.LARGEST_BELOW], values[values >= panels.CRITICAL]
     mean = large_size.positive_mean(below)
     builder.add("positive_mean", "large_size", "theory", below, mean)
-    ends, limit = [options.lambda_.start, CRITICAL], large_size.CRITICAL_POSITIVE_MEAN
+    ends, limit = [options.lambda_.start, panels.CRITICAL], large_size.CRITICAL_POSITIVE_MEAN
     builder.add("positive_mean", "critical", "theory", ends, limit)
     builder.add("margin", "large_size", "theory", above, margin.mean_margin(above))
     slope = margin.MARGIN_SLOPE * (2.0 * above - 1.0)
@@ -53,10 +47,10 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
 def draw(table: pd.DataFrame) -> Figure:
     """Draw both panels."""
     figure, axes = style.new_panels(1, 2)
-    theory = {"large_size": style.LARGE_SIZE, "critical": AT_CRITICAL}
+    theory = {"large_size": style.LARGE_SIZE, "critical": panels.AT_CRITICAL}
     label = r"mean of $S_\infty\cdot x_i > 0$"
-    draw_statistic(axes[0], table, "positive_mean", label, theory)
-    slope = {**AT_CRITICAL, "label": r"$\sqrt{\pi/8}\,(2\lambda-1)$"}
-    draw_statistic(axes[1], table, "margin", "margin $M$", {**theory, "critical": slope})
+    panels.draw_statistic(axes[0], table, "positive_mean", label, theory)
+    slope = {**panels.AT_CRITICAL, "label": r"$\sqrt{\pi/8}\,(2\lambda-1)$"}
+    panels.draw_statistic(axes[1], table, "margin", "margin $M$", {**theory, "critical": slope})
     axes[1].locator_params(axis="x", nbins=5)
     return figure

@@ -22,9 +22,7 @@ WENDEL_LINE = {**style.THEORY_LINE, "label": "Wendel, exact"}
 AT_CRITICAL = {**style.REFERENCE, "label": r"limit at $\lambda=\frac{1}{2}$"}
 
 
-def tabulate_statistic(
-    builder: TableBuilder, runs: Sequence[RunResult], quantity: str, panel: str
-) -> None:
+def tabulate_statistic(builder: TableBuilder, runs: Sequence[RunResult], quantity: str) -> None:
     """Add medians with quartiles, and means with standard errors, against λ.
 
     The median counts draws where the quantity diverges as +∞; the mean, as the paper
@@ -32,7 +30,7 @@ def tabulate_statistic(
     """
     with_mean = [run for run in runs if not pd.isna(run.number(quantity)["mean"])]
     for name, kept in (("median", runs), ("mean", with_mean)):
-        tabulate_scalar(builder, kept, quantity, panel, name, "lambda", ["n_train"], name)
+        tabulate_scalar(builder, kept, quantity, quantity, name, "lambda", ["n_train"], name)
 
 
 def tabulate_separable_fraction(
