@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from linear_grokking.claims.verdict import Claim, Finding, Measurement, Undecidable
-from linear_grokking.figures.tables import FigureData
+from linear_grokking.figures.tables import FigureData, rows
 from linear_grokking.results.reading import RunResult
 from linear_grokking.results.storage import read_metadata, read_table
 
@@ -64,12 +64,10 @@ class Evidence(FigureData):
         Undecidable
             If there is none.
         """
-        rows = self.table[self.table["panel"] == panel]
-        if series is not None:
-            rows = rows[rows["series"] == series]
-        if rows.empty:
+        found = rows(self.table, panel, series)
+        if found.empty:
             raise Undecidable(f"the table has no {series or 'rows'} in its panel {panel}")
-        return rows
+        return found
 
 
 ClaimMaker = Callable[[Evidence], Iterable[Claim]]
@@ -122,11 +120,6 @@ def _made(maker: ClaimMaker, evidence: Evidence) -> Iterator[Claim]:
         )
 
 
-def registered() -> list[str]:
-    """Return the figures that have claims."""
-    return list(_MAKERS)
-
-
 COLUMNS = (
     *("id", "figure", "source", "statement", "predicted", "measured", "low", "high", "n"),
     *("verdict", "accepted_low", "accepted_high", "note", "run_ids"),
@@ -146,12 +139,12 @@ def frame(claims: Sequence[Claim]) -> pd.DataFrame:
         If two claims on the same runs have one id.
     """
     counts = Counter(claim.id for claim in claims)
-    rows = []
+    lines = []
     for claim in claims:
         found, measured = claim.finding, claim.finding.measured
         run_ids = list(dict.fromkeys(run.run_id for run in measured.runs))
         distinct = [run_id[:8] for run_id in run_ids] if counts[claim.id] > 1 else []
-        rows.append(
+        lines.append(
             {
                 "id": "-".join([claim.id, *distinct]),
                 "figure": claim.figure,
@@ -169,7 +162,7 @@ def frame(claims: Sequence[Claim]) -> pd.DataFrame:
                 "run_ids": " ".join(run_ids),
             }
         )
-    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    table = pd.DataFrame(lines, columns=list(COLUMNS))
     repeated = sorted(table.loc[table["id"].duplicated(), "id"])
     if repeated:
         raise ValueError(f"claims must have different ids; repeated: {', '.join(repeated)}")
