@@ -12,16 +12,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike
 
+from linear_grokking.theory import linear
 from linear_grokking.theory._domain import Broadcast
 from linear_grokking.theory._search import first_time
-from linear_grokking.theory.linear import (
-    Problem,
-    gen_loss,
-    gen_loss_floor,
-    loss_threshold,
-    train_loss,
-    train_loss_floor,
-)
+from linear_grokking.theory.linear import Problem, loss_threshold
 from linear_grokking.theory.linear_overfitting import gen_loss_minimum
 
 
@@ -31,7 +25,8 @@ def train_time_to_loss(loss: ArrayLike, problem: Problem) -> Broadcast:
     0 where it starts there or below, ``inf`` where its floor is not below ``loss``.
     """
     target, problem = problem.checked(loss=loss)
-    return _first_time(train_loss, target, train_loss_floor(problem) < target, np.inf, problem)
+    reached = linear.train_loss_floor(problem) < target
+    return _first_time(linear.train_loss, target, reached, np.inf, problem)
 
 
 def gen_time_to_loss(loss: ArrayLike, problem: Problem) -> Broadcast:
@@ -43,8 +38,8 @@ def gen_time_to_loss(loss: ArrayLike, problem: Problem) -> Broadcast:
     target, problem = problem.checked(loss=loss)
     turn, lowest = gen_loss_minimum(problem)
     passed = lowest < target
-    reached = passed | (gen_loss_floor(problem) < target)
-    return _first_time(gen_loss, target, reached, np.where(passed, turn, np.inf), problem)
+    reached = passed | (linear.gen_loss_floor(problem) < target)
+    return _first_time(linear.gen_loss, target, reached, np.where(passed, turn, np.inf), problem)
 
 
 def train_time(problem: Problem, epsilon: ArrayLike, *, accuracy: ArrayLike = 0.95) -> Broadcast:

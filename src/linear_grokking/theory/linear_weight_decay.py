@@ -8,12 +8,7 @@ from numpy.typing import ArrayLike
 from linear_grokking.theory import marchenko_pastur
 from linear_grokking.theory._domain import Broadcast, within
 from linear_grokking.theory._search import root
-from linear_grokking.theory.linear import (
-    Problem,
-    gen_loss_floor,
-    loss_threshold,
-    train_loss_floor,
-)
+from linear_grokking.theory.linear import Problem, gen_loss_floor, loss_threshold, train_loss_floor
 from linear_grokking.theory.linear_grokking_time import gen_time_to_loss, train_time_to_loss
 
 # Range of log γ in which γ_max is sought.

@@ -55,9 +55,7 @@ def atom(lambda_: ArrayLike) -> Broadcast:
     return np.maximum(0.0, (lambda_ - 1.0) / lambda_)
 
 
-def quadrature(
-    lambda_: ArrayLike,
-) -> tuple[Float[np.ndarray, "*S K"], Float[np.ndarray, " K"]]:
+def quadrature(lambda_: ArrayLike) -> tuple[Float[np.ndarray, "*S K"], Float[np.ndarray, " K"]]:
     """Return nodes ν and weights w of the continuous part: ∫ν g(ν) ρ(ν) dν ≈ Σ w g(ν).
 
     The weights are those of the law times ν, which do not depend on λ and sum to

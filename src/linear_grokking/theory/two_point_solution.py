@@ -12,12 +12,7 @@ from numpy.typing import ArrayLike
 from linear_grokking.theory._domain import Broadcast, within
 from linear_grokking.theory._search import bracket, root
 from linear_grokking.theory.two_point import TwoPoint
-from linear_grokking.theory.two_point_orbit import (
-    coordinate,
-    log_conformal_time,
-    log_time,
-    point,
-)
+from linear_grokking.theory.two_point_orbit import coordinate, log_conformal_time, log_time, point
 
 _DOUBLING = [1.0, *2.0 ** np.arange(63)]
 _RESOLUTION = 1e-40  # of a coordinate at zero: within reach of 200 bisections
