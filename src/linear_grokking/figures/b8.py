@@ -9,16 +9,10 @@ from pydantic import Field
 from linear_grokking.config.fields import Positive, Span
 from linear_grokking.config.figure_options import LogisticRuns, TwoPointRuns
 from linear_grokking.figures import legends, style
+from linear_grokking.figures import two_point_panels as panels
 from linear_grokking.figures.dynamics import QUANTITIES, draw_band, step_axis
 from linear_grokking.figures.points import draw_lines, draw_points
 from linear_grokking.figures.tables import FigureData, TableBuilder, rows
-from linear_grokking.figures.two_point_panels import (
-    FULL,
-    TWO_POINT,
-    TwoPointOptions,
-    distance_label,
-    lambda_at,
-)
 from linear_grokking.results.reading import RunResult
 from linear_grokking.results.statistics import summarize_values
 from linear_grokking.theory import large_size
@@ -31,7 +25,7 @@ _LARGE_SIZE_DISTANCE = 1e-3
 _LOG_TIMES = {"train": log_time_to_train_loss, "generalization": log_time_to_gen_loss}
 
 
-class Options(TwoPointOptions):
+class Options(panels.TwoPointOptions):
     """What Fig. B8 is drawn from."""
 
     read_off: TwoPointRuns = Field(description="The one run whose times are read off.")
@@ -77,7 +71,7 @@ def _tabulate_read_off(builder: TableBuilder, run: RunResult, epsilon: float) ->
     """Add the losses of a run, and the exact times at which they fall to ε."""
     names = ("lambda", "sigma", "eta", "s0", "b0")
     problem = TwoPoint.at_lambda(*(run.parameters[name] for name in names))
-    shown = {"model": TWO_POINT, **{key: run.parameters[key] for key in ("lambda", "sigma")}}
+    shown = {"model": panels.TWO_POINT, **{key: run.parameters[key] for key in ("lambda", "sigma")}}
     at = {**shown, "epsilon": epsilon}
     for series, quantity in QUANTITIES["loss"].items():
         curve = run.curve(quantity)
@@ -96,14 +90,14 @@ def _tabulate_two_point(
         problem = options.problem(distance, sigma)
         gen = log_time_to_gen_loss(epsilon, problem)
         root = np.sqrt(gen - log_time_to_train_loss(epsilon, problem))
-        at = {"model": TWO_POINT, "sigma": sigma, "epsilon": epsilon}
+        at = {"model": panels.TWO_POINT, "sigma": sigma, "epsilon": epsilon}
         builder.add(_PANEL, "exact", "theory", x, root, at)
         if sigma >= options.fit_sigma:
             settled = sigma**2 * distance * gen >= options.fit_settled
             kept = settled & (distance <= options.fit_distance)
             fitted.append(np.column_stack([x[kept], root[kept]]))
-    shown = {"model": TWO_POINT}
-    settled = np.sqrt(settled_log_ratio(lambda_at(distance)))
+    shown = {"model": panels.TWO_POINT}
+    settled = np.sqrt(settled_log_ratio(panels.lambda_at(distance)))
     builder.add(_PANEL, "settled", "theory", x, settled, shown)
 
     points = np.concatenate([np.empty((0, 2)), *fitted])
@@ -128,10 +122,10 @@ def _tabulate_two_point(
 
 def _tabulate_large_size(builder: TableBuilder, distance: np.ndarray) -> None:
     """Add √(‖S_∞‖²/2 - ln C_∞) of the full model for large N and settled S."""
-    lambda_ = lambda_at(distance)
+    lambda_ = panels.lambda_at(distance)
     norm, loss = large_size.limit_norm(lambda_), large_size.limit_loss(lambda_)
     root = np.sqrt(norm**2 / 2.0 - np.log(loss))
-    builder.add(_PANEL, "large_size", "theory", -np.log(distance), root, {"model": FULL})
+    builder.add(_PANEL, "large_size", "theory", -np.log(distance), root, {"model": panels.FULL})
 
 
 def _tabulate_measured(builder: TableBuilder, run: RunResult, epsilon: float) -> None:
@@ -143,7 +137,7 @@ def _tabulate_measured(builder: TableBuilder, run: RunResult, epsilon: float) ->
     root = np.sqrt(np.log(times["t_gen_loss"] / times["t_train_loss"]).to_numpy(float))
     row = summarize_values("root_log_ratio", root, censored=np.isinf(root)).iloc[0]
     keys = ("lambda", "n_train", "sigma", "loss")
-    shown = {"model": FULL, "epsilon": epsilon, **{key: run.parameters[key] for key in keys}}
+    shown = {"model": panels.FULL, "epsilon": epsilon, **{key: run.parameters[key] for key in keys}}
     builder.add_summary(_PANEL, "median", -np.log(distance), row, shown)
 
 
@@ -168,7 +162,7 @@ def _draw_read_off(axes: Axes, table: pd.DataFrame) -> None:
     middle, text = (0.5, epsilon), style.label("epsilon", epsilon)
     note = {"xycoords": axes.get_yaxis_transform(), "ha": "center", "va": "top"}
     axes.annotate(text, middle, (0, -3), textcoords="offset points", color=style.PAPER, **note)
-    axes.set_title(f"{distance_label(at['lambda'])}, {style.label('sigma', at['sigma'])}")
+    axes.set_title(f"{panels.distance_label(at['lambda'])}, {style.label('sigma', at['sigma'])}")
     step_axis(axes)
     axes.set(yscale="log", ylabel="loss", ylim=(epsilon / 300.0, None))
     legends.add(axes, loc="upper right")
