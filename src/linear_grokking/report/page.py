@@ -55,30 +55,24 @@ def write_page(
     judged = _claims(claims)
     entries = [_figure(path, judged, root) for path in tables]
     listed = read_table(manifest).to_pandas()
-    page = (
-        _environment()
-        .get_template("page.html")
-        .render(
-            figures=entries,
-            categories=list(dict.fromkeys(entry["category"] for entry in entries)),
-            claims=judged,
-            verdicts=VERDICTS,
-            counts=Counter(claim["verdict"] for claim in judged),
-            by_paper=_by_paper(judged),
-            headlines=[
-                claim
-                for claim in judged
-                if claim["id"] in HEADLINES and claim["verdict"] == "confirmed"
-            ],
-            contradicted=_by_reason(judged),
-            undecided=[claim for claim in judged if claim["verdict"] == "undecided"],
-            runs=_runs(listed),
-            cost=_cost(listed.drop_duplicates("run_id")),
-            provenance=_provenance(manifest),
-            style=_resource("style.css"),
-            script=_resource("script.js"),
-            plotly=get_plotlyjs() if any(entry["interactive"] for entry in entries) else "",
-        )
+    confirmed = [claim for claim in judged if claim["verdict"] == "confirmed"]
+    template = _environment().get_template("page.html")
+    page = template.render(
+        figures=entries,
+        categories=list(dict.fromkeys(entry["category"] for entry in entries)),
+        claims=judged,
+        verdicts=VERDICTS,
+        counts=Counter(claim["verdict"] for claim in judged),
+        by_paper=_by_paper(judged),
+        headlines=[claim for claim in confirmed if claim["id"] in HEADLINES],
+        contradicted=_by_reason(judged),
+        undecided=[claim for claim in judged if claim["verdict"] == "undecided"],
+        runs=_runs(listed),
+        cost=_cost(listed.drop_duplicates("run_id")),
+        provenance=_provenance(manifest),
+        style=_resource("style.css"),
+        script=_resource("script.js"),
+        plotly=get_plotlyjs() if any(entry["interactive"] for entry in entries) else "",
     )
     size = len(page.encode())
     if size > MAX_BYTES:
