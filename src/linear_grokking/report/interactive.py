@@ -117,9 +117,9 @@ def maps(
             row=1,
             col=column,
         )
-        here = {"exponentformat": "power", "row": 1, "col": column}
-        figure.update_xaxes(title=titles[0], **_ticks(cells.columns), **here)
-        figure.update_yaxes(title=titles[1], **_ticks(cells.index), **here)
+        at = {"row": 1, "col": column}
+        figure.update_xaxes(title=titles[0], exponentformat="power", **_ticks(cells.columns), **at)
+        figure.update_yaxes(title=titles[1], exponentformat="power", **_ticks(cells.index), **at)
     figure.update_xaxes(ticklabelstandoff=6)
     return _laid_out(figure)
 
