@@ -120,6 +120,11 @@ def _made(maker: ClaimMaker, evidence: Evidence) -> Iterator[Claim]:
         )
 
 
+def registered() -> list[str]:
+    """Return the figures that have claims."""
+    return list(_MAKERS)
+
+
 COLUMNS = (
     *("id", "figure", "source", "statement", "predicted", "measured", "low", "high", "n"),
     *("verdict", "accepted_low", "accepted_high", "note", "run_ids"),

@@ -166,7 +166,7 @@ def test_scatter_of_errors_over_samples_follows_from_the_modes():
 
 
 def test_every_figure_with_claims_exists():
-    assert set(registry._MAKERS) <= set(figure_ids())
+    assert set(registry.registered()) <= set(figure_ids())
 
 
 def test_two_claims_of_one_name_are_refused():

@@ -26,7 +26,7 @@ def evidence(smoke, figure):
     return Evidence.read(root / f"figures/tables/{figure}.parquet", root)
 
 
-@pytest.mark.parametrize("figure", registry._MAKERS)
+@pytest.mark.parametrize("figure", registry.registered())
 def test_claims_that_the_grid_does_not_hold_are_known_by_name(evidence, figure):
     made = list(registry.collect(evidence))
     not_held = [claim.id for claim in made if "do not suffice" in claim.note]
@@ -34,7 +34,7 @@ def test_claims_that_the_grid_does_not_hold_are_known_by_name(evidence, figure):
     assert {claim.figure for claim in made} == {figure}
 
 
-@pytest.mark.parametrize("figure", registry._MAKERS)
+@pytest.mark.parametrize("figure", registry.registered())
 def test_claims_name_the_configured_threshold(evidence, figure):
     evidence.threshold = 0.9
     made = registry.collect(evidence)
