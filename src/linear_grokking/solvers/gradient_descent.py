@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from linear_grokking.models.contract import Model, Params
 from linear_grokking.runtime.arrays import Array, like, to_numpy
 from linear_grokking.runtime.checkpoints import Checkpoint, NoCheckpoint, State
-from linear_grokking.solvers.records import Records
+from linear_grokking.solvers.records import Records, not_finite
 from linear_grokking.solvers.trajectory import (
     OnRecord,
     Outcome,
@@ -22,6 +22,7 @@ from linear_grokking.solvers.trajectory import (
     check_rate,
     checked_steps,
     with_prefix,
+    with_prefixes,
 )
 
 if TYPE_CHECKING:
@@ -33,38 +34,6 @@ _STEPS_BETWEEN_LOOKS = 100
 
 _LONGEST_STRETCH = 1000
 """Steps in one call: about a second, in which a job that is told to stop does not hear."""
-
-
-class Walker(Protocol):
-    """Where a run of literal steps is, and how it goes on.
-
-    Attributes
-    ----------
-    step
-        Steps taken so far.
-    params, clocks
-        Parameters, and the model's integrands summed over the steps.
-    """
-
-    step: int
-
-    @property
-    def params(self) -> Params: ...  # noqa: D102
-
-    @property
-    def clocks(self) -> Mapping[str, Array]: ...  # noqa: D102
-
-    def advance(self, most: int) -> None:
-        """Take steps, one at least."""
-        ...
-
-    def state(self) -> State:
-        """Return what `restore` needs."""
-        ...
-
-    def restore(self, state: State) -> None:
-        """Take back what `state` returned."""
-        ...
 
 
 class UpdateRule(Protocol):
@@ -87,19 +56,25 @@ class _Descent:
         self.weight_decay = weight_decay
 
     def update(self, params: Params, gradient: Params, step: int) -> None:
-        """See `UpdateRule.update`."""
         for theta, slope in zip(params, gradient, strict=True):
             if self.weight_decay:
                 theta *= 1.0 - self.eta * self.weight_decay
             theta -= self.eta * slope
 
     def memory(self) -> Mapping[str, list[Array]]:
-        """See `UpdateRule.memory`: there is none."""
         return {}
 
 
 class SingleSteps:
-    """A `Walker` that takes one step at a time, by a rule."""
+    """A run of literal steps that are taken one at a time, by a rule.
+
+    Attributes
+    ----------
+    step
+        Steps taken so far.
+    params, clocks
+        Parameters, and the model's integrands summed over the steps.
+    """
 
     def __init__(self, model: Model, params: Params, rule: UpdateRule) -> None:
         self.step = 0
@@ -110,7 +85,7 @@ class SingleSteps:
         self._rule = rule
 
     def advance(self, most: int) -> None:
-        """See `Walker.advance`."""
+        """Take steps, one at least and no more than ``most``: here one."""
         for name, rate in self._model.integrands(self.params).items():
             self.clocks[name] += rate
         self.step += 1
@@ -126,19 +101,19 @@ class SingleSteps:
         }
 
     def state(self) -> State:
-        """See `Walker.state`."""
+        """Return what `restore` needs."""
         arrays = {name: np.array(to_numpy(each)) for name, each in self._arrays().items()}
         return {"step": np.array(self.step), **arrays}
 
     def restore(self, state: State) -> None:
-        """See `Walker.restore`."""
+        """Take back what `state` returned."""
         self.step = int(state["step"])
         for name, array in self._arrays().items():
             array[...] = like(array, state[name])
 
 
 class CompiledSteps:
-    """A `Walker` of the logistic model on small sets: many steps of plain descent in one call."""
+    """As `SingleSteps`, many steps in one call: plain descent of the logistic model, small sets."""
 
     def __init__(self, stretches: "Stretches", params: Params, eta: float) -> None:
         self.step = 0
@@ -150,28 +125,31 @@ class CompiledSteps:
 
     @property
     def params(self) -> Params:
-        """See `Walker`."""
+        """See `SingleSteps`."""
         return self._state[:, :-2], self._state[:, -2]
 
     @property
     def clocks(self) -> Mapping[str, Array]:
-        """See `Walker`."""
+        """See `SingleSteps`."""
         return {"conformal_time": self._state[:, -1]}
 
     def advance(self, most: int) -> None:
-        """See `Walker.advance`."""
+        """See `SingleSteps.advance`."""
         steps = min(most, _LONGEST_STRETCH)
         self._stretches.descend(self._state, eta=self._eta, steps=steps)
         self.step += steps
 
     def state(self) -> State:
-        """See `Walker.state`."""
+        """See `SingleSteps.state`."""
         return {"step": np.array(self.step), "state": self._state.copy()}
 
     def restore(self, state: State) -> None:
-        """See `Walker.restore`."""
+        """See `SingleSteps.restore`."""
         self.step = int(state["step"])
         self._state = np.array(state["state"])
+
+
+Walker = SingleSteps | CompiledSteps
 
 
 def gradient_descent(
@@ -229,30 +207,16 @@ def follow(
         walker.restore(with_prefix(saved, "walker "))
         records.restore(with_prefix(saved, "records "))
 
-    def snapshot() -> dict[str, np.ndarray]:
-        """Return the state between two steps."""
-        parts = {"walker": walker.state(), "records": records.state()}
-        return {f"{name} {k}": v for name, part in parts.items() for k, v in part.items()}
+    def snapshot() -> State:
+        return with_prefixes(walker=walker.state(), records=records.state())
 
     with np.errstate(over="ignore", invalid="ignore"):  # overflow is looked for
-        failed = walk(walker, records, np.inf, lambda: checkpoint.offer(snapshot))
-    return Trajectory(
-        Outcome.DIVERGED if failed else Outcome.COMPLETED,
-        records.recorded,
-        records.observables(),
-        walker.params,
-        walker.step,
-        failed,
-    )
+        walk(walker, records, np.inf, lambda: checkpoint.offer(snapshot))
+    return records.trajectory(Outcome.COMPLETED, walker.params, walker.step)
 
 
-def walk(
-    walker: Walker, records: Records, until: float, offer: Callable[[], None]
-) -> tuple[int, ...]:
-    """Take steps up to ``until`` or to the last record, adding records on the way.
-
-    Returns the realizations that overflowed; with any of them the walk ends.
-    """
+def walk(walker: Walker, records: Records, until: float, offer: Callable[[], None]) -> None:
+    """Take steps up to ``until``, the last record or an overflow, adding records on the way."""
     looked = walker.step
     while records.left and walker.step < until:
         if records.next == walker.step:
@@ -261,15 +225,13 @@ def walk(
         walker.advance(int(min(until, records.next)) - walker.step)
         if walker.step - looked >= _STEPS_BETWEEN_LOOKS:
             looked = walker.step
-            failed = _overflowed(walker.params)
-            if failed:
-                return failed
-        offer()
-    return records.failed
+            records.failed = _overflowed(walker.params)
+        if not records.failed:
+            offer()
 
 
 def _overflowed(params: Params) -> tuple[int, ...]:
     """Return the realizations with a parameter that is not finite."""
     xp = array_namespace(*params)
     total = sum(xp.sum(xp.reshape(theta, (theta.shape[0], -1)), axis=-1) for theta in params)
-    return tuple(np.flatnonzero(~np.isfinite(to_numpy(total))).tolist())
+    return not_finite(to_numpy(total))

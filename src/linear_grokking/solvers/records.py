@@ -7,7 +7,13 @@ import numpy as np
 from linear_grokking.models.contract import Model, Params
 from linear_grokking.runtime.arrays import Array, to_numpy
 from linear_grokking.shapes import Float
-from linear_grokking.solvers.trajectory import OnRecord, with_prefix
+from linear_grokking.solvers.trajectory import OnRecord, Outcome, Trajectory, with_prefix
+
+
+def not_finite(values: Float[np.ndarray, "R ..."]) -> tuple[int, ...]:
+    """Return the realizations of which a number is not finite."""
+    finite = np.isfinite(values).reshape(len(values), -1).all(axis=-1)
+    return tuple(np.flatnonzero(~finite).tolist())
 
 
 class Records:
@@ -53,9 +59,8 @@ class Records:
             name: np.array(to_numpy(value), float)
             for name, value in {**self._model.observables(params), **clocks}.items()
         }
-        finite = np.all([np.isfinite(value) for value in row.values()], axis=0)
-        if not finite.all():
-            self.failed = tuple(np.flatnonzero(~finite).tolist())
+        self.failed = not_finite(np.stack(list(row.values()), axis=-1))
+        if self.failed:
             return
         for name, value in row.items():
             self._rows.setdefault(name, []).append(value)
@@ -66,6 +71,13 @@ class Records:
     def observables(self) -> dict[str, Float[np.ndarray, "R T"]]:
         """Return the history columns, each (R, T)."""
         return {name: np.stack(rows, axis=-1) for name, rows in self._rows.items()}
+
+    def trajectory(self, outcome: Outcome, params: Params, gradients: int) -> Trajectory:
+        """Return what was recorded, and where the run ended; see `Trajectory`."""
+        observables = self.observables()
+        if self.failed:
+            outcome = Outcome.DIVERGED
+        return Trajectory(outcome, self.recorded, observables, params, gradients, self.failed)
 
     def state(self) -> dict[str, np.ndarray]:
         """Return what `restore` needs."""

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from linear_grokking.models.contract import Params
-from linear_grokking.runtime.checkpoints import Checkpoint
+from linear_grokking.runtime.checkpoints import Checkpoint, State
 from linear_grokking.shapes import Float
 
 OnRecord = Callable[[float, Params], None]
@@ -157,7 +157,12 @@ def check_rate(eta: float) -> None:
         raise ValueError(f"eta = {eta}: the learning rate must be positive and finite")
 
 
-def with_prefix(state: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+def with_prefixes(**states: State) -> dict[str, np.ndarray]:
+    """Return several states as one to save; `with_prefix` finds an entry under ``"name "``."""
+    return {f"{name} {k}": v for name, state in states.items() for k, v in state.items()}
+
+
+def with_prefix(state: State, prefix: str) -> dict[str, np.ndarray]:
     """Return the entries of a saved state whose names start with a prefix, without it."""
     return {
         name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)

@@ -23,6 +23,7 @@ from linear_grokking.solvers.trajectory import (
     check_rate,
     checked_steps,
     with_prefix,
+    with_prefixes,
 )
 
 MAX_STEPS = 100_000
@@ -83,21 +84,12 @@ def gradient_flow(
         return last
 
     def end(outcome: Outcome, state: np.ndarray, gradients: int) -> Trajectory:
-        if records.failed:
-            outcome = Outcome.DIVERGED
-        return Trajectory(
-            outcome,
-            records.recorded,
-            records.observables(),
-            layers.split(state),
-            gradients,
-            records.failed,
-        )
+        return records.trajectory(outcome, layers.split(state), gradients)
 
     record_until(time, lambda _: state)
     if not records.left:
         return end(Outcome.COMPLETED, state, gradients)
-    scale = layers.join(tuple(np.full_like(part, _rms(part)) for part in model.data.teacher))
+    sizes = [np.full_like(part, np.sqrt(np.mean(part**2))) for part in model.data.teacher]
     if stride is None:
         stride = _first_stride(force, state, rtol)
         gradients += 2
@@ -108,7 +100,7 @@ def gradient_flow(
         steps[-1],
         first_step=min(stride, steps[-1] - time),
         rtol=rtol,
-        atol=rtol * scale,
+        atol=rtol * layers.join(tuple(sizes)),
     )
     solver.h_abs = stride  # not shortened: a restored run must choose what the first one did
     for _ in range(MAX_STEPS):
@@ -124,7 +116,7 @@ def gradient_flow(
                 "state": solver.y,
                 "stride": np.array(solver.h_abs),
                 "gradients": np.array(gradients + solver.nfev),
-                **{f"records {name}": value for name, value in records.state().items()},
+                **with_prefixes(records=records.state()),
             }
         )
     return end(Outcome.STEP_LIMIT, solver.y, gradients + solver.nfev)
@@ -160,7 +152,3 @@ class _Layers:
     def split(self, state: np.ndarray) -> Params:
         parts = np.split(state, self._ends)
         return tuple(part.reshape(shape) for part, shape in zip(parts, self._shapes, strict=True))
-
-
-def _rms(array: np.ndarray) -> float:
-    return float(np.sqrt(np.mean(array**2)))

@@ -30,11 +30,6 @@ class LogTimeFlow(System):
         self._xp = model.xp
         self._unit_norm = 1.0 / model.input_size
 
-    @property
-    def products(self) -> int:
-        """Matrix products, each as dear as a gradient, besides those of `rate`."""
-        return self.curvature.products
-
     def pack(self, state: Float[Array, "R width"]) -> Float[Array, "R width"]:
         """Return y from (S, b, τ), (R, d + 2)."""
         xp = self._xp

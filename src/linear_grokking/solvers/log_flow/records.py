@@ -9,7 +9,7 @@ from linear_grokking.models.logistic import LogisticModel
 from linear_grokking.runtime.arrays import Array, like, to_numpy
 from linear_grokking.runtime.memory import MOST_PENDING
 from linear_grokking.shapes import Float
-from linear_grokking.solvers.records import Records
+from linear_grokking.solvers.records import Records, not_finite
 from linear_grokking.solvers.trajectory import OnRecord, with_prefix
 
 
@@ -54,6 +54,15 @@ class FlowRecords(Records):
         if self._pending_count >= self._most_pending:
             self._measure()
 
+    def stay(self, state: Float[Array, "R width"], t: float) -> None:
+        """Record the minimum (S, b, τ) that was reached by time t at all steps to come."""
+        xp = self._model.xp
+        weights_bias, clock = state[:, :-1], state[:, -1:]
+        rate = xp.exp(weights_bias[:, -1:])
+        while self.left:
+            tau = clock + rate * (self.next - t)
+            self.add_states(xp.concat([weights_bias, tau], axis=-1)[None])
+
     def _measure(self) -> None:
         """Reduce what is pending to the few numbers that are kept, up to the first overflow."""
         states = self._model.xp.concat(self._pending)
@@ -61,21 +70,15 @@ class FlowRecords(Records):
         self._pending_count = 0
         measured = self._model.measure(states[..., :-2], states[..., -2])
         measured["conformal_time"] = to_numpy(states[..., -1])
-        # By record and realization.
-        finite = np.all(
-            [
-                np.isfinite(rows).reshape(*states.shape[:2], -1).all(axis=-1)
-                for rows in measured.values()
-            ],
-            axis=0,
-        )
-        whole = finite.all(axis=-1)
-        kept = len(whole) if whole.all() else int(np.argmin(whole))
-        if kept < len(whole):
-            self.failed = tuple(np.flatnonzero(~finite[kept]).tolist())
-        self._count -= len(whole) - kept
-        for name, rows in measured.items():
-            self._rows.setdefault(name, []).append(rows[:kept])
+        count, realizations = states.shape[:2]
+        rows = [values.reshape(count, realizations, -1) for values in measured.values()]
+        rows = np.concatenate(rows, axis=-1)
+        kept = min(not_finite(rows), default=count)
+        if kept < count:
+            self.failed = self.failed or not_finite(rows[kept])
+        self._count -= count - kept
+        for name, values in measured.items():
+            self._rows.setdefault(name, []).append(values[:kept])
 
     def observables(self) -> dict[str, Float[np.ndarray, "R T"]]:
         """See `Records.observables`."""
