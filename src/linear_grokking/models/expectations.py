@@ -25,16 +25,14 @@ def assign_labels(outputs: OutputMixture, label_fraction: float) -> OutputMixtur
         raise ValueError(f"label_fraction={label_fraction}: must lie between 0 and 1")
     if label_fraction == 1:
         return outputs
-    probabilities = np.asarray(outputs.probabilities)
-    labels = np.asarray(outputs.labels)
-    return OutputMixture(
-        probabilities=np.concatenate(
-            [label_fraction * probabilities, (1.0 - label_fraction) * probabilities], axis=-1
-        ),
-        labels=np.concatenate([labels, -labels], axis=-1),
-        means=np.concatenate([outputs.means, outputs.means], axis=-1),
-        deviations=np.concatenate([outputs.deviations, outputs.deviations], axis=-1),
+    r = label_fraction
+    pairs = (
+        (r * outputs.probabilities, (1.0 - r) * outputs.probabilities),
+        (outputs.labels, -outputs.labels),
+        (outputs.means, outputs.means),
+        (outputs.deviations, outputs.deviations),
     )
+    return OutputMixture(*(np.concatenate(pair, axis=-1) for pair in pairs))
 
 
 def gen_accuracy(outputs: OutputMixture) -> Float[Array, "..."]:

@@ -6,7 +6,7 @@ NumPy arrays or torch tensors; products with the inputs are taken in the inputs'
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 from array_api_compat import array_namespace
@@ -22,23 +22,6 @@ from linear_grokking.shapes import Float
 
 if TYPE_CHECKING:
     from linear_grokking.models.passes.stretches import Stretches
-
-
-class Gradient(NamedTuple):
-    """Gradient of the mean training loss, and the training outputs it was computed from.
-
-    Attributes
-    ----------
-    weights : (R, d)
-    bias : (R,)
-        All zero where the model has no bias.
-    outputs : (R, N)
-        f on the training set.
-    """
-
-    weights: Float[Array, "R d"]
-    bias: Float[Array, " R"]
-    outputs: Float[Array, "R N"]
 
 
 class LogisticModel:
@@ -123,15 +106,17 @@ class LogisticModel:
 
     def gradient(self, params: Params) -> Params:
         """Return the gradient of the mean training loss, (R, d) and (R,)."""
-        gradient = self.gradient_and_outputs(*params)
-        return gradient.weights, gradient.bias
+        return self.gradient_and_outputs(*params)[:2]
 
     def gradient_and_outputs(
         self, weights: Float[Array, "R d"], bias: Float[Array, " R"]
-    ) -> Gradient:
-        """Return the gradient of the mean training loss and the outputs; one pass."""
+    ) -> tuple[Float[Array, "R d"], Float[Array, " R"], Float[Array, "R N"]]:
+        """Return the gradient of the mean training loss and the outputs (R, N); one pass.
+
+        The gradient by b is all zero where the model has no bias.
+        """
         outputs, pull_back, totals = self._pass(weights, bias, self._loss, self._signs)
-        return Gradient(*self._means(pull_back, totals), outputs)
+        return *self._means(pull_back, totals), outputs
 
     def curvatures(self, outputs: Float[Array, "R N"]) -> Float[Array, "R N"]:
         """Return ℓ'' of each sample, (R, N), from the training outputs."""
@@ -213,7 +198,9 @@ class LogisticModel:
             measured |= {"means": mixture.means, "deviations": mixture.deviations}
         else:
             outputs = self._fresh_pass.outputs(weights) + bias[..., None]
-            measured |= self._sampled_generalization(outputs)
+            loss = xp.mean(self._loss.value(xp, outputs), axis=-1)
+            measured["gen_loss"] = xp.clip(loss, None, LARGEST_LOSS)
+            measured["gen_accuracy"] = xp.mean(xp.astype(outputs < 0, xp.float64), axis=-1)
         return {name: to_numpy(value) for name, value in measured.items()}
 
     def observables_from(
@@ -224,25 +211,11 @@ class LogisticModel:
         if self._fresh_pass is None:
             # Probabilities and labels of the components do not depend on the parameters.
             law = self._law.output_mixture(np.ones(self.d), np.zeros(()))
-            mixture = expectations.assign_labels(
-                replace(
-                    law, means=observables.pop("means"), deviations=observables.pop("deviations")
-                ),
-                self._label_fraction,
-            )
+            found = {name: observables.pop(name) for name in ("means", "deviations")}
+            mixture = expectations.assign_labels(replace(law, **found), self._label_fraction)
             observables["gen_loss"] = expectations.gen_loss(mixture, self._loss)
             observables["gen_accuracy"] = expectations.gen_accuracy(mixture)
         return observables
-
-    def _sampled_generalization(self, outputs: Array) -> dict[str, Array]:
-        """Return loss and accuracy (..., R) from the outputs (..., R, M) on fresh inputs."""
-        xp = self.xp
-        loss = xp.mean(self._loss.value(xp, outputs), axis=-1)
-        accuracy = xp.mean(xp.astype(outputs < 0, xp.float64), axis=-1)
-        return {
-            "gen_loss": xp.clip(loss, None, LARGEST_LOSS),
-            "gen_accuracy": accuracy,
-        }
 
     def _margins(self, outputs: Array) -> Array:
         """Return -y f (..., R, N)."""

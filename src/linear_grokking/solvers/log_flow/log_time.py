@@ -45,13 +45,13 @@ class LogTimeFlow(System):
     ) -> tuple[Float[Array, "R width"], Float[Array, "R N"]]:
         """Return dy/ds and the training outputs (R, N); see `rkc.System.rate`."""
         xp = self._xp
-        gradient = self._model.gradient_and_outputs(y[:, :-2], y[:, -2])
+        by_weights, by_bias, outputs = self._model.gradient_and_outputs(y[:, :-2], y[:, -2])
         factor = -self._eta * math.exp(s)
         rate = xp.empty_like(y)
-        rate[:, :-2] = factor * gradient.weights
-        rate[:, -2] = factor * gradient.bias
+        rate[:, :-2] = factor * by_weights
+        rate[:, -2] = factor * by_bias
         rate[:, -1] = xp.exp(s + y[:, -2] - y[:, -1])
-        return rate, gradient.outputs
+        return rate, outputs
 
     def take_stages(
         self,

@@ -25,7 +25,6 @@ class FlowRecords(Records):
         super().__init__(model, steps, on_record)
         self._logs = np.log1p(steps)
         self._pending: list[Array] = []
-        self._pending_count = 0
         # Outputs come with each.
         self._most_pending = MOST_PENDING // (model.realizations * (model.d + model.n_train))
 
@@ -50,8 +49,7 @@ class FlowRecords(Records):
                 self._on_record(float(step), (state[:, :-2], state[:, -2]))
         self._pending.append(states)
         self._count += len(states)
-        self._pending_count += len(states)
-        if self._pending_count >= self._most_pending:
+        if sum(map(len, self._pending)) >= self._most_pending:
             self._measure()
 
     def stay(self, state: Float[Array, "R width"], t: float) -> None:
@@ -67,7 +65,6 @@ class FlowRecords(Records):
         """Reduce what is pending to the few numbers that are kept, up to the first overflow."""
         states = self._model.xp.concat(self._pending)
         self._pending.clear()
-        self._pending_count = 0
         measured = self._model.measure(states[..., :-2], states[..., -2])
         measured["conformal_time"] = to_numpy(states[..., -1])
         count, realizations = states.shape[:2]
@@ -108,4 +105,3 @@ class FlowRecords(Records):
         self._rows = {name: [rows] for name, rows in with_prefix(state, "record ").items()}
         if "states" in state:
             self._pending = [like(beside, state["states"])]
-            self._pending_count = len(state["states"])

@@ -131,7 +131,8 @@ class RKC2:
                 break
             if anew:
                 self._since_radius = 0
-            step = self._fit(min(self._step, _longest_step(radius)), s_end - here.s)
+            longest = 0.65 * (_MOST_STAGES**2 - 1) / radius if radius > 0 else math.inf
+            step = self._fit(min(self._step, longest), s_end - here.s)
             stages = max(2, 1 + math.isqrt(math.ceil(1.54 * step * radius + 1.0)))
             s = s_end if step == s_end - here.s else here.s + step
             there = self._system.take_stages(here, s, *_coefficients(stages))
@@ -188,11 +189,6 @@ class RKC2:
         """Take back what `control` returned; the same steps follow as without a break."""
         self._step, self._last_step, self._last_error = control[:3].tolist()
         self._since_radius, self.rates = control[3:].astype(int).tolist()
-
-
-def _longest_step(radius: float) -> float:
-    """Return the longest step that the largest number of stages is stable for."""
-    return 0.65 * (_MOST_STAGES**2 - 1) / radius if radius > 0 else math.inf
 
 
 @lru_cache(maxsize=4096)
