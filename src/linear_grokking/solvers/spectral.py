@@ -14,8 +14,6 @@ n and τ the components of Xᵀξ/n_train and T.  Outside the span of the inputs
 gradient acts and the student only decays, S(t) = (1 - ηγ/d_out)ᵗ S(0).
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.linalg import eigh
@@ -35,9 +33,18 @@ from linear_grokking.solvers.trajectory import (
 )
 
 
-@dataclass(frozen=True)
 class SpectralPath:
     """The path of full-batch GD from one initial student, on one training set.
+
+    Parameters
+    ----------
+    inputs : (n_train, d_in)
+    noise : (n_train, d_out) or None
+        Of the training labels.
+    layers
+        Teacher and initial student, (d_in, d_out).
+    eta, gamma
+        Learning rate and weight decay.
 
     Attributes
     ----------
@@ -53,80 +60,47 @@ class SpectralPath:
         Mean square of the label noise that no D can fit.
     null_student, null_teacher : (d_in, d_out)
         Parts of S(0) and T outside the span of the inputs.
-    eta, gamma : float
-        Learning rate and weight decay.
+
+    Raises
+    ------
+    ValueError
+        Where GD with this η diverges.
     """
 
-    eigenvalues: np.ndarray
-    vectors: np.ndarray
-    initial: np.ndarray
-    limit: np.ndarray
-    interpolation: np.ndarray
-    unfittable: float
-    null_student: np.ndarray
-    null_teacher: np.ndarray
-    eta: float
-    gamma: float
-
-    @classmethod
-    def of(
-        cls,
+    def __init__(
+        self,
         inputs: Float[np.ndarray, "N d_in"],
         noise: Float[np.ndarray, "N d_out"] | None,
         layers: Params,
         eta: float,
         gamma: float,
-    ) -> "SpectralPath":
-        """Diagonalize Σ and project the initial student on its modes.
-
-        Parameters
-        ----------
-        inputs : (n_train, d_in)
-        noise : (n_train, d_out) or None
-            Of the training labels.
-        layers
-            Teacher and initial student, (d_in, d_out).
-
-        Raises
-        ------
-        ValueError
-            Where GD with this η diverges.
-        """
+    ) -> None:
+        self.eta, self.gamma = eta, gamma
         teacher, student = layers
         n_train, d_out = len(inputs), teacher.shape[1]
-        eigenvalues, vectors = _modes(inputs)
-        limit_of_eta = d_out / (eigenvalues[-1] + gamma / 2)
+        self.eigenvalues, self.vectors = _modes(inputs)
+        limit_of_eta = d_out / (self.eigenvalues[-1] + gamma / 2)
         if eta >= limit_of_eta:
             raise ValueError(
                 f"eta = {eta}: gradient descent diverges on this training set; "
                 f"must be below d_out/(largest eigenvalue + gamma/2) = {limit_of_eta:.6g}"
             )
-        modes = eigenvalues[:, np.newaxis]
-        along_teacher = vectors.T @ teacher
-        initial = vectors.T @ (student - teacher)
+        modes = self.eigenvalues[:, np.newaxis]
+        along_teacher = self.vectors.T @ teacher
+        self.initial = self.vectors.T @ (student - teacher)
         pull = np.zeros_like(along_teacher)
-        unfittable = 0.0
+        self.unfittable = 0.0
         if noise is not None:
-            pull = vectors.T @ (inputs.T @ noise) / n_train
-            if len(eigenvalues) < n_train:
+            pull = self.vectors.T @ (inputs.T @ noise) / n_train
+            if len(modes) < n_train:
                 fitted = np.sum(pull**2 / modes) / d_out
-                unfittable = max(0.0, float(np.mean(noise**2) - fitted))
-        null_student = null_teacher = np.zeros_like(student)
-        if len(eigenvalues) < len(student):
-            null_student = student - vectors @ (initial + along_teacher)
-            null_teacher = teacher - vectors @ along_teacher
-        return cls(
-            eigenvalues=eigenvalues,
-            vectors=vectors,
-            initial=initial,
-            limit=(pull - gamma / 2 * along_teacher) / (modes + gamma / 2),
-            interpolation=pull / modes,
-            unfittable=unfittable,
-            null_student=null_student,
-            null_teacher=null_teacher,
-            eta=eta,
-            gamma=gamma,
-        )
+                self.unfittable = max(0.0, float(np.mean(noise**2) - fitted))
+        self.limit = (pull - gamma / 2 * along_teacher) / (modes + gamma / 2)
+        self.interpolation = pull / modes
+        self.null_student = self.null_teacher = np.zeros_like(student)
+        if len(modes) < len(student):
+            self.null_student = student - self.vectors @ (self.initial + along_teacher)
+            self.null_teacher = teacher - self.vectors @ along_teacher
 
     @property
     def d_out(self) -> int:
@@ -178,7 +152,7 @@ def spectral(
     path_of_students = np.empty((len(shown), *students.shape))
     for k, student in enumerate(students):
         noise = None if data.label_noise is None else data.label_noise[k]
-        path = SpectralPath.of(data.inputs[k], noise, (teachers[k], student), eta, model.gamma)
+        path = SpectralPath(data.inputs[k], noise, (teachers[k], student), eta, model.gamma)
         rows.append(_observed(path, model, k, steps))
         path_of_students[:, k] = teachers[k] + path.deviation(shown)
     if on_record is not None:

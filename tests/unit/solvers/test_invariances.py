@@ -81,7 +81,7 @@ def path_of(model, student, eta):
     """Return the exact path of the only realization."""
     (inputs,), (teacher,), (start,) = model.data.inputs, model.teacher, student
     noise = None if model.data.label_noise is None else model.data.label_noise[0]
-    return SpectralPath.of(inputs, noise, (teacher, start), eta, model.gamma)
+    return SpectralPath(inputs, noise, (teacher, start), eta, model.gamma)
 
 
 def assert_same_losses(one, other, rtol, factor=1.0):

@@ -40,7 +40,7 @@ def changed(model, **data):
 
 def path_of(model, student, *, eta, gamma=0.0):
     data = model.data
-    return SpectralPath.of(data.inputs, data.label_noise, (model.teacher, student), eta, gamma)
+    return SpectralPath(data.inputs, data.label_noise, (model.teacher, student), eta, gamma)
 
 
 def solve(model, student, *, eta, steps, gamma=0.0):

@@ -147,7 +147,7 @@ class _Batch:
     direction: torch.Tensor
     """(R, d)"""
     status: torch.Tensor
-    """(R,) values of `Status`."""
+    """(R,) values of `Status`; a set that is iterated is undecided."""
     iterations: torch.Tensor
     """(R,) Newton steps until the verdict."""
     ridge: torch.Tensor
@@ -178,20 +178,19 @@ def limit_directions(
         points=points,
         point_norms=norm(points),
         direction=points.new_zeros(n_sets, d),
-        status=torch.full((n_sets,), int(Status.RUNNING), **integers),
+        status=torch.full((n_sets,), int(Status.UNDECIDED), **integers),
         iterations=torch.zeros(n_sets, **integers),
         ridge=points.new_zeros(n_sets),
         certifying=torch.zeros(n_sets, dtype=torch.bool, device=points.device),
     )
     directions = torch.empty_like(batch.direction)
-    status = torch.full_like(batch.status, int(Status.UNDECIDED))
-    iterations = torch.full_like(batch.iterations, max_iterations)
+    status = torch.empty_like(batch.status)
+    iterations = torch.empty_like(batch.iterations)
 
     def store(batch: _Batch) -> None:
         directions[batch.index] = batch.direction
-        decided = batch.status != int(Status.RUNNING)
-        status[batch.index] = torch.where(decided, batch.status, int(Status.UNDECIDED))
-        iterations[batch.index] = torch.where(decided, batch.iterations, max_iterations)
+        status[batch.index] = batch.status
+        iterations[batch.index] = batch.iterations
 
     for _ in range(max_iterations):
         running = _newton_step(batch)
@@ -199,7 +198,7 @@ def limit_directions(
             store(batch)
             if running == 0:
                 break
-            batch = batch.select(batch.status == int(Status.RUNNING))
+            batch = batch.select(batch.status == int(Status.UNDECIDED))
     store(batch)
     return [
         LimitDirection(Status(code), direction, count)
@@ -212,7 +211,7 @@ def limit_directions(
 def _newton_step(batch: _Batch) -> int:
     """Advance the sets of a batch that are still running; return how many are left."""
     _, n_points, d = batch.points.shape
-    running = batch.status == int(Status.RUNNING)
+    running = batch.status == int(Status.UNDECIDED)
     outputs = _outputs(batch.points, batch.direction)
     weights = torch.softmax(outputs, dim=-1)
     gradient = _combine(weights, batch.points)

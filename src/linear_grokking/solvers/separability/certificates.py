@@ -105,7 +105,7 @@ def encloses(*, weights, step_outputs, residual, shift, point_norms, step_norm, 
     n_points = weights.shape[-1]
     room = 1.0 - step_outputs
     moments = weights * point_norms
-    residual_norm = xp.sqrt(xp.sum(residual * residual, axis=-1)) + 2.0 * (
+    residual_norm = norm(residual) + 2.0 * (
         _gamma(n_points + 2) * xp.sum(moments * xp.abs(room), axis=-1)
         + _gamma(d) * step_norm * xp.sum(moments * point_norms, axis=-1)
     )

@@ -34,8 +34,6 @@ RIDGES = 10.0 ** np.arange(-14.0, 1.0, 2.0)  # in units of the trace of B
 class Status(enum.IntEnum):
     """How the search for S_∞ ended."""
 
-    RUNNING = 0
-    """Not at all yet."""
     SEPARATING = 1
     """The direction separates the points, with a certificate: there is no S_∞."""
     ENCLOSED = 2
@@ -52,7 +50,6 @@ class LimitDirection:
     Attributes
     ----------
     status
-        `Status.RUNNING` never occurs.
     direction : (d,)
         A separating direction, S_∞, or the last iterate, according to `status`.
     iterations
@@ -83,7 +80,7 @@ def limit_direction(
     curvature = _Curvature(points, point_norms, np.float32)
     for iteration in range(1, max_iterations + 1):
         outputs = points @ direction
-        if outputs.max() < 0.0 and separates(outputs, point_norms, _norm(direction), d):
+        if outputs.max() < 0.0 and separates(outputs, point_norms, np.linalg.norm(direction), d):
             return LimitDirection(Status.SEPARATING, direction, iteration - 1)
         weights = _softmax(outputs)
         gradient = weights @ points
@@ -102,7 +99,9 @@ def limit_direction(
                 break
         step = curvature.solve(gradient)
         step_outputs = points @ step
-        if step_outputs.min() > 0.0 and separates(-step_outputs, point_norms, _norm(step), d):
+        if step_outputs.min() > 0.0 and separates(
+            -step_outputs, point_norms, np.linalg.norm(step), d
+        ):
             return LimitDirection(Status.SEPARATING, -step, iteration)
 
         decrement = float(gradient @ step)
@@ -144,7 +143,7 @@ def _enclosed_limit(
             residual=residual,
             shift=shift,
             point_norms=point_norms,
-            step_norm=_norm(step),
+            step_norm=np.linalg.norm(step),
             d=d,
         ):
             return _settle(points, direction - step, curvature)
@@ -254,7 +253,3 @@ def _softmax(outputs: np.ndarray) -> np.ndarray:
 def _log_sum_exp(outputs: np.ndarray) -> float:
     top = outputs.max()
     return top + np.log(np.exp(outputs - top).sum())
-
-
-def _norm(vector: np.ndarray) -> np.ndarray:
-    return np.sqrt(vector @ vector)

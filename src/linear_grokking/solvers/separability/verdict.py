@@ -34,6 +34,11 @@ class Separability:
     certificate
         ``"direction"``: a separating direction, proved.  ``"hull"``: the origin is in the
         convex hull, proved.  ``"lp"``: no proof; linear programming decided.
+    iterations
+        Newton steps taken.
+    direction : (d,) or None
+        S_∞; where separable S_M, or without margin a direction that separates; None where
+        `s_inf_norm` is infinite.
     s_inf_norm
         ‖S_∞‖ in the inverse unit of the points; infinite where the set is not separable
         and yet mean e^{S·x_i} has no minimum, the origin being on the boundary of the hull;
@@ -45,21 +50,16 @@ class Separability:
         Mean of these positive S_∞·x_i; None where there are none.
     margin
         M = 1/‖S_M‖ in the unit of the points; None where not separable or not asked for.
-    direction : (d,) or None
-        S_∞; where separable S_M, or without margin a direction that separates; None where
-        `s_inf_norm` is infinite.
-    iterations
-        Newton steps taken.
     """
 
     separable: bool
     certificate: Certificate
-    s_inf_norm: float | None
-    positive_fraction: float | None
-    positive_mean: float | None
-    margin: float | None
-    direction: np.ndarray | None
     iterations: int
+    direction: np.ndarray | None
+    s_inf_norm: float | None = None
+    positive_fraction: float | None = None
+    positive_mean: float | None = None
+    margin: float | None = None
 
 
 def assess(inputs: np.ndarray, *, margin: bool) -> Separability:
@@ -136,34 +136,27 @@ def _separable(
     *,
     margin: bool,
 ) -> Separability:
-    solved = hard_margin(points) if margin else None
-    return Separability(
-        separable=True,
-        certificate=certificate,
-        s_inf_norm=None,
-        positive_fraction=None,
-        positive_mean=None,
-        margin=solved.margin if solved else None,
-        direction=solved.direction if solved else direction,
-        iterations=iterations,
-    )
+    if not margin:
+        return Separability(True, certificate, iterations, direction)
+    solved = hard_margin(points)
+    return Separability(True, certificate, iterations, solved.direction, margin=solved.margin)
 
 
 def _enclosed(
     points: np.ndarray, direction: np.ndarray | None, certificate: Certificate, iterations: int
 ) -> Separability:
-    finite = direction is not None
-    outputs = np.array([]) if direction is None else points @ direction
+    if direction is None:
+        return Separability(False, certificate, iterations, None, s_inf_norm=np.inf)
+    outputs = points @ direction
     positive = outputs[outputs > 0.0]
     return Separability(
         separable=False,
         certificate=certificate,
-        s_inf_norm=float(np.linalg.norm(direction)) if finite else np.inf,
-        positive_fraction=len(positive) / len(points) if finite else None,
-        positive_mean=float(positive.mean()) if len(positive) else None,
-        margin=None,
-        direction=direction,
         iterations=iterations,
+        direction=direction,
+        s_inf_norm=float(np.linalg.norm(direction)),
+        positive_fraction=len(positive) / len(points),
+        positive_mean=float(positive.mean()) if len(positive) else None,
     )
 
 
