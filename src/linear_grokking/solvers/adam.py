@@ -27,7 +27,6 @@ class _Adam:
         self.second = [self.xp.zeros_like(theta) for theta in params]
 
     def update(self, params: Params, gradient: Params, step: int) -> None:
-        """See `gradient_descent.UpdateRule.update`."""
         beta1, beta2 = self.betas
         rate = self.eta / (1.0 - beta1**step)
         root = (1.0 - beta2**step) ** -0.5
@@ -41,7 +40,6 @@ class _Adam:
             theta -= rate * first / (root * self.xp.sqrt(second) + self.epsilon)
 
     def memory(self) -> Mapping[str, list[Array]]:
-        """See `gradient_descent.UpdateRule.memory`."""
         return {"first": self.first, "second": self.second}
 
 

@@ -120,18 +120,10 @@ class CompiledSteps:
         weights, bias = params
         clock = np.zeros((len(bias), 1))
         self._state = np.concatenate([weights, bias[:, None], clock], axis=-1)  # (R, d + 2)
+        self.params = self._state[:, :-2], self._state[:, -2]
+        self.clocks = {"conformal_time": self._state[:, -1]}
         self._stretches = stretches
         self._eta = eta
-
-    @property
-    def params(self) -> Params:
-        """See `SingleSteps`."""
-        return self._state[:, :-2], self._state[:, -2]
-
-    @property
-    def clocks(self) -> Mapping[str, Array]:
-        """See `SingleSteps`."""
-        return {"conformal_time": self._state[:, -1]}
 
     def advance(self, most: int) -> None:
         """See `SingleSteps.advance`."""
@@ -146,7 +138,7 @@ class CompiledSteps:
     def restore(self, state: State) -> None:
         """See `SingleSteps.restore`."""
         self.step = int(state["step"])
-        self._state = np.array(state["state"])
+        self._state[...] = state["state"]
 
 
 Walker = SingleSteps | CompiledSteps

@@ -172,28 +172,25 @@ def _observed(
     vectors = path.vectors.astype(precision, copy=False)
     noise = 0.0 if model.data.label_noise is None else model.data.label_noise[k].astype(precision)
     modes = path.eigenvalues[:, np.newaxis]
-
-    names = ("train_loss", "gen_loss", "train_accuracy", "gen_accuracy")
-    columns = {name: np.empty(len(steps)) for name in names}
+    parts = []
     largest = max(len(inputs), len(fresh), len(path.null_student)) * path.d_out
     chunk = max(1, MOST_NUMBERS // largest)
     for start in range(0, len(steps), chunk):
-        rows = slice(start, start + chunk)
-        components = path.components(steps[rows])
-        null = path.null_deviation(steps[rows])
-        misfit = components - path.interpolation
-        columns["train_loss"][rows] = (
-            np.sum(modes * misfit**2, axis=(1, 2)) / path.d_out + path.unfittable
-        )
-        columns["gen_loss"][rows] = (
-            np.sum(components**2, axis=(1, 2)) + np.sum(null**2, axis=(1, 2))
-        ) / path.d_out
+        components = path.components(steps[start : start + chunk])
+        null = path.null_deviation(steps[start : start + chunk])
+        misfit = np.sum(modes * (components - path.interpolation) ** 2, axis=(1, 2))
+        deviating = np.sum(components**2, axis=(1, 2)) + np.sum(null**2, axis=(1, 2))
         deviation = _apply(vectors, components.astype(precision)) + null.astype(precision)
         train_errors = sample_errors(_apply(inputs, deviation) - noise)
-        columns["train_accuracy"][rows] = accuracy(train_errors, model.epsilon)
         gen_errors = sample_errors(_apply(fresh, deviation))
-        columns["gen_accuracy"][rows] = accuracy(gen_errors, model.epsilon)
-    return columns
+        part = {
+            "train_loss": misfit / path.d_out + path.unfittable,
+            "gen_loss": deviating / path.d_out,
+            "train_accuracy": accuracy(train_errors, model.epsilon),
+            "gen_accuracy": accuracy(gen_errors, model.epsilon),
+        }
+        parts.append(part)
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def _apply(matrix: np.ndarray, columns: np.ndarray) -> np.ndarray:
