@@ -159,17 +159,13 @@ class _Batch:
         return _Batch(*(tensor[rows] for tensor in vars(self).values()))
 
 
-def limit_directions(
-    points: torch.Tensor, max_iterations: int = MAX_ITERATIONS
-) -> list[LimitDirection]:
+def limit_directions(points: torch.Tensor) -> list[LimitDirection]:
     """Find S_∞, or a separating direction, of each set of a batch.
 
     Parameters
     ----------
     points : (R, N, d), float64
         Points x_i of each set, all labelled -1, on any device.
-    max_iterations
-        Bound on the number of Newton steps; what is left then is undecided.
     """
     n_sets, _, d = points.shape
     integers: dict[str, Any] = {"dtype": torch.int64, "device": points.device}
@@ -192,7 +188,7 @@ def limit_directions(
         status[batch.index] = batch.status
         iterations[batch.index] = batch.iterations
 
-    for _ in range(max_iterations):
+    for _ in range(MAX_ITERATIONS):
         running = _newton_step(batch)
         if running <= len(batch.index) // 2:
             store(batch)

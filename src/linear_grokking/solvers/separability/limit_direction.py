@@ -18,7 +18,7 @@ from scipy.linalg import get_blas_funcs, get_lapack_funcs
 
 from linear_grokking.solvers.separability.certificates import curvature_shift, encloses, separates
 
-MAX_ITERATIONS = 100
+MAX_ITERATIONS = 100  # Newton steps; what is left then is undecided
 MAX_MULTIPLIER = 1e4  # of a Newton step along its line
 LINE_STEPS = 40
 LINE_ACCURACY = 0.1  # of the slope at the start that may be left
@@ -61,9 +61,7 @@ class LimitDirection:
     iterations: int
 
 
-def limit_direction(
-    points: np.ndarray, point_norms: np.ndarray, max_iterations: int = MAX_ITERATIONS
-) -> LimitDirection:
+def limit_direction(points: np.ndarray, point_norms: np.ndarray) -> LimitDirection:
     """Find S_∞ = argmin_S mean e^{S·x_i}, or a direction that separates the points.
 
     Parameters
@@ -72,13 +70,11 @@ def limit_direction(
         Points x_i, all labelled -1.
     point_norms : (N,)
         ‖x_i‖, in the range of `verdict.assess`.
-    max_iterations
-        Bound on the number of Newton steps.
     """
     d = points.shape[1]
     direction = np.zeros(d)
     curvature = _Curvature(points, point_norms, np.float32)
-    for iteration in range(1, max_iterations + 1):
+    for iteration in range(1, MAX_ITERATIONS + 1):
         outputs = points @ direction
         if outputs.max() < 0.0 and separates(outputs, point_norms, np.linalg.norm(direction), d):
             return LimitDirection(Status.SEPARATING, direction, iteration - 1)
@@ -206,11 +202,10 @@ def _settle(points: np.ndarray, direction: np.ndarray, curvature: _Curvature) ->
         step = curvature.solve(_softmax(points @ direction) @ points)
         size = np.abs(points @ step).max()
         if not size < last:
-            return direction if last < SETTLED else None
-        direction = direction - step
+            break
+        direction, last = direction - step, size
         if size < RESOLUTION:
-            return direction
-        last = size
+            break
     return direction if last < SETTLED else None
 
 

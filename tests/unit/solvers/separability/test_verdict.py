@@ -6,7 +6,8 @@ from scipy.optimize import linprog
 from scipy.stats import binom, binomtest
 
 from linear_grokking.solvers.separability import UndecidedError, assess, verdict
-from linear_grokking.solvers.separability.limit_direction import Status, limit_direction
+from linear_grokking.solvers.separability import limit_direction as search
+from linear_grokking.solvers.separability.limit_direction import Status
 
 
 def separable_by_programming(points):
@@ -157,9 +158,10 @@ def test_rounding_to_single_precision_changes_no_verdict():
     assert 10 < sum(wide.separable for wide, _ in found) < 50
 
 
-def test_an_exhausted_search_says_so():
+def test_an_exhausted_search_says_so(monkeypatch):
+    monkeypatch.setattr(search, "MAX_ITERATIONS", 2)
     points = np.random.default_rng(0).standard_normal((60, 25))
-    found = limit_direction(points, np.linalg.norm(points, axis=1), max_iterations=2)
+    found = search.limit_direction(points, np.linalg.norm(points, axis=1))
     assert (found.status, found.iterations) == (Status.UNDECIDED, 2)
 
 
