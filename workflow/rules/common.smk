@@ -1,5 +1,6 @@
 import json
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -53,17 +54,24 @@ wildcard_constraints:
     figure="[A-Z]+[0-9]+",
 
 
-PYTHON = sys.executable
-SCRIPTS = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent / "scripts"
+SCRIPTS = (
+    Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent / "scripts"
+)
+
+
+def python(*words):
+    """Return the start of a command: this Python, with what it is told."""
+    return shlex.join([sys.executable, *words]).replace("{", "{{").replace("}", "}}")
 
 
 def script(name, options=""):
     """Return the command of a rule: its script, the request on standard input, log, outputs.
 
-    The script takes the shell's place, so that what tells a job to stop reaches it.
+    The script takes the shell's place, so that what tells a job to stop reaches it.  Requests
+    of any length pass: they are no argument of a program.
     """
-    program = f"exec {{PYTHON:q}} {{SCRIPTS:q}}/{name}.py --log {{log:q}}"
-    return f"{program} {options} {{output:q}} <<< {{params.request:q}}"
+    program = python(str(SCRIPTS / f"{name}.py"))
+    return f"exec {program} --log {{log:q}} {options} {{output:q}} <<< {{params.request:q}}"
 
 
 def table_request(wildcards, input):

@@ -1,0 +1,28 @@
+"""Grids of any size: requests that are longer than an argument of a program may be."""
+
+import pyarrow.parquet as pq
+
+from linear_grokking.workflow.plan import Plan, read
+
+LONGEST_ARGUMENT = 2**17
+"""Bytes of one argument on Linux."""
+
+
+def test_many_runs_are_listed_and_drawn_in_one_figure(repository, make):
+    sets = {"measure": "separability", "n_train": 2, "d": list(range(1, 401)), "realizations": 1}
+    repository.configuration["experiments"] = {"sets": sets}
+    figures = repository.configuration["figures"]
+    repository.configuration["figures"] = {"B6": figures["B6"]}
+    repository.write_configuration()
+    plan = Plan(read(repository.configuration), repository.root)
+    make(plan)
+    assert len(plan.manifest_request()) > LONGEST_ARGUMENT
+    targets = (plan.manifest_file, *plan.tables())
+    made = [pq.read_table(repository.root / name) for name in targets]
+    for name in targets:
+        (repository.root / name).unlink()
+
+    done = repository.snakemake(*targets)
+    assert done.returncode == 0, done.output
+    assert {rule for rule, *_ in done.jobs} == {"list_runs", "tabulate_figure"}
+    assert [pq.read_table(repository.root / name) for name in targets] == made
