@@ -54,14 +54,13 @@ wildcard_constraints:
     figure="[A-Z]+[0-9]+",
 
 
-SCRIPTS = (
+# Where commands find their programs.  In the text of a rule these places would make a folder
+# that was moved run everything again.
+scripts = (
     Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent / "scripts"
 )
-
-
-def python(*words):
-    """Return the start of a command: this Python, with what it is told."""
-    return shlex.join([sys.executable, *words]).replace("{", "{{").replace("}", "}}")
+places = f"PYTHON={shlex.quote(sys.executable)} SCRIPTS={shlex.quote(str(scripts))}; "
+shell.prefix(places.replace("{", "{{").replace("}", "}}"))
 
 
 def script(name, options=""):
@@ -70,8 +69,8 @@ def script(name, options=""):
     The script takes the shell's place, so that what tells a job to stop reaches it.  Requests
     of any length pass: they are no argument of a program.
     """
-    program = python(str(SCRIPTS / f"{name}.py"))
-    return f"exec {program} --log {{log:q}} {options} {{output:q}} <<< {{params.request:q}}"
+    program = f'exec "$PYTHON" "$SCRIPTS"/{name}.py --log {{log:q}}'
+    return f"{program} {options} {{output:q}} <<< {{params.request:q}}"
 
 
 def table_request(wildcards, input):

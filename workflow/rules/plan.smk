@@ -9,8 +9,8 @@ rule plan:
             os.path.relpath(overlay) for overlay in workflow.overwrite_configfiles
         ],
     shell:
-        python("-m", "linear_grokking", "plan", "--configfile", "config/config.yaml")
-        + " {params.overlays:q} 2>&1 | tee {log:q}"
+        '"$PYTHON" -m linear_grokking plan --configfile config/config.yaml {params.overlays:q}'
+        " 2>&1 | tee {log:q}"
 
 
 # Lists what no configuration needs; `linear-grokking clean-stale --remove` removes it.
@@ -19,4 +19,4 @@ rule clean_stale:
         "logs/clean_stale.log",
     localrule: True
     shell:
-        python("-m", "linear_grokking", "clean-stale") + " 2>&1 | tee {log:q}"
+        '"$PYTHON" -m linear_grokking clean-stale 2>&1 | tee {log:q}'
