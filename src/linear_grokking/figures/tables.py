@@ -86,21 +86,27 @@ class TableBuilder:
         self.add(panel, series, "experiment", x, y, parameters, y_low=low, y_high=high, n=n)
 
     def frame(self) -> pd.DataFrame:
-        """Return the table, columns in the order of the data contract and the configuration.
-
-        Raises
-        ------
-        ValueError
-            For a parameter that is not among `PARAMETERS`.
-        """
+        """Return the table, columns in the order of the data contract."""
         table = pd.concat(self._parts, ignore_index=True)
         values = [name for name in _VALUES if name != "z" or name in table]
         first = [*_KEYS, *values, "n"]
-        unknown = sorted(set(table.columns) - {*first, *PARAMETERS})
-        if unknown:
-            raise ValueError(f"parameters {unknown}: a table knows {', '.join(PARAMETERS)}")
-        table = table.reindex(columns=[*first, *(name for name in PARAMETERS if name in table)])
+        table = table.reindex(columns=[*first, *table.columns.difference(first, sort=False)])
         return table.astype({**dict.fromkeys(values, "float64"), "n": "Int64"})
+
+
+def ordered(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with its parameters in the order of the configuration's.
+
+    Raises
+    ------
+    ValueError
+        For a column that is neither a parameter nor of the data contract.
+    """
+    first = [name for name in (*_KEYS, *_VALUES, "n") if name in table]
+    unknown = sorted(set(table.columns) - {*first, *PARAMETERS})
+    if unknown:
+        raise ValueError(f"parameters {unknown}: a table knows {', '.join(PARAMETERS)}")
+    return table[[*first, *(name for name in PARAMETERS if name in table)]]
 
 
 def rows(

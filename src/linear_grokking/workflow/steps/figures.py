@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from linear_grokking.figures import registry, style
-from linear_grokking.figures.tables import FigureData
+from linear_grokking.figures.tables import FigureData, ordered
 from linear_grokking.results.identity import canonical
 from linear_grokking.results.storage import (
     provenance,
@@ -32,7 +32,7 @@ def tabulate_figure(
     """
     module = registry.module(request["figure"])
     options = module.Options.model_validate(request["options"])
-    frame = module.tabulate(options, FigureData(root, request))
+    frame = ordered(module.tabulate(options, FigureData(root, request)))
     frame.attrs["threshold"] = request["threshold"]
     record = provenance(fingerprint=registry.tabulate_code(request["figure"]))
     (output,) = outputs
