@@ -9,7 +9,7 @@ LONGEST_ARGUMENT = 2**17
 
 
 def test_many_runs_are_listed_and_drawn_in_one_figure(repository, make):
-    sets = {"measure": "separability", "n_train": 2, "d": list(range(1, 401)), "realizations": 1}
+    sets = {"measure": "separability", "n_train": 2, "d": list(range(1, 501)), "realizations": 1}
     repository.configuration["experiments"] = {"sets": sets}
     figures = repository.configuration["figures"]
     repository.configuration["figures"] = {"B6": figures["B6"]}
