@@ -33,7 +33,7 @@ SPECS = {
     },
     "logistic": {
         "measure": "dynamics", "model": "logistic", "solver": "gradient_flow",
-        "dtype": "float32", "n_train": 200, "d": 100, "t_max": 1e5,
+        "loss": "cross_entropy", "dtype": "float32", "n_train": 200, "d": 100, "t_max": 1e5,
     },
     "sets": {"measure": "separability", "model": "logistic", "solver": "newton",
              "n_train": 200, "d": 100, "margin": False},
@@ -112,6 +112,7 @@ def test_margins_cost_more():
 
 SETS = SPECS["sets"] | {"n_train": 2400}
 FLOW = SPECS["logistic"] | {"n_train": 400, "d": 192}
+DESCENT = FLOW | {"solver": "gradient_descent"}
 LINEAR = SPECS["linear"] | {"d_in": 1000, "n_train": 1111, "n_gen": 10_000, "records": 120}
 TWO_LAYERS = SPECS["two_layer"] | {
     "activation": "identity", "d_in": 1000, "d_h": 200, "d_out": 5, "n_train": 1111,
@@ -127,6 +128,8 @@ TWO_LAYERS = SPECS["two_layer"] | {
         (SETS | {"d": 1320, "margin": True}, 3.0, 281),
         (FLOW, 0.027, 195),
         (FLOW | {"n_train": 4000, "d": 1920}, 1.16, 195),
+        (DESCENT | {"n_train": 40, "d": 16, "t_max": 1e6}, 1.4, 196),
+        (DESCENT | {"t_max": 2e4}, 0.35, 197),
         (LINEAR, 0.43, 298),
         (LINEAR | {"d_out": 100}, 2.6, 369),
         (TWO_LAYERS, 5.1, 290),
