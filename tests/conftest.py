@@ -13,7 +13,7 @@ from linear_grokking.config import load_merged
 from linear_grokking.workflow.plan import Plan, read
 from linear_grokking.workflow.steps.block import train_block
 from linear_grokking.workflow.steps.figures import tabulate_figure
-from linear_grokking.workflow.steps.report import list_runs
+from linear_grokking.workflow.steps.manifest import list_runs
 from linear_grokking.workflow.steps.summarize import summarize_run
 
 CONFIG = Path(__file__).parents[1] / "config"

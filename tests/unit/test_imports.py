@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-CONFIG = str(Path(__file__).parents[2] / "config" / "config.yaml")
+ROOT = Path(__file__).parents[2]
+CONFIG = str(ROOT / "config" / "config.yaml")
 
 REPORT = "import sys; {}; print(' '.join(sorted(set(sys.modules))))"
 
@@ -57,10 +58,12 @@ def test_jobs_and_summaries_import_neither_configuration_nor_plots(command):
     assert not found & {"pydantic", "snakemake", "scipy.stats", *PLOTTING}
 
 
-def test_the_configuration_is_read_again_without_the_figures():
+def test_the_process_of_a_job_reads_rules_and_configuration_without_the_figures():
+    rules = [path.read_text() for path in (ROOT / "workflow" / "rules").glob("*.smk")]
+    lines = [line for text in rules for line in text.splitlines()]
     found = imported(
-        "from pathlib import Path; from linear_grokking.config import load; "
-        "from linear_grokking.workflow.plan import Plan, read_again; "
+        "; ".join(line for line in lines if line.startswith("from linear_grokking"))
+        + "; from pathlib import Path; "
         f"Plan(read_again(load(Path({CONFIG!r}))))"
     )
     assert not found & {"linear_grokking.figures.a1", "scipy", *PLOTTING}

@@ -10,8 +10,9 @@ import pytest
 from linear_grokking.claims import COLUMNS, registry
 from linear_grokking.jobs.kinds import kind_of
 from linear_grokking.results.storage import read_table
+from linear_grokking.workflow.steps.claims import check_claims
 from linear_grokking.workflow.steps.figures import draw_figure
-from linear_grokking.workflow.steps.report import check_claims, write_report
+from linear_grokking.workflow.steps.report import write_report
 
 DRAWN = ("A4", "B1", "B6")
 

@@ -62,6 +62,18 @@ def test_value_on_the_command_line(fresh):
     assert_refused(fresh, outcome, "device = gpu: must be 'auto', 'cpu' or 'cuda'")
 
 
+@pytest.mark.parametrize(("rule", "work"), [("plan", "_plan"), ("clean_stale", "_clean_stale")])
+def test_a_rule_fails_with_its_command(fresh, rule, work):
+    source, start = (
+        "src/linear_grokking/cli.py",
+        f"def {work}(options: argparse.Namespace) -> None:\n",
+    )
+    fresh.edit(source, start, f"{start}    raise OSError('the disk is gone')\n")
+    outcome = fresh.snakemake(rule)
+    assert outcome.returncode != 0
+    assert "error: the disk is gone" in (fresh.root / "logs" / f"{rule}.log").read_text()
+
+
 def test_configuration_that_is_missing(fresh):
     (fresh.root / "config/config.yaml").unlink()
     assert_refused(fresh, fresh.snakemake(), "config/config.yaml: No such file or directory")

@@ -1,5 +1,5 @@
-from linear_grokking.claims import CODE as CLAIMS_CODE
 from linear_grokking.results.fingerprint import fingerprint
+from linear_grokking.workflow import steps
 
 
 rule check_claims:
@@ -17,6 +17,6 @@ rule check_claims:
         "logs/check_claims.log",
     params:
         request=json.dumps({"tables": plan.tables()}),
-        code=lambda wildcards: fingerprint(CLAIMS_CODE),
+        code=lambda wildcards: fingerprint(steps.CLAIMS_CODE),
     shell:
         script("check_claims")

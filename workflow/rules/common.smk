@@ -8,6 +8,7 @@ from snakemake.logging import logger
 
 from linear_grokking.config import ConfigurationError, load
 from linear_grokking.jobs import costs
+from linear_grokking.results.identity import RUN_ID
 from linear_grokking.workflow.plan import Plan, job_names, read, read_again
 from linear_grokking.workflow.plan.stale import is_locked
 
@@ -49,7 +50,7 @@ if workflow.is_main_process:
 
 
 wildcard_constraints:
-    run_id="[0-9a-f]{16}",
+    run_id=RUN_ID.pattern,
     block=r"\d+-\d+",
     figure="[A-Z]+[0-9]+",
 
@@ -60,7 +61,9 @@ scripts = (
     Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent / "scripts"
 )
 places = f"PYTHON={shlex.quote(sys.executable)} SCRIPTS={shlex.quote(str(scripts))}; "
-shell.prefix(places.replace("{", "{{").replace("}", "}}"))
+# Snakemake's own prefix, which one of ours replaces.
+strict = "set -euo pipefail; "
+shell.prefix(strict + places.replace("{", "{{").replace("}", "}}"))
 
 
 def script(name, options=""):

@@ -1,5 +1,7 @@
 from linear_grokking.figures.registry import draw_code, tabulate_code
 from linear_grokking.report.captions import caption_text, category
+from linear_grokking.results.fingerprint import fingerprint
+from linear_grokking.workflow import steps
 
 
 rule tabulate_figure:
@@ -47,6 +49,7 @@ rule export_csv:
         "logs/export_csv/{figure}.log",
     params:
         request=table_request,
+        code=lambda wildcards: fingerprint(steps.EXPORT_CODE),
     shell:
         script("export_csv")
 

@@ -26,6 +26,6 @@ rule list_runs:
         "logs/list_runs.log",
     params:
         request=lambda wildcards: plan.manifest_request(),
-        code=fingerprint(steps.MANIFEST_CODE),
+        code=lambda wildcards: fingerprint(steps.MANIFEST_CODE),
     shell:
         script("list_runs")

@@ -1,6 +1,6 @@
 """Judge the claims on all figures."""
 
-from linear_grokking.workflow.steps import report, script
+from linear_grokking.workflow.steps import claims, script
 
 if __name__ == "__main__":
-    script.run(report.check_claims)
+    script.run(claims.check_claims)

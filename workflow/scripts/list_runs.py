@@ -1,6 +1,6 @@
 """Write the manifest of all runs."""
 
-from linear_grokking.workflow.steps import report, script
+from linear_grokking.workflow.steps import manifest, script
 
 if __name__ == "__main__":
-    script.run(report.list_runs)
+    script.run(manifest.list_runs)

@@ -21,9 +21,6 @@ from linear_grokking.runtime.files import whole_file
 
 __all__ = ["COLUMNS", "VERDICTS", "Claim", "Evidence", "write"]
 
-CODE = ("claims:write", "claims:MODULES")
-"""What the claims depend on."""
-
 MODULES = (linear, linear_maps, two_layer, classification, separability, two_point)
 """Importing them registers their claims; a new module is added here."""
 

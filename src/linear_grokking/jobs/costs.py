@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from linear_grokking.models.losses import LOSSES
+from linear_grokking.runtime.memory import BATCH_BYTES
 
 CPU_GFLOPS = 50.0
 """Float64 matrix products of one core; twice that in float32."""
@@ -30,7 +31,7 @@ GPU_PROCESS_MB = 3000
 """A process that has started CUDA."""
 CONTEXT_MB = 1000
 """What CUDA and its libraries take on a GPU."""
-BATCHES_MB = 2000
+BATCHES_MB = int(2 * BATCH_BYTES / 1e6)
 """What batches for a GPU take on the host."""
 LARGE_BYTES = 2e8
 """Data of one realization above which a job is worth all cores."""

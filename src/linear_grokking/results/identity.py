@@ -13,6 +13,10 @@ FOLDERS = {"dynamics": "histories", "separability": "separability", "outputs": "
 """The folder under results/ of what each measure writes."""
 
 
+RUN_ID = re.compile("[0-9a-f]{16}")
+"""What `hashed` makes."""
+
+
 def canonical(spec: Mapping[str, Any]) -> str:
     """Return a spec as canonical JSON: sorted keys, no spaces, no NaN."""
     return json.dumps(spec, sort_keys=True, separators=(",", ":"), allow_nan=False)

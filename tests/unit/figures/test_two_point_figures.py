@@ -14,7 +14,7 @@ from linear_grokking.theory.two_point import TwoPoint
 from linear_grokking.theory.two_point_solution import solution
 from linear_grokking.theory.two_point_times import log_grokking_ratio
 from linear_grokking.workflow.plan import Plan, read
-from linear_grokking.workflow.steps.figures import export_csv
+from linear_grokking.workflow.steps.export import export_csv
 
 FULL = {"model": "logistic", "n_train": 60, "realizations": 6, "records": 60}
 CONFIG = {

@@ -10,8 +10,9 @@ import pytest
 
 from linear_grokking.results.storage import StorageError, read_metadata, read_table
 from linear_grokking.workflow.plan import Plan, read
-from linear_grokking.workflow.steps.figures import draw_figure, export_csv
-from linear_grokking.workflow.steps.report import list_runs
+from linear_grokking.workflow.steps.export import export_csv
+from linear_grokking.workflow.steps.figures import draw_figure
+from linear_grokking.workflow.steps.manifest import list_runs
 
 SCRIPTS = Path(__file__).parents[3] / "workflow" / "scripts"
 CONFIGURATION = {
@@ -109,6 +110,22 @@ def test_a_script_writes_its_log_and_the_terminal(here, plan, monkeypatch, capsy
     said = capsys.readouterr().err
     assert "3/3" in said
     assert (here / "logs/log.txt").read_text() == said
+
+
+def test_a_fault_of_the_program_is_in_the_log(here, monkeypatch, capsys):
+    assert program(monkeypatch, "list_runs.py", '{"no": "runs"}', "runs.parquet") == 1
+    said = capsys.readouterr().err
+    assert said.startswith("Traceback") and "KeyError: 'runs'" in said
+    assert (here / "logs/log.txt").read_text() == said
+
+
+def test_a_log_that_cannot_be_written_costs_no_result(here, plan, monkeypatch):
+    (here / "logs").mkdir()
+    (here / "logs/log.txt").symlink_to("/dev/full")
+    request = plan.block_request(next(iter(plan.runs)), "0-2")
+    options = ("--device", "cpu", "--threads", "1")
+    assert program(monkeypatch, "train_block.py", request, *options, "0-2.parquet") == 0
+    assert read_table(here / "0-2.parquet").num_rows > 0
 
 
 BLOCK = ("--device", "cpu", "--threads", "1", "0-0.parquet")

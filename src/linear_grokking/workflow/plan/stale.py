@@ -11,15 +11,14 @@ from itertools import chain
 from pathlib import Path
 
 from linear_grokking.figures.registry import FIGURE_ID
-from linear_grokking.results.identity import FOLDERS
+from linear_grokking.results.identity import FOLDERS, RUN_ID
 from linear_grokking.workflow.plan.planning import Plan
 
-_RUN = re.compile("[0-9a-f]{16}")
 _PLACES = ("results/*/*/*", "results/*/*", "figures/*", "figures/tables/*")
 _MADE_HERE = re.compile(
-    rf"results/(?:{'|'.join(FOLDERS.values())})/({_RUN.pattern})/"
+    rf"results/(?:{'|'.join(FOLDERS.values())})/({RUN_ID.pattern})/"
     r"\.?\d+-\d+\.(?:parquet(?:\..+)?|resume)"
-    rf"|results/(?:summaries|scalars)/({_RUN.pattern})\.parquet(?:\.damaged)?"
+    rf"|results/(?:summaries|scalars)/({RUN_ID.pattern})\.parquet(?:\.damaged)?"
     rf"|figures/(?:tables/)?({FIGURE_ID.pattern})\.(?:pdf|png|parquet|csv)(?:\.damaged)?"
 )
 """Where the workflow writes, and in groups the run or figure that a file is of."""
@@ -46,7 +45,7 @@ def remove(paths: Iterable[Path]) -> None:
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
-        if _RUN.fullmatch(path.parent.name) and not any(path.parent.iterdir()):
+        if RUN_ID.fullmatch(path.parent.name) and not any(path.parent.iterdir()):
             path.parent.rmdir()
 
 

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import re
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
 from linear_grokking.jobs.kinds import kind_of, run_id
-from linear_grokking.results.identity import Block, canonical
+from linear_grokking.results.identity import RUN_ID, Block, canonical
 from linear_grokking.results.storage import provenance, write_table
 from linear_grokking.runtime import devices
 from linear_grokking.runtime.checkpoints import BlockCheckpoint, interruptible
@@ -62,7 +61,7 @@ def train_block(
     # A run's folder is named by its spec and code when the workflow is planned; code that is
     # edited while jobs wait would put its numbers among those of the old code.
     folder = output.absolute().parent.name
-    if re.fullmatch("[0-9a-f]{16}", folder) and folder != identity:
+    if RUN_ID.fullmatch(folder) and folder != identity:
         raise ChangedCodeError(
             f"{output}: is the place of another run than {identity}; "
             "the code was edited after the workflow was planned: start it again"

@@ -13,7 +13,6 @@ from linear_grokking.results.storage import (
     read_table,
     write_frame,
 )
-from linear_grokking.runtime.files import whole_file
 
 
 def tabulate_figure(
@@ -49,10 +48,3 @@ def draw_figure(request: Mapping[str, Any], outputs: Sequence[Path]) -> None:
         figure = registry.module(spec["figure"]).draw(table)
         for output in outputs:
             style.save(figure, output, spec=canonical(spec), provenance=record)
-
-
-def export_csv(request: Mapping[str, Any], outputs: Sequence[Path]) -> None:
-    """Write a ``table`` as CSV: what is null is empty, numbers keep all their digits."""
-    (output,) = outputs
-    with whole_file(output) as temporary:
-        read_table(Path(request["table"])).to_pandas().to_csv(temporary, index=False)

@@ -4,9 +4,10 @@ import argparse
 import json
 import logging
 import sys
+import traceback
 from collections.abc import Callable
 from contextlib import redirect_stderr, suppress
-from io import TextIOBase
+from io import FileIO, TextIOBase
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -31,7 +32,7 @@ def run(step: Callable[..., None], **options: Callable[[str], Any]) -> None:
     given = vars(parser.parse_args())
     path: Path = given.pop("log")
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "w", encoding="utf-8") as log, redirect_stderr(_Both(sys.stderr, log)):
+    with open(path, "wb", buffering=0) as log, redirect_stderr(_Both(sys.stderr, log)):
         logging.basicConfig(format="%(message)s", stream=sys.stderr)
         logging.getLogger("linear_grokking").setLevel(logging.INFO)
         try:
@@ -39,19 +40,22 @@ def run(step: Callable[..., None], **options: Callable[[str], Any]) -> None:
         except failures.EXPECTED as error:
             print(failures.line(error), file=sys.stderr)
             sys.exit(1)
+        except Exception:
+            # Here, where the log is still open.
+            traceback.print_exc()
+            sys.exit(1)
 
 
 class _Both(TextIOBase):
     """A text stream that writes to the terminal and to a log, which may fail."""
 
-    def __init__(self, terminal: TextIO, log: TextIO):
+    def __init__(self, terminal: TextIO, log: FileIO):
         self._terminal, self._log = terminal, log
 
     def write(self, text: str) -> int:
         # A full disk costs the log, not the job.
         with suppress(OSError):
-            self._log.write(text)
-            self._log.flush()
+            self._log.write(text.encode())
         return self._terminal.write(text)
 
     def flush(self) -> None:
