@@ -98,15 +98,17 @@ class TwoLayerModel(TeacherStudentModel):
         `gen_loss` is the expectation over fresh inputs for the linear net; for tanh it is
         the mean over `data.fresh`, and `gen_loss_error` its standard error.
         """
-        fresh = self.data.fresh
+        inputs, fresh = self.data.inputs, self.data.fresh
         xp = array_namespace(fresh)
-        train_errors = sample_errors(self.training_residual(params))
         if self.activation == "identity":
             deviation = self._deviation(params)
-            gen_errors = sample_errors(fresh @ _cast(deviation, fresh))
+            train_errors, gen_errors = (
+                sample_errors(x @ _cast(deviation, x)) for x in (inputs, fresh)
+            )
             gen_loss = population_loss(deviation)
             error = xp.zeros_like(gen_loss)
         else:
+            train_errors = sample_errors(self.training_residual(params))
             gen_errors = sample_errors(_tanh_output(params, fresh) - self.fresh_labels)
             gen_loss = xp.mean(gen_errors, axis=-1)
             error = xp.std(gen_errors, axis=-1) / math.sqrt(gen_errors.shape[-1])

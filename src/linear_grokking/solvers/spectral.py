@@ -146,20 +146,24 @@ def spectral(
     steps = checked_steps(steps)
     check_rate(eta)
     (students,) = params
-    data, rows = model.data, []
+    data = model.data
     (teachers,) = data.teacher
-    shown = steps if on_record is not None else steps[-1:]
-    path_of_students = np.empty((len(shown), *students.shape))
+    paths = []
     for k, student in enumerate(students):
         noise = None if data.label_noise is None else data.label_noise[k]
-        path = SpectralPath(data.inputs[k], noise, (teachers[k], student), eta, model.gamma)
-        rows.append(_observed(path, model, k, steps))
-        path_of_students[:, k] = teachers[k] + path.deviation(shown)
+        layers = (teachers[k], student)
+        paths.append(SpectralPath(data.inputs[k], noise, layers, eta, model.gamma))
+
+    def students_at(step: float) -> Params:
+        at = np.array([step])
+        return (np.stack([t + p.deviation(at)[0] for t, p in zip(teachers, paths, strict=True)]),)
+
+    rows = [_observed(path, model, k, steps) for k, path in enumerate(paths)]
     if on_record is not None:
-        for step, at_step in zip(steps, path_of_students, strict=True):
-            on_record(float(step), (at_step,))
+        for step in steps:
+            on_record(float(step), students_at(step))
     observables = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
-    return Trajectory(Outcome.COMPLETED, steps, observables, (path_of_students[-1],), 0)
+    return Trajectory(Outcome.COMPLETED, steps, observables, students_at(steps[-1]), 0)
 
 
 def _observed(

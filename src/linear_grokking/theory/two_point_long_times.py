@@ -72,7 +72,8 @@ def integrated_law(problem: TwoPoint, *, log_t: float) -> LongTimeLaw:
         return 0.5 * eta * np.exp(points * state[0] + state[1])
 
     def velocity(s: float, state: np.ndarray) -> np.ndarray:
-        return np.array([-np.dot(points, pull(state)), 1.0 - np.sum(pull(state))])
+        force = pull(state)
+        return np.array([-np.dot(points, force), 1.0 - np.sum(force)])
 
     def jacobian(s: float, state: np.ndarray) -> np.ndarray:
         return -np.array([points**2, points, points, np.ones(2)]).dot(pull(state)).reshape(2, 2)
