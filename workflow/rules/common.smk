@@ -94,15 +94,13 @@ def job_threads(wildcards):
 
 def job_memory(wildcards, attempt):
     """Memory by the cost model, half as much again with each attempt."""
-    run = plan.runs[wildcards.run_id]
-    gpu = plan.config.device != "cpu" and run.kind.on_gpu
-    return int(costs.job_memory_mb(run.cost, gpu=gpu) * (1 + 0.5 * (attempt - 1)))
+    needed = plan.runs[wildcards.run_id].memory_mb(gpu=plan.config.device != "cpu")
+    return int(needed * (1 + 0.5 * (attempt - 1)))
 
 
 def job_gpu_memory(wildcards):
-    """Least GPU memory by the cost model; free memory beyond it makes larger batches."""
-    run = plan.runs[wildcards.run_id]
-    return costs.gpu_memory_mb(run.cost) if run.kind.on_gpu else 0
+    """Least GPU memory by the cost model."""
+    return plan.runs[wildcards.run_id].gpu_memory_mb
 
 
 def job_minutes(wildcards, attempt):

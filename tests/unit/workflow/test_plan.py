@@ -108,6 +108,19 @@ def test_no_file_of_a_shipped_configuration_lies_outside_results_and_figures(ove
         assert len({path, tmp_path / name}) == 1
 
 
+@pytest.mark.parametrize(("solver", "there"), [("spectral", False), ("gradient_descent", True)])
+def test_only_solvers_that_compute_on_a_gpu_ask_for_more_there(tmp_path, solver, there):
+    cpu, cuda = (
+        plan_of(tmp_path, device=device, experiments__lin__solver=solver)
+        for device in ("cpu", "cuda")
+    )
+    run, other = (plan.runs[plan.points["lin"][1].run_id] for plan in (cpu, cuda))
+    assert (other.block > run.block) == there and (other.block != run.block) == there
+    assert (other.memory_mb(gpu=True) > run.memory_mb(gpu=False)) == there
+    assert (other.memory_mb(gpu=True) != run.memory_mb(gpu=False)) == there
+    assert (other.gpu_memory_mb > 0) == there
+
+
 def test_blocks_of_a_run_keep_those_on_disk(tmp_path):
     run_id = plan_of(tmp_path).points["more"][0].run_id
     folder = tmp_path / "results/histories" / run_id

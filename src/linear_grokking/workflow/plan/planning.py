@@ -61,6 +61,15 @@ class Run:
         """Folder of the run's blocks."""
         return f"results/{FOLDERS[self.spec['measure']]}/{self.run_id}"
 
+    def memory_mb(self, *, gpu: bool) -> int:
+        """Return the host memory of a job, on a machine with a GPU or without."""
+        return costs.job_memory_mb(self.cost, gpu=gpu and self.kind.on_gpu)
+
+    @property
+    def gpu_memory_mb(self) -> int:
+        """The least GPU memory of a job; free memory beyond it makes larger batches."""
+        return costs.gpu_memory_mb(self.cost) if self.kind.on_gpu else 0
+
     def seconds(self, block: str, *, gpu: bool) -> float:
         """Return the expected time of the job that makes one of the run's files, or blocks."""
         cut = Block.parse(Path(block).stem)
