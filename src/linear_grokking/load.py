@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from linear_grokking.results.identity import FOLDERS
+from linear_grokking.results.identity import FOLDERS, RECORDED
 from linear_grokking.results.reading import read_blocks
 from linear_grokking.results.scalars import TIMES
 from linear_grokking.results.storage import read_metadata, read_table
@@ -31,9 +31,6 @@ UNITS = {name: unit for unit, names in _COLUMNS.items() for name in names}
 """What columns are measured in; those that are not here are names, counts or plain numbers."""
 
 _MANIFEST = "results/runs.parquet"
-_NOT_PARAMETERS = {"run_id", "experiment", "figures", "realizations", "blocks"} | {
-    *("seconds", "device", "revision")
-}
 
 
 def runs(root: str | Path = ".") -> pd.DataFrame:
@@ -154,8 +151,8 @@ def _chosen(
         raise ValueError(f"{name or 'the manifest'} has no {measure} runs")
     for key, value in parameters.items():
         column = key.removesuffix("_")
-        if column not in manifest or column in _NOT_PARAMETERS:
-            known = ", ".join(sorted(set(manifest.columns) - _NOT_PARAMETERS))
+        if column not in manifest or column in RECORDED:
+            known = ", ".join(sorted(set(manifest.columns) - RECORDED))
             raise ValueError(f"{key} = {value!r}: no such parameter; there are: {known}")
         present = manifest.loc[fits, column]
         matching = _equal(manifest[column], value)
@@ -176,7 +173,7 @@ def _equal(column: pd.Series, value: Any) -> np.ndarray:
 
 def _joined(chosen: pd.DataFrame, parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
     """Put runs below each other, with what tells them apart in front."""
-    keys = [key for key in chosen.columns if key not in _NOT_PARAMETERS]
+    keys = [key for key in chosen.columns if key not in RECORDED]
     differing = [key for key in keys if chosen[key].nunique(dropna=False) > 1]
     frames = []
     for (_, row), part in zip(chosen.iterrows(), parts, strict=True):
@@ -186,7 +183,7 @@ def _joined(chosen: pd.DataFrame, parts: Iterable[pd.DataFrame]) -> pd.DataFrame
     joined = pd.concat(frames, ignore_index=True)
     joined.attrs = {"units": _units(joined), "run_ids": list(chosen["run_id"])}
     if len(chosen) == 1:
-        row = chosen.iloc[0].drop(list(_NOT_PARAMETERS))
+        row = chosen.iloc[0].drop(list(RECORDED))
         joined.attrs["parameters"] = row.dropna().to_dict()
     return joined
 

@@ -201,10 +201,7 @@ def conformal(evidence: Evidence) -> Iterator[Claim]:
         )
 
 
-_LOG_LAWS = (
-    ("weight", "‖S‖", "M/(1+M²)", lambda margin: margin / (1 + margin**2)),
-    ("bias", "b", "-1/(1+M²)", lambda margin: -1 / (1 + margin**2)),
-)
+_LOG_LAWS = (("weight", "‖S‖", "M/(1+M²)"), ("bias", "b", "-1/(1+M²)"))
 
 
 @claims_of("B2", source="Paper B, Sec. 3.3")
@@ -218,13 +215,14 @@ def log_slope(evidence: Evidence) -> Iterator[Claim]:
             continue
         steps, *curves = run.curves("weight_norm", "bias")
         half = np.searchsorted(steps, np.sqrt(steps[-1]))
-        for (name, letter, words, law), values in zip(_LOG_LAWS, curves, strict=True):
+        laws = margin.log_law_slopes(margins[kept])
+        for (name, letter, words), law, values in zip(_LOG_LAWS, laws, curves, strict=True):
             slope = (values[:, -1] - values[:, half]) / np.log(steps[-1] / steps[half])
             yield Claim(
                 f"B2-log-slope-{name}-lambda-{lambda_:g}",
                 f"On a separable set (λ = {lambda_:g}) {letter} grows as {words} times log t: the "
                 f"slope from t = {steps[half]:.0e} to {steps[-1]:.0e} is that within 10 %.",
-                extremes_of((slope / law(margins))[kept], run, sets).within(1.0, 0.1),
+                extremes_of(slope[kept] / law, run, sets).within(1.0, 0.1),
                 note="The corrections fall only with log t.",
             )
 
@@ -380,7 +378,7 @@ def overfit(evidence: Evidence) -> Iterator[Claim]:
             extremes_of(run.scalars["final_train_accuracy"], run).at_least(0.999, 1.0),
         )
         negative = label_fraction.limit_negative_fraction(lambda_, r, run.parameters["sigma"])
-        limit = r * negative + (1 - r) * (1 - negative)
+        limit = label_fraction.assigned_accuracy(negative, r)
         yield Claim(
             f"B16-limit-r-{r:g}",
             f"With r = {r:g} the accuracy on fresh samples ends at the large-size limit of the "

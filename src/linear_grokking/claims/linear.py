@@ -39,8 +39,11 @@ def dynamics_follow_theory(evidence: Evidence) -> Iterator[Claim]:
         needed = linear.loss_threshold(epsilon, d_out=d_out, accuracy=evidence.threshold)
         value = f"{run.parameters[key]:g}"
         slug, name = f"{key}-{value}", f"{_SYMBOLS[key]} = {value}"
+        quantities = [f"{which}_{what}" for which in _LOSSES for what in ("loss", "accuracy")]
+        steps, *curves = run.curves(*quantities)
+        measured = dict(zip(quantities, curves, strict=True))
         for which, (word, function) in _LOSSES.items():
-            steps, losses, accuracies = run.curves(f"{which}_loss", f"{which}_accuracy")
+            losses, accuracies = measured[f"{which}_loss"], measured[f"{which}_accuracy"]
             theory = function(steps, problem_of(run.parameters), discrete=True)
             kept = theory >= 0.1 * needed
             ratio = log_time_average(steps[kept], np.log(losses[:, kept] / theory[kept]))
@@ -292,7 +295,8 @@ def _noisy(evidence: Evidence) -> list[RunResult]:
 @claims_of("A7", source="ours")
 def plateau(evidence: Evidence) -> Iterator[Claim]:
     """Check that the student overfits noisy labels, up to a plateau."""
-    for run in _noisy(evidence):
+    runs = _noisy(evidence)
+    for run in runs:
         noise, lambda_ = run.parameters["noise"], run.parameters["lambda"]
         height = lambda_ * noise / (1 - lambda_)
         yield Claim(
@@ -300,7 +304,7 @@ def plateau(evidence: Evidence) -> Iterator[Claim]:
             f"With label noise s² = {noise:g} the clean-test loss ends at λs²/(1-λ), within 20 %.",
             geometric_mean_of(run.scalars["final_gen_loss"], run).within(height, 0.2),
         )
-    noisiest = max(_noisy(evidence), key=lambda run: run.parameters["noise"])
+    noisiest = max(runs, key=lambda run: run.parameters["noise"])
     rise = noisiest.scalars["final_gen_loss"] / noisiest.scalars["min_gen_loss"]
     yield Claim(
         "A7-noise-changes-nothing",

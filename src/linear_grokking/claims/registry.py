@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from linear_grokking.claims.verdict import Claim, Finding, Measurement, Undecidable
+from linear_grokking.config import text
 from linear_grokking.figures.tables import FigureData, rows
 from linear_grokking.results.reading import RunResult
 from linear_grokking.results.storage import read_metadata, read_table
@@ -41,7 +42,7 @@ class Evidence(FigureData):
     @property
     def percent(self) -> str:
         """The accuracy that counts as reached, as text."""
-        return f"{100 * self.threshold:g} %"
+        return text.percent(self.threshold)
 
     def runs(self, *roles: str, keep: Keep = lambda parameters: True) -> list[RunResult]:
         """Return the runs of one or more roles, of whose parameters ``keep`` is true.

@@ -7,6 +7,7 @@ import numpy as np
 from linear_grokking.claims.measuring import geometric_mean_of, log_time_average
 from linear_grokking.claims.registry import Evidence, claims_of
 from linear_grokking.claims.verdict import Claim
+from linear_grokking.figures.a5 import problem_of
 from linear_grokking.results.reading import RunResult
 from linear_grokking.theory import two_layer
 
@@ -38,20 +39,22 @@ def prefactor(evidence: Evidence) -> Iterator[Claim]:
             )
 
 
+_LAZY = (
+    ("gen", "generalization", two_layer.gen_loss, GEN_TOLERANCE),
+    ("train", "train", two_layer.train_loss, TRAIN_TOLERANCE),
+)
+
+
 @claims_of("A5", source="Paper A, Sec. 4 (lazy approximation, prefactor corrected)")
 def lazy(evidence: Evidence) -> Iterator[Claim]:
     """Check the lazy approximation where it is furthest from the losses."""
     for run in _linear_nets(evidence):
-        names = ("lambda", "eta", "d_h", "d_out")
-        problem = two_layer.Problem(*(run.parameters[name] for name in names))
+        problem = problem_of(run.parameters)
         end = 0.1 * run.parameters["epsilon"]
         if two_layer.initial_gen_loss(problem) < end:
             continue
-        for which, word, function, bound in (
-            ("gen", "generalization", two_layer.gen_loss, GEN_TOLERANCE),
-            ("train", "train", two_layer.train_loss, TRAIN_TOLERANCE),
-        ):
-            steps, losses = run.curves(f"{which}_loss")
+        steps, *curves = run.curves("gen_loss", "train_loss")
+        for losses, (which, word, function, bound) in zip(curves, _LAZY, strict=True):
             theory = function(steps, problem)
             ratio = (losses / theory)[:, theory >= end]
             worst = np.argmax(np.abs(np.log(np.median(ratio, axis=0))))

@@ -8,6 +8,11 @@ LONGEST = 60
 """Characters of a value that a message repeats."""
 
 
+def percent(fraction: float) -> str:
+    """Write a fraction: 95 %."""
+    return f"{100 * fraction:g} %"
+
+
 def shown(value: Any) -> str:
     """Return a value on one line, at most `LONGEST` characters, in time however large it is."""
     text = "".join(c if c.isprintable() else " " for c in _beginning(value))

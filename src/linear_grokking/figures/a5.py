@@ -1,6 +1,7 @@
 """Grokking in two-layer nets against the lazy approximation (Paper A, Fig. 5)."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -31,6 +32,11 @@ class Options(FigureOptions):
     dynamics: TwoLayerRuns = Field(description="Runs of all panels, d_h × activation.")
 
 
+def problem_of(parameters: Mapping[str, Any]) -> two_layer.Problem:
+    """Return the theory's problem at the parameters of a run."""
+    return two_layer.Problem(*(parameters[key] for key in ("lambda", "eta", "d_h", "d_out")))
+
+
 def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     """Return the table: losses and accuracies by hidden width and activation, with the theory.
 
@@ -42,8 +48,7 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     for run in data.runs("dynamics"):
         shown = {key: run.parameters[key] for key in KEYS}
         tabulate_dynamics(builder, run, shown)
-        fields = (run.parameters[key] for key in ("lambda", "eta", "d_h", "d_out"))
-        problem = two_layer.Problem(*fields)
+        problem = problem_of(run.parameters)
         for series, (quantity, lazy) in _LOSSES.items():
             curve = run.curve(quantity)
             steps = curve["step"].to_numpy(float)
@@ -51,10 +56,10 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
             tabulate_loss(builder, run, series, steps, loss, shown)
             ratio = transformed(curve, lambda values, loss=loss: values / loss)
             builder.add_summary("loss_ratio", series, steps, ratio, shown)
-        if run.parameters["activation"] == "tanh":
-            error = run.curve("gen_loss_error")
-            name, y = "generalization_error", error["median"].to_numpy(float) / loss
-            builder.add("loss_ratio", name, "experiment", steps, y, shown, n=error["n"])
+            if quantity == "gen_loss" and run.parameters["activation"] == "tanh":
+                error = run.curve("gen_loss_error")
+                name, y = "generalization_error", error["median"].to_numpy(float) / loss
+                builder.add("loss_ratio", name, "experiment", steps, y, shown, n=error["n"])
     return builder.frame()
 
 

@@ -54,8 +54,7 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
 def _tabulate_separation(builder: TableBuilder, run: RunResult, points: int) -> None:
     sigma, sigma_a, mu = (run.parameters[key] for key in ("sigma", "sigma_a", "mu"))
     shown = {"sigma_a": sigma_a}
-    outputs = run.outputs
-    outputs = outputs[outputs["realization"] == 0].sort_values("sample")
+    outputs = run.only([0]).outputs.sort_values("sample")
     plane = outputs[["along", "across"]].to_numpy(float)
     # S·x depends on these two coordinates alone, so the fit is exact.
     weights, *_ = np.linalg.lstsq(plane, outputs["output"].to_numpy(float))

@@ -10,7 +10,11 @@ from linear_grokking.figures import logistic_panels as logistic
 from linear_grokking.figures.dynamics import draw_dynamics, tabulate_dynamics, time_span
 from linear_grokking.figures.tables import FigureData, TableBuilder, rows, transformed
 from linear_grokking.models.expectations import accuracy_against_minus_one
-from linear_grokking.theory.label_fraction import limit_negative_fraction, separability_threshold
+from linear_grokking.theory.label_fraction import (
+    assigned_accuracy,
+    limit_negative_fraction,
+    separability_threshold,
+)
 
 _AGAINST_MINUS_ONE = "accuracy_minus_one"
 
@@ -48,8 +52,7 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
             builder.add(_AGAINST_MINUS_ONE, "limit", "experiment", ends, limit, shown)
         elif lambda_ > separability_threshold(r):
             limit = limit_negative_fraction(lambda_, r, run.parameters["sigma"])
-            against_assigned = r * limit + (1.0 - r) * (1.0 - limit)
-            builder.add("accuracy", "limit", "theory", ends, against_assigned, shown)
+            builder.add("accuracy", "limit", "theory", ends, assigned_accuracy(limit, r), shown)
             builder.add(_AGAINST_MINUS_ONE, "limit", "theory", ends, limit, shown)
     return builder.frame()
 

@@ -13,7 +13,7 @@ from linear_grokking.config.fields import Span
 from linear_grokking.config.figure_options import FigureOptions, LogisticRuns, SeparabilityRuns
 from linear_grokking.figures import legends, style
 from linear_grokking.figures import separability_panels as panels
-from linear_grokking.figures.logistic_panels import pair_runs, tabulate_unreached
+from linear_grokking.figures.logistic_panels import check_all_known, pair_runs, tabulate_unreached
 from linear_grokking.figures.points import draw_lines, draw_points, tabulate_scalar
 from linear_grokking.figures.tables import FigureData, TableBuilder, percent, rows
 from linear_grokking.results.reading import RunResult
@@ -74,14 +74,10 @@ def _tabulate_collapse(builder: TableBuilder, runs: Sequence[RunResult]) -> None
 
 def _tabulate_reasons(builder: TableBuilder, dynamics: RunResult, separability: RunResult) -> None:
     """Add the fractions of sets that did not reach the threshold, by their verdict."""
+    check_all_known(dynamics, separability)
     n_train, lambda_ = (dynamics.parameters[key] for key in ("n_train", "lambda"))
     times = dynamics.scalars.set_index("realization")["t_gen"]
     verdicts = separability.scalars.set_index("realization")["separable"]
-    if len(verdicts) < len(times):
-        raise ValueError(
-            f"lambda = {lambda_:g}: the dynamics has {len(times)} "
-            f"realizations and separability {len(verdicts)}; it needs at least as many"
-        )
     separable = verdicts.loc[times.index[np.isinf(times)]].to_numpy(bool)
     counts = {"separable": int(separable.sum()), "censored": int((~separable).sum())}
     tabulate_unreached(builder, lambda_, counts, len(times), n_train=n_train)

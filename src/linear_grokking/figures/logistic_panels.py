@@ -70,6 +70,16 @@ def pair_runs(
     return [(run, partners[key(run)]) for run in dynamics]
 
 
+def check_all_known(dynamics: RunResult, separability: RunResult) -> None:
+    """Raise ValueError if separability is not known of all realizations of a run."""
+    if separability.realizations < dynamics.realizations:
+        raise ValueError(
+            f"lambda = {dynamics.parameters['lambda']:g}: the dynamics has "
+            f"{dynamics.realizations} realizations and separability "
+            f"{separability.realizations}; it needs at least as many"
+        )
+
+
 def limit_accuracies(dynamics: RunResult, separability: RunResult) -> pd.DataFrame:
     """Return what becomes of each realization (Paper B, Secs. 3.2 and 3.3).
 
@@ -84,7 +94,7 @@ def limit_accuracies(dynamics: RunResult, separability: RunResult) -> pd.DataFra
         exponential loss, inf for a separable set.
     """
     sets = separability.scalars
-    sets = sets[sets["realization"].isin(dynamics.scalars["realization"])]
+    sets = sets[sets["realization"].isin(dynamics.drawn)]
     sigma = float(dynamics.parameters["sigma"])
     scale = sigma / float(separability.parameters["sigma"])
     separable = sets["separable"].to_numpy(bool)
@@ -123,12 +133,8 @@ def tabulate_by_verdict(builder: TableBuilder, data: FigureData, *roles: str) ->
         If separability is not known of all realizations of a run.
     """
     for run, partner in pair_runs(data.runs(*roles), data.runs("separability")):
+        check_all_known(run, partner)
         limits = limit_accuracies(run, partner)
-        if len(limits) < run.realizations:
-            raise ValueError(
-                f"separability is known of {len(limits)} realizations, and the dynamics has "
-                f"{run.realizations}: both experiments need as many"
-            )
         told_apart = {key: run.parameters[key] for key in ("lambda", "solver")}
         for verdict, theirs in limits.groupby("separable"):
             part = run.only(theirs["realization"])

@@ -31,18 +31,13 @@ def _modules() -> Mapping[str, str]:
         for figure_id in name.upper().split("_")
         if FIGURE_ID.fullmatch(figure_id)
     }
-    ordered = sorted(found, key=lambda each: (each.rstrip("0123456789"), number(each)))
+    ordered = sorted(found, key=lambda each: (each.rstrip("0123456789"), int(each.lstrip("ABT"))))
     return {figure_id: found[figure_id] for figure_id in ordered}
 
 
 def figure_ids() -> tuple[str, ...]:
     """Return the IDs of all figures, in the papers' order."""
     return tuple(_modules())
-
-
-def number(figure_id: str) -> int:
-    """Return the number in a figure's ID."""
-    return int(re.sub(r"\D", "", figure_id))
 
 
 def module(figure_id: str) -> Any:

@@ -1,13 +1,13 @@
 """Figure tables: how they are built, and the results they are built from."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from linear_grokking.config import experiments
+from linear_grokking.config import experiments, text
 from linear_grokking.results.reading import RunResult
 
 PARAMETERS = (*experiments.PARAMETERS, "separable", "realization")
@@ -128,7 +128,7 @@ def rows(
 
 def percent(table: pd.DataFrame) -> str:
     """Write the accuracy that counts as reached in a figure's table: 95 %."""
-    return f"{100 * table.attrs['threshold']:g} %"
+    return text.percent(table.attrs["threshold"])
 
 
 def transformed(summary: pd.DataFrame, function: Callable[[np.ndarray], Any]) -> pd.DataFrame:
@@ -157,9 +157,10 @@ class FigureData:
         self.figure: str = request["figure"]
         self.threshold: float = request["threshold"]
         self.loss_threshold: float = request["loss_threshold"]
-        self._runs: Mapping[str, Sequence[Mapping[str, Any]]] = request["runs"]
-        self._root = root
+        self._runs = {
+            role: [RunResult(root, **run) for run in runs] for role, runs in request["runs"].items()
+        }
 
     def runs(self, *roles: str) -> list[RunResult]:
         """Return the runs of one or more roles, in the order of the configuration's grid."""
-        return [RunResult(self._root, **run) for role in roles for run in self._runs[role]]
+        return [run for role in roles for run in self._runs[role]]

@@ -15,6 +15,7 @@ from typing import Any
 
 import jinja2
 
+from linear_grokking.config.text import percent
 from linear_grokking.figures import registry
 
 FOLDER = Path(__file__).with_name("text")
@@ -70,7 +71,7 @@ def caption(request: Mapping[str, Any]) -> Caption:
     try:
         text = environment.from_string(source[alt.end() :] if alt else source).render(
             options=request["options"],
-            percent=f"{100 * request['threshold']:g} %",
+            percent=percent(request["threshold"]),
             loss_threshold=request["loss_threshold"],
             **roles,
         )

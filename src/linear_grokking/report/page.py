@@ -19,6 +19,7 @@ from linear_grokking.claims.registry import COLUMNS
 from linear_grokking.claims.verdict import VERDICTS
 from linear_grokking.report import interactive
 from linear_grokking.report.captions import caption, category, written
+from linear_grokking.results.identity import RECORDED
 from linear_grokking.results.storage import read_metadata, read_table, revision
 from linear_grokking.runtime.files import whole_file
 
@@ -30,9 +31,7 @@ HEADLINES = (
     *("B1-perfect-below", "B1-margin-accuracy", "B3-both", "B6-wendel-gaussian", "B8-slope"),
 )
 """Claims that the opening page names if they were confirmed."""
-_HIDDEN = {"run_id", "experiment", "figures", "realizations", "blocks", "seconds"} | {
-    *("device", "revision", "measure", "model", "solver")
-}
+_HIDDEN = RECORDED | {"measure", "model", "solver"}
 
 
 def write_page(

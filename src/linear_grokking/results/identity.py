@@ -17,6 +17,12 @@ RUN_ID = re.compile("[0-9a-f]{16}")
 """What `hashed` makes."""
 
 
+RECORDED = frozenset(
+    ("run_id", "experiment", "figures", "realizations", "blocks", "seconds", "device", "revision")
+)
+"""Columns of the manifest of all runs that are no parameters."""
+
+
 def canonical(spec: Mapping[str, Any]) -> str:
     """Return a spec as canonical JSON: sorted keys, no spaces, no NaN."""
     return json.dumps(spec, sort_keys=True, separators=(",", ":"), allow_nan=False)

@@ -1,6 +1,6 @@
 """Stored results of runs, as figures and claims read them."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -52,9 +52,14 @@ class RunResult:
         return summary_of(self.history, self.scalars, "dynamics")
 
     @property
+    def drawn(self) -> Sequence[int]:
+        """The realizations that are looked at."""
+        return range(self.realizations) if self.chosen is None else self.chosen
+
+    @property
     def history(self) -> pd.DataFrame:
         """The rows of all realizations of a dynamics run."""
-        return self._kept(self._rows("dynamics"))
+        return self._rows("dynamics")
 
     @property
     def outputs(self) -> pd.DataFrame:
@@ -88,9 +93,8 @@ class RunResult:
         return self.root / "results" / folder / f"{self.run_id}.parquet"
 
     def _rows(self, measure: str) -> pd.DataFrame:
-        return read_blocks(
-            self.root / "results" / FOLDERS[measure] / self.run_id, self.realizations
-        )
+        folder = self.root / "results" / FOLDERS[measure] / self.run_id
+        return self._kept(read_blocks(folder, max(self.drawn) + 1))
 
     def _kept(self, rows: pd.DataFrame) -> pd.DataFrame:
         return rows if self.chosen is None else rows[rows["realization"].isin(self.chosen)]

@@ -38,6 +38,15 @@ def separability_threshold(label_fraction: ArrayLike) -> Broadcast:
     return np.where((fraction == 0.0) | (fraction == 1.0), 0.0, threshold)
 
 
+def assigned_accuracy(negative_fraction: float, label_fraction: float) -> float:
+    """Return r P + (1-r)(1-P), the accuracy against labels that are -1 with probability r.
+
+    P is the fraction of samples with f < 0, whatever their labels (Paper B, App. on labels).
+    """
+    r = label_fraction
+    return r * negative_fraction + (1.0 - r) * (1.0 - negative_fraction)
+
+
 def limit_negative_fraction(lambda_: float, label_fraction: float, sigma: float) -> float:
     """Return P(f < 0) on fresh data for t → ∞, of a large set that is separable with bias.
 
@@ -58,7 +67,7 @@ def limit_negative_fraction(lambda_: float, label_fraction: float, sigma: float)
     Returns
     -------
     float
-        The accuracy against the label -1; against assigned labels it is r P + (1-r)(1-P).
+        The accuracy against the label -1; see `assigned_accuracy`.
     """
     r = float(within("label_fraction", label_fraction, "(0, 1)"))
     sigma = float(within("sigma", sigma))
