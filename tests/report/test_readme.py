@@ -18,7 +18,7 @@ def test_the_table_lists_every_figure_as_its_module_calls_it():
     rows = re.findall(row, README, re.MULTILINE)
     assert [row[0] for row in rows] == FIGURES
     assert all(target == figure for figure, _, target in rows)
-    assert [row[1] for row in rows] == [title(figure).rstrip(".") for figure in FIGURES]
+    assert [row[1] for row in rows] == [title(figure) for figure in FIGURES]
 
 
 def test_links_and_pictures_lead_to_files():

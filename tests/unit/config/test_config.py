@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from linear_grokking.config import ConfigurationError, load, load_merged
 from linear_grokking.config.text import LONGEST, shown
-from linear_grokking.jobs.kinds import KINDS
+from linear_grokking.jobs.kinds import KINDS, solvers_of
 from linear_grokking.workflow.plan import Plan, json_schema, read, read_again
 
 REPOSITORY = Path(__file__).parents[3]
@@ -76,6 +76,8 @@ def refusal(raw):
 
 
 # Path, value, and what the one line must hold beside the path.
+*FIRST, LAST = map(repr, solvers_of("linear", "dynamics"))
+SOLVERS = f"{', '.join(FIRST)} or {LAST}"
 MODELS = ", ".join(sorted({kind.model for kind in KINDS}))
 MALFORMED = [
     # wrong types
@@ -159,7 +161,8 @@ MALFORMED = [
     ("experiments.linear.model", "linar", 'did you mean "linear"?'),
     ("experiments.linear.model", 5, f"must be one of {MODELS}"),
     ("experiments.linear.model", ["linear"], "must be one of"),
-    ("experiments.linear.solver", "adam", "must be 'spectral'"),
+    ("experiments.linear.solver", "adam", f"must be {SOLVERS}"),
+    ("experiments.logistic.loss", "hinge", "must be 'cross_entropy'"),
     ("experiments.points.solver", "adam", "must be 'exact_orbit'"),
     ("experiments.logistic.law", "cauchy", "must be 'gaussian'"),
     ("figures.A1.dynamics", "lniear", 'no experiment has this name; did you mean "linear"?'),

@@ -27,6 +27,8 @@ def test_every_row_says_what_it_is_and_where_it_is_from(table, figure_id):
     assert set(table.loc[table["y"].isna(), "series"]) == ({"gamma_max"} & set(table["series"]))
     valued = table.loc[table["z"].notna(), "panel"] if "z" in table else ()
     assert set(valued) == (MAPS & set(table["panel"]))
+    bounded = table.dropna(subset=["y_low", "y_high"])
+    assert ((bounded["y_low"] <= bounded["y"]) & (bounded["y"] <= bounded["y_high"])).all()
 
 
 @pytest.mark.parametrize("figure_id", [each for each in FIGURES if each != "BT1"])

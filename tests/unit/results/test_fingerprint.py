@@ -411,8 +411,7 @@ def test_how_large_or_long_a_job_is_changes_no_result(copy, unedited, name, old,
     assert digests(copy) == unedited
 
 
-@pytest.mark.parametrize("loss", ["cross_entropy", "exponential"])
-def test_a_new_loss_beside_another_changes_no_result(copy, unedited, loss):
+def test_a_new_loss_beside_another_changes_no_result(copy, unedited):
     text = "class New(Loss):\n    name = 'new'\n\n\nLOSSES: "
     edit(copy, "models/losses.py", "LOSSES: ", text)
     edit(copy, "models/losses.py", "Exponential())}", "Exponential(), New())}")

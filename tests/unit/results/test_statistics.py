@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+from summary_tables import assert_well_formed, only
 
 from linear_grokking.results.statistics import (
-    COLUMNS,
     median_interval,
     quantile,
     summarize_curve,
@@ -19,24 +19,6 @@ from linear_grokking.results.statistics import (
 
 INF = np.inf
 PROBABILITIES = {"median": 0.5, "q25": 0.25, "q75": 0.75, "q05": 0.05, "q95": 0.95}
-
-
-def only(table, quantity):
-    (row,) = table[table["quantity"] == quantity].to_dict("records")
-    return row
-
-
-def assert_well_formed(table):
-    assert list(table.columns) == list(COLUMNS)
-    for name in COLUMNS:
-        if name == "quantity":
-            assert table[name].dtype == "str"
-        elif name.startswith("n"):
-            assert table[name].dtype == np.int64
-        else:
-            assert table[name].dtype == "Float64"
-            known = table[name].dropna().to_numpy(float)
-            assert not np.isnan(known).any()
 
 
 def test_finite_values_agree_with_numpy_and_scipy():

@@ -3,29 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
+from summary_tables import assert_well_formed, only
 
 from linear_grokking.results.statistics import COLUMNS, summarize_values, wilson_interval
 from linear_grokking.results.summaries import scalars_of, summarize_separability, summary_of
 
 INF = np.inf
-
-
-def only(table, quantity):
-    (row,) = table[table["quantity"] == quantity].to_dict("records")
-    return row
-
-
-def assert_well_formed(table):
-    assert list(table.columns) == list(COLUMNS)
-    for name in COLUMNS:
-        if name == "quantity":
-            assert table[name].dtype == "str"
-        elif name.startswith("n"):
-            assert table[name].dtype == np.int64
-        else:
-            assert table[name].dtype == "Float64"
-            known = table[name].dropna().to_numpy(float)
-            assert not np.isnan(known).any()
 
 
 def make_history():

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import small_plan
 
 from linear_grokking.jobs.costs import job_seconds
 from linear_grokking.workflow.plan import Plan, read
@@ -15,29 +16,9 @@ from linear_grokking.workflow.plan.forecast import (
 )
 
 LOGISTIC = {"model": "logistic", "n_train": 40, "d": 16, "t_max": 100, "realizations": 5}
-CONFIGURATION = {
-    "seed": 1,
-    "experiments": {
-        "lin": {
-            "model": "linear",
-            "d_in": 20,
-            "lambda": [0.5, 2.0],
-            "realizations": 4,
-            "block": 2,
-            "n_gen": 20,
-            "t_max": 100,
-            "records": 10,
-        },
-        "apart": {**LOGISTIC, "block": 5},
-    },
-    "figures": {
-        "A1": {
-            "dynamics": "lin",
-            "times": "lin",
-            "epsilon": [0.001],
-            "lambda": {"start": 0.3, "stop": 1.2, "points": 2},
-        }
-    },
+LINEAR = small_plan.CONFIGURATION["experiments"]["lin"] | {"realizations": 4, "block": 2}
+CONFIGURATION = small_plan.CONFIGURATION | {
+    "experiments": {"lin": LINEAR, "apart": {**LOGISTIC, "block": 5}}
 }
 
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from small_plan import CONFIGURATION
 
 from linear_grokking.results.storage import StorageError, read_metadata, read_table
 from linear_grokking.workflow.plan import Plan, read
@@ -15,28 +16,6 @@ from linear_grokking.workflow.steps.figures import draw_figure
 from linear_grokking.workflow.steps.manifest import list_runs
 
 SCRIPTS = Path(__file__).parents[3] / "workflow" / "scripts"
-CONFIGURATION = {
-    "seed": 1,
-    "experiments": {
-        "lin": {
-            "model": "linear",
-            "d_in": 20,
-            "lambda": [0.5, 2.0],
-            "realizations": 3,
-            "n_gen": 20,
-            "t_max": 100,
-            "records": 10,
-        }
-    },
-    "figures": {
-        "A1": {
-            "dynamics": "lin",
-            "times": "lin",
-            "epsilon": [0.001],
-            "lambda": {"start": 0.3, "stop": 1.2, "points": 2},
-        }
-    },
-}
 
 
 @pytest.fixture(scope="module")
@@ -130,11 +109,14 @@ def test_a_log_that_cannot_be_written_costs_no_result(here, plan, monkeypatch):
 
 BLOCK = ("--device", "cpu", "--threads", "1", "0-0.parquet")
 SPEC = {"model": "linear", "solver": "gradient_descent", "measure": "dynamics"}
+UNMADE = {"spec": SPEC, "folder": "none", "realizations": 1}
+UNMADE |= {"threshold": 0.95, "loss_threshold": 1e-3}
 REFUSED = [
     ("train_block.py", {"spec": SPEC, "block": "zero"}, BLOCK, "must be first-last"),
     ("train_block.py", {"spec": SPEC, "block": "9-0"}, BLOCK, "must be first-last"),
     ("train_block.py", {"spec": {}, "block": "0-0"}, BLOCK, "model is missing"),
     ("train_block.py", {"spec": SPEC, "block": "0-0"}, ("--device", "tpu", *BLOCK[2:]), "tpu"),
+    ("summarize_run.py", UNMADE, ("summary.parquet", "scalars.parquet"), "none/0-0.parquet"),
     ("draw_figure.py", {"table": "none.parquet"}, ("A1.png",), "none.parquet"),
     ("draw_figure.py", {"table": "garbage.parquet"}, ("A1.png",), "garbage.parquet"),
     ("list_runs.py", {"runs": [{"folder": "results/no"}]}, ("runs.parquet",), "holds no blocks"),
@@ -150,3 +132,9 @@ def test_what_cannot_be_done_is_one_line(
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: ") and says in line
     assert {path.name for path in here.iterdir()} == {"garbage.parquet", "logs"}
+
+
+def test_a_request_that_is_no_json_is_one_line(here, monkeypatch, capsys):
+    assert program(monkeypatch, "train_block.py", "{", *BLOCK) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ")
