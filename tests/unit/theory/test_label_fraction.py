@@ -5,7 +5,11 @@ from scipy.optimize import linprog, minimize_scalar
 from scipy.stats import norm
 
 from linear_grokking.solvers.separability import hard_margin
-from linear_grokking.theory.label_fraction import limit_negative_fraction, separability_threshold
+from linear_grokking.theory.label_fraction import (
+    assigned_accuracy,
+    limit_negative_fraction,
+    separability_threshold,
+)
 from linear_grokking.theory.margin import limit_gen_accuracy
 
 
@@ -24,6 +28,16 @@ def test_minimum_found_by_quadrature(fraction):
 
     found = minimize_scalar(violation, bounds=(-5.0, 5.0), method="bounded")
     assert separability_threshold(fraction) == pytest.approx(found.fun, rel=1e-6)
+
+
+@pytest.mark.parametrize("negative", [0.0, 0.3, 1.0])
+def test_accuracy_against_assigned_labels_by_counting(negative):
+    n = 1000
+    outputs = np.where(np.arange(n) < negative * n, -1, 1)
+    # Labels are assigned whatever the outputs: each pair of the two counts once.
+    labels = np.where(np.arange(n) < 0.95 * n, -1, 1)
+    right = np.mean(outputs[:, np.newaxis] == labels)
+    assert assigned_accuracy(negative, 0.95) == pytest.approx(right, rel=1e-12)
 
 
 def test_ends_and_symmetry():
