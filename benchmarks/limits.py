@@ -1,15 +1,9 @@
 """What the machine can do: reading memory, multiplying matrices."""
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from threadpoolctl import threadpool_limits
-
-
-def cores() -> int:
-    """Return the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0))
 
 
 class ReadBandwidth:

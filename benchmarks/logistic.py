@@ -7,13 +7,14 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from benchmarks import baselines
-from benchmarks.limits import ReadBandwidth, cores
+from benchmarks.limits import ReadBandwidth
 from benchmarks.rows import Row, Spread, alternate
 from linear_grokking.data.draws import classification
 from linear_grokking.data.laws import Gaussian
 from linear_grokking.models.logistic import LogisticModel
 from linear_grokking.models.losses import LOSSES
 from linear_grokking.models.passes import make_pass
+from linear_grokking.runtime.devices import cores
 from linear_grokking.solvers.log_flow.flow import gradient_flow
 from linear_grokking.solvers.trajectory import record_steps
 

@@ -8,8 +8,8 @@ from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks.limits import cores
 from benchmarks.rows import Row, Spread
+from linear_grokking.runtime.devices import cores
 
 HEADER = ("work", "against", "ours", "theirs", "measured (min–max)", "target", "met", "note")
 

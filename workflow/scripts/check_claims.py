@@ -1,6 +1,8 @@
 """Judge the claims on all figures."""
 
-from linear_grokking.workflow.steps import claims, script
+from pathlib import Path
+
+from linear_grokking.workflow.steps import script
 
 if __name__ == "__main__":
-    script.run(claims.check_claims)
+    script.run("linear_grokking.workflow.steps.claims:check_claims", root=Path)

@@ -1,6 +1,8 @@
 """Draw one figure from its table."""
 
-from linear_grokking.workflow.steps import figures, script
+from pathlib import Path
+
+from linear_grokking.workflow.steps import script
 
 if __name__ == "__main__":
-    script.run(figures.draw_figure)
+    script.run("linear_grokking.workflow.steps.figures:draw_figure", root=Path)

@@ -1,6 +1,8 @@
 """Write the manifest of all runs."""
 
-from linear_grokking.workflow.steps import manifest, script
+from pathlib import Path
+
+from linear_grokking.workflow.steps import script
 
 if __name__ == "__main__":
-    script.run(manifest.list_runs)
+    script.run("linear_grokking.workflow.steps.manifest:list_runs", root=Path)

@@ -1,6 +1,8 @@
 """Write the report, one HTML page."""
 
-from linear_grokking.workflow.steps import report, script
+from pathlib import Path
+
+from linear_grokking.workflow.steps import script
 
 if __name__ == "__main__":
-    script.run(report.write_report)
+    script.run("linear_grokking.workflow.steps.report:write_report", root=Path)

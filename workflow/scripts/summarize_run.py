@@ -1,6 +1,8 @@
 """Reduce a run over its realizations."""
 
-from linear_grokking.workflow.steps import script, summarize
+from pathlib import Path
+
+from linear_grokking.workflow.steps import script
 
 if __name__ == "__main__":
-    script.run(summarize.summarize_run)
+    script.run("linear_grokking.workflow.steps.summarize:summarize_run", root=Path)

@@ -1,6 +1,8 @@
 """Make the table of one figure."""
 
-from linear_grokking.workflow.steps import figures, script
+from pathlib import Path
+
+from linear_grokking.workflow.steps import script
 
 if __name__ == "__main__":
-    script.run(figures.tabulate_figure)
+    script.run("linear_grokking.workflow.steps.figures:tabulate_figure", root=Path)

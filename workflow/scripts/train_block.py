@@ -1,6 +1,6 @@
 """Compute one block of realizations of one run."""
 
-from linear_grokking.workflow.steps import block, script
+from linear_grokking.workflow.steps import script
 
 if __name__ == "__main__":
-    script.run(block.train_block, device=str, threads=int)
+    script.run("linear_grokking.workflow.steps.block:train_block", device=str, threads=int)

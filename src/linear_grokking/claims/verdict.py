@@ -14,13 +14,14 @@ A measurement without an interval (too few realizations) has the interval of all
 import math
 from dataclasses import dataclass, replace
 
+from linear_grokking.errors import LinearGrokkingError
 from linear_grokking.results.reading import RunResult
 
 CONFIRMED, CONTRADICTED, UNDECIDED = "confirmed", "contradicted", "undecided"
 VERDICTS = (CONFIRMED, CONTRADICTED, UNDECIDED)
 
 
-class Undecidable(Exception):
+class Undecidable(LinearGrokkingError):
     """The configured runs do not hold what a claim is about."""
 
 

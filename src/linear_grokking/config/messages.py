@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from linear_grokking.config.experiments import EXPERIMENTS, name_of
 from linear_grokking.config.fields import Section
 from linear_grokking.config.text import nearest, shown
+from linear_grokking.errors import LinearGrokkingError
 
 MOST_LINES = 20
 """Mistakes that are listed; the others are counted."""
@@ -15,7 +16,7 @@ MOST_LINES = 20
 Model = TypeVar("Model", bound=Section)
 
 
-class ConfigurationError(ValueError):
+class ConfigurationError(LinearGrokkingError, ValueError):
     """A configuration that cannot be used; the message has one line per mistake."""
 
 

@@ -80,6 +80,12 @@ def tabulate_loss(
     builder.add("accuracy", series, "theory", steps, accuracy, parameters)
 
 
+def ratio(values: np.ndarray, exact: np.ndarray) -> np.ndarray:
+    """Return values/exact, NaN where the exact value is no number with all its digits above 0."""
+    told = exact >= np.finfo(float).tiny
+    return np.divide(values, exact, out=np.full(exact.shape, np.nan), where=told)
+
+
 def tabulate_times(
     builder: TableBuilder,
     x: str,

@@ -11,10 +11,10 @@ work that was interrupted gives the same bits as work that was not.
 """
 
 import contextlib
+import io
 import logging
 import os
 import shutil
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,6 +23,8 @@ from typing import Protocol
 
 import numpy as np
 
+from linear_grokking.errors import LinearGrokkingError
+from linear_grokking.runtime import signals
 from linear_grokking.runtime.files import whole_file
 
 State = Mapping[str, np.ndarray]
@@ -37,7 +39,7 @@ _REALIZATIONS = "block:realizations"  # beside the names of a solver's or a resu
 _stop_requested = threading.Event()
 
 
-class Interrupted(Exception):
+class Interrupted(LinearGrokkingError):
     """The job was asked to stop, and has saved what it can go on from."""
 
 
@@ -63,16 +65,15 @@ class NoCheckpoint(Checkpoint):
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
-    """Let SIGTERM mean "save and leave" inside the context.
+    """Let a signal that asks to stop mean "save and leave" inside the context.
 
     The next offer to a checkpoint saves and raises `Interrupted`.  To be entered in the
     main thread; signals that arrive while the job is leaving change nothing.
     """
-    previous = signal.signal(signal.SIGTERM, lambda *_: _stop_requested.set())
     try:
-        yield
+        with signals.answered(lambda *_: _stop_requested.set()):
+            yield
     finally:
-        signal.signal(signal.SIGTERM, previous)
         _stop_requested.clear()
 
 
@@ -111,8 +112,11 @@ class BlockCheckpoint:
     def finished(self) -> dict[int, dict[str, np.ndarray]]:
         """Return the saved columns of each finished realization, by realization."""
         results = {}
-        for path in self._directory.glob("finished-*.npz"):
-            results |= _unstack(_read(path, self._identity) or {})
+        # A glob would find nothing in a folder that it may not read.
+        names = os.listdir(self._directory) if self._directory.exists() else []
+        for name in names:
+            if name.startswith("finished-") and name.endswith(".npz"):
+                results |= _unstack(_read(self._directory / name, self._identity) or {})
         return dict(sorted(results.items()))
 
     def solver(self, realizations: Sequence[int]) -> Checkpoint:
@@ -227,16 +231,26 @@ def _write(path: Path, identity: str, arrays: State) -> None:
 
 
 def _read(path: Path, identity: str) -> dict[str, np.ndarray] | None:
-    """Return the arrays of a side file, or None where there is none to go on from."""
+    """Return the arrays of a side file, or None where there is none to go on from.
+
+    Raises
+    ------
+    OSError, MemoryError
+        If the system cannot give what the file holds: it may be whole.
+    """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
             stored_identity, *names = file["header"].tolist()
             if stored_identity != identity:
                 logger.warning("ignoring %s: it belongs to another spec or code", path)
                 return None
             return {name.removeprefix("array:"): file[name] for name in names}
-    except FileNotFoundError:
-        return None
+    except MemoryError:
+        raise
     except Exception as error:  # a damaged archive fails in a dozen ways
         logger.warning("ignoring %s: it is damaged (%r)", path, error)
         return None

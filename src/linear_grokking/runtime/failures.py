@@ -1,9 +1,23 @@
 """What can go wrong in a command or a job, said in one line."""
 
-from linear_grokking.runtime.checkpoints import Interrupted
+import sys
 
-EXPECTED = (ValueError, RuntimeError, OSError, MemoryError, Interrupted)
-"""Errors whose message is enough; any other is a fault of the program, with a traceback."""
+from linear_grokking.errors import LinearGrokkingError
+
+_EXPECTED = (LinearGrokkingError, ValueError, OSError, MemoryError)
+
+
+def expected(error: BaseException) -> bool:
+    """Tell whether the message of an error is enough.
+
+    So it is of what the package says itself, of values that cannot be used, of what the
+    system refuses, and of memory that does not suffice, torch's on a GPU included.  Any other
+    error is a fault of the program, which its traceback helps to find.
+    """
+    torch = sys.modules.get("torch")  # where it was not imported, the error is none of torch's
+    return isinstance(error, _EXPECTED) or (
+        torch is not None and isinstance(error, torch.OutOfMemoryError)
+    )
 
 
 def line(error: BaseException) -> str:

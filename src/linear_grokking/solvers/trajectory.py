@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
+from linear_grokking.errors import LinearGrokkingError
 from linear_grokking.models.contract import Params
 from linear_grokking.runtime.checkpoints import Checkpoint, State
 from linear_grokking.shapes import Float
@@ -17,7 +18,7 @@ OnRecord = Callable[[float, Params], None]
 """Called with step and parameters at each record, in order; must not keep or change them."""
 
 
-class SolverError(RuntimeError):
+class SolverError(LinearGrokkingError, RuntimeError):
     """A run did not reach its last record; the message says why and what to do."""
 
 

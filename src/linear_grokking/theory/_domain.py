@@ -6,6 +6,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from linear_grokking.errors import LinearGrokkingError
 from linear_grokking.shapes import Float
 
 Numbers = Any
@@ -23,6 +24,10 @@ _NAMES = {
     "[-inf, inf)": "log_t",
 }
 _RANGES = {name: interval for interval, names in _NAMES.items() for name in names.split()}
+
+
+class ConvergenceError(LinearGrokkingError, RuntimeError):
+    """A number that is found by iteration was not found."""
 
 
 def within(name: str, value: ArrayLike, interval: str = "") -> np.ndarray:

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize.elementwise import find_root
 
+from linear_grokking.theory._domain import ConvergenceError
+
 # Called with a coordinate of shape (n,) and the parameters, each of shape (n,).
 Function = Callable[..., np.ndarray]
 
@@ -53,7 +55,7 @@ def root(
 
     Raises
     ------
-    RuntimeError
+    ConvergenceError
         If 200 iterations don't converge, as for a function that is NaN inside the bracket.
     """
     later = function(low, *parameters) < 0.0
@@ -68,7 +70,7 @@ def root(
             maxiter=200,
         )
         if not np.all(between.success):
-            raise RuntimeError("no root between the ends of its bracket")
+            raise ConvergenceError("no root between the ends of its bracket")
         result[found] = between.x
     return result
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtr, ndtri, wrightomega
 
-from linear_grokking.theory._domain import Broadcast, within
+from linear_grokking.theory._domain import Broadcast, ConvergenceError, within
 from linear_grokking.theory.margin import normal_density
 
 CRITICAL_NORM = np.sqrt(np.pi**2 / 8.0 + np.log(2.0) ** 2)
@@ -79,7 +79,7 @@ def solve(lambda_: ArrayLike) -> LargeSizeLimit:
     ------
     ValueError
         If λ is outside that range.
-    RuntimeError
+    ConvergenceError
         If a residual is above 1e-9 after 100 iterations.
     """
     lambda_ = within("lambda_", lambda_, "[1e-4, 0.4999]")
@@ -96,7 +96,7 @@ def solve(lambda_: ArrayLike) -> LargeSizeLimit:
     worst = np.max(np.abs(_equations(log_r, c, lambda_)[0]), axis=-1)
     if np.any(worst > 1e-9):
         failed = lambda_.flat[np.argmax(worst)]
-        raise RuntimeError(f"large-size equations did not converge at lambda_ = {failed:g}")
+        raise ConvergenceError(f"large-size equations did not converge at lambda_ = {failed:g}")
     return LargeSizeLimit(np.exp(log_r), c)
 
 

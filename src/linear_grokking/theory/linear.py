@@ -145,7 +145,8 @@ def accuracy(loss: ArrayLike, epsilon: ArrayLike, d_out: ArrayLike = 1) -> Broad
     ratio = np.full(loss.shape, np.inf)
     with np.errstate(over="ignore"):
         np.divide(epsilon, loss, out=ratio, where=loss > 0)
-    return special.gammainc(d_out / 2.0, d_out / 2.0 * ratio)
+        ratio = d_out / 2.0 * ratio
+    return special.gammainc(d_out / 2.0, ratio)
 
 
 def loss_threshold(

@@ -88,8 +88,8 @@ def _lower_edge(lambda_: ArrayLike) -> np.ndarray:
 
 def _train(x: np.ndarray, lambda_: np.ndarray) -> np.ndarray:
     lower, _ = marchenko_pastur.support(lambda_)
-    scale = 16.0 * np.sqrt(np.pi) * lambda_**0.75 * x**1.5
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):
+        scale = 16.0 * np.sqrt(np.pi) * lambda_**0.75 * x**1.5
         return np.exp(-4.0 * lower * x) / scale
 
 

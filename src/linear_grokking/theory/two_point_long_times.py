@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.integrate import solve_ivp
 
-from linear_grokking.theory._domain import within
+from linear_grokking.theory._domain import ConvergenceError, within
 from linear_grokking.theory.margin import log_law_slopes
 from linear_grokking.theory.two_point import TwoPoint, s_infinity
 
@@ -59,11 +59,15 @@ def integrated_law(problem: TwoPoint, *, log_t: float) -> LongTimeLaw:
 
     Raises
     ------
-    RuntimeError
+    ValueError
+        Where a field or another argument is out of range.
+    ConvergenceError
         If the integrator fails.
     """
     end = float(within("log_t", log_t, "(1, inf)"))
     (problem,) = problem.checked()
+    # The first loss is then e^300 at most, of which the integrator takes squares.
+    within("|sigma * s0| + b0", np.abs(problem.u0) + problem.b0, "(-inf, 300]")
     distance, sigma, eta, s0, b0 = map(float, problem)
     lambda_ = float(problem.lambda_)
     points = sigma * np.array([-1.0, distance])
@@ -82,7 +86,7 @@ def integrated_law(problem: TwoPoint, *, log_t: float) -> LongTimeLaw:
         velocity, (0.0, end), [s0, b0], method="Radau", jac=jacobian, rtol=1e-10, atol=1e-10
     )
     if not found.success:
-        raise RuntimeError(f"integration at lambda_ = {lambda_:g} stopped: {found.message}")
+        raise ConvergenceError(f"integration at lambda_ = {lambda_:g} stopped: {found.message}")
     weight, _ = found.y[:, -1]
     weight_slope, growth = velocity(end, found.y[:, -1])
     coefficient = {"constant": weight, "log log t": end * weight_slope, "log t": weight_slope}

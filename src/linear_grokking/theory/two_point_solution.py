@@ -14,7 +14,7 @@ from linear_grokking.theory._search import bracket, root
 from linear_grokking.theory.two_point import TwoPoint
 from linear_grokking.theory.two_point_orbit import coordinate, log_conformal_time, log_time, point
 
-_DOUBLING = [1.0, *2.0 ** np.arange(63)]
+_DOUBLING = [1.0, *2.0 ** np.arange(127)]
 _RESOLUTION = 1e-40  # of a coordinate at zero: within reach of 200 bisections
 
 
@@ -83,7 +83,7 @@ def first_root(
 
     Raises
     ------
-    RuntimeError
+    ConvergenceError
         Where a root is not found in its bracket.
     """
     parameters = (argument, *orbit)

@@ -1,5 +1,6 @@
 """Interrupted work gives the same bits as work that was not; side files are safe and cheap."""
 
+import errno
 import logging
 import os
 import random
@@ -12,6 +13,7 @@ import time
 
 import numpy as np
 import pytest
+from signals_heard import STOPPING, signals_heard
 
 from linear_grokking.runtime import checkpoints
 from linear_grokking.runtime.checkpoints import (
@@ -41,6 +43,12 @@ def assert_same_arrays(actual, expected):
         assert actual[name].dtype == value.dtype
         assert actual[name].shape == value.shape
         assert actual[name].tobytes() == value.tobytes()
+
+
+@pytest.fixture(autouse=True)
+def heard():
+    with signals_heard():
+        yield
 
 
 class Clock:
@@ -115,6 +123,31 @@ def test_damage_is_logged(tmp_path, caplog):
     assert "solver.npz: it is damaged" in caplog.text
 
 
+@pytest.mark.parametrize(
+    "failure", [OSError(errno.ESTALE, "Stale file handle"), PermissionError(13, "x"), MemoryError()]
+)
+def test_a_system_that_fails_is_no_damage(tmp_path, monkeypatch, failure):
+    block = BlockCheckpoint(tmp_path, "spec", 0)
+    block.add(0, {"x": np.arange(3)})
+    block.solver([1]).offer(lambda: {"x": 1})
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+
+    def fail(*_, **__):
+        raise failure
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoints.Path, "read_bytes", fail)
+        with pytest.raises(type(failure)):
+            BlockCheckpoint(tmp_path, "spec", 0)
+    found = BlockCheckpoint(tmp_path, "spec", 0)
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoints.Path, "read_bytes", fail)
+        with pytest.raises(type(failure)):
+            found.finished()
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert list(found.finished()) == [0]
+
+
 def test_nothing_is_ever_unpickled(tmp_path):
     path = tmp_path / "solver.npz"
     pickled = np.array([{}], dtype=object)
@@ -169,16 +202,31 @@ def test_an_offer_that_is_not_due_is_cheap(tmp_path):
     assert time.perf_counter() - start < 0.2  # 20 µs each; about 0.5 µs in practice
 
 
-def test_sigterm_saves_at_once_and_interrupts(tmp_path):
-    before = signal.getsignal(signal.SIGTERM)
+@pytest.mark.parametrize("asked", STOPPING)
+def test_a_signal_saves_at_once_and_interrupts(tmp_path, asked):
+    before = signal.getsignal(asked)
     checkpoint = solver_of(tmp_path, interval_s=1e9)
     with pytest.raises(Interrupted, match=r"progress is in .*solver\.npz"), interruptible():
         checkpoint.offer(lambda: pytest.fail("not due"))
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), asked)
+        for other in STOPPING:  # those that follow change nothing
+            os.kill(os.getpid(), other)
         checkpoint.offer(lambda: {"x": 5})
     assert solver_of(tmp_path).restore()["x"] == 5
-    assert signal.getsignal(signal.SIGTERM) == before
+    assert signal.getsignal(asked) == before
     checkpoint.offer(lambda: pytest.fail("the request is over"))
+
+
+@pytest.mark.parametrize("ignored", STOPPING)
+def test_a_signal_that_is_ignored_stays_ignored(tmp_path, ignored):
+    before = signal.signal(ignored, signal.SIG_IGN)
+    try:
+        with interruptible():
+            os.kill(os.getpid(), ignored)
+            solver_of(tmp_path).offer(lambda: pytest.fail("nobody asked"))
+        assert signal.getsignal(ignored) == signal.SIG_IGN
+    finally:
+        signal.signal(ignored, before)
 
 
 def test_interruptible_belongs_to_the_main_thread():
@@ -380,9 +428,11 @@ def test_killed_many_times_gives_the_same_bits(tmp_path):
         kill_at_random(tmp_path / str(attempt), kills=3 + attempt % 3)
 
 
-def test_a_job_told_to_stop_leaves_quickly_with_a_message(tmp_path):
-    code, errors = run_job(tmp_path, kill=signal.SIGTERM)
+@pytest.mark.parametrize("asked", STOPPING)
+def test_a_job_told_to_stop_leaves_quickly_with_a_message(tmp_path, asked):
+    code, errors = run_job(tmp_path, kill=asked)
     assert code == 143
-    assert "asked to stop; progress is in" in errors
+    (said,) = errors.splitlines()
+    assert said.startswith("asked to stop; progress is in")
     assert os.listdir(tmp_path / "side")
     assert run_job(tmp_path)[0] == 0

@@ -1,6 +1,7 @@
 """A block that is killed at random moments ends with the bits of one that is not."""
 
 import functools
+import json
 import os
 import random
 import signal
@@ -16,7 +17,8 @@ import pytest
 from linear_grokking.jobs import kinds, logistic
 from linear_grokking.jobs.kinds import kind_of
 from linear_grokking.runtime.checkpoints import Interrupted
-from linear_grokking.workflow.plan import Plan, read
+from linear_grokking.runtime.program import INTERRUPTED
+from linear_grokking.workflow.plan import Plan, read, targets
 from linear_grokking.workflow.steps import block
 
 # Each kind of job: solvers that save their state in mid-run, and blocks of quick realizations.
@@ -96,7 +98,7 @@ EAGER = textwrap.dedent("""
     from linear_grokking.workflow.steps import block
     from linear_grokking.workflow.steps.script import run
     block.BlockCheckpoint = functools.partial(block.BlockCheckpoint, interval_s=0.01)
-    run(block.train_block, device=str, threads=int)
+    run("linear_grokking.workflow.steps.block:train_block", device=str, threads=int)
 """)
 
 
@@ -109,7 +111,7 @@ class Job:
         (identity,) = plan.runs
         self.block = f"0-{experiment['realizations'] - 1}"
         self.output = folder / identity / f"{self.block}.parquet"
-        self.request = plan.block_request(identity, self.block)
+        self.request = json.dumps(targets.block(plan, identity, self.block).request)
         options = ["--log", folder / "log.txt", "--device", "cpu", "--threads", "1"]
         self.command = [sys.executable, "-c", EAGER, *options, self.output]
 
@@ -144,7 +146,7 @@ def kill_at_random(tmp_path, name, kills):
         after_s = moments.uniform(0, 0.8 * seconds / kills)
         chosen = signal.SIGTERM if kill % 2 else signal.SIGKILL
         code, said, _ = killed.run(chosen, after_s)
-        assert code in (0, 1, -signal.SIGKILL, -signal.SIGTERM)
+        assert code in (0, 1, INTERRUPTED, -signal.SIGKILL, -signal.SIGTERM)
         assert code != 1 or "error: asked to stop; progress is in" in said
         codes.append(code)
     code, said, _ = killed.run()

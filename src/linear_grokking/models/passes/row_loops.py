@@ -5,11 +5,12 @@ disk until the file of the function that Python calls changes, whatever that cal
 """
 
 import math
+from functools import partial
 
-import numba
 import numpy as np
 
 from linear_grokking.models.passes.weighing import EXPONENTIAL, LOGISTIC
+from linear_grokking.runtime.compiled import compile_kept
 
 # Weights are rounded to float32 in units of the first few; should others exceed these by
 # this factor, all is done again in units of the largest.
@@ -20,8 +21,8 @@ _NEGLIGIBLE = 1e-30
 _TINY = 1e-300
 
 # Sums may be taken in any order, as by BLAS; what is infinite or no number stays so.
-_compile = numba.njit(
-    nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"}
+_compile = partial(
+    compile_kept, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"}
 )
 
 

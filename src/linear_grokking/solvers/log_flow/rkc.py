@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from array_api_compat import array_namespace
 
+from linear_grokking.errors import LinearGrokkingError
 from linear_grokking.runtime.arrays import Array, like
 from linear_grokking.shapes import Float
 
@@ -88,7 +89,7 @@ class System(ABC):
         return Point(s_end, xp.asarray(y, copy=True), rate, known)
 
 
-class StepSizeError(RuntimeError):
+class StepSizeError(LinearGrokkingError):
     """No step, however short, met the tolerance."""
 
 

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 import piqp
 
+from linear_grokking.errors import LinearGrokkingError
+
 BRACKET = 1e-7  # largest relative width of the bracket; PIQP leaves 1e-13 to 1e-10
 
 
-class MarginError(ArithmeticError):
+class MarginError(LinearGrokkingError):
     """The margin could not be bracketed."""
 
 

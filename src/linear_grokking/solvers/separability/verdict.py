@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 from scipy.optimize import linprog
 
+from linear_grokking.errors import LinearGrokkingError
 from linear_grokking.solvers.separability.certificates import separates
 from linear_grokking.solvers.separability.limit_direction import (
     LimitDirection,
@@ -19,7 +20,7 @@ Certificate = Literal["direction", "hull", "lp"]
 LP_TOLERANCE = 1e-9  # slack of a normalized linear programme that counts as separation
 
 
-class UndecidedError(ArithmeticError):
+class UndecidedError(LinearGrokkingError):
     """Neither a certificate nor linear programming decided whether a set is separable."""
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
+from linear_grokking.errors import LinearGrokkingError
 from linear_grokking.jobs.kinds import kind_of, run_id
 from linear_grokking.results.identity import RUN_ID, Block, canonical
 from linear_grokking.results.storage import provenance, write_table
@@ -22,11 +23,11 @@ from linear_grokking.runtime.progress import progress
 logger = logging.getLogger(__name__)
 
 
-class NonFiniteError(RuntimeError):
+class NonFiniteError(LinearGrokkingError, RuntimeError):
     """A run whose numbers overflowed; the message says what to change."""
 
 
-class ChangedCodeError(RuntimeError):
+class ChangedCodeError(LinearGrokkingError):
     """The code is no longer the one that the workflow was planned with."""
 
 

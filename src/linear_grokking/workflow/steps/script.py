@@ -4,23 +4,24 @@ import argparse
 import json
 import logging
 import sys
-import traceback
 from collections.abc import Callable
-from contextlib import redirect_stderr, suppress
+from contextlib import ExitStack, redirect_stderr, suppress
 from io import FileIO, TextIOBase
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any, TextIO
 
-from linear_grokking.runtime import failures
+from linear_grokking.runtime import program
 
 
-def run(step: Callable[..., None], **options: Callable[[str], Any]) -> None:
+def run(step: str, **options: Callable[[str], Any]) -> None:
     """Run a step as the program of a script: ``script.py --log LOG OUTPUT... < REQUEST``.
 
     Parameters
     ----------
     step
-        ``step(request, outputs, **options)``.
+        ``"module:function"``, called as ``function(request, outputs, **options)``.  It is
+        imported here, so that who stops a job while its libraries load gets one line, too.
     options
         What else the command line gives it, and how each is read.
     """
@@ -31,32 +32,34 @@ def run(step: Callable[..., None], **options: Callable[[str], Any]) -> None:
     parser.add_argument("outputs", type=Path, nargs="+")
     given = vars(parser.parse_args())
     path: Path = given.pop("log")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "wb", buffering=0) as log, redirect_stderr(_Both(sys.stderr, log)):
-        logging.basicConfig(format="%(message)s", stream=sys.stderr)
-        logging.getLogger("linear_grokking").setLevel(logging.INFO)
-        try:
-            step(json.load(sys.stdin), given.pop("outputs"), **given)
-        except failures.EXPECTED as error:
-            print(failures.line(error), file=sys.stderr)
-            sys.exit(1)
-        except Exception:
-            # Here, where the log is still open.
-            traceback.print_exc()
-            sys.exit(1)
+    with ExitStack() as whole:  # the log is open until what went wrong was said
+
+        def work() -> None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            log = whole.enter_context(open(path, "wb", buffering=0))
+            whole.enter_context(redirect_stderr(_Both(sys.stderr, log)))
+            logging.basicConfig(format="%(message)s", stream=sys.stderr)
+            logging.getLogger("linear_grokking").setLevel(logging.INFO)
+            resolve_name(step)(json.load(sys.stdin), given.pop("outputs"), **given)
+
+        if status := program.run(work):
+            sys.exit(status)
 
 
 class _Both(TextIOBase):
-    """A text stream that writes to the terminal and to a log, which may fail."""
+    """A text stream that writes to the terminal and to a log, both of which may fail."""
 
     def __init__(self, terminal: TextIO, log: FileIO):
         self._terminal, self._log = terminal, log
 
     def write(self, text: str) -> int:
-        # A full disk costs the log, not the job.
+        # A full disk costs the log, and a terminal that has closed what it shows; not the job.
         with suppress(OSError):
-            self._log.write(text.encode())
-        return self._terminal.write(text)
+            self._log.write(text.encode(errors="backslashreplace"))
+        with suppress(OSError):
+            self._terminal.write(text)
+        return len(text)
 
     def flush(self) -> None:
-        self._terminal.flush()
+        with suppress(OSError):
+            self._terminal.flush()

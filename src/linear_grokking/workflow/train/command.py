@@ -2,8 +2,6 @@
 
 import argparse
 import json
-import os
-import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -17,7 +15,7 @@ from tqdm import tqdm
 from linear_grokking.jobs.kinds import Kind, kind_of, run_id
 from linear_grokking.results.identity import canonical
 from linear_grokking.results.storage import provenance, write_table
-from linear_grokking.runtime import devices
+from linear_grokking.runtime import devices, program
 from linear_grokking.runtime.checkpoints import NoCheckpoint, State
 from linear_grokking.runtime.context import JobContext, Look
 from linear_grokking.runtime.files import whole_file
@@ -31,15 +29,12 @@ from linear_grokking.workflow.train.predictions import predict
 from linear_grokking.workflow.train.summary import summarize, table
 
 WRONG_OPTIONS = 2
-INTERRUPTED = 130
-"""Exit statuses, as argparse and the shell have them."""
+"""Exit status, as argparse has it."""
 SECONDS_PER_TICK = 0.5
 
 
 def train(options: argparse.Namespace) -> int:
     """Do one run, print its summary and return the exit status."""
-    # A run that is asked to end cleans up as after Ctrl-C.
-    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         _train(options)
     except ValueError as error:
@@ -47,9 +42,7 @@ def train(options: argparse.Namespace) -> int:
         return WRONG_OPTIONS
     except KeyboardInterrupt:
         print("interrupted: nothing was written", file=sys.stderr)
-        return INTERRUPTED
-    finally:
-        signal.signal(signal.SIGTERM, previous)
+        return program.INTERRUPTED
     return 0
 
 
@@ -125,7 +118,7 @@ def _run(
 
     context = JobContext(
         device=device,
-        threads=len(os.sched_getaffinity(0)),
+        threads=devices.cores(),
         checkpoint=lambda _: _Ticks(bar) if kind.literal else NoCheckpoint(),
         on_record=follow,
         more_steps=steps,

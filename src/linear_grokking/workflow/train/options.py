@@ -218,8 +218,10 @@ def _options() -> Mapping[str, str]:
     found: dict[str, str] = {}
     for model in _SIZES:
         for section in reversed(EXPERIMENTS[model].mro()):
+            if not issubclass(section, Section):
+                continue
             declared = inspect.get_annotations(section)
-            title = (section.__doc__ or "").partition("\n")[0].rstrip(".")
+            title = section.model_config.get("title") or ""
             for key in EXPERIMENTS[model].parameters():
                 if key in declared and key not in _NO_OPTIONS:
                     found.setdefault(names.get(key, key), title)

@@ -1,0 +1,42 @@
+"""How a program of this package runs: what it can show, how it stops, how it ends."""
+
+import io
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+
+from linear_grokking.runtime import failures, signals
+
+INTERRUPTED = 130
+"""Exit status of a program that was asked to stop, as the shell has it for Ctrl-C."""
+
+
+def run(work: Callable[[], int | None]) -> int:
+    """Do the work of a program; return its exit status.
+
+    What goes wrong is said on stderr: in one line where that is enough (`failures.expected`),
+    with a traceback where it is a fault of the program.  A program that is asked to stop cleans
+    up as after Ctrl-C, unless the work answers for itself.  Nothing fails for a character that
+    a stream cannot show.
+    """
+    _show_any_character()
+    try:
+        with signals.answered(signal.default_int_handler):
+            return work() or 0
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except Exception as error:
+        if failures.expected(error):
+            print(failures.line(error), file=sys.stderr)
+        else:
+            traceback.print_exc()
+        return 1
+
+
+def _show_any_character() -> None:
+    """Have the standard streams write what their encoding lacks as an escape."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
