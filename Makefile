@@ -6,6 +6,14 @@ VENV := .venv
 RUN := $(VENV)/bin/python -m
 CORES ?= all
 
+# The environment decides alone what runs and where packages go: not what a shell, a module of
+# a cluster or a configuration of pip adds.  Where packages come from is left to them.
+unexport PYTHONPATH PYTHONHOME PYTHONUSERBASE PYTHONPLATLIBDIR PYTHONSAFEPATH
+unexport PYTHONSTARTUP PYTHONINSPECT PYTHONOPTIMIZE
+unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PIP_PYTHON PIP_REQUIRE_VIRTUALENV
+unexport PIP_DRY_RUN PIP_NO_DEPS PIP_IGNORE_INSTALLED
+export PYTHONNOUSERSITE := 1
+
 .PHONY: figures test coverage test-long lint bench schema gallery gallery-check clean
 
 figures: $(VENV)/.complete
@@ -45,13 +53,21 @@ gallery: figures
 gallery-check: $(VENV)/.complete
 	$(RUN) linear_grokking gallery --check
 
-# The environment counts as complete only once everything is installed.
+# The environment counts as complete only once everything is installed, and only in its own
+# folder: one that was copied or moved runs the code of another, and is made from nothing.
+CLEAR :=
+ifneq ($(shell test "$$(cat $(VENV)/.complete 2> /dev/null)" -ef . && echo here),here)
+.PHONY: $(VENV)/.complete
+CLEAR := --clear
+endif
+PIP := $(RUN) pip install --quiet --disable-pip-version-check --no-user
+
 $(VENV)/.complete: requirements.txt pyproject.toml
-	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Python 3.11 or newer is needed"'
-	$(PYTHON) -m venv $(VENV)
-	$(RUN) pip install --quiet --disable-pip-version-check --requirement requirements.txt
-	$(RUN) pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	touch $@
+	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed")'
+	$(PYTHON) -m venv $(CLEAR) $(VENV)
+	$(PIP) --requirement requirements.txt
+	$(PIP) --no-deps --no-build-isolation --editable .
+	pwd -P > $@
 
 clean:
 	rm -rf $(VENV)

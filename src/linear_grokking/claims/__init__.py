@@ -4,8 +4,10 @@ A claim is made by a small function that is registered for a figure and reads th
 table, and where needed the runs behind it; `verdict` holds the one rule.
 """
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
+
+import pandas as pd
 
 from linear_grokking.claims import (
     classification,
@@ -17,17 +19,22 @@ from linear_grokking.claims import (
 )
 from linear_grokking.claims.registry import COLUMNS, Evidence, collect, frame
 from linear_grokking.claims.verdict import VERDICTS, Claim
-from linear_grokking.runtime.files import whole_file
 
-__all__ = ["COLUMNS", "VERDICTS", "Claim", "Evidence", "write"]
+__all__ = ["COLUMNS", "VERDICTS", "Claim", "Evidence", "judged"]
 
 MODULES = (linear, linear_maps, two_layer, classification, separability, two_point)
 """Importing them registers their claims; a new module is added here."""
 
 
-def write(tables: Iterable[Path], root: Path, output: Path) -> None:
-    """Write the claims on the figures whose tables are given, in their order, as CSV."""
-    claims = [claim for path in tables for claim in collect(Evidence.read(path, root))]
-    with whole_file(output) as temporary:
-        # With the digits that a reader compares.
-        frame(claims).to_csv(temporary, index=False, float_format="%.6g")
+def judged(tables: Mapping[str, str], root: Path) -> pd.DataFrame:
+    """Return the claims on figures, in their order (columns `COLUMNS`).
+
+    Parameters
+    ----------
+    tables
+        What the table of each figure must be made of.
+    root
+        Folder that holds results/ and figures/.
+    """
+    evidence = (Evidence.read(root, figure, digest) for figure, digest in tables.items())
+    return frame([claim for each in evidence for claim in collect(each)])

@@ -58,9 +58,9 @@ def _draws(
     return found
 
 
-@claims_of("B1", source=_CONSTANT_LABEL)
+@claims_of("B1", statement="The accuracy tends to 1 below λ = ½.", source=_CONSTANT_LABEL)
 def perfect_below(evidence: Evidence) -> Iterator[Claim]:
-    """Check the accuracy at t → ∞ is 1 below λ = ½."""
+    """Count the draws whose limit is 1."""
     below = _draws(evidence, *_FINAL, "lambda_ <= 0.42")
     perfect = np.concatenate([draws["limit"] == 1 for _, draws in below])
     yield Claim(
@@ -71,9 +71,9 @@ def perfect_below(evidence: Evidence) -> Iterator[Claim]:
     )
 
 
-@claims_of("B1")
+@claims_of("B1", statement="The accuracy tends to Φ(1/(σM)) above λ = ½.")
 def margin_accuracy(evidence: Evidence) -> Iterator[Claim]:
-    """Check the accuracy at t → ∞ is Φ(1/(σM)) above λ = ½."""
+    """Compare limits with those of the large-size margin, and with where training ends."""
     above = _draws(evidence, *_FINAL, "lambda_ >= 0.57")
     runs = [run for run, _ in above]
     sizes = ("lambda", "sigma")
@@ -107,9 +107,13 @@ def _log_time(evidence: Evidence, lambda_: Any, eta: float = 1.0) -> Any:
     return large_size.log_time_to_accuracy(lambda_, eta, evidence.threshold)
 
 
-@claims_of("B1", source="ours (large-size limit)")
+@claims_of(
+    "B1",
+    statement="The median time of generalization follows the large-size curve, from λ = 0.3 on.",
+    source="ours (large-size limit)",
+)
 def t95(evidence: Evidence) -> Iterator[Claim]:
-    """Check the median time of generalization follows the large-size curve, from λ = 0.3 on."""
+    """Fit the curve's exponent at ½, and compare the medians with the curve."""
     yield Claim(
         "B1-t95-divergence",
         f"For large N the logarithm of the time of {evidence.percent} accuracy diverges as "
@@ -130,9 +134,13 @@ def t95(evidence: Evidence) -> Iterator[Claim]:
     )
 
 
-@claims_of("B17", source="ours (large-size limit)")
+@claims_of(
+    "B17",
+    statement="The median time of generalization approaches the large-size curve as N grows.",
+    source="ours (large-size limit)",
+)
 def t95_of_largest(evidence: Evidence) -> Iterator[Claim]:
-    """Check the median time of generalization approaches the large-size curve as N grows."""
+    """Compare them at the smallest λ and the largest N."""
     runs = evidence.runs("dynamics", keep=lambda p: p["lambda"] <= LARGEST_BELOW)
     run = min(runs, key=lambda run: (run.parameters["lambda"], -run.parameters["n_train"]))
     lambda_, n_train, eta = (run.parameters[key] for key in ("lambda", "n_train", "eta"))
@@ -145,9 +153,11 @@ def t95_of_largest(evidence: Evidence) -> Iterator[Claim]:
     )
 
 
-@claims_of("B1")
+@claims_of(
+    "B1", statement="Below ½ the bias falls as -log t; train and generalization accuracy separate."
+)
 def log_laws(evidence: Evidence) -> Iterator[Claim]:
-    """Below ½ the bias falls as -log t; train and generalization accuracy separate."""
+    """Fit the bias at late times, and take the delay at the λ nearest to ½."""
     runs = evidence.runs("dynamics", keep=lambda p: p["lambda"] < CRITICAL)
     nearest = max(run.parameters["lambda"] for run in runs)
     for run in runs:
@@ -179,9 +189,13 @@ def log_laws(evidence: Evidence) -> Iterator[Claim]:
         )
 
 
-@claims_of("B2", source="Paper B, Sec. 3.3 (conformal time) and App. C")
+@claims_of(
+    "B2",
+    statement="S(τ) with bias is the path without.",
+    source="Paper B, Sec. 3.3 (conformal time) and App. C",
+)
 def conformal(evidence: Evidence) -> Iterator[Claim]:
-    """Check that S(τ) with bias is the bias-free path."""
+    """Take the largest difference between the two paths."""
     rows = evidence.rows("conformal_path").sort_values("x")
     runs = evidence.runs("with_bias", "without_bias")
     for lambda_, paths in rows.groupby("lambda"):
@@ -204,9 +218,13 @@ def conformal(evidence: Evidence) -> Iterator[Claim]:
 _LOG_LAWS = (("weight", "‖S‖", "M/(1+M²)"), ("bias", "b", "-1/(1+M²)"))
 
 
-@claims_of("B2", source="Paper B, Sec. 3.3")
+@claims_of(
+    "B2",
+    statement="On separable sets ‖S‖ and b grow as log t, with slopes that the margin gives.",
+    source="Paper B, Sec. 3.3",
+)
 def log_slope(evidence: Evidence) -> Iterator[Claim]:
-    """Check the slopes of ‖S‖ and b in log t for separable sets."""
+    """Compare the slopes over the second half of log t with them."""
     for run, sets in pair_runs(evidence.runs("with_bias"), evidence.runs("separability")):
         lambda_ = run.parameters["lambda"]
         draws = run.scalars[["realization"]].merge(sets.scalars, how="left")
@@ -227,9 +245,13 @@ def log_slope(evidence: Evidence) -> Iterator[Claim]:
             )
 
 
-@claims_of("B5", source="Paper B, App. B and Fig. 5")
+@claims_of(
+    "B5",
+    statement="With Adam the generalization accuracy first stays at chance.",
+    source="Paper B, App. B and Fig. 5",
+)
 def plateau(evidence: Evidence) -> Iterator[Claim]:
-    """With Adam the generalization accuracy first stays at chance."""
+    """Compare the steps at which the two accuracies reach 60 %."""
     for run in evidence.runs("dynamics"):
         steps, *accuracies = run.curves("train_accuracy", "gen_accuracy")
         train, gen = (first_crossing(steps, each, 0.6) for each in accuracies)
@@ -244,9 +266,11 @@ def plateau(evidence: Evidence) -> Iterator[Claim]:
         )
 
 
-@claims_of("B9", source="Paper B, App. F.1")
+@claims_of(
+    "B9", statement="Generalization needs more time the larger σ.", source="Paper B, App. F.1"
+)
 def sigma(evidence: Evidence) -> Iterator[Claim]:
-    """Check that generalization needs more time the larger σ."""
+    """Compare the smallest and the largest σ at which all draws generalize."""
     runs = sorted(evidence.runs("dynamics"), key=lambda run: run.parameters["sigma"])
     times = of_shared_draws(runs, "t_gen")
     finite = np.flatnonzero(np.isfinite(times).all(axis=1))
@@ -262,9 +286,13 @@ def sigma(evidence: Evidence) -> Iterator[Claim]:
     )
 
 
-@claims_of("B10", source="Paper B, App. F.2")
+@claims_of(
+    "B10",
+    statement="Below λ = ½ Adam ends at perfect accuracy on sets that are not separable.",
+    source="Paper B, App. F.2",
+)
 def adam_perfect(evidence: Evidence) -> Iterator[Claim]:
-    """Below λ = ½ Adam ends at perfect accuracy on sets that are not separable."""
+    """Average their final accuracy, by λ."""
     query = "lambda_ < 0.5 and not separable"
     for run, draws in _draws(evidence, "adam", "separability", query):
         lambda_ = run.parameters["lambda"]
@@ -276,9 +304,13 @@ def adam_perfect(evidence: Evidence) -> Iterator[Claim]:
         )
 
 
-@claims_of("B10", source="Paper B, App. F.2")
+@claims_of(
+    "B10",
+    statement="On separable sets Adam ends neither at the max-margin accuracy nor at 1.",
+    source="Paper B, App. F.2",
+)
 def adam_margin(evidence: Evidence) -> Iterator[Claim]:
-    """On separable sets Adam does not end at the max-margin accuracy, nor at 1."""
+    """Compare their final accuracy with both, by λ."""
     query = "lambda_ > 0.5 and separable"
     for run, draws in _draws(evidence, "adam", "separability", query):
         lambda_, final = run.parameters["lambda"], draws["final_gen_accuracy"]
@@ -303,9 +335,14 @@ _STARTS = {
 }
 
 
-@claims_of("B11", "B12", "B13")
+@claims_of(
+    "B11",
+    "B12",
+    "B13",
+    statement="Initial conditions and loss change the way, not the end: ‖S‖ tends to ‖S_∞‖.",
+)
 def end(evidence: Evidence) -> Iterator[Claim]:
-    """Check initial conditions and loss change the way, not the end: ‖S‖ tends to ‖S_∞‖."""
+    """Compare the final ‖S‖ of sets that are not separable with their ‖S_∞‖."""
     key, words, source = _STARTS[evidence.figure]
     query = "lambda_ < 0.5 and not separable"
     for run, draws in _draws(evidence, "dynamics", "separability", query):
@@ -321,9 +358,13 @@ def end(evidence: Evidence) -> Iterator[Claim]:
         )
 
 
-@claims_of("B14", source="Paper B, ICML Sec. 5 and Fig. 4; limit ours")
+@claims_of(
+    "B14",
+    statement="The final accuracy is the large-size limit, whatever the spread along the axis.",
+    source="Paper B, ICML Sec. 5 and Fig. 4; limit ours",
+)
 def two_gaussians_limit(evidence: Evidence) -> Iterator[Claim]:
-    """Check the final accuracy against the spread along the axis."""
+    """Compare them, by σ_A."""
     for run in evidence.runs("dynamics"):
         lengths = {key: run.parameters[key] for key in ("mu", "sigma", "sigma_a")}
         limit = two_gaussians.limit_gen_accuracy(lambda_=run.parameters["lambda"], **lengths)
@@ -336,9 +377,13 @@ def two_gaussians_limit(evidence: Evidence) -> Iterator[Claim]:
         )
 
 
-@claims_of("B15", source="Paper B, ICML App. G")
+@claims_of(
+    "B15",
+    statement="Other symmetric laws show the same delay below ½.",
+    source="Paper B, ICML App. G",
+)
 def delay_of_other_laws(evidence: Evidence) -> Iterator[Claim]:
-    """Other symmetric laws show the same delay below ½."""
+    """Count the draws whose generalization takes twice as long as their training."""
     for run in evidence.runs("dynamics", keep=lambda p: p["lambda"] < CRITICAL):
         lambda_, law = run.parameters["lambda"], run.parameters["law"]
         later = run.scalars["t_gen"] > 2 * run.scalars["t_train"]
@@ -350,9 +395,11 @@ def delay_of_other_laws(evidence: Evidence) -> Iterator[Claim]:
         )
 
 
-@claims_of("B16", source="Paper B, Fig. 16; cap ours")
+@claims_of(
+    "B16", statement="The label fraction r caps the accuracy.", source="Paper B, Fig. 16; cap ours"
+)
 def cap(evidence: Evidence) -> Iterator[Claim]:
-    """Check that the label fraction r caps the accuracy."""
+    """Average the best accuracy of each draw, by r."""
     for run in evidence.runs("dynamics", keep=lambda p: p["label_fraction"] < 1):
         r = run.parameters["label_fraction"]
         yield Claim(
@@ -363,9 +410,13 @@ def cap(evidence: Evidence) -> Iterator[Claim]:
         )
 
 
-@claims_of("B16", source="ours")
+@claims_of(
+    "B16",
+    statement="Above a threshold in λ sets are separable with bias, and training overfits.",
+    source="ours",
+)
 def overfit(evidence: Evidence) -> Iterator[Claim]:
-    """Check the threshold of separability with bias, and overfitting above it."""
+    """Look at how training ends above it, by r."""
     for run in evidence.runs("dynamics", keep=lambda p: p["label_fraction"] < 1):
         r, lambda_ = run.parameters["label_fraction"], run.parameters["lambda"]
         threshold = label_fraction.separability_threshold(r)

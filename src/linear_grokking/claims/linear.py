@@ -29,9 +29,11 @@ LOSS_TOLERANCE = 0.2
 ACCURACY_TOLERANCE = 0.03
 
 
-@claims_of("A1", "A2", "A3")
+@claims_of(
+    "A1", "A2", "A3", statement="Each loss and accuracy curve agrees with the large-size theory."
+)
 def dynamics_follow_theory(evidence: Evidence) -> Iterator[Claim]:
-    """Each loss and accuracy curve agrees with the large-size theory."""
+    """Average ratios of losses and differences of accuracies over log t."""
     figure = evidence.figure
     key = {"A1": "lambda", "A2": "d_out", "A3": "gamma"}[figure]
     for run in evidence.runs("dynamics"):
@@ -67,9 +69,11 @@ def dynamics_follow_theory(evidence: Evidence) -> Iterator[Claim]:
             )
 
 
-@claims_of("A1", "A2", "A3")
+@claims_of(
+    "A1", "A2", "A3", statement="Measured grokking times agree with those of the theory's curves."
+)
 def grokking_times_follow_theory(evidence: Evidence) -> Iterator[Claim]:
-    """Measured grokking times agree with those of the theory's curves, one claim per curve."""
+    """Average the ratios along each curve: one claim per curve."""
     figure, runs = evidence.figure, evidence.runs("times")
     key = {"A1": "epsilon", "A2": "d_out", "A3": "lambda"}[figure]
     for value in sorted({run.parameters[key] for run in runs}):
@@ -101,9 +105,9 @@ def _effective_modes(parameters: Mapping[str, Any], step: float) -> float:
     return float(parameters["d_in"] * loss[1] ** 2 / (loss[0] * loss[2]))
 
 
-@claims_of("A2", source="Paper A, Sec. 3.2")
+@claims_of("A2", statement="The accuracy formula gives t*_gen.", source="Paper A, Sec. 3.2")
 def generalization_time(evidence: Evidence) -> Iterator[Claim]:
-    """t*_gen from the accuracy formula, for each d_out of the dynamics."""
+    """Compare them, for each d_out of the dynamics."""
     for run in evidence.runs("dynamics"):
         d_out, times = run.parameters["d_out"], run.scalars["t_gen"]
         theory = _theory(gen_time, run, evidence.threshold)
@@ -125,9 +129,9 @@ def generalization_time(evidence: Evidence) -> Iterator[Claim]:
         )
 
 
-@claims_of("A2")
+@claims_of("A2", statement="The grokking time is largest at d_out of about 50.")
 def slowest(evidence: Evidence) -> Iterator[Claim]:
-    """Where the grokking time is largest over d_out."""
+    """Maximize the formula over d_out, and see how broad the maximum is."""
     parameters = evidence.runs("dynamics", keep=lambda p: p["lambda"] < 1)[0].parameters
     lambda_, epsilon = parameters["lambda"], parameters["epsilon"]
     accuracy = {"accuracy": evidence.threshold}
@@ -152,9 +156,13 @@ def slowest(evidence: Evidence) -> Iterator[Claim]:
     )
 
 
-@claims_of("A1", source="Paper A, Sec. 3")
+@claims_of(
+    "A1",
+    statement="For λ > 1 the loss stops at the unseen directions' share: no generalization.",
+    source="Paper A, Sec. 3",
+)
 def floor_above_one(evidence: Evidence) -> Iterator[Claim]:
-    """For λ > 1 the loss stops at the unseen directions' share and generalization never comes."""
+    """Look at how each run with λ > 1 ends."""
     for run in evidence.runs("dynamics", keep=lambda p: p["lambda"] > 1):
         lambda_ = run.parameters["lambda"]
         floor = (1 - 1 / lambda_) / run.parameters["d_out"]
@@ -171,9 +179,11 @@ def floor_above_one(evidence: Evidence) -> Iterator[Claim]:
         )
 
 
-@claims_of("A1", source="Paper A, Fig. 1")
+@claims_of(
+    "A1", statement="The delay grows without bound as λ → 1 from below.", source="Paper A, Fig. 1"
+)
 def growth(evidence: Evidence) -> Iterator[Claim]:
-    """Check the delay grows without bound as λ → 1 from below."""
+    """Compare the medians at the smallest and the largest λ below 1."""
     runs = evidence.runs("times", keep=lambda p: p["lambda"] < 1)
     epsilon = min(run.parameters["epsilon"] for run in runs)
     by_lambda = {r.parameters["lambda"]: r for r in runs if r.parameters["epsilon"] == epsilon}
@@ -193,9 +203,11 @@ def growth(evidence: Evidence) -> Iterator[Claim]:
     )
 
 
-@claims_of("A3")
+@claims_of(
+    "A3", statement="Beyond γ_max nothing generalizes, and for small γ the loss has a floor ∝ γ²."
+)
 def weight_decay_floors(evidence: Evidence) -> Iterator[Claim]:
-    """Check the floor's sides of the threshold, and the factor in the floors for small γ."""
+    """Count what generalizes on each side, and measure the factor of the floor."""
     runs = evidence.runs("dynamics", keep=lambda p: p["gamma"] > 0 and p["noise"] == 0)
     for run in runs:
         gamma = run.parameters["gamma"]
@@ -238,9 +250,11 @@ def weight_decay_floors(evidence: Evidence) -> Iterator[Claim]:
         )
 
 
-@claims_of("A3")
+@claims_of(
+    "A3", statement="The formula with log(1+√λ) is the delay between arrivals at twice the floors."
+)
 def weight_decay_delays(evidence: Evidence) -> Iterator[Claim]:
-    """Check what the paper's formula with log(1+√λ) is, and what it is not."""
+    """Compare it with the grokking time, and with that delay."""
     runs = evidence.runs("dynamics", keep=lambda p: p["lambda"] < 1)
     parameters = min(runs, key=lambda run: run.parameters["gamma"]).parameters
     lambda_, epsilon = parameters["lambda"], parameters["epsilon"]
@@ -267,9 +281,9 @@ def weight_decay_delays(evidence: Evidence) -> Iterator[Claim]:
     )
 
 
-@claims_of("A7", source="Paper A, Sec. 2; ours")
+@claims_of("A7", statement="Losses scale by (1+α²)/2.", source="Paper A, Sec. 2; ours")
 def scale(evidence: Evidence) -> Iterator[Claim]:
-    """Losses scale by (1+α²)/2."""
+    """Compare early losses with those at α = 1."""
     runs = {run.parameters["alpha"]: run for run in evidence.runs("scale")}
     if 1.0 not in runs:
         raise Undecidable("none has α = 1")
@@ -292,9 +306,9 @@ def _noisy(evidence: Evidence) -> list[RunResult]:
     return evidence.runs("noise", keep=lambda p: p["noise"] > 0 and p["lambda"] < 1)
 
 
-@claims_of("A7", source="ours")
+@claims_of("A7", statement="The student overfits noisy labels, up to a plateau.", source="ours")
 def plateau(evidence: Evidence) -> Iterator[Claim]:
-    """Check that the student overfits noisy labels, up to a plateau."""
+    """Compare final losses with its height, and with the smallest losses."""
     runs = _noisy(evidence)
     for run in runs:
         noise, lambda_ = run.parameters["noise"], run.parameters["lambda"]
@@ -317,9 +331,13 @@ def plateau(evidence: Evidence) -> Iterator[Claim]:
     )
 
 
-@claims_of("A7", source="ours")
+@claims_of(
+    "A7",
+    statement="The loss passes a minimum before the student overfits noisy labels.",
+    source="ours",
+)
 def minimum(evidence: Evidence) -> Iterator[Claim]:
-    """Check the minimum that the loss passes before the student overfits noisy labels."""
+    """Compare its depth with the theory's, by noise."""
     smallest = evidence.rows("minimum_loss", "minimum").query("source == 'theory'")
     for run in _noisy(evidence):
         noise = run.parameters["noise"]

@@ -11,9 +11,9 @@ from linear_grokking.theory import linear, linear_late_time
 from linear_grokking.theory.linear_grokking_time import grokking_time
 
 
-@claims_of("A1")
+@claims_of("A1", statement="Δt tends to log(1/q)/(2ηq²) for small ε.")
 def small_epsilon(evidence: Evidence) -> Iterator[Claim]:
-    """Δt ≈ log(1/q)/(2ηq²), at the figure's thresholds and far below them."""
+    """Compare them at the figure's thresholds, and far below them."""
     runs = evidence.runs("dynamics", keep=lambda p: p["lambda"] < 1)
     parameters = max(runs, key=lambda run: run.parameters["lambda"]).parameters
     lambda_ = parameters["lambda"]
@@ -49,9 +49,9 @@ def _smallest(ratio: pd.Series) -> Measurement:
     return Measurement.exact(ratio.min())
 
 
-@claims_of("A4")
+@claims_of("A4", statement="Δt(γ) ≥ Δt(0) holds for one output, and not in general.")
 def decay_delays(evidence: Evidence) -> Iterator[Claim]:
-    """Δt(γ) ≥ Δt(0) is not general."""
+    """Take the smallest ratio in the diagram."""
     rows = evidence.rows("gamma_d_out")
     lines = rows.pivot(index="y", columns="x", values="z").sort_index(axis=1)
     # Where the accuracy is at its threshold from the start there is no wait to change.
@@ -74,9 +74,9 @@ def decay_delays(evidence: Evidence) -> Iterator[Claim]:
     )
 
 
-@claims_of("A4")
+@claims_of("A4", statement="Above λ = 1 many outputs pass the accuracy's threshold all the same.")
 def above_one(evidence: Evidence) -> Iterator[Claim]:
-    """Not all of λ > 1 is white: many outputs pass the accuracy's threshold all the same."""
+    """Look at how much is coloured above λ = 1, and from where on."""
     above = evidence.rows("d_out_lambda").query("y > 1")
     if above.empty:
         raise Undecidable("the diagram ends below λ = 1")
@@ -102,9 +102,9 @@ def above_one(evidence: Evidence) -> Iterator[Claim]:
     )
 
 
-@claims_of("A6")
+@claims_of("A6", statement="The late-time forms give the generalization loss.")
 def late_time_forms(evidence: Evidence) -> Iterator[Claim]:
-    """Check the paper's simplest late-time form, and the sharper one."""
+    """Take the ratios of the paper's simplest form, and of the sharper one, to the exact loss."""
     note = (
         "L_gen = L_tr/q² puts all modes at the spectrum's edge, which is right for 4ηq²t ≫ 1 "
         "only: where both losses are far below any threshold of the figures."
@@ -124,9 +124,9 @@ def late_time_forms(evidence: Evidence) -> Iterator[Claim]:
             )
 
 
-@claims_of("A6", source="ours")
+@claims_of("A6", statement="Δt from the sharper late-time forms is good to 2 %.", source="ours")
 def late_time_delay(evidence: Evidence) -> Iterator[Claim]:
-    """Δt from the sharper late-time forms is good to 2 %."""
+    """Take the ratio furthest from 1."""
     ratios = evidence.rows("grokking_time_ratio", "late_time").query("x >= 0.5")["y"].dropna()
     if ratios.empty:
         raise Undecidable("the curve has no λ of 0.5 or more")

@@ -10,9 +10,8 @@ import pandas as pd
 
 from linear_grokking.claims.verdict import Claim, Finding, Measurement, Undecidable
 from linear_grokking.config import text
-from linear_grokking.figures.tables import FigureData, rows
+from linear_grokking.figures.tables import FigureData, read_table, rows
 from linear_grokking.results.reading import RunResult
-from linear_grokking.results.storage import read_metadata, read_table
 
 Keep = Callable[[Mapping[str, Any]], bool]
 
@@ -34,10 +33,9 @@ class Evidence(FigureData):
         self.table = table
 
     @classmethod
-    def read(cls, path: Path, root: Path) -> "Evidence":
-        """Read a figure's table and the request that it carries."""
-        request, _ = read_metadata(path)
-        return cls(root, request, read_table(path).to_pandas())
+    def read(cls, root: Path, figure: str, made_of: str) -> "Evidence":
+        """Read a figure's table and the request that it carries; errors as `read_table`."""
+        return cls(root, *read_table(root, figure, made_of))
 
     @property
     def percent(self) -> str:
@@ -73,18 +71,28 @@ class Evidence(FigureData):
 
 ClaimMaker = Callable[[Evidence], Iterable[Claim]]
 _MAKERS: dict[str, list[ClaimMaker]] = {}
+_STATEMENTS: dict[ClaimMaker, str] = {}
 _SOURCES: dict[ClaimMaker, str] = {}
 
 
-def claims_of(*figures: str, source: str = "") -> Callable[[ClaimMaker], ClaimMaker]:
+def claims_of(
+    *figures: str, statement: str, source: str = ""
+) -> Callable[[ClaimMaker], ClaimMaker]:
     """Register a function that yields claims of the given figures.
 
-    ``source`` is that of all claims which do not name their own.
+    Parameters
+    ----------
+    statement
+        What its claims state together, one sentence: it stands for those that the configured
+        runs leave undecided.
+    source
+        That of all claims which do not name their own.
     """
 
     def register(maker: ClaimMaker) -> ClaimMaker:
         for figure in figures:
             _MAKERS.setdefault(figure, []).append(maker)
+        _STATEMENTS[maker] = statement
         _SOURCES[maker] = source
         return maker
 
@@ -115,7 +123,7 @@ def _made(maker: ClaimMaker, evidence: Evidence) -> Iterator[Claim]:
         name = maker.__name__.replace("_", "-")
         yield Claim(
             f"{evidence.figure}-{name}",
-            (maker.__doc__ or name).partition("\n")[0],
+            _STATEMENTS.get(maker, name),
             Finding(Measurement.unknown(0), 0.0, 0.0),
             note=f"The configured runs do not suffice: {reason}.",
         )

@@ -31,9 +31,11 @@ def _counts(runs: Sequence[RunResult]) -> np.ndarray:
     return np.column_stack([sizes, counts]).T
 
 
-@claims_of("B6", "B15", "B17")
+@claims_of(
+    "B6", "B15", "B17", statement="The separable fraction is Wendel's at every λ (and N, and law)."
+)
 def wendel_joint(evidence: Evidence) -> Iterator[Claim]:
-    """Check the separable fraction is Wendel's at every λ (and N, and law): one joint test."""
+    """Test all points jointly, and fit where the transition is."""
     runs = evidence.runs(*_WENDEL_ROLES[evidence.figure])
     for law in sorted({run.parameters["law"] for run in runs}):
         chosen = [run for run in runs if run.parameters["law"] == law]
@@ -118,9 +120,11 @@ def _median_claim(
     )
 
 
-@claims_of("B1", source=_OURS)
+@claims_of(
+    "B1", statement="‖S_∞‖ follows the large-size curve, not the two-point model's.", source=_OURS
+)
 def limit_norm(evidence: Evidence) -> Iterator[Claim]:
-    """‖S_∞‖ follows the large-size curve, not the two-point model's, nor a logarithm."""
+    """Compare the medians with both curves."""
     runs = evidence.runs("statistics")
     yield _median_claim("B1-limit-norm-large-size", runs, "s_inf_norm", 0.15)
     yield _median_claim(
@@ -136,9 +140,9 @@ def limit_norm(evidence: Evidence) -> Iterator[Claim]:
     )
 
 
-@claims_of("B17", source=_OURS)
+@claims_of("B17", statement="‖S_∞‖ approaches its curve as N grows.", source=_OURS)
 def limit_norm_of_largest(evidence: Evidence) -> Iterator[Claim]:
-    """Check the approach of ‖S_∞‖ to its curve as N grows."""
+    """Compare the medians at the largest N with it."""
     runs = evidence.runs("large")
     n_train = max(run.parameters["n_train"] for run in runs)
     largest = [run for run in runs if run.parameters["n_train"] == n_train]
@@ -151,9 +155,9 @@ def exponent_at_half(curve: Callable[[np.ndarray], np.ndarray]) -> Measurement:
     return Measurement.exact(slope_of(-np.log(gap), np.log(curve((1 - gap) / 2))).value)
 
 
-@claims_of("B1", source=_OURS)
+@claims_of("B1", statement="‖S_∞‖ diverges at λ = ½ as (1-2λ)^(-½).", source=_OURS)
 def divergence(evidence: Evidence) -> Iterator[Claim]:
-    """How ‖S_∞‖ diverges at λ = ½."""
+    """Fit the curve close to ½, and the medians further away."""
     exponent = exponent_at_half(large_size.limit_norm)
     yield Claim(
         "B1-divergence-exponent",
@@ -196,9 +200,14 @@ def divergence(evidence: Evidence) -> Iterator[Claim]:
     )
 
 
-@claims_of("B6", "B7", source=_OURS)
+@claims_of(
+    "B6",
+    "B7",
+    statement="Fraction and mean of positive S_∞·x_i stay finite at λ = ½.",
+    source=_OURS,
+)
 def positive(evidence: Evidence) -> Iterator[Claim]:
-    """Fraction and mean of positive S_∞·x_i: finite at λ = ½, and not by leaving draws out."""
+    """Evaluate their curves close to ½, and compare the medians with them."""
     figure = evidence.figure
     name, constant, source = {
         "B6": (
@@ -232,9 +241,9 @@ def positive(evidence: Evidence) -> Iterator[Claim]:
     yield _median_claim(f"{figure}-positive-{name}-curve", runs, f"positive_{name}", 0.1)
 
 
-@claims_of("B7")
+@claims_of("B7", statement="The mean margin starts linearly, and follows the large-size curve.")
 def margin_curve(evidence: Evidence) -> Iterator[Claim]:
-    """Check the mean margin starts linearly, and follows the large-size curve."""
+    """Take the curve's slope at ½, and compare the means with the curve."""
     step = 1e-3
     slope = Measurement.exact(margin.mean_margin(0.5 + step / 2) / step)
     yield Claim(
@@ -260,9 +269,13 @@ def margin_curve(evidence: Evidence) -> Iterator[Claim]:
     )
 
 
-@claims_of("B17", source="Paper B, App. A, Eq. 20")
+@claims_of(
+    "B17",
+    statement="The separable fractions of all N collapse on one curve.",
+    source="Paper B, App. A, Eq. 20",
+)
 def collapse(evidence: Evidence) -> Iterator[Claim]:
-    """Check the collapse of the separable fractions of all N on one curve."""
+    """Test all points jointly."""
     rows = evidence.rows("separable_fraction_scaled", "fraction")
     n_train, lambda_, n, share = rows[["n_train", "lambda", "n", "y"]].to_numpy(float).T
     predicted = wendel.separable_probability_gaussian(n_train, lambda_)

@@ -18,9 +18,9 @@ def _linear_nets(evidence: Evidence) -> list[RunResult]:
     return evidence.runs("dynamics", keep=lambda p: p["activation"] == "identity")
 
 
-@claims_of("A5")
+@claims_of("A5", statement="The loss starts at ‖D(0)‖²_F/d_out.")
 def prefactor(evidence: Evidence) -> Iterator[Claim]:
-    """Check the prefactor of the loss."""
+    """Compare initial losses with that, and with the paper's prefactor."""
     lost = "The paper's prefactor lacks the 1/d_out of the loss's mean over outputs."
     for run in _linear_nets(evidence):
         d_h, d_out = run.parameters["d_h"], run.parameters["d_out"]
@@ -45,9 +45,13 @@ _LAZY = (
 )
 
 
-@claims_of("A5", source="Paper A, Sec. 4 (lazy approximation, prefactor corrected)")
+@claims_of(
+    "A5",
+    statement="The lazy approximation gives the losses of linear nets.",
+    source="Paper A, Sec. 4 (lazy approximation, prefactor corrected)",
+)
 def lazy(evidence: Evidence) -> Iterator[Claim]:
-    """Check the lazy approximation where it is furthest from the losses."""
+    """Compare them where the approximation is furthest from them."""
     for run in _linear_nets(evidence):
         problem = problem_of(run.parameters)
         end = 0.1 * run.parameters["epsilon"]
@@ -68,9 +72,9 @@ def lazy(evidence: Evidence) -> Iterator[Claim]:
             )
 
 
-@claims_of("A5", source="Paper A, Sec. 4")
+@claims_of("A5", statement="Nets with tanh behave as linear ones.", source="Paper A, Sec. 4")
 def tanh(evidence: Evidence) -> Iterator[Claim]:
-    """Nets with tanh behave as linear ones."""
+    """Average the ratio of their losses over log t."""
     linear_nets = {run.parameters["d_h"]: run for run in _linear_nets(evidence)}
     for run in evidence.runs("dynamics", keep=lambda p: p["activation"] == "tanh"):
         d_h = run.parameters["d_h"]

@@ -19,9 +19,13 @@ def _problem(evidence: Evidence, distance: float | np.ndarray, sigma: float) -> 
     return TwoPoint(distance, sigma, *(evidence.options[key] for key in ("eta", "s0", "b0")))
 
 
-@claims_of("BT1", source="Paper B, Sec. 4, Table 1")
+@claims_of(
+    "BT1",
+    statement="Each row of the paper's table holds at long times.",
+    source="Paper B, Sec. 4, Table 1",
+)
 def long_time_laws(evidence: Evidence) -> Iterator[Claim]:
-    """Each row of the paper's table against integration to the longest time."""
+    """Compare it with integration to the longest time."""
     latest = evidence.table["t_max"].max()
     for (panel, series, lambda_), rows in evidence.table.groupby(["panel", "series", "x"]):
         predicted = rows.loc[rows["source"] == "theory", "y"].iloc[0]
@@ -38,9 +42,11 @@ def long_time_laws(evidence: Evidence) -> Iterator[Claim]:
         )
 
 
-@claims_of("B8")
+@claims_of(
+    "B8", statement="√log(t*_gen/t*_tr) against |log(1-2λ)| has slope 1/√2 where S has settled."
+)
 def square_root_slope(evidence: Evidence) -> Iterator[Claim]:
-    """Check the slope 1/√2, and where it holds."""
+    """Fit it in the figure, closer to ½, and at small σ."""
     fit = evidence.rows("slope", "fit").iloc[0]
     spread = 1.96 * (fit["y_high"] - fit["y"])
     smallest = evidence.options["fit_sigma"]
@@ -70,9 +76,9 @@ def square_root_slope(evidence: Evidence) -> Iterator[Claim]:
         )
 
 
-@claims_of("B8")
+@claims_of("B8", statement="The delay in conformal time is log²(1-2λ)/η.")
 def conformal_constant(evidence: Evidence) -> Iterator[Claim]:
-    """Check the delay in conformal time: log²(1-2λ)/η, or half of it."""
+    """Compare its multiple of that close to ½ with 1, and with ½."""
     eta, gap = evidence.options["eta"], 1e-12
     share = settled_conformal_delay((1 - gap) / 2, eta) * eta / np.log(gap) ** 2
     reason = (
@@ -92,9 +98,9 @@ def conformal_constant(evidence: Evidence) -> Iterator[Claim]:
         )
 
 
-@claims_of("B8")
+@claims_of("B8", statement="In the full model the ratio of the times grows as a power of 1/(1-2λ).")
 def full_model(evidence: Evidence) -> Iterator[Claim]:
-    """In the full model the ratio grows as a power of 1/(1-2λ)."""
+    """Fit the large-size curve, and compare a run with it."""
     curve = evidence.rows("root_log_ratio", "large_size")
     near_edge = curve[curve["x"] >= curve["x"].median()]
     yield Claim(
@@ -119,9 +125,13 @@ def full_model(evidence: Evidence) -> Iterator[Claim]:
     )
 
 
-@claims_of("B3", source="Paper B, Sec. 3.4 and Fig. 3")
+@claims_of(
+    "B3",
+    statement="The time of generalization grows without bound only near λ = ½ and for large σ.",
+    source="Paper B, Sec. 3.4 and Fig. 3",
+)
 def both_limits_needed(evidence: Evidence) -> Iterator[Claim]:
-    """Check the time of generalization grows without bound only near λ = ½ and for large σ."""
+    """Change σ alone, the distance alone, and both."""
 
     def change(before: tuple[float, float], after: tuple[float, float]) -> Measurement:
         """Return how much ln t changes from one (σ, 1-2λ) to another."""
@@ -157,9 +167,13 @@ def both_limits_needed(evidence: Evidence) -> Iterator[Claim]:
     )
 
 
-@claims_of("B4", source="Paper B, Sec. 4 and Fig. 4")
+@claims_of(
+    "B4",
+    statement="Both models end on the same side of the accuracy's threshold.",
+    source="Paper B, Sec. 4 and Fig. 4",
+)
 def same_side(evidence: Evidence) -> Iterator[Claim]:
-    """Both models end on the same side of the accuracy's threshold."""
+    """Compare their limits at each λ."""
     limits = evidence.rows("accuracy", "limit").groupby(["lambda", "model"])["y"].first()
     for lambda_, ends in limits.unstack().dropna().iterrows():
         two, full = Measurement.exact(ends["two_point"]), ends["logistic"]

@@ -2,7 +2,8 @@
 
 Each class turns its grid into `GridPoint`s: the parameters under their configuration
 keys, and the canonical spec of the run, which holds physical sizes only and just the
-keys that the run's numbers depend on.  Solvers and their keys come from `jobs.kinds`, laws
+keys that the run's numbers depend on.  A class's ``title`` is what people are shown of it, in
+the schema and above the options of `train`.  Solvers and their keys come from `jobs.kinds`, laws
 and theirs from `data.laws`, losses from `models.losses`.
 """
 
@@ -180,8 +181,8 @@ def only_with(section: Section, condition: str, holds: bool, keys: tuple[str, ..
             raise refused(f"sets {key}, which has a meaning only with {condition}")
 
 
-class Trained(Experiment):
-    """How it is trained."""
+class Trained(Experiment, title="How it is trained"):
+    """An experiment with steps."""
 
     eta: Axis[Positive] = Field((0.01,), description="Learning rate η.")
     t_max: Time = Field(1.0e7, description="Last step.")
@@ -190,8 +191,8 @@ class Trained(Experiment):
     )
 
 
-class TeacherStudent(Trained):
-    """Linear regression and two-layer nets (Paper A)."""
+class TeacherStudent(Trained, title="Linear regression and two-layer nets (Paper A)"):
+    """A student that learns a teacher of its own kind."""
 
     measure: Literal["dynamics"] = Field("dynamics", description="What is measured.")
     d_in: Axis[Count] = Field((1000,), description="Input dimension.")
@@ -223,8 +224,10 @@ class TeacherStudent(Trained):
         return spec
 
 
-class LinearExperiment(TeacherStudent):
-    """Paper A, one layer: teacher-student linear regression."""
+class LinearExperiment(
+    TeacherStudent, title="Paper A, one layer: teacher-student linear regression"
+):
+    """One linear layer."""
 
     model: Literal["linear"] = Field(description="One linear layer.")
     solver: Annotated[str, OneOf(*solvers_of("linear", "dynamics"))] = Field(
@@ -234,8 +237,8 @@ class LinearExperiment(TeacherStudent):
     noise: Axis[NonNegative] = Field((0.0,), description="Variance of the training-label noise.")
 
 
-class TwoLayerExperiment(TeacherStudent):
-    """Paper A, two layers: linear or tanh."""
+class TwoLayerExperiment(TeacherStudent, title="Paper A, two layers: linear or tanh"):
+    """Two layers."""
 
     model: Literal["two_layer"] = Field(description="Two layers.")
     solver: Annotated[str, OneOf(*solvers_of("two_layer", "dynamics"))] = Field(
@@ -247,8 +250,8 @@ class TwoLayerExperiment(TeacherStudent):
     d_h: Axis[Count] = Field(description="Hidden width.")
 
 
-class Classification(Experiment):
-    """Sets of inputs for logistic classification (Paper B)."""
+class Classification(Experiment, title="Sets of inputs for logistic classification (Paper B)"):
+    """Inputs with one constant label, or random ones."""
 
     n_train: Axis[Count] = Field(description="Training samples N.")
     lambda_: Axis[Positive] | None = Field(
@@ -296,8 +299,12 @@ class Classification(Experiment):
         return spec
 
 
-class LogisticExperiment(Trained, Classification):
-    """Paper B: logistic classification, dynamics or the outputs at its end."""
+class LogisticExperiment(
+    Trained,
+    Classification,
+    title="Paper B: logistic classification, dynamics or the outputs at its end",
+):
+    """Training on such sets."""
 
     model: Literal["logistic"] = Field(description="Logistic classification.")
     measure: Literal["dynamics", "outputs"] = Field(
@@ -333,8 +340,10 @@ class LogisticExperiment(Trained, Classification):
         return super().sized(parameters)
 
 
-class SeparabilityExperiment(Classification):
-    """Paper B: verdict, limit direction and margin of each training set."""
+class SeparabilityExperiment(
+    Classification, title="Paper B: verdict, limit direction and margin of each training set"
+):
+    """What such sets are, without training."""
 
     model: Literal["logistic"] = Field("logistic", description="Logistic classification.")
     measure: Literal["separability"] = Field(description="Separability statistics.")
@@ -344,8 +353,8 @@ class SeparabilityExperiment(Classification):
     margin: bool = Field(False, description="Compute the margin of separable sets.")
 
 
-class TwoPointExperiment(Trained):
-    """Paper B: the two-point model, solved exactly."""
+class TwoPointExperiment(Trained, title="Paper B: the two-point model, solved exactly"):
+    """Two points on a line."""
 
     random: ClassVar[bool] = False
 

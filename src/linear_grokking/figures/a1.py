@@ -1,4 +1,4 @@
-"""Grokking as a function of λ in one-layer linear regression (Paper A, Fig. 1)."""
+"""Fig. A1."""
 
 from typing import Any
 
@@ -14,6 +14,8 @@ from linear_grokking.figures.points import draw_lines
 from linear_grokking.figures.tables import FigureData, rows
 from linear_grokking.theory.linear import Problem
 from linear_grokking.theory.linear_late_time import small_epsilon_delay
+
+TITLE = "Grokking as a function of λ in one-layer linear regression (Paper A, Fig. 1)"
 
 
 class Options(FigureOptions):

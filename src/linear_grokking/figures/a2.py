@@ -1,4 +1,4 @@
-"""Effect of the output dimension on grokking in one-layer linear regression (Paper A, Fig. 2)."""
+"""Fig. A2."""
 
 from dataclasses import replace
 
@@ -14,6 +14,9 @@ from linear_grokking.figures.linear_panels import draw_by, problem_of, tabulate_
 from linear_grokking.figures.tables import FigureData, rows
 from linear_grokking.theory.linear_grokking_time import grokking_time, slowest_d_out
 
+TITLE = (
+    "Effect of the output dimension on grokking in one-layer linear regression (Paper A, Fig. 2)"
+)
 MAXIMUM = "v"
 """Marker of the curves' maxima."""
 

@@ -1,4 +1,4 @@
-"""Effect of weight decay γ on grokking in one-layer linear regression (Paper A, Fig. 3)."""
+"""Fig. A3."""
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,8 @@ from linear_grokking.figures import legends, style
 from linear_grokking.figures.linear_panels import draw_by, problem_of, tabulate_by, tabulate_times
 from linear_grokking.figures.tables import FigureData, rows
 from linear_grokking.theory.linear_weight_decay import max_weight_decay
+
+TITLE = "Effect of weight decay γ on grokking in one-layer linear regression (Paper A, Fig. 3)"
 
 
 class Options(FigureOptions):

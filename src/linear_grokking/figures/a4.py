@@ -1,4 +1,4 @@
-"""Phase diagrams of the grokking time in one-layer linear regression (Paper A, Fig. 4)."""
+"""Fig. A4."""
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,7 @@ from linear_grokking.figures.maps import draw_map, tabulate_map
 from linear_grokking.figures.tables import FigureData, TableBuilder, rows
 from linear_grokking.theory.linear_grokking_time import grokking_time
 
+TITLE = "Phase diagrams of the grokking time in one-layer linear regression (Paper A, Fig. 4)"
 PANELS = {
     "gamma_d_out": ("gamma", "d_out"),
     "gamma_lambda": ("gamma", "lambda"),
@@ -65,7 +66,7 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
 def draw(table: pd.DataFrame) -> Figure:
     """Draw the three diagrams on one colour scale: red is short, blue long, white never."""
     figure, axes = style.new_panels(1, 3, height=1.15)
-    low, high = table["z"].quantile([0.005, 0.995])
+    low, high = table.loc[table["z"] > 0, "z"].quantile([0.005, 0.995])
     norm = LogNorm(10 ** np.floor(np.log10(low)), 10 ** np.ceil(np.log10(high)))
     for each, (panel, (x, y)) in zip(axes, PANELS.items(), strict=True):
         cells = rows(table, panel)

@@ -1,4 +1,4 @@
-"""Grokking in two-layer nets against the lazy approximation (Paper A, Fig. 5)."""
+"""Fig. A5."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,10 +11,11 @@ from pydantic import Field
 from linear_grokking.config.figure_options import FigureOptions, TwoLayerRuns
 from linear_grokking.figures import legends, style
 from linear_grokking.figures.dynamics import draw_band, draw_dynamics, step_axis, tabulate_dynamics
-from linear_grokking.figures.linear_panels import tabulate_loss
+from linear_grokking.figures.linear_panels import ratio, tabulate_loss
 from linear_grokking.figures.tables import FigureData, TableBuilder, rows, transformed
 from linear_grokking.theory import two_layer
 
+TITLE = "Grokking in two-layer nets against the lazy approximation (Paper A, Fig. 5)"
 RATIOS = (0.4, 1.6)
 ERROR_BAR_EVERY = 8
 
@@ -54,11 +55,11 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
             steps = curve["step"].to_numpy(float)
             loss = lazy(steps, problem)
             tabulate_loss(builder, run, series, steps, loss, shown)
-            ratio = transformed(curve, lambda values, loss=loss: values / loss)
-            builder.add_summary("loss_ratio", series, steps, ratio, shown)
+            ratios = transformed(curve, lambda values, loss=loss: ratio(values, loss))
+            builder.add_summary("loss_ratio", series, steps, ratios, shown)
             if quantity == "gen_loss" and run.parameters["activation"] == "tanh":
                 error = run.curve("gen_loss_error")
-                name, y = "generalization_error", error["median"].to_numpy(float) / loss
+                name, y = "generalization_error", ratio(error["median"].to_numpy(float), loss)
                 builder.add("loss_ratio", name, "experiment", steps, y, shown, n=error["n"])
     return builder.frame()
 

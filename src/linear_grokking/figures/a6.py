@@ -1,4 +1,4 @@
-"""Late-time approximations against the exact losses and grokking times (Paper A, Fig. 6)."""
+"""Fig. A6."""
 
 from typing import Any
 
@@ -11,13 +11,14 @@ from pydantic import Field
 from linear_grokking.config.fields import Positive, Span
 from linear_grokking.config.figure_options import FigureOptions
 from linear_grokking.figures import legends, style
-from linear_grokking.figures.linear_panels import LOSSES, TIME_LABEL
+from linear_grokking.figures.linear_panels import LOSSES, TIME_LABEL, ratio
 from linear_grokking.figures.points import draw_lines
 from linear_grokking.figures.tables import FigureData, TableBuilder
 from linear_grokking.theory import linear
 from linear_grokking.theory import linear_late_time as late
 from linear_grokking.theory.linear_grokking_time import grokking_time
 
+TITLE = "Late-time approximations against the exact losses and grokking times (Paper A, Fig. 6)"
 APPROXIMATIONS = {
     "train_late": ("train", "paper", late.late_time_train_loss),
     "generalization_late": ("generalization", "theory", late.late_time_gen_loss),
@@ -64,7 +65,7 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     for series, (name, source, formula) in APPROXIMATIONS.items():
         loss = formula(t, problem)
         builder.add("loss", series, source, t, loss, shown)
-        builder.add("loss_ratio", series, source, t, loss / exact[name], shown)
+        builder.add("loss_ratio", series, source, t, ratio(loss, exact[name]), shown)
 
     values = options.lambda_range.linear()
     problem = linear.Problem(values, options.eta)
@@ -76,8 +77,9 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
         shown = {"epsilon": epsilon}
         builder.add("grokking_time", "time", "theory", values, time, shown)
         builder.add("grokking_time", "late_time", "theory", values, sharper, shown)
-        builder.add("grokking_time_ratio", "late_time", "theory", values, sharper / time, shown)
-        builder.add("grokking_time_ratio", "small_epsilon", "paper", values, paper / time, shown)
+        panel = "grokking_time_ratio"
+        builder.add(panel, "late_time", "theory", values, ratio(sharper, time), shown)
+        builder.add(panel, "small_epsilon", "paper", values, ratio(paper, time), shown)
     return builder.frame()
 
 

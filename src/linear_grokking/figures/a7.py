@@ -1,4 +1,4 @@
-"""Initialization scale and label noise in one-layer linear regression (beyond Paper A).
+"""Fig. A7.
 
 The paper remarks that an initialization scale and label noise do not change the dynamics;
 with noise this is an erratum: the student overfits.
@@ -19,6 +19,7 @@ from linear_grokking.figures.tables import FigureData, TableBuilder, rows
 from linear_grokking.theory.linear import gen_loss_floor
 from linear_grokking.theory.linear_overfitting import gen_loss_minimum
 
+TITLE = "Initialization scale and label noise in one-layer linear regression (beyond Paper A)"
 KEYS = ["alpha", "noise"]
 MINIMUM = "generalization_minimum"
 MARKS = {

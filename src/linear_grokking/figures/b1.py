@@ -1,4 +1,4 @@
-"""Dynamics below, near and above λ = ½, and how they end (Paper B, Fig. 1)."""
+"""Fig. B1."""
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,8 @@ from linear_grokking.figures.tables import FigureData, TableBuilder, percent, ro
 from linear_grokking.results.reading import RunResult
 from linear_grokking.results.statistics import summarize_values
 from linear_grokking.theory import margin, two_point
+
+TITLE = "Dynamics below, near and above λ = ½, and how they end (Paper B, Fig. 1)"
 
 
 class Options(FigureOptions):

@@ -1,4 +1,4 @@
-"""Adam below, near and above λ = ½, beside gradient descent (Paper B, App. F.2)."""
+"""Fig. B10."""
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -12,6 +12,7 @@ from linear_grokking.figures.logistic_panels import draw_norm_sizes, tabulate_by
 from linear_grokking.figures.separability_panels import CRITICAL
 from linear_grokking.figures.tables import FigureData, TableBuilder, rows
 
+TITLE = "Adam below, near and above λ = ½, beside gradient descent (Paper B, App. F.2)"
 COLOURS = {"adam": style.VERMILION, "gradient_flow": style.BLUE}
 NAMES = {"adam": "Adam", "gradient_flow": "gradient descent"}
 

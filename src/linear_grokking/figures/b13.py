@@ -1,4 +1,4 @@
-"""Dynamics with the exponential loss from the start (Paper B, App. F.4)."""
+"""Fig. B13."""
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -8,6 +8,8 @@ from linear_grokking.config.figure_options import FigureOptions, LogisticRuns, S
 from linear_grokking.figures import legends
 from linear_grokking.figures.logistic_panels import draw_columns, tabulate_with_limits
 from linear_grokking.figures.tables import FigureData, TableBuilder
+
+TITLE = "Dynamics with the exponential loss from the start (Paper B, App. F.4)"
 
 
 class Options(FigureOptions):

@@ -1,4 +1,4 @@
-"""Two Gaussians without bias: dynamics, and how the classes are separated (ICML Fig. 4)."""
+"""Fig. B14."""
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,7 @@ from linear_grokking.figures.tables import FigureData, TableBuilder, rows
 from linear_grokking.results.reading import RunResult
 from linear_grokking.theory.two_gaussians import limit_gen_accuracy
 
+TITLE = "Two Gaussians without bias: dynamics, and how the classes are separated (ICML Fig. 4)"
 _DEVIATIONS = 2.0
 """Size of the ellipses of the inputs' law, in standard deviations."""
 

@@ -1,4 +1,4 @@
-"""Other laws symmetric about the origin: the same transition at λ = ½ (ICML App. G)."""
+"""Fig. B15."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,6 +14,7 @@ from linear_grokking.figures.dynamics import draw_dynamics, tabulate_dynamics, t
 from linear_grokking.figures.tables import FigureData, TableBuilder
 from linear_grokking.theory import anisotropic, margin
 
+TITLE = "Other laws symmetric about the origin: the same transition at λ = ½ (ICML App. G)"
 _TITLES = {
     "gaussian": "isotropic Gaussian",
     "anisotropic": "anisotropic Gaussian",

@@ -1,4 +1,4 @@
-"""Effect of labels assigned at random: a fraction r of -1, the rest +1 (Paper B, Fig. 16)."""
+"""Fig. B16."""
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -16,6 +16,7 @@ from linear_grokking.theory.label_fraction import (
     separability_threshold,
 )
 
+TITLE = "Effect of labels assigned at random: a fraction r of -1, the rest +1 (Paper B, Fig. 16)"
 _AGAINST_MINUS_ONE = "accuracy_minus_one"
 
 

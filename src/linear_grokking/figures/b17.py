@@ -1,4 +1,4 @@
-"""Finite size: how sharp the transition at λ = ½ is (ours)."""
+"""Fig. B17."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,6 +19,7 @@ from linear_grokking.figures.tables import FigureData, TableBuilder, percent, ro
 from linear_grokking.results.reading import RunResult
 from linear_grokking.theory import wendel
 
+TITLE = "Finite size: how sharp the transition at λ = ½ is (ours)"
 _SCALED = "separable_fraction_scaled"
 _ASIDE = 0.0016
 """Distance in λ at which neighbouring sizes are drawn."""

@@ -1,4 +1,4 @@
-"""Outputs after training, and S against conformal time (Paper B, Fig. 2)."""
+"""Fig. B2."""
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,7 @@ from linear_grokking.results.reading import RunResult
 from linear_grokking.theory import large_size
 from linear_grokking.theory.margin import mean_margin, normal_density
 
+TITLE = "Outputs after training, and S against conformal time (Paper B, Fig. 2)"
 _DENSITY = "output_density"
 _PATH = "conformal_path"
 _RATIO = "norm_ratio"

@@ -1,4 +1,4 @@
-"""The two-point model: geometry, and the time of 95 % over (σ, 1-2λ) (Paper B, Fig. 3)."""
+"""Fig. B3."""
 
 from dataclasses import replace
 from typing import Any
@@ -21,6 +21,7 @@ from linear_grokking.figures.two_point_panels import TwoPointOptions, distance_l
 from linear_grokking.theory.margin import log_law_slopes
 from linear_grokking.theory.two_point_times import log_time_to_gen_accuracy
 
+TITLE = "The two-point model: geometry, and the time of 95 % over (σ, 1-2λ) (Paper B, Fig. 3)"
 _SIGMA_LIMIT = 1e6
 """A σ beyond which S is at S_∞ from the start, as far as double precision can tell."""
 

@@ -1,4 +1,4 @@
-"""Dynamics of the two-point model beside the full model's (Paper B, Fig. 4 and ICML Fig. 8)."""
+"""Fig. B4."""
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -11,6 +11,7 @@ from linear_grokking.figures.tables import FigureData, TableBuilder, rows
 from linear_grokking.figures.two_point_panels import FULL, TWO_POINT
 from linear_grokking.theory.margin import limit_gen_accuracy, separable_gen_accuracy
 
+TITLE = "Dynamics of the two-point model beside the full model's (Paper B, Fig. 4 and ICML Fig. 8)"
 _LOSS_RANGE = (1e-7, 1e5)
 """Both models' losses, up to where the separable two-point model's diverges."""
 

@@ -1,4 +1,4 @@
-"""Adam just below λ = ½: accuracy stays at chance, then rises or does not (Paper B, Fig. 5)."""
+"""Fig. B5."""
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -11,6 +11,7 @@ from linear_grokking.figures.dynamics import draw_dynamics
 from linear_grokking.figures.logistic_panels import draw_norm_sizes, tabulate_by_verdict
 from linear_grokking.figures.tables import FigureData, TableBuilder, rows
 
+TITLE = "Adam just below λ = ½: accuracy stays at chance, then rises or does not (Paper B, Fig. 5)"
 COLOURS = {False: style.BLUE, True: style.VERMILION}
 CHANCE = 0.5
 

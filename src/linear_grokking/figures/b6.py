@@ -1,4 +1,4 @@
-"""Outputs of the limit direction, and the fraction of separable sets (Paper B, App. C)."""
+"""Fig. B6."""
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -10,6 +10,8 @@ from linear_grokking.figures import legends, style
 from linear_grokking.figures import separability_panels as panels
 from linear_grokking.figures.tables import FigureData, TableBuilder, rows
 from linear_grokking.theory import large_size
+
+TITLE = "Outputs of the limit direction, and the fraction of separable sets (Paper B, App. C)"
 
 
 class Options(FigureOptions):

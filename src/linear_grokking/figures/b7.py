@@ -1,4 +1,4 @@
-"""Mean of the positive outputs, and margin, against λ (Paper B, App. C)."""
+"""Fig. B7."""
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -10,6 +10,8 @@ from linear_grokking.figures import separability_panels as panels
 from linear_grokking.figures import style
 from linear_grokking.figures.tables import FigureData, TableBuilder
 from linear_grokking.theory import large_size, margin
+
+TITLE = "Mean of the positive outputs, and margin, against λ (Paper B, App. C)"
 
 
 class Options(FigureOptions):

@@ -1,4 +1,4 @@
-"""Grokking time of the two-point model near λ = ½ (Paper B, Fig. 8; ICML Fig. 9)."""
+"""Fig. B8."""
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,7 @@ from linear_grokking.theory import large_size
 from linear_grokking.theory.two_point import TwoPoint, settled_log_ratio
 from linear_grokking.theory.two_point_times import log_time_to_gen_loss, log_time_to_train_loss
 
+TITLE = "Grokking time of the two-point model near λ = ½ (Paper B, Fig. 8; ICML Fig. 9)"
 _PANEL = "root_log_ratio"
 _LARGE_SIZE_DISTANCE = 1e-3
 """Smallest 1-2λ of the large-size curve, which has left the panel long before."""
@@ -134,7 +135,9 @@ def _tabulate_measured(builder: TableBuilder, run: RunResult, epsilon: float) ->
     if distance <= 0.0:
         raise ValueError(f"full: lambda = {run.parameters['lambda']:g}: must be below 0.5")
     times = run.scalars
-    root = np.sqrt(np.log(times["t_gen_loss"] / times["t_train_loss"]).to_numpy(float))
+    # No number, where a draw generalizes first.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        root = np.sqrt(np.log(times["t_gen_loss"] / times["t_train_loss"]).to_numpy(float))
     row = summarize_values("root_log_ratio", root, censored=np.isinf(root)).iloc[0]
     keys = ("lambda", "n_train", "sigma", "loss")
     shown = {"model": panels.FULL, "epsilon": epsilon, **{key: run.parameters[key] for key in keys}}

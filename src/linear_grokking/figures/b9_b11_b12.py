@@ -1,4 +1,4 @@
-"""Effect of the inputs' size, of the initial weights and of the initial bias (Paper B, App. F)."""
+"""Figs. B9, B11 and B12."""
 
 import pandas as pd
 from matplotlib.figure import Figure

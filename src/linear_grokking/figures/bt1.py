@@ -1,4 +1,4 @@
-"""Long-time laws of the two-point model, predicted and integrated (Paper B, Table 1)."""
+"""Table BT1."""
 
 from typing import Annotated
 
@@ -13,6 +13,7 @@ from linear_grokking.figures.tables import FigureData, TableBuilder, rows
 from linear_grokking.figures.two_point_panels import TwoPointOptions
 from linear_grokking.theory.two_point_long_times import integrated_law, predicted_law
 
+TITLE = "Long-time laws of the two-point model, predicted and integrated (Paper B, Table 1)"
 _CLOCKS = {"constant": "1", "log_log_t": r"$\ln\ln t$", "log_t": r"$\ln t$"}
 """What the weight's coefficient multiplies, by panel; the bias's multiplies ln t."""
 _NOTE = r"Coefficient of the factor in $S$ and of $\ln t$ in $b$; local values where integrated."

@@ -2,11 +2,10 @@
 
 A module of this room named after figures (``a1.py``, ``b9_b11_b12.py``) brings
 ``Options(FigureOptions)``, ``tabulate(options, data)``, and ``draw(table)``, which returns a
-matplotlib figure; a new module is a new figure.  Its first line is the figure's title; a
-module of several figures has ``TITLES`` by ID.
+matplotlib figure; a new module is a new figure.  Its ``TITLE`` is the figure's; a module of
+several figures has ``TITLES`` by ID.
 """
 
-import hashlib
 import importlib
 import pkgutil
 import re
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import linear_grokking.figures
-from linear_grokking.results.fingerprint import fingerprint
+from linear_grokking.results.fingerprint import fingerprint, with_files
 
 FIGURE_ID = re.compile(r"(A|B|BT)\d+")
 
@@ -48,8 +47,7 @@ def module(figure_id: str) -> Any:
 def title(figure_id: str) -> str:
     """Return a figure's title."""
     found = module(figure_id)
-    first_line = found.__doc__.partition("\n")[0]
-    return getattr(found, "TITLES", {}).get(figure_id) or first_line.removesuffix(".")
+    return found.TITLES[figure_id] if hasattr(found, "TITLES") else found.TITLE
 
 
 def tabulate_code(figure_id: str) -> str:
@@ -61,6 +59,5 @@ def tabulate_code(figure_id: str) -> str:
 def draw_code(figure_id: str) -> str:
     """Return the fingerprint of what draws a figure: its code and the style sheet."""
     draw = f"figures.{_modules()[figure_id]}:draw"
-    code = fingerprint([draw, "figures.style:sheet", "figures.style:save"])
     sheet = Path(__file__).with_name("linear_grokking.mplstyle")
-    return f"{code}-{hashlib.sha256(sheet.read_bytes()).hexdigest()[:16]}"
+    return with_files([draw, "figures.style:sheet", "figures.style:save"], [sheet])

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from linear_grokking.config import experiments, text
+from linear_grokking.results import storage
 from linear_grokking.results.reading import RunResult
 
 PARAMETERS = (*experiments.PARAMETERS, "separable", "realization")
@@ -140,6 +141,24 @@ def transformed(summary: pd.DataFrame, function: Callable[[np.ndarray], Any]) ->
 def _column(values: Any) -> np.ndarray:
     """Return numbers as floats, what is missing (`pandas.NA` of a summary) as NaN."""
     return pd.Series(np.atleast_1d(values)).astype("Float64").to_numpy(float, na_value=np.nan)
+
+
+def read_table(root: Path, figure: str, made_of: str) -> tuple[dict[str, Any], pd.DataFrame]:
+    """Return the request that a figure's table was made from, and the table.
+
+    Parameters
+    ----------
+    made_of
+        Digest of what the table must be made of.
+
+    Raises
+    ------
+    StorageError
+        If it cannot be read, or is made of something else.
+    """
+    table = storage.read_table(root / f"figures/tables/{figure}.parquet", made_of=made_of)
+    request, _ = storage.metadata(table.schema)
+    return request, table.to_pandas()
 
 
 class FigureData:

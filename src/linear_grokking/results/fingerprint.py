@@ -49,6 +49,16 @@ def fingerprint(entries: Iterable[str]) -> str:
     return _THIS_PACKAGE.fingerprint(entries)
 
 
+def with_files(entries: Iterable[str], files: Iterable[Path]) -> str:
+    """Return the digest of what entry points depend on, and of the text files that they read.
+
+    How the lines of a file end does not count: a clone may have other ends.
+    """
+    # Text is read with "\n" at the end of each line, as the sources are.
+    texts = (f"{path.name}\n{path.read_text(encoding='utf-8')}" for path in files)
+    return f"{fingerprint(entries)}-{_hash(''.join(texts))[:16]}"
+
+
 class Package:
     """The sources of a package.
 

@@ -10,6 +10,7 @@ from linear_grokking.claims.verdict import Claim, Measurement
 from linear_grokking.figures.maps import tabulate_map
 from linear_grokking.figures.registry import figure_ids
 from linear_grokking.figures.tables import TableBuilder
+from linear_grokking.results.identity import hashed
 from linear_grokking.results.storage import write_frame
 from linear_grokking.theory import large_size, wendel
 from linear_grokking.theory.linear import Problem
@@ -27,9 +28,10 @@ def stored(root, lambda_, **scalars):
     """Write the scalars of a separability run; return the run as a request names it."""
     run_id, rows = f"lambda-{lambda_}", pd.DataFrame(scalars)
     path = root / "results" / "scalars" / f"{run_id}.parquet"
-    write_frame(rows, path, spec="{}", provenance={})
+    write_frame(rows, path, spec="{}", provenance={"fingerprint": "0"})
     parameters = {"n_train": 400, "lambda": lambda_, "law": "gaussian", "sigma": 1.0}
-    return {"run_id": run_id, "parameters": parameters, "realizations": len(rows)}
+    of = {"realizations": len(rows), "made_of": hashed({}, "0")}
+    return {"run_id": run_id, "parameters": parameters, **of}
 
 
 def by_id(made):

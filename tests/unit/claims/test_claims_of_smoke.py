@@ -4,6 +4,7 @@ import pytest
 
 from linear_grokking.claims import registry
 from linear_grokking.claims.registry import Evidence
+from linear_grokking.workflow.plan import targets
 
 NOT_HELD = {
     # Its sets are so small that √N (1-2λ) is below 2 at every λ.
@@ -22,8 +23,8 @@ NOT_HELD = {
 
 @pytest.fixture
 def evidence(smoke, figure):
-    root, _ = smoke
-    return Evidence.read(root / f"figures/tables/{figure}.parquet", root)
+    root, plan = smoke
+    return Evidence.read(root, figure, targets.table(plan, figure).made_of)
 
 
 @pytest.mark.parametrize("figure", registry.registered())

@@ -19,25 +19,23 @@ def some_claim(*run_ids):
 @pytest.fixture
 def evidence():
     request = {"figure": "A1", "options": {}, "threshold": 0.95, "loss_threshold": 1e-3}
-    run = {"run_id": "a", "parameters": {"lambda": 0.5}, "realizations": 3}
+    run = {"run_id": "a", "parameters": {"lambda": 0.5}, "realizations": 3, "made_of": "0"}
     table = pd.DataFrame({"panel": ["loss"], "series": ["train"], "source": ["theory"]})
     return registry.Evidence(Path(), {**request, "runs": {"dynamics": [run]}}, table)
 
 
 def test_a_grid_without_what_a_claim_needs_leaves_it_undecided(monkeypatch, evidence):
-    def time_grows(evidence):
-        """Check that the time grows.
+    monkeypatch.setattr(registry, "_MAKERS", {})
 
-        At length.
-        """
+    @registry.claims_of("A1", statement="The time grows.")
+    def time_grows(evidence):
         yield some_claim()
         raise Undecidable("no λ above 1")
 
-    monkeypatch.setattr(registry, "_MAKERS", {"A1": [time_grows]})
     made = list(registry.collect(evidence))
     assert [claim.id for claim in made] == ["A1-some", "A1-time-grows"]
     assert [claim.finding.verdict for claim in made] == ["confirmed", "undecided"]
-    assert made[1].statement == "Check that the time grows."
+    assert made[1].statement == "The time grows."
     assert "no λ above 1" in made[1].note
     assert len(registry.frame(made)) == 2
 
@@ -62,7 +60,7 @@ def test_looking_for_what_is_not_there_leaves_a_claim_undecided(monkeypatch, evi
 def test_claims_are_of_their_makers_source_unless_they_name_their_own(monkeypatch, evidence):
     monkeypatch.setattr(registry, "_MAKERS", {})
 
-    @registry.claims_of("A1", source="Paper A, Sec. 2")
+    @registry.claims_of("A1", statement="The time grows.", source="Paper A, Sec. 2")
     def maker(evidence):
         yield some_claim()
         yield replace(some_claim(), source="ours")

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from linear_grokking import report
+from linear_grokking.figures import registry
 from linear_grokking.jobs import kinds
 from linear_grokking.jobs.kinds import KINDS
-from linear_grokking.results.fingerprint import Package, fingerprint
-from linear_grokking.workflow.steps import SUMMARY_CODE
+from linear_grokking.results.fingerprint import Package, fingerprint, with_files
+from linear_grokking.workflow.made_of import _REACHED
 
 SOURCES = Path(__file__).parents[3] / "src" / "linear_grokking"
 
@@ -205,6 +207,62 @@ def test_what_carries_no_behaviour_changes_nothing(package, old, new):
         assert fingerprints(package)["whole"]
 
 
+def with_crlf(path):
+    """Write a text file as a clone with core.autocrlf has it."""
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+
+
+def test_how_lines_end_carries_no_behaviour(package):
+    edit(package, "entries.py", "def alone(x):\n    return x", 'def alone(x): return """a\nb"""')
+    before = fingerprints(package)
+    for path in package.rglob("*.py"):
+        with_crlf(path)
+    assert b"a\r\nb" in (package / "entries.py").read_bytes()
+    assert fingerprints(package) == before
+
+
+def test_a_text_file_counts_by_its_lines(tmp_path):
+    entries, path = ["solvers.spectral:spectral"], tmp_path / "style.css"
+    path.write_text("one\ntwo\n")
+    before = with_files(entries, [path])
+    assert before.startswith(fingerprint(entries))
+    with_crlf(path)
+    assert with_files(entries, [path]) == before
+    path.write_text("one\nthree\n")
+    assert with_files(entries, [path]) != before
+
+
+def resources(code):
+    """Return the files that a step reads beside its code."""
+    if code is registry.draw_code:
+        return ["linear_grokking.mplstyle"]
+    here = SOURCES / "report"
+    files = (each for each in here.rglob("*") if each.is_file())
+    return [each.relative_to(here) for each in files if each.suffix not in (".py", ".pyc")]
+
+
+@pytest.mark.parametrize(
+    ("module", "code", "arguments"),
+    [(registry, registry.draw_code, ["A1"]), (report, report.report_code, [])],
+    ids=["drawing", "report"],
+)
+def test_every_resource_counts_by_its_lines(tmp_path, monkeypatch, module, code, arguments):
+    folder = tmp_path / "room"
+    shutil.copytree(Path(module.__file__).parent, folder)
+    monkeypatch.setattr(module, "__file__", str(folder / "module.py"))
+    before, files = code(*arguments), resources(code)
+    assert files
+    for name in files:
+        with_crlf(folder / name)
+    assert code(*arguments) == before
+    for name in files:
+        with open(folder / name, "a", encoding="utf-8") as file:
+            file.write("\n")
+        after = code(*arguments)
+        assert after != before, name
+        before = after
+
+
 def test_a_formula_counts_for_what_reaches_it_and_for_nothing_else(package):
     found = changed(package, "formulas.py", "RATE * np.exp(x)", "1.01 * RATE * np.exp(x)")
     assert found == set(REACH_USED)
@@ -328,7 +386,7 @@ PAPER_A = {"spectral", "linear steps", "two layers"}
 FLOWS = {"flow", "exponential", "mixture"}
 LOGISTIC = {*FLOWS, "steps", "adam"}
 STEPS = {
-    "summary": SUMMARY_CODE,
+    "summary": _REACHED["summarize_run"],
     "table": ("figures.a1:tabulate", "figures.a1:Options"),
     "drawing": ("figures.a1:draw",),
 }

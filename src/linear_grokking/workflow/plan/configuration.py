@@ -86,7 +86,14 @@ class _Figures(Mapping[str, FigureOptions]):
 def json_schema() -> dict[str, Any]:
     """Return the JSON schema of the configuration, for editors."""
     schema = _whole().model_json_schema(by_alias=True)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+    # Docstrings are for who reads the code, and Python may run without them.
+    for section in schema["$defs"].values():
+        section.pop("description", None)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **schema,
+        "description": "Configuration of every experiment and figure.",
+    }
 
 
 @cache
@@ -99,8 +106,7 @@ def _whole() -> type["_Whole"]:
     figures = create_model("Figures", __base__=Section, **fields)
     by_id: Any = Annotated[figures, AfterValidator(_given)]
     described = Field(description="What each figure is drawn from.")
-    about = "Configuration of every experiment and figure."
-    return create_model("Config", __base__=_Whole, __doc__=about, figures=(by_id, described))
+    return create_model("Config", __base__=_Whole, figures=(by_id, described))
 
 
 def _given(figures: Section) -> dict[str, FigureOptions]:
