@@ -7,14 +7,14 @@ import numpy as np
 
 from linear_grokking.data.draws import classification, stacked
 from linear_grokking.data.laws import InputLaw
-from linear_grokking.jobs.dynamics import Spec, histories, rows, trajectories
+from linear_grokking.jobs.dynamics import Spec, histories, solved
 from linear_grokking.models.contract import Params
 from linear_grokking.models.logistic import LogisticModel
 from linear_grokking.models.losses import Loss
-from linear_grokking.runtime.arrays import Array, to_numpy
-from linear_grokking.runtime.context import JobContext, Results
+from linear_grokking.runtime.arrays import Array, to_host
+from linear_grokking.runtime.context import Columns, JobContext, Results
 from linear_grokking.runtime.devices import mover
-from linear_grokking.solvers.trajectory import Solver
+from linear_grokking.solvers.trajectory import Solver, Trajectory
 
 
 def dynamics(
@@ -41,9 +41,12 @@ def outputs(
 ) -> Results:
     """Yield f at the last record, and where the training points lie."""
     sample = {"sample": np.arange(spec["n_train"], dtype=np.int32)}
+
+    def read_off(model: LogisticModel, found: Trajectory) -> tuple[Columns, Columns]:
+        return sample, _outputs(model, *found.params)
+
     set_up = _set_up(spec, context, law, loss)
-    for batch, (model, found) in trajectories(spec, realizations, context, solve, set_up):
-        yield from rows(batch, sample, _outputs(model, *found.params))
+    return solved(spec, realizations, context, solve, set_up, read_off)
 
 
 def _set_up(
@@ -91,4 +94,4 @@ def _outputs(model: LogisticModel, weights: Array, bias: Array) -> dict[str, np.
         "along": model.outputs(axis, none),
         "across": model.outputs(across, none),
     }
-    return {name: to_numpy(values) for name, values in columns.items()}
+    return to_host(columns)

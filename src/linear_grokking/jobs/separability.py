@@ -25,7 +25,7 @@ def newton(
         ).inputs
 
     if context.device == "cpu":
-        found = (assess(draw(realization), margin=spec["margin"]) for realization in realizations)
+        found = ((k, assess(draw(k), margin=spec["margin"])) for k in realizations)
     else:
         from linear_grokking.solvers.separability.batched import assess_batched
 
@@ -34,10 +34,11 @@ def newton(
             realizations,
             shape=(spec["n_train"], spec["d"]),
             margin=spec["margin"],
-            batches=context.batches(realizations),
+            batches=context.batches(),
             drawing_threads=context.threads,
         )
-    yield from zip(realizations, map(columns, found), strict=True)
+    for realization, separability in found:
+        yield realization, columns(separability)
 
 
 def columns(found: Separability) -> Columns:

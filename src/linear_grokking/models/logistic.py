@@ -17,7 +17,7 @@ from linear_grokking.models.contract import Params
 from linear_grokking.models.losses import LARGEST_LOSS, Loss
 from linear_grokking.models.passes import make_pass
 from linear_grokking.models.passes.weighing import LinearWeighing
-from linear_grokking.runtime.arrays import Array, to_numpy
+from linear_grokking.runtime.arrays import Array, to_host
 from linear_grokking.shapes import Float
 
 if TYPE_CHECKING:
@@ -187,21 +187,21 @@ class LogisticModel:
         """
         xp = self.xp
         margins = self._margins(self.outputs(weights, bias))
-        measured = {
+        measuring = {
             "train_loss": xp.mean(self._loss.value(xp, margins), axis=-1),
             "train_accuracy": xp.mean(xp.astype(margins < 0, xp.float64), axis=-1),
             "weight_norm": xp.linalg.vector_norm(weights, axis=-1),
             "bias": bias,
         }
-        if self._fresh_pass is None:
-            mixture = self._law.output_mixture(to_numpy(weights), to_numpy(bias))
-            measured |= {"means": mixture.means, "deviations": mixture.deviations}
-        else:
+        if self._fresh_pass is not None:
             outputs = self._fresh_pass.outputs(weights) + bias[..., None]
             loss = xp.mean(self._loss.value(xp, outputs), axis=-1)
-            measured["gen_loss"] = xp.clip(loss, None, LARGEST_LOSS)
-            measured["gen_accuracy"] = xp.mean(xp.astype(outputs < 0, xp.float64), axis=-1)
-        return {name: to_numpy(value) for name, value in measured.items()}
+            measuring["gen_loss"] = xp.clip(loss, None, LARGEST_LOSS)
+            measuring["gen_accuracy"] = xp.mean(xp.astype(outputs < 0, xp.float64), axis=-1)
+            return to_host(measuring)
+        measured = to_host({**measuring, "weights": weights})
+        mixture = self._law.output_mixture(measured.pop("weights"), measured["bias"])
+        return measured | {"means": mixture.means, "deviations": mixture.deviations}
 
     def observables_from(
         self, measured: Mapping[str, np.ndarray]

@@ -1,5 +1,7 @@
 """Moving arrays between the host and wherever they lie, for NumPy and torch alike."""
 
+import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,22 @@ Namespace = Any
 def to_numpy(array: Array) -> np.ndarray:
     """Return an array in host memory as NumPy's; a view where it is one already."""
     return np.asarray(array.cpu() if hasattr(array, "cpu") else array)
+
+
+def to_host(arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:
+    """Return arrays as NumPy's; those that lie elsewhere come in one transfer, of one dtype.
+
+    At each transfer, however short, the host waits for the device.
+    """
+    elsewhere = {name: each for name, each in arrays.items() if hasattr(each, "cpu")}
+    found = {name: np.asarray(each) for name, each in arrays.items() if name not in elsewhere}
+    if elsewhere:
+        xp = array_namespace(*elsewhere.values())
+        joined = to_numpy(xp.concat([xp.reshape(each, (-1,)) for each in elsewhere.values()]))
+        ends = np.cumsum([math.prod(each.shape) for each in elsewhere.values()])
+        for (name, each), part in zip(elsewhere.items(), np.split(joined, ends[:-1]), strict=True):
+            found[name] = part.reshape(each.shape)
+    return {name: found[name] for name in arrays}
 
 
 def like(array: Array, values: np.ndarray) -> Array:

@@ -1,6 +1,6 @@
 """What a job is given besides its run: device, memory, where to save, who looks on."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -18,7 +18,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class JobContext:
-    """Surroundings of a job; none of them changes a result.
+    """Surroundings of a job; none of them changes a result, beyond the solvers' tolerance.
 
     Attributes
     ----------
@@ -51,18 +51,19 @@ class JobContext:
         """Return the recorded steps of a run, with those that were asked for besides."""
         return recorded if self.more_steps is None else np.union1d(recorded, self.more_steps)
 
-    def batches(self, realizations: Sequence[int]) -> FittingBatches:
+    def batches(self) -> FittingBatches:
         """Return what cuts realizations into batches that fit on the device."""
-        largest = max(1, min(len(realizations), int(BATCH_BYTES // self.host_bytes)))
-        return FittingBatches(self.device, self.device_bytes, largest)
+        return FittingBatches(self.device, self.device_bytes, BATCH_BYTES / self.host_bytes)
 
-    def each_batch(
-        self, realizations: Sequence[int], work: Callable[[Sequence[int]], Result]
-    ) -> Iterator[tuple[Sequence[int], Result]]:
-        """Yield batches of realizations with what ``work`` makes of each.
+    def each(
+        self,
+        realizations: Sequence[int],
+        work: Callable[[Sequence[int]], Iterable[tuple[int, Result]]],
+    ) -> Iterator[tuple[int, Result]]:
+        """Yield each realization with what ``work`` finds of it when given a batch.
 
         On a CPU they come one at a time, which keeps their data in the cache.
         """
         if self.device == "cpu":
-            return ((batch, work(batch)) for batch in ([each] for each in realizations))
-        return self.batches(realizations).run(realizations, work)
+            return (found for realization in realizations for found in work([realization]))
+        return self.batches().run(realizations, work)

@@ -1,5 +1,6 @@
 """The device that a job runs on."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import numpy as np
 
 
 def resolve(requested: str, *, computes_there: bool) -> str:
-    """Return the device of a job, ``"cpu"`` or ``"cuda"``.
+    """Return the device of a job, ``"cpu"`` or ``"cuda"``, made ready to compute there.
 
     Parameters
     ----------
@@ -26,10 +27,28 @@ def resolve(requested: str, *, computes_there: bool) -> str:
         raise ValueError(f"device = {requested}: must be auto, cpu or cuda")
     if requested == "cpu" or not computes_there:
         return "cpu"
-    present = gpu_present()
-    if requested == "cuda" and not present:
+    os.environ["NVIDIA_TF32_OVERRIDE"] = "0"  # before the libraries that read it are loaded
+    if gpu_present():
+        _multiply_in_full_precision()
+        return "cuda"
+    if requested == "cuda":
         raise ValueError("device = cuda: no GPU is visible; allowed here: cpu, auto")
-    return "cuda" if present else "cpu"
+    return "cpu"
+
+
+def _multiply_in_full_precision() -> None:
+    """Have torch round products of float32 on a GPU as the CPU does, not to TF32's 10 bits."""
+    import torch
+
+    torch.set_float32_matmul_precision("highest")
+    torch.backends.cudnn.allow_tf32 = False
+
+
+def cores() -> int:
+    """Return how many cores this process may use; all where the system does not say."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def gpu_present() -> bool:

@@ -1,8 +1,10 @@
 """How much is worked on at a time, so that it fits into memory."""
 
+import itertools
 import logging
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     import torch
@@ -16,71 +18,93 @@ BATCH_BYTES = 1e9
 MEMORY_SHARE = 0.8
 """Part of a device's free memory that a batch may take."""
 
-Items = TypeVar("Items", bound="_Sliceable")
 Result = TypeVar("Result")
-
-
-class _Sliceable(Protocol):
-    """A list, an array, a tensor."""
-
-    def __len__(self) -> int: ...
-    def __getitem__(self, part: slice, /) -> Any: ...
-
 
 _log = logging.getLogger(__name__)
 
 
 class FittingBatches:
-    """Work on items in batches, halved for good where the device runs out of memory.
+    """Work on realizations in batches, halved for good where the device runs out of memory.
+
+    The size is one of 1, 5, 10, 50, 100, … and batches are cut at its multiples, whatever the
+    first realization: each of these divides the next, and the larger blocks of a plan.  So a
+    realization has the same company however a run is cut into jobs, and after a resume.
 
     Parameters
     ----------
     device
         Where the work is done.
     bytes_each
-        Memory that one item needs; the free memory of a GPU bounds the first batch.
+        Memory that one realization needs; the free memory of a GPU bounds the batches.
     largest
-        Another bound on the items per batch, the only one without a GPU.
+        Another bound on the realizations per batch, the only one without a GPU.
+
+    Attributes
+    ----------
+    size
+        Most realizations of a batch.
     """
 
-    def __init__(self, device: "str | torch.device", bytes_each: float, largest: int):
+    def __init__(self, device: "str | torch.device", bytes_each: float, largest: float):
         import torch
 
         self.device = torch.device(device)
-        self.size = largest
         if self.device.type == "cuda":
-            free, _ = torch.cuda.mem_get_info(self.device)
-            self.size = max(1, min(largest, int(MEMORY_SHARE * free / bytes_each)))
+            largest = min(largest, MEMORY_SHARE * _free_bytes(self.device) / bytes_each)
+        decade = 10 ** int(math.log10(max(1.0, largest)))
+        self.size = 5 * decade if largest >= 5 * decade else decade
 
-    def run(self, items: Items, work: Callable[[Items], Result]) -> Iterator[tuple[Items, Result]]:
-        """Yield consecutive parts of the items, each with what ``work`` makes of it.
+    def cut(self, realizations: Sequence[int]) -> list[Sequence[int]]:
+        """Return increasing realizations as batches."""
+        grouped = itertools.groupby(realizations, lambda realization: realization // self.size)
+        return [list(batch) for _, batch in grouped]
+
+    def run(
+        self,
+        realizations: Sequence[int],
+        work: Callable[[Sequence[int]], Iterable[tuple[int, Result]]],
+    ) -> Iterator[tuple[int, Result]]:
+        """Yield each realization with what ``work`` finds of it.
+
+        ``work`` is given a batch, and yields its realizations in any order, as they are done.
 
         Raises
         ------
         torch.OutOfMemoryError
-            If a single item does not fit.
+            If a single realization does not fit.
         """
         import torch
 
-        start = 0
-        while start < len(items):
-            part: Items = items[start : start + self.size]
+        done = set()
+        left = list(realizations)
+        while left:
+            batch = self.cut(left)[0]
             try:
-                result = work(part)
+                for realization, result in work(batch):
+                    if realization not in done:  # by an attempt that failed later
+                        done.add(realization)
+                        yield realization, result
             except torch.OutOfMemoryError:
-                if len(part) == 1:
+                if len(batch) == 1:
                     raise
             else:
-                start += len(part)
-                yield part, result
+                left = left[len(batch) :]
                 continue
             # Outside the handler, so that the failed attempt's arrays are not kept alive.
-            self.size = len(part) // 2
+            self.size = len(batch) // 2
             _log.warning(
                 "out of memory on %s with %d realizations: %d now",
                 self.device,
-                len(part),
+                len(batch),
                 self.size,
             )
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
+
+
+def _free_bytes(device: "torch.device") -> int:
+    """Return what tensors may still take on a GPU: of its memory, and of torch's own cache."""
+    import torch
+
+    free, _ = torch.cuda.mem_get_info(device)
+    return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from linear_grokking.models.contract import Model, Params
-from linear_grokking.runtime.arrays import Array, to_numpy
+from linear_grokking.runtime.arrays import Array, to_host
 from linear_grokking.shapes import Float
 from linear_grokking.solvers.trajectory import OnRecord, Outcome, Trajectory, with_prefix
 
@@ -56,8 +56,8 @@ class Records:
     def add(self, params: Params, clocks: Mapping[str, Array]) -> None:
         """Record the next step: parameters, and integrals over the steps so far."""
         row = {
-            name: np.array(to_numpy(value), float)
-            for name, value in {**self._model.observables(params), **clocks}.items()
+            name: np.array(value, float)
+            for name, value in to_host({**self._model.observables(params), **clocks}).items()
         }
         self.failed = not_finite(np.stack(list(row.values()), axis=-1))
         if self.failed:

@@ -1,5 +1,9 @@
 """A job's surroundings: batches that fit, an observer's steps, the device; no result changes."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +12,6 @@ from linear_grokking.runtime import context, devices
 from linear_grokking.runtime.arrays import like, to_numpy
 from linear_grokking.runtime.checkpoints import NoCheckpoint
 from linear_grokking.runtime.context import JobContext
-from linear_grokking.runtime.failures import EXPECTED, line
 from linear_grokking.runtime.memory import FittingBatches
 
 # On "cpu" NumPy is at home; under another name of the same device torch is.
@@ -16,9 +19,14 @@ ELSEWHERE = "cpu:0"
 
 
 def batches_of(surroundings, realizations):
-    found = list(surroundings.each_batch(realizations, lambda batch: [10 * k for k in batch]))
-    assert [result for _, results in found for result in results] == [10 * k for k in realizations]
-    return [list(batch) for batch, _ in found]
+    batches = []
+
+    def work(batch):
+        batches.append(list(batch))
+        return ((k, 10 * k) for k in batch)
+
+    assert list(surroundings.each(realizations, work)) == [(k, 10 * k) for k in realizations]
+    return batches
 
 
 def test_on_a_cpu_realizations_come_one_at_a_time():
@@ -28,42 +36,72 @@ def test_on_a_cpu_realizations_come_one_at_a_time():
 @pytest.mark.parametrize(
     ("share", "expected"),
     [
-        (10, [[3, 4, 7, 8]]),
-        (2.5, [[3, 4], [7, 8]]),
-        (1, [[3], [4], [7], [8]]),
-        (0.1, [[3], [4], [7], [8]]),
+        (10, [[3, 4, 7, 9], [10, 19]]),
+        (9.9, [[3, 4], [7, 9], [10], [19]]),
+        (4.9, [[3], [4], [7], [9], [10], [19]]),
+        (0.1, [[3], [4], [7], [9], [10], [19]]),
     ],
 )
 def test_on_a_device_as_many_as_fit_on_the_host(share, expected):
     surroundings = JobContext(device=ELSEWHERE, host_bytes=context.BATCH_BYTES / share)
-    assert batches_of(surroundings, [3, 4, 7, 8]) == expected
+    assert batches_of(surroundings, [3, 4, 7, 9, 10, 19]) == expected
 
 
 def test_batches_are_computed_only_when_asked_for():
+    seen = []
+
+    def work(batch):
+        seen.append(batch)
+        return [(batch[0], None)]
+
     for device in ("cpu", ELSEWHERE):
-        surroundings = JobContext(device=device, host_bytes=context.BATCH_BYTES)
-        seen = []
-        batches = surroundings.each_batch([0, 1, 2], seen.append)
+        found = JobContext(device=device, host_bytes=context.BATCH_BYTES).each([0, 1, 2], work)
         assert seen == []
-        next(iter(batches))
-        assert len(seen) == 1
+        next(iter(found))
+        assert seen == [[0]]
+        seen.clear()
 
 
-def test_batches_are_halved_for_good_where_memory_runs_out():
+def test_a_realization_has_the_same_company_in_blocks_of_any_size():
+    for largest in (1, 4, 5, 9, 13, 50, 70, 100, 499, 6000):
+        batches = FittingBatches(ELSEWHERE, 1.0, largest)
+        assert largest / 5 < batches.size <= largest
+        whole = batches.cut(range(2000))
+        for block in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000):
+            if block >= batches.size:  # as the plan's blocks are
+                blocks = (range(first, first + block) for first in range(0, 2000, block))
+                assert [part for each in blocks for part in batches.cut(each)] == whole
+
+
+def test_batches_are_halved_for_good_where_memory_runs_out(caplog):
     sizes = []
 
     def work(batch):
         sizes.append(len(batch))
         if len(batch) > 3:
             raise torch.OutOfMemoryError
-        return sum(batch)
+        yield from ((k, 2 * k) for k in batch)
 
     batches = FittingBatches(ELSEWHERE, 1.0, largest=10)
-    found = list(batches.run(range(12), work))
+    assert list(batches.run(range(12), work)) == [(k, 2 * k) for k in range(12)]
     assert sizes == [10, 5, 2, 2, 2, 2, 2, 2]
-    assert [list(batch) for batch, _ in found] == [[k, k + 1] for k in range(0, 12, 2)]
-    assert [result for _, result in found] == [2 * k + 1 for k in range(0, 12, 2)]
     assert batches.size == 2
+    assert [record.getMessage() for record in caplog.records] == [
+        "out of memory on cpu:0 with 10 realizations: 5 now",
+        "out of memory on cpu:0 with 5 realizations: 2 now",
+    ]
+
+
+def test_what_was_found_before_memory_ran_out_comes_once():
+    def work(batch):
+        yield batch[1 % len(batch)], len(batch)
+        if len(batch) > 5:
+            raise torch.OutOfMemoryError
+        yield from ((k, len(batch)) for k in batch if k != batch[1 % len(batch)])
+
+    found = list(FittingBatches(ELSEWHERE, 1.0, largest=10).run(range(10), work))
+    assert found[0] == (1, 10)
+    assert sorted(found) == [(k, 10 if k == 1 else 5) for k in range(10)]
 
 
 def test_other_errors_and_single_items_that_do_not_fit_are_passed_on():
@@ -76,6 +114,40 @@ def test_other_errors_and_single_items_that_do_not_fit_are_passed_on():
     for work, error in ((full, torch.OutOfMemoryError), (broken, ZeroDivisionError)):
         with pytest.raises(error):
             list(FittingBatches(ELSEWHERE, 1.0, largest=4).run(range(4), work))
+
+
+@pytest.fixture
+def card(monkeypatch):
+    """Stand in for a GPU of 1000 bytes, of which others use 100, and torch's cache grows."""
+    state = {"reserved": 0, "allocated": 0}
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (900 - state["reserved"], 1000))
+    for name in state:
+        monkeypatch.setattr(torch.cuda, f"memory_{name}", lambda _, name=name: state[name])
+    return state
+
+
+def test_a_gpu_holds_what_its_free_memory_and_torchs_cache_do(card):
+    assert FittingBatches("cuda", 900 * 0.8 / 100, 1e9).size == 100
+    assert FittingBatches("cuda", 900 * 0.8 / 99, 1e9).size == 50
+    assert FittingBatches("cuda", 1.0, 10).size == 10
+    assert FittingBatches("cuda", 1e9, 10).size == 1
+    card.update(reserved=890, allocated=0)
+    assert FittingBatches("cuda", 900 * 0.8 / 100, 1e9).size == 100
+    card.update(reserved=890, allocated=450)
+    assert FittingBatches("cuda", 900 * 0.8 / 100, 1e9).size == 50
+
+
+def test_batches_do_not_shrink_while_torch_keeps_what_they_took(card):
+    sizes = []
+
+    def work(batch):
+        sizes.append(len(batch))
+        card.update(reserved=890, allocated=700)
+        return ((k, None) for k in batch)
+
+    surroundings = JobContext(device="cuda", host_bytes=1.0, device_bytes=900 * 0.8 / 100)
+    assert len(list(surroundings.each(range(300), work))) == 300
+    assert sizes == [100, 100, 100]
 
 
 def test_an_observer_adds_its_steps_and_looks_at_all():
@@ -124,6 +196,29 @@ def test_a_device_that_is_not_there_is_named(monkeypatch):
             devices.resolve("gpu", computes_there=computes_there)
 
 
+def test_a_device_multiplies_in_full_precision_whatever_it_was_told(monkeypatch):
+    monkeypatch.setattr(devices, "gpu_present", lambda: True)
+    monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", "1")
+    torch.set_float32_matmul_precision("medium")
+    torch.backends.cudnn.allow_tf32 = True
+    devices.resolve("auto", computes_there=True)
+    assert os.environ["NVIDIA_TF32_OVERRIDE"] == "0"
+    assert torch.get_float32_matmul_precision() == "highest"
+    assert not torch.backends.cuda.matmul.allow_tf32 and not torch.backends.cudnn.allow_tf32
+
+
+def test_torchs_own_variable_does_not_bring_tf32_back():
+    code = (
+        "import torch; from linear_grokking.runtime import devices;"
+        "assert torch.backends.cuda.matmul.allow_tf32;"
+        "devices.gpu_present = lambda: True;"
+        "devices.resolve('cuda', computes_there=True);"
+        "assert not torch.backends.cuda.matmul.allow_tf32"
+    )
+    environment = {**os.environ, "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE": "1"}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+
+
 def test_arrays_stay_where_they_are_or_go_where_they_are_needed():
     array = np.arange(6.0).reshape(2, 3)
     assert devices.mover("cpu")(array) is array
@@ -135,10 +230,3 @@ def test_arrays_stay_where_they_are_or_go_where_they_are_needed():
     narrow = like(tensor, array.astype(np.float32))
     assert narrow.dtype == torch.float32 and narrow.device == tensor.device
     np.testing.assert_array_equal(narrow.numpy(), array)
-
-
-def test_expected_failures_are_one_line():
-    assert line(ValueError("eta = 0: must be positive")) == "error: eta = 0: must be positive"
-    assert line(MemoryError()) == "error: MemoryError"
-    assert isinstance(torch.OutOfMemoryError(), EXPECTED)
-    assert not isinstance(KeyError("eta"), EXPECTED)

@@ -1,7 +1,10 @@
 """Literal Adam against torch.optim.Adam, and its behaviour at small gradients."""
 
+from functools import partial
+
 import numpy as np
 import pytest
+from far_device import NAME, FarDevice
 from stopping import Stopping
 
 from linear_grokking.data.draws import classification, stacked, teacher_student
@@ -9,6 +12,7 @@ from linear_grokking.data.laws import Gaussian
 from linear_grokking.models.linear import LinearModel
 from linear_grokking.models.logistic import LogisticModel
 from linear_grokking.models.losses import LOSSES
+from linear_grokking.models.two_layer import TwoLayerModel
 from linear_grokking.runtime.checkpoints import Interrupted
 from linear_grokking.solvers.adam import adam
 
@@ -76,6 +80,32 @@ def test_a_killed_run_goes_on_with_the_same_bits(array):
     for name, values in expected.observables.items():
         np.testing.assert_array_equal(found.observables[name], values)
     np.testing.assert_array_equal(np.asarray(found.params[0]), np.asarray(expected.params[0]))
+
+
+@pytest.mark.parametrize(
+    ("model", "widths"),
+    [
+        (LinearModel, (8, 2)),
+        (TwoLayerModel, (8, 5, 2)),
+        (partial(TwoLayerModel, activation="tanh"), (8, 5, 2)),
+    ],
+)
+def test_teacher_student_models_take_the_same_steps_on_a_device(model, widths):
+    sizes = {"n_train": 10, "n_gen": 15, "widths": widths}
+    drawn = [teacher_student(seed=1, realization=k, **sizes) for k in range(3)]
+
+    def observed(device):
+        data = stacked(drawn, lambda array: torch.from_numpy(array).to(device))
+        steps = np.array([0.0, 1.0, 40.0])
+        return adam(model(data, epsilon=0.1), data.student, eta=0.01, steps=steps).observables
+
+    expected = observed("cpu")
+    with FarDevice() as device:
+        found = observed(NAME)
+    assert device.waits == 3  # one for each record
+    for name, values in expected.items():
+        np.testing.assert_array_equal(found[name], values, err_msg=name)
+        assert name == "gen_loss_error" or not np.array_equal(values[:, 0], values[:, 2])
 
 
 def test_arguments_out_of_range_are_named():

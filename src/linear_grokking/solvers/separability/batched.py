@@ -3,8 +3,8 @@
 The steps and certificates are those of `limit_direction` and `certificates`, in float64
 throughout: the cards this is for multiply float64 matrices about as fast as float32 ones.
 All sets of a batch take their Newton steps together; the host asks once per step how many
-are left.  Sets that are decided are dropped from the batch when half of it is, and sets
-that stay undecided go to `verdict.assess`, one at a time, on the host.
+are left.  Sets that are decided leave the batch, as results, when they are half of it, and
+sets that stay undecided go to `verdict.assess`, one at a time, on the host.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -54,10 +54,11 @@ def assess_batched(
     margin: bool,
     batches: FittingBatches,
     drawing_threads: int = 1,
-) -> Iterator[Separability]:
+) -> Iterator[tuple[int, Separability]]:
     """Assess realizations of equal shape in batches on a device.
 
-    While one batch is solved the next one is drawn.
+    While one batch is solved the next one is drawn; margins are computed on the host, each
+    when it is asked for.
 
     Parameters
     ----------
@@ -69,7 +70,7 @@ def assess_batched(
     shape
         (N, d).
     margin
-        Whether to compute the margins of separable sets (on the host).
+        Whether to compute the margins of separable sets.
     batches
         Where to compute, and how many at a time.
     drawing_threads
@@ -77,8 +78,8 @@ def assess_batched(
 
     Yields
     ------
-    Separability
-        In the order of `realizations`; verdicts, limits and margins agree with
+    realization, Separability
+        In the order in which they are decided; verdicts, limits and margins agree with
         `verdict.assess` to its accuracy.
 
     Raises
@@ -88,21 +89,32 @@ def assess_batched(
     torch.OutOfMemoryError
         If a single realization does not fit.
     """
-    cut = range(0, len(realizations), batches.size)
-    blocks = [realizations[k : k + batches.size] for k in cut]
-
-    def on_device(points: torch.Tensor) -> list[LimitDirection]:
-        return limit_directions(points.to(batches.device, non_blocking=True))
-
-    pinned = batches.device.type == "cuda"
+    cut = batches.cut(realizations)
     with ThreadPoolExecutor(drawing_threads) as pool:
-        for points in _drawn_ahead(draw, shape, blocks, pool, pinned=pinned):
-            for part, found in batches.run(points, on_device):
-                for one, its_points in zip(found, part.numpy(), strict=True):
-                    if one.status is Status.UNDECIDED:
-                        yield assess(its_points, margin=margin)
-                    else:
-                        yield describe(its_points, one, margin=margin)
+        drawn = _drawn_ahead(draw, shape, cut, pool, pinned=batches.device.type == "cuda")
+        for batch, points in zip(cut, drawn, strict=True):
+            yield from _assess_drawn(batch, points, margin=margin, batches=batches)
+
+
+def _assess_drawn(
+    realizations: Sequence[int], points: torch.Tensor, *, margin: bool, batches: FittingBatches
+) -> Iterator[tuple[int, Separability]]:
+    """Yield each realization with what is found of its points, (R, N, d) on the host."""
+    position = {realization: k for k, realization in enumerate(realizations)}
+
+    def on_device(part: Sequence[int]) -> Iterator[tuple[int, LimitDirection]]:
+        start = position[part[0]]
+        its_points = points[start : start + len(part)].to(batches.device, non_blocking=True)
+        found = limit_directions(its_points)
+        del its_points  # the search alone holds them, and lets go of what is decided
+        return ((part[k], one) for k, one in found)
+
+    for realization, one in batches.run(realizations, on_device):
+        its_points = points[position[realization]].numpy()
+        if one.status is Status.UNDECIDED:
+            yield realization, assess(its_points, margin=margin)
+        else:
+            yield realization, describe(its_points, one, margin=margin)
 
 
 def _drawn_ahead(
@@ -146,8 +158,10 @@ class _Batch:
     """(R, N)"""
     direction: torch.Tensor
     """(R, d)"""
+    running: torch.Tensor
+    """(R,) which sets are still iterated."""
     status: torch.Tensor
-    """(R,) values of `Status`; a set that is iterated is undecided."""
+    """(R,) values of `Status`."""
     iterations: torch.Tensor
     """(R,) Newton steps until the verdict."""
     ridge: torch.Tensor
@@ -159,13 +173,18 @@ class _Batch:
         return _Batch(*(tensor[rows] for tensor in vars(self).values()))
 
 
-def limit_directions(points: torch.Tensor) -> list[LimitDirection]:
+def limit_directions(points: torch.Tensor) -> Iterator[tuple[int, LimitDirection]]:
     """Find S_∞, or a separating direction, of each set of a batch.
 
     Parameters
     ----------
     points : (R, N, d), float64
         Points x_i of each set, all labelled -1, on any device.
+
+    Yields
+    ------
+    position, LimitDirection
+        Of sets as they are decided, and of the undecided ones at last.
     """
     n_sets, _, d = points.shape
     integers: dict[str, Any] = {"dtype": torch.int64, "device": points.device}
@@ -174,40 +193,38 @@ def limit_directions(points: torch.Tensor) -> list[LimitDirection]:
         points=points,
         point_norms=norm(points),
         direction=points.new_zeros(n_sets, d),
+        running=torch.ones(n_sets, dtype=torch.bool, device=points.device),
         status=torch.full((n_sets,), int(Status.UNDECIDED), **integers),
         iterations=torch.zeros(n_sets, **integers),
         ridge=points.new_zeros(n_sets),
         certifying=torch.zeros(n_sets, dtype=torch.bool, device=points.device),
     )
-    directions = torch.empty_like(batch.direction)
-    status = torch.empty_like(batch.status)
-    iterations = torch.empty_like(batch.iterations)
-
-    def store(batch: _Batch) -> None:
-        directions[batch.index] = batch.direction
-        status[batch.index] = batch.status
-        iterations[batch.index] = batch.iterations
-
+    del points
     for _ in range(MAX_ITERATIONS):
         running = _newton_step(batch)
         if running <= len(batch.index) // 2:
-            store(batch)
+            # A mask in place of numbers would have the host count, and wait.
+            order = torch.argsort(batch.running.to(torch.int64), descending=True, stable=True)
+            yield from _results(batch, order[running:])
             if running == 0:
-                break
-            batch = batch.select(batch.status == int(Status.UNDECIDED))
-    store(batch)
-    return [
-        LimitDirection(Status(code), direction, count)
-        for code, direction, count in zip(
-            status.tolist(), directions.cpu().numpy(), iterations.tolist(), strict=True
-        )
-    ]
+                return
+            batch = batch.select(order[:running])
+    yield from _results(batch, slice(None))
+
+
+def _results(batch: _Batch, rows: torch.Tensor | slice) -> Iterator[tuple[int, LimitDirection]]:
+    """Yield positions and results of some sets of a batch, after one transfer."""
+    numbers = torch.stack([batch.index, batch.status, batch.iterations], dim=-1)
+    found = torch.cat([numbers.to(torch.float64), batch.direction], dim=-1)[rows].cpu().numpy()
+    for row in found:
+        position, status, iterations = row[:3].astype(int).tolist()
+        yield position, LimitDirection(Status(status), row[3:], iterations)
 
 
 def _newton_step(batch: _Batch) -> int:
     """Advance the sets of a batch that are still running; return how many are left."""
     _, n_points, d = batch.points.shape
-    running = batch.status == int(Status.UNDECIDED)
+    running = batch.running
     outputs = _outputs(batch.points, batch.direction)
     weights = torch.softmax(outputs, dim=-1)
     gradient = _combine(weights, batch.points)
@@ -220,12 +237,12 @@ def _newton_step(batch: _Batch) -> int:
     shift = curvature_shift(trace, n_points, d)
     diagonal += torch.where(batch.certifying, -shift, batch.ridge * trace)[:, None]
     factor, info = torch.linalg.cholesky_ex(matrix)
-    del matrix
+    del matrix, diagonal  # which is a view, and would keep the matrix
     sound = info == 0
-    factor = torch.where(sound[:, None, None], factor, torch.eye(d).to(factor))
     certifying = batch.certifying & sound
 
-    step = _solve_with(factor, gradient)
+    # What an unsound factor gives may be no number: it is left out before it is multiplied.
+    step = torch.where(sound[:, None], _solve_with(factor, gradient), 0.0)
     for _ in range(REFINEMENTS):
         residual = _residual(weights, _outputs(batch.points, step), batch.points)
         correction = _solve_with(factor, residual)
@@ -257,14 +274,13 @@ def _newton_step(batch: _Batch) -> int:
     batch.certifying = sound & (largest < NEAR)
     batch.iterations += running
 
-    n_running, n_separated, n_finishing = torch.stack(
-        [running.sum(), separated.sum(), finishing.sum()]
-    ).tolist()
     batch.status = torch.where(separated, int(Status.SEPARATING), batch.status)
+    batch.running = running & ~separated & ~finishing
+    n_running, n_finishing = torch.stack([batch.running.sum(), finishing.sum()]).tolist()
     if n_finishing:
         settled = finishing & _settle(batch, factor, finishing)
         batch.status = torch.where(settled, int(Status.ENCLOSED), batch.status)
-    return n_running - n_separated - n_finishing
+    return n_running
 
 
 def _settle(batch: _Batch, factor: torch.Tensor, finishing: torch.Tensor) -> torch.Tensor:

@@ -5,13 +5,14 @@ import logging
 import numpy as np
 import pytest
 import torch
+from far_device import NAME, FarDevice
 
 from linear_grokking.runtime.memory import FittingBatches
 from linear_grokking.solvers.separability import assess, batched
 
 
 def assess_batched(draw, realizations, *, shape, margin=False, largest=100, drawing_threads=1):
-    """Return what is found on the CPU, by torch."""
+    """Return what is found on the CPU by torch, by realization in their order."""
     found = batched.assess_batched(
         draw,
         realizations,
@@ -20,7 +21,9 @@ def assess_batched(draw, realizations, *, shape, margin=False, largest=100, draw
         batches=FittingBatches("cpu", 1.0, largest),
         drawing_threads=drawing_threads,
     )
-    return list(found)
+    by_realization = dict(found)
+    assert len(by_realization) == len(realizations)
+    return [by_realization[realization] for realization in realizations]
 
 
 def agree(one, other):
@@ -57,9 +60,10 @@ def test_agrees_with_one_at_a_time(n_points, d, sigma):
 def test_near_critical_sets_need_no_help_from_the_host():
     rng = np.random.default_rng(5)
     for shape in ((600, 30, 14), (20, 400, 196)):
-        found = batched.limit_directions(torch.from_numpy(rng.standard_normal(shape)))
-        assert all(f.status is not batched.Status.UNDECIDED for f in found)
-        assert max(f.iterations for f in found) <= 30
+        found = dict(batched.limit_directions(torch.from_numpy(rng.standard_normal(shape))))
+        assert sorted(found) == list(range(shape[0]))
+        assert all(f.status is not batched.Status.UNDECIDED for f in found.values())
+        assert max(f.iterations for f in found.values()) <= 30
 
 
 def test_undecided_sets_go_to_the_host():
@@ -77,6 +81,52 @@ def test_undecided_sets_go_to_the_host():
         agree(found[k], assess(points, margin=True))
     assert [f.separable for f in found] == [False, False, False, True, False, False]
     assert [f.s_inf_norm for f in found[1:3]] == [np.inf, np.inf]
+
+
+def test_sets_are_handed_over_as_they_are_decided(monkeypatch):
+    steps = []
+    newton_step = batched._newton_step
+    monkeypatch.setattr(
+        batched, "_newton_step", lambda batch: steps.append(0) or newton_step(batch)
+    )
+    points = np.random.default_rng(5).standard_normal((40, 60, 28))
+    handed_over = [
+        (len(steps), one) for _, one in batched.limit_directions(torch.from_numpy(points))
+    ]
+    first, last = handed_over[0][0], handed_over[-1][0]
+    assert first < last == len(steps)
+    # At least every second one of those that are decided so far.
+    for step in range(first, last):
+        decided = sum(one.iterations <= step for _, one in handed_over)
+        assert sum(count <= step for count, _ in handed_over) >= decided / 2
+
+
+def test_of_sets_that_are_left_only_points_and_factor_are_kept(monkeypatch):
+    used = []
+    line_minimum = batched._line_minimum
+
+    def watched(outputs, *args):
+        used.append((len(outputs), device.used))
+        return line_minimum(outputs, *args)
+
+    monkeypatch.setattr(batched, "_line_minimum", watched)
+    n, d = 160, 70
+    points = torch.from_numpy(np.random.default_rng(5).standard_normal((8, n, d)))
+    with FarDevice() as device:
+        list(batched.limit_directions(points.to(NAME)))
+    assert used[0][0] == 8 and used[-1][0] <= 4
+    assert all(taken < 8 * sets * (n * d + 1.8 * d * d) for sets, taken in used)
+
+
+def test_a_set_that_does_not_span_the_space_is_searched_with_a_ridge():
+    points = np.random.default_rng(3).standard_normal((4, 12, 9))
+    points[:, :, -1] = 0.0
+    found = dict(batched.limit_directions(torch.from_numpy(points)))
+    for position, one in found.items():
+        separable = assess(points[position], margin=False).separable
+        assert one.status is (batched.Status.SEPARATING if separable else batched.Status.UNDECIDED)
+        assert np.isfinite(one.direction).all()
+    assert batched.Status.SEPARATING in {one.status for one in found.values()}
 
 
 def test_results_do_not_depend_on_the_batch():
@@ -108,7 +158,7 @@ def test_out_of_memory_halves_the_batch_and_goes_on(monkeypatch, caplog):
         found = assess_batched(draw, range(20), shape=(20, 8), largest=10)
     assert [record.getMessage() for record in caplog.records] == [
         "out of memory on cpu with 10 realizations: 5 now",
-        "out of memory on cpu with 5 realizations: 2 now",  # and 2 for the second block too
+        "out of memory on cpu with 5 realizations: 2 now",  # and 2 for the second batch too
     ]
     assert len(found) == 20
     for realization, result in enumerate(found):
@@ -136,15 +186,14 @@ def test_results_come_as_batches_are_done():
         return np.random.default_rng(realization).standard_normal((20, 8))
 
     found = batched.assess_batched(
-        draw, range(12), shape=(20, 8), margin=False, batches=FittingBatches("cpu", 1.0, 3)
+        draw, range(20), shape=(20, 8), margin=False, batches=FittingBatches("cpu", 1.0, 5)
     )
     assert drawn == []
-    first = next(found)
-    assert first.separable == assess(draw(0), margin=False).separable
-    drawn.remove(0)
+    realization, first = next(found)
     found.close()
     # The batch at work, and the one drawn meanwhile; no realization beyond.
-    assert set(range(3)) <= set(drawn) <= set(range(6))
+    assert set(range(5)) <= set(drawn) <= set(range(10))
+    assert first.separable == assess(draw(realization), margin=False).separable
 
 
 @pytest.mark.parametrize(
