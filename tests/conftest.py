@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from linear_grokking.config import load_merged
-from linear_grokking.workflow.plan import Plan, read
+from linear_grokking.results.identity import canonical
+from linear_grokking.workflow.plan import Plan, read, targets
 from linear_grokking.workflow.steps.block import train_block
 from linear_grokking.workflow.steps.figures import tabulate_figure
 from linear_grokking.workflow.steps.manifest import list_runs
@@ -48,16 +49,20 @@ def make() -> Callable[[Plan], None]:
 
 def _make(plan: Plan) -> None:
     """Train, summarize and tabulate all that is in a plan; no pictures."""
-    root = plan.root
     for run_id in plan.runs:
-        for block in plan.block_files(run_id):
-            request = json.loads(plan.block_request(run_id, Path(block).stem))
-            train_block(request, [root / block], device="cpu", threads=1)
-        files = [root / name for name in plan.summary_files(run_id)]
-        summarize_run(json.loads(plan.summary_request(run_id)), files, root)
-    list_runs(json.loads(plan.manifest_request()), [root / plan.manifest_file], root)
-    for figure_id, table in zip(plan.config.figures, plan.tables(), strict=True):
-        tabulate_figure(json.loads(plan.figure_request(figure_id)), [root / table], root)
+        for name in plan.block_files(run_id):
+            target = targets.block(plan, run_id, Path(name).stem)
+            train_block(target.request, [plan.root / name], device="cpu", threads=1)
+        _do(plan, summarize_run, targets.summary(plan, run_id))
+    _do(plan, list_runs, targets.manifest(plan))
+    for figure_id in plan.config.figures:
+        _do(plan, tabulate_figure, targets.table(plan, figure_id))
+
+
+def _do(plan: Plan, step: Callable[..., None], target: targets.Target) -> None:
+    # As it comes out of a rule's standard input.
+    request = json.loads(canonical(target.request))
+    step(request, [plan.root / name for name in target.outputs], plan.root)
 
 
 @pytest.fixture(scope="session")

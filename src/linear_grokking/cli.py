@@ -9,27 +9,29 @@ import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from linear_grokking.runtime import failures
+from linear_grokking.errors import LinearGrokkingError
+from linear_grokking.runtime import program
 
 if TYPE_CHECKING:
     from linear_grokking.workflow.plan import Plan
 
 CONFIG = Path("config/config.yaml")
+STANDARD_INPUT = Path("-")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit status."""
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    return program.run(lambda: _command(given))
+
+
+def _command(arguments: Sequence[str]) -> int | None:
     options = _parser(arguments[:1]).parse_args(arguments)
     logging.basicConfig(format="%(message)s", stream=sys.stderr)
     logging.getLogger("linear_grokking").setLevel(logging.INFO)
-    try:
-        return options.run(options) or 0
-    except failures.EXPECTED as error:
-        print(failures.line(error), file=sys.stderr)
-        return 1
+    return options.run(options)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -54,32 +56,39 @@ def _parser(command: Sequence[str] = ()) -> argparse.ArgumentParser:
     plan = commands.add_parser(
         "plan", help="show jobs and core-hours or GPU-hours of each figure; nothing runs"
     )
-    overlays: dict[str, Any] = {"dest": "overlays", "type": Path, "nargs": "+"}
-    of_one = "overlays of config/config.yaml, as for snakemake"
-    plan.add_argument("--configfile", **overlays, default=[], help=of_one)
+    plan.add_argument(
+        "--configfile",
+        dest="overlays",
+        type=Path,
+        nargs="+",
+        default=[],
+        help="overlays of config/config.yaml, as for snakemake; "
+        "- reads a whole configuration, as JSON, from standard input",
+    )
     plan.add_argument(
         "--gpus",
         type=int,
         nargs="+",
         default=[],
-        help="also show how long all of it takes on a cluster with so many GPUs",
+        help="also show how long all training takes on a cluster with so many GPUs; 0 for none",
+    )
+    plan.add_argument(
+        "--cores",
+        type=int,
+        default=64,
+        help="CPU cores of that cluster, for jobs without a GPU (default: %(default)s)",
     )
     plan.set_defaults(run=_plan)
 
     clean = commands.add_parser(
         "clean-stale",
         help="list results that no configuration needs any more",
-        description="List results that no configuration needs any more. A configuration is "
-        "config/config.yaml, alone or with the overlays of one --configfile; without "
-        "--configfile, every other .yaml file beside it counts as an overlay.",
+        description="List results that no configuration needs any more. What counts is "
+        "config/config.yaml as it is now, and each configuration that results were made from, "
+        "as it was then: results/configurations has a file for each; delete one that is done "
+        "with.",
     )
     clean.add_argument("--remove", action="store_true", help="remove them as well")
-    clean.add_argument(
-        "--configfile",
-        **overlays,
-        action="append",
-        help="overlays of one configuration, as for snakemake; may be given several times",
-    )
     clean.set_defaults(run=_clean_stale)
 
     gallery = commands.add_parser("gallery", help="make the documentation's small pictures")
@@ -99,48 +108,61 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _planned(*overlays: Path) -> "Plan":
-    """Return the plan of config/config.yaml with overlays."""
+    """Return the plan of config/config.yaml with overlays, or of what standard input holds."""
     from linear_grokking.config import load_merged
     from linear_grokking.workflow.plan import Plan, read
 
-    return Plan(read(load_merged([CONFIG, *overlays])))
+    whole = list(overlays) == [STANDARD_INPUT]
+    return Plan(read(json.load(sys.stdin) if whole else load_merged([CONFIG, *overlays])))
 
 
 def _plan(options: argparse.Namespace) -> None:
-    from linear_grokking.workflow.plan.forecast import forecast, hours_on_gpus, table
+    from linear_grokking.workflow.plan.forecast import forecast, on_cluster, table
 
-    if min(options.gpus, default=1) < 1:
-        raise ValueError(f"--gpus {min(options.gpus)}: must be 1 or more")
+    for name, number, least in (
+        ("gpus", min(options.gpus, default=0), 0),
+        ("cores", options.cores, 1),
+    ):
+        if number < least:
+            raise ValueError(f"--{name} {number}: must be {least} or more")
     plan = _planned(*options.overlays)
-    print(table(forecast(plan)))
-    for gpus in options.gpus:
-        print(f"all jobs, done or not, on {gpus} GPUs: {hours_on_gpus(plan, gpus):.2f} hours")
+    print(table(forecast(plan, gpus=max(options.gpus, default=0) > 0)))
+    if options.gpus:
+        print("\n" + table([on_cluster(plan, gpus, options.cores) for gpus in options.gpus]))
 
 
 def _clean_stale(options: argparse.Namespace) -> None:
-    from linear_grokking.workflow.plan import stale
+    from linear_grokking.workflow.plan import Plan, read, records, stale
 
     root = Path()
-    overlays = options.overlays or [[path] for path in sorted(CONFIG.parent.glob("*.yaml"))]
-    # Laid over itself, the base is a configuration of its own.
-    found = stale.stale_paths(root, [_planned(*group) for group in [[CONFIG], *overlays]])
+    plans = {str(CONFIG): _planned()}
+    for path, (sources, raw) in records.read(root).items():
+        # One that is there as a file may have been edited since.
+        if sources != [str(CONFIG)]:
+            plans[f"{' '.join(sources)} ({path})"] = Plan(read(raw))
+    for source, plan in plans.items():
+        print(f"counted: {source}: {len(plan.runs)} runs", file=sys.stderr)
+    found = stale.stale_paths(root, plans.values())
     for path in found:
         print(path)
     if options.remove:
         if stale.is_locked(root):
-            raise RuntimeError("Snakemake is at work here (.snakemake/locks); nothing was removed")
+            raise LinearGrokkingError(
+                "Snakemake is at work here (.snakemake/locks); nothing was removed"
+            )
         stale.remove(found)
     print(f"{len(found)} stale, {'removed' if options.remove else 'kept'}", file=sys.stderr)
 
 
 def _gallery(options: argparse.Namespace) -> int:
     from linear_grokking.report import gallery
+    from linear_grokking.workflow.plan import targets
 
     plan = _planned()
-    requests = {figure_id: plan.figure_request(figure_id) for figure_id in plan.config.figures}
+    digests = {each: targets.pictures(plan, each).made_of for each in plan.config.figures}
     if not options.check:
-        gallery.make(Path("figures"), options.folder, list(requests))
-    outdated = gallery.outdated(options.folder, requests)
+        gallery.make(Path("figures"), options.folder, list(digests))
+    outdated = gallery.outdated(options.folder, digests)
     for figure_id in outdated:
         print(f"{options.folder / figure_id}.png is not of the present configuration and code")
     return 1 if outdated else 0

@@ -1,5 +1,7 @@
 """The command line: what a person uses, and one line where something is wrong."""
 
+import copy
+import io
 import json
 import os
 import shutil
@@ -12,7 +14,7 @@ import yaml
 from small_plan import CONFIGURATION
 
 from linear_grokking.cli import main
-from linear_grokking.workflow.plan import Plan, json_schema, read
+from linear_grokking.workflow.plan import Plan, json_schema, read, records
 
 
 @pytest.fixture
@@ -65,38 +67,67 @@ def test_clean_stale_lists_and_removes_what_no_configuration_needs(folder, capsy
 
     assert main(["clean-stale"]) == 0
     said = capsys.readouterr()
-    assert (said.out, said.err) == (stale, "1 stale, kept\n")
+    counted = "counted: config/config.yaml: 2 runs\n"
+    assert (said.out, said.err) == (stale, counted + "1 stale, kept\n")
     assert main(["clean-stale", "--remove"]) == 0
     assert capsys.readouterr().out == stale
     assert len(list((folder / "results/summaries").iterdir())) == 2
     assert main(["clean-stale", "--remove"]) == 0
-    assert capsys.readouterr().err == "0 stale, removed\n"
+    assert capsys.readouterr().err == counted + "0 stale, removed\n"
 
 
-def test_clean_stale_keeps_what_an_overlay_needs(folder, capsys):
-    overlay = {"experiments": {"lin": {"lambda": [0.25]}}}
-    (folder / "config/small.yaml").write_text(yaml.safe_dump(overlay))
-    raw = yaml.safe_load((folder / "config/config.yaml").read_text())
+def test_clean_stale_keeps_what_any_configuration_made(folder, capsys):
+    raw = copy.deepcopy(CONFIGURATION)
+    raw["experiments"]["lin"]["lambda"] = [0.25]
+    (run_id,) = Plan(read(raw)).runs
+    path = folder / f"results/summaries/{run_id}.parquet"
+    path.parent.mkdir(parents=True)
+    path.write_text("")
+    records.write(folder, ["config/config.yaml", "mine/small.yml", "seed=1"], raw)
+    assert main(["clean-stale", "--remove"]) == 0
+    said = capsys.readouterr()
+    assert said.out == "" and path.exists()
+    assert "counted: config/config.yaml mine/small.yml seed=1 (results/configurations/" in said.err
+    # Built again from the same places, it takes the place of what it was.
+    records.write(folder, ["config/config.yaml", "mine/small.yml", "seed=1"], CONFIGURATION)
+    assert main(["clean-stale"]) == 0
+    assert capsys.readouterr().out == f"results/summaries/{run_id}.parquet\n"
+
+
+def test_clean_stale_counts_the_main_file_as_it_is_now(folder, capsys):
+    raw = copy.deepcopy(CONFIGURATION)
     raw["experiments"]["lin"]["lambda"] = [0.25]
     (run_id,) = Plan(read(raw)).runs
     (folder / "results/summaries").mkdir(parents=True)
     (folder / f"results/summaries/{run_id}.parquet").write_text("")
-    for options, expected in [([], 0), (["--configfile", "config/small.yaml"], 0)]:
-        assert main(["clean-stale", *options]) == 0
-        assert len(capsys.readouterr().out.splitlines()) == expected
-    assert main(["clean-stale", "--configfile", "config/config.yaml"]) == 0
+    records.write(folder, ["config/config.yaml"], raw)
+    assert main(["clean-stale"]) == 0
     assert capsys.readouterr().out == f"results/summaries/{run_id}.parquet\n"
 
 
-def test_clean_stale_removes_nothing_for_a_configuration_it_cannot_read(folder, capsys):
+@pytest.mark.parametrize("content", ["{", "[]", '{"sources": []}', '{"configuration": {}}'])
+def test_clean_stale_removes_nothing_for_a_configuration_it_cannot_read(folder, capsys, content):
     path = folder / "results/summaries/0000000000000000.parquet"
     path.parent.mkdir(parents=True)
     path.write_text("")
-    (folder / "config/broken.yaml").write_text("seed: [1\n")
-    assert "config/broken.yaml, line 2" in error_of(capsys, "clean-stale", "--remove")
-    (folder / "config/broken.yaml").write_text("sede: 1\n")
+    note = folder / "results/configurations/mine.json"
+    note.parent.mkdir()
+    note.write_text(content)
+    assert "configurations/mine.json: is no note" in error_of(capsys, "clean-stale", "--remove")
+    note.write_text(
+        json.dumps({"sources": ["mine.yaml"], "configuration": CONFIGURATION | {"sede": 1}})
+    )
     assert "sede: unknown key" in error_of(capsys, "clean-stale", "--remove")
     assert path.exists()
+
+
+def test_plan_reads_a_whole_configuration_from_standard_input(folder, capsys, monkeypatch):
+    raw = copy.deepcopy(CONFIGURATION)
+    raw["experiments"]["lin"]["lambda"] = [0.25]
+    monkeypatch.setattr(sys, "stdin", io.StringIO(json.dumps(raw)))
+    assert main(["plan", "--configfile", "-"]) == 0
+    *_, last = capsys.readouterr().out.splitlines()
+    assert last.split()[:2] == ["all", "1"]
 
 
 def test_clean_stale_removes_nothing_while_snakemake_works(folder, capsys):

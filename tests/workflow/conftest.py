@@ -179,8 +179,9 @@ class Repository:
         return f"{words[rule]} {path.stem}" if rule in words else rule
 
     def run(self, path: Path) -> str:
-        """Name the run of a file by its spec."""
-        spec = json.loads(pq.read_schema(self.root / path).metadata[b"spec"])
+        """Name the run of a block, or of a summary, by its spec."""
+        request = json.loads(pq.read_schema(self.root / path).metadata[b"spec"])
+        spec = request.get("spec", request)
         if spec["measure"] == "separability":
             return f"sets/{spec['d']}"
         if spec["model"] == "linear":

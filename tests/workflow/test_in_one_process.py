@@ -3,13 +3,17 @@
 Of all figures the tables; pictures of those alone that tests/unit/figures does not draw.
 """
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from linear_grokking.claims import COLUMNS, registry
 from linear_grokking.jobs.kinds import kind_of
+from linear_grokking.results.identity import FOLDERS
 from linear_grokking.results.storage import read_table
+from linear_grokking.workflow.plan import targets
 from linear_grokking.workflow.steps.claims import check_claims
 from linear_grokking.workflow.steps.figures import draw_figure
 from linear_grokking.workflow.steps.report import write_report
@@ -26,18 +30,22 @@ def end(smoke, tmp_path_factory):
     """Return a folder with what comes last: a few pictures, the claims and the report."""
     root, plan = smoke
     folder = tmp_path_factory.mktemp("end")
-    shown = {figure_id: str(table_of(root, figure_id)) for figure_id in DRAWN}
-    for figure_id, table in shown.items():
-        pictures = [folder / f"figures/{figure_id}.{kind}" for kind in ("pdf", "png")]
-        draw_figure({"table": table}, pictures)
-    tables = [str(table_of(root, figure_id)) for figure_id in plan.config.figures]
-    check_claims({"tables": tables}, [folder / "claims.csv"], root)
-    request = {
-        "tables": list(shown.values()),
-        "claims": str(folder / "claims.csv"),
-        "manifest": str(root / plan.manifest_file),
-    }
-    write_report(request, [folder / "report.html"], folder)
+    shutil.copytree(root / "figures/tables", folder / "figures/tables")
+    (folder / "results").mkdir()
+    shutil.copy(root / targets.MANIFEST, folder / "results")
+    for name in ("summaries", *FOLDERS.values(), "scalars"):
+        (folder / "results" / name).symlink_to(root / "results" / name)
+
+    def do(step, target, **changes):
+        files = [folder / name for name in target.outputs]
+        step({**target.request, **changes}, files, folder)
+
+    for figure_id in DRAWN:
+        do(draw_figure, targets.pictures(plan, figure_id))
+    do(check_claims, targets.claims(plan))
+    whole = targets.report(plan)
+    shown = {figure_id: whole.request["tables"][figure_id] for figure_id in DRAWN}
+    do(write_report, whole, tables=shown)
     return folder
 
 
@@ -63,7 +71,7 @@ def test_every_figure_has_a_table_with_series(smoke):
 
 def test_every_figure_with_claims_is_judged(smoke, end):
     _, plan = smoke
-    claims = pd.read_csv(end / "claims.csv")
+    claims = pd.read_csv(end / "results/claims.csv")
     assert tuple(claims.columns) == COLUMNS
     assert claims["id"].is_unique
     assert (claims["verdict"] == "confirmed").sum() > len(claims) / 3
@@ -71,7 +79,7 @@ def test_every_figure_with_claims_is_judged(smoke, end):
 
 
 def test_the_report_shows_what_was_drawn(end):
-    page = (end / "report.html").read_text(encoding="utf-8")
+    page = (end / "results/report.html").read_text(encoding="utf-8")
     for figure_id in DRAWN:
         assert (end / f"figures/{figure_id}.png").read_bytes().startswith(b"\x89PNG")
         assert (end / f"figures/{figure_id}.pdf").read_bytes().startswith(b"%PDF")

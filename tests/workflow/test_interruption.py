@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from linear_grokking.results.storage import damage
+from linear_grokking.results.storage import made_of
 
 SEED = 20231016
 
@@ -71,7 +71,7 @@ def kill_repeatedly(repository, times: int) -> None:
         hits += kill_a_job(repository, rng.randrange(JOBS), rng.uniform(0.0, 1.0))
         # Whatever is there after a kill is whole: unfinished files have names of their own.
         for path in repository.files("results/**/[0-9a-f]*.parquet"):
-            assert damage(path, whole=True) is None
+            made_of(path, whole=True)
         outcome = repository.snakemake()
         assert outcome.returncode == 0, outcome.output
         assert repository.data() == undisturbed

@@ -1,8 +1,10 @@
 """Grids of any size: requests that are longer than an argument of a program may be."""
 
+import json
+
 import pyarrow.parquet as pq
 
-from linear_grokking.workflow.plan import Plan, read
+from linear_grokking.workflow.plan import Plan, read, targets
 
 LONGEST_ARGUMENT = 2**17
 """Bytes of one argument on Linux."""
@@ -16,14 +18,14 @@ def test_many_runs_are_listed_and_drawn_in_one_figure(repository, make):
     repository.write_configuration()
     plan = Plan(read(repository.configuration), repository.root)
     make(plan)
-    requests = (plan.manifest_request(), plan.figure_request("B6"))
-    assert min(len(request.encode()) for request in requests) > LONGEST_ARGUMENT
-    targets = (plan.manifest_file, *plan.tables())
-    made = [pq.read_table(repository.root / name) for name in targets]
-    for name in targets:
+    long = (targets.manifest(plan), targets.table(plan, "B6"))
+    assert min(len(json.dumps(target.request)) for target in long) > LONGEST_ARGUMENT
+    names = [target.outputs[-1] for target in long]
+    made = [pq.read_table(repository.root / name) for name in names]
+    for name in names:
         (repository.root / name).unlink()
 
-    done = repository.snakemake(*targets)
+    done = repository.snakemake(*names)
     assert done.returncode == 0, done.output
     assert {rule for rule, *_ in done.jobs} == {"list_runs", "tabulate_figure"}
-    assert [pq.read_table(repository.root / name) for name in targets] == made
+    assert [pq.read_table(repository.root / name) for name in names] == made

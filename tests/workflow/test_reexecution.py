@@ -222,9 +222,10 @@ def test_damaged_summary_table_and_manifest(repository):
     overwrite(repository.summary("linear/10/0.0"))
     empty(repository.root / "figures/tables/B6.parquet")
     truncate(repository.root / "results/runs.parquet")
-    # A figure's ID asks for the whole chain behind it, and for nothing else.
+    # A figure's ID asks for the whole chain behind it, and looks at nothing else.
     assert repository.build("A1", "B6") == {"summarize linear/10/0.0", *made("A1", "B6")}
-    assert repository.said.count("not a readable Parquet file; set aside") == 3
+    assert repository.said.count("not a readable Parquet file; set aside") == 2
+    assert not (repository.root / "results/runs.parquet.damaged").exists()
 
 
 def test_dependency_in_the_lock_file(repository):

@@ -1,11 +1,6 @@
-from linear_grokking.results.fingerprint import fingerprint
-from linear_grokking.workflow import steps
-
-
 rule check_claims:
     input:
-        tables=plan.tables(),
-        upstream=lambda wildcards: plan.upstream(plan.drawn_runs()),
+        inputs(lambda wildcards: targets.claims(plan)),
     output:
         report(
             "results/claims.csv",
@@ -13,10 +8,10 @@ rule check_claims:
             category="Claims",
             labels={"what": "claims and verdicts"},
         ),
+        "results/claims.parquet",
     log:
         "logs/check_claims.log",
     params:
-        request=json.dumps({"tables": plan.tables()}),
-        code=lambda wildcards: fingerprint(steps.CLAIMS_CODE),
+        request=request(lambda wildcards: targets.claims(plan)),
     shell:
         script("check_claims")

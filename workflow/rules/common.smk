@@ -1,16 +1,29 @@
-import json
 import os
-import shlex
 import sys
 from pathlib import Path
 
 from snakemake.logging import logger
 
+try:
+    import linear_grokking
+except ModuleNotFoundError:
+    sys.exit("linear_grokking is not installed here; `make figures` installs it.")
+
 from linear_grokking.config import ConfigurationError, load
-from linear_grokking.jobs import costs
-from linear_grokking.results.identity import RUN_ID
-from linear_grokking.workflow.plan import Plan, job_names, read, read_again
+from linear_grokking.errors import LinearGrokkingError
+from linear_grokking.results.identity import RUN_ID, canonical
+from linear_grokking.workflow.plan import Plan, read, read_again
+from linear_grokking.workflow.plan import job_names, read_only, records, targets
 from linear_grokking.workflow.plan.stale import is_locked
+
+# The code that runs must be of the same folder as these rules.
+repository = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
+package = Path(linear_grokking.__file__).resolve().parent
+if package != (repository / "src" / "linear_grokking").resolve():
+    sys.exit(
+        f"The rules are those of {repository}, but the code that would run is {package}: "
+        f"run `make` in {repository}, or its .venv/bin/snakemake."
+    )
 
 
 def refuse(error):
@@ -18,22 +31,43 @@ def refuse(error):
     sys.exit(f"The configuration cannot be used:\n{error}")
 
 
+if workflow.is_main_process and read_only.is_read_only():
+    logger.warning(
+        "This folder cannot be written: it can be looked at, and nothing be made."
+    )
+    workflow.workdir(str(read_only.view()))
+
+# A folder without a configuration of its own takes the repository's.
+main_file = Path("config/config.yaml")
+if not main_file.exists():
+    main_file = repository / main_file
+overlays = [os.path.relpath(overlay) for overlay in workflow.overwrite_configfiles]
+# A workflow that uses this one as a module gives the configuration itself.
+is_module = workflow.modifier.skip_configfile
+
 # Snakemake reads a file for itself, but with a traceback where it is no text, without a word
 # where a key stands twice, and running what a template in it says.
 try:
-    if workflow.is_main_process:
-        load(Path("config/config.yaml"))
-        for overlay in workflow.overwrite_configfiles:
-            load(Path(os.path.relpath(overlay)))
+    if workflow.is_main_process and not is_module:
+        for name in (main_file, *overlays):
+            load(Path(name))
 except ConfigurationError as error:
     refuse(error)
 
 
-configfile: "config/config.yaml"
+configfile: str(main_file)
 
 
+given = [str(main_file), *overlays, *(workflow.config_settings.config_args or ())]
+sources = ["another workflow"] if is_module else list(dict.fromkeys(given))
 try:
-    plan = Plan(read(config) if workflow.is_main_process else read_again(config))
+    plan = Plan(
+        read(config) if workflow.is_main_process else read_again(config),
+        # Where a workflow that uses this one as a module puts results/ and figures/.
+        Path(workflow.modifier.modify_path("results")).parent,
+        sources=sources,
+        trusted=not workflow.is_main_process,
+    )
 except ConfigurationError as error:
     refuse(error)
 
@@ -46,7 +80,12 @@ if workflow.is_main_process:
             "Another Snakemake is at work in this folder, or was killed in it "
             "(then: snakemake --unlock, and again with --rerun-incomplete)."
         )
-    plan.set_aside_damaged(logger.warning)
+
+
+# Not before: a dry run, and whoever finds the folder locked, change nothing.
+onstart:
+    plan.disk.set_aside(logger.warning)
+    records.write(plan.root, sources, config)
 
 
 wildcard_constraints:
@@ -57,53 +96,39 @@ wildcard_constraints:
 
 # Where commands find their programs.  In the text of a rule these places would make a folder
 # that was moved run everything again.
-scripts = (
-    Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent / "scripts"
-)
-places = f"PYTHON={shlex.quote(sys.executable)} SCRIPTS={shlex.quote(str(scripts))}; "
-# Snakemake's own prefix, which one of ours replaces.
-strict = "set -euo pipefail; "
-shell.prefix(strict + places.replace("{", "{{").replace("}", "}}"))
+os.environ["GROKKING_PYTHON"] = sys.executable
+os.environ["GROKKING_SCRIPTS"] = str(repository / "workflow" / "scripts")
 
 
-def script(name, options=""):
+def script(name, options=f"--root {plan.root}"):
     """Return the command of a rule: its script, the request on standard input, log, outputs.
 
     The script takes the shell's place, so that what tells a job to stop reaches it.  Requests
     of any length pass: they are no argument of a program.
     """
-    program = f'exec "$PYTHON" "$SCRIPTS"/{name}.py --log {{log:q}}'
+    program = f'exec "$GROKKING_PYTHON" "$GROKKING_SCRIPTS"/{name}.py --log {{log:q}}'
     return f"{program} {options} {{output:q}} <<< {{params.request:q}}"
 
 
-def table_request(wildcards, input):
-    """What is made from a figure's table alone."""
-    return json.dumps({"table": input[0]})
+def inputs(target):
+    """Return the function that names a rule's inputs: those of the target of its wildcards.
+
+    What lies there but is of another request or code is made again, whatever Snakemake's own
+    notes and the files' times say.
+    """
+
+    def function(wildcards):
+        try:
+            made = target(wildcards)
+            for name in targets.outdated(plan, made):
+                workflow.dag.forcefiles.add(str(plan.root / name))
+            return made.inputs
+        except (LinearGrokkingError, OSError) as error:
+            sys.exit(f"error: {error}")
+
+    return function
 
 
-def device_of(wildcards, resources):
-    """Device of a job; a function of `resources`, so that changing it re-runs nothing."""
-    return plan.config.device
-
-
-def job_threads(wildcards):
-    """One thread where several jobs run side by side, all cores where one is large."""
-    large = costs.is_large(plan.runs[wildcards.run_id].cost)
-    return workflow.cores if large and workflow.cores else 1
-
-
-def job_memory(wildcards, attempt):
-    """Memory by the cost model, half as much again with each attempt."""
-    needed = plan.runs[wildcards.run_id].memory_mb(gpu=plan.config.device != "cpu")
-    return int(needed * (1 + 0.5 * (attempt - 1)))
-
-
-def job_gpu_memory(wildcards):
-    """Least GPU memory by the cost model."""
-    return plan.runs[wildcards.run_id].gpu_memory_mb
-
-
-def job_minutes(wildcards, attempt):
-    """Time by the cost model with a wide margin, doubled with each attempt."""
-    run = plan.runs[wildcards.run_id]
-    return int(10 + 3 * run.seconds(wildcards.block, gpu=run.on_gpu) / 60) * attempt
+def request(target):
+    """Return the function that writes down what the job of a rule's target is told."""
+    return lambda wildcards: canonical(target(wildcards).request)

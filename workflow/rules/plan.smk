@@ -1,15 +1,16 @@
+import json
+
+
 # Jobs and core-hours or GPU-hours of each figure, before anything runs:
-# `snakemake -c1 plan --configfile config/config.yaml config/paper.yaml`.
+# `snakemake -c1 plan --configfile config/paper.yaml`.
 rule plan:
     log:
         "logs/plan.log",
     localrule: True
     params:
-        overlays=lambda wildcards: [
-            os.path.relpath(overlay) for overlay in workflow.overwrite_configfiles
-        ],
+        configuration=json.dumps(config, default=str),
     shell:
-        '"$PYTHON" -m linear_grokking plan --configfile config/config.yaml {params.overlays:q}'
+        '"$GROKKING_PYTHON" -m linear_grokking plan --configfile - <<< {params.configuration:q}'
         " 2>&1 | tee {log:q}"
 
 
@@ -19,4 +20,4 @@ rule clean_stale:
         "logs/clean_stale.log",
     localrule: True
     shell:
-        '"$PYTHON" -m linear_grokking clean-stale 2>&1 | tee {log:q}'
+        '"$GROKKING_PYTHON" -m linear_grokking clean-stale 2>&1 | tee {log:q}'

@@ -6,7 +6,6 @@ roles stand for its runs: ``{{ dynamics.sigma }}`` becomes the values of σ amon
 ``options`` stands for the figure's options.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -80,9 +79,9 @@ def caption(request: Mapping[str, Any]) -> Caption:
     return Caption(name, text.strip() + "\n", alt[1] if alt else name)
 
 
-def caption_text(request: str) -> str:
-    """Return the caption of a figure from its request as JSON; for Snakemake's own report."""
-    made = caption(json.loads(request))
+def caption_text(request: Mapping[str, Any]) -> str:
+    """Return a figure's title and caption, for Snakemake's own report."""
+    made = caption(request)
     return f"{made.title}\n\n{made.text}"
 
 

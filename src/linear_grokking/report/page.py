@@ -15,12 +15,17 @@ from docutils.core import publish_parts
 from markupsafe import Markup, escape
 from plotly.offline import get_plotlyjs
 
-from linear_grokking.claims.registry import COLUMNS
 from linear_grokking.claims.verdict import VERDICTS
 from linear_grokking.report import interactive
 from linear_grokking.report.captions import caption, category, written
 from linear_grokking.results.identity import RECORDED
-from linear_grokking.results.storage import read_metadata, read_table, revision
+from linear_grokking.results.storage import (
+    StorageError,
+    metadata,
+    read_metadata,
+    read_table,
+    revision,
+)
 from linear_grokking.runtime.files import whole_file
 
 MAX_BYTES = 25_000_000
@@ -35,25 +40,31 @@ _HIDDEN = RECORDED | {"measure", "model", "solver"}
 
 
 def write_page(
-    tables: Sequence[Path], claims: Path, manifest: Path, output: Path, root: Path
+    request: Mapping[str, Any], output: Path, root: Path, record: Mapping[str, Any]
 ) -> None:
     """Write the report as one HTML file that needs no network.
 
     Parameters
     ----------
-    tables
-        Tables of the figures, in the page's order; the PNGs lie in root/figures.
-    claims, manifest
-        results/claims.csv and results/runs.parquet.
+    request
+        What the ``tables`` and ``pictures`` of the figures must be made of, in the page's order,
+        and ``claims`` and ``manifest``; where the ``configuration`` came from.
+    root
+        Folder that holds results/ and figures/.
+    record
+        The page's own provenance.
 
     Raises
     ------
     ValueError
         If the page would be larger than `MAX_BYTES`.
+    StorageError
+        If a file cannot be read, or is made of something else.
     """
-    judged = _claims(claims)
-    entries = [_figure(path, judged, root) for path in tables]
-    listed = read_table(manifest).to_pandas()
+    judged = _claims(root / "results/claims.parquet", request["claims"])
+    entries = [_figure(figure, request, judged, root) for figure in request["tables"]]
+    manifest = root / "results/runs.parquet"
+    listed = read_table(manifest, made_of=request["manifest"]).to_pandas()
     confirmed = [claim for claim in judged if claim["verdict"] == "confirmed"]
     template = _environment().get_template("page.html")
     page = template.render(
@@ -69,6 +80,8 @@ def write_page(
         runs=_runs(listed),
         cost=_cost(listed.drop_duplicates("run_id")),
         provenance=_provenance(manifest),
+        made_of=record["made_of"],
+        configuration=request["configuration"],
         style=_resource("style.css"),
         script=_resource("script.js"),
         plotly=get_plotlyjs() if any(entry["interactive"] for entry in entries) else "",
@@ -97,12 +110,17 @@ def _environment() -> jinja2.Environment:
     return environment
 
 
-def _figure(path: Path, claims: Sequence[Mapping[str, Any]], root: Path) -> dict[str, Any]:
+def _figure(
+    figure: str, made_of: Mapping[str, Any], claims: Sequence[Mapping[str, Any]], root: Path
+) -> dict[str, Any]:
     """Return a figure as the page shows it."""
-    request, provenance = read_metadata(path)
-    figure = request["figure"]
+    table = read_table(root / f"figures/tables/{figure}.parquet", made_of=made_of["tables"][figure])
+    request, provenance = metadata(table.schema)
     made = caption(request)
-    image = (root / "figures" / f"{figure}.png").read_bytes()
+    picture = root / f"figures/{figure}.png"
+    image = picture.read_bytes()
+    if made_of["pictures"][figure].encode() not in image:
+        raise StorageError(picture, "is of another request or code than the page")
     run_ids = [run["run_id"] for runs in request["runs"].values() for run in runs]
     return {
         "id": figure,
@@ -113,7 +131,7 @@ def _figure(path: Path, claims: Sequence[Mapping[str, Any]], root: Path) -> dict
         "image": "data:image/png;base64," + base64.b64encode(image).decode(),
         # Drawn for 200 dots per inch: half of that in CSS pixels is sharp on any screen.
         "width": int.from_bytes(image[16:20], "big") // 2,
-        "interactive": interactive.html(figure, read_table(path).to_pandas()),
+        "interactive": interactive.html(figure, table.to_pandas()),
         "claims": [claim for claim in claims if claim["figure"] == figure],
         "run_ids": list(dict.fromkeys(run_ids)),
         "revision": _short(provenance["revision"]),
@@ -121,14 +139,9 @@ def _figure(path: Path, claims: Sequence[Mapping[str, Any]], root: Path) -> dict
     }
 
 
-def _claims(path: Path) -> list[dict[str, Any]]:
-    table = pd.read_csv(path, keep_default_na=False, na_values={"predicted": [""]})
-    missing = sorted(set(COLUMNS) - set(table.columns))
-    if missing:
-        raise ValueError(f"{path}: lacks the columns {', '.join(missing)}")
-    for name in ("predicted", "measured", "low", "high", "accepted_low", "accepted_high"):
-        table[name] = pd.to_numeric(table[name], errors="coerce")
-    table["run_ids"] = table["run_ids"].astype(str).str.split()
+def _claims(path: Path, made_of: str) -> list[dict[str, Any]]:
+    table = read_table(path, made_of=made_of).to_pandas()
+    table["run_ids"] = table["run_ids"].str.split()
     return table.to_dict("records")
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -59,11 +60,19 @@ class Block:
 
 
 def blocks_in(folder: Path) -> list[Block]:
-    """Return the blocks whose files lie in a folder, in order; other files are no concern."""
+    """Return the blocks whose files lie in a folder, in order; other files are no concern.
+
+    Raises
+    ------
+    OSError
+        If the folder is there but cannot be read: it may hold any.
+    """
     found = []
-    for path in folder.glob("*-*.parquet"):
-        with suppress(ValueError):
-            found.append(Block.parse(path.stem))
+    # A glob would find nothing in a folder that it may not read.
+    with suppress(FileNotFoundError):
+        for path in map(Path, os.listdir(folder)):
+            with suppress(ValueError):
+                found += [Block.parse(path.stem)] if path.suffix == ".parquet" else []
     return sorted(found)
 
 

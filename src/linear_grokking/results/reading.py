@@ -25,6 +25,8 @@ class RunResult:
         The grid point under its configuration keys, λ as the user wrote it.
     realizations
         How many realizations the configuration asks for.
+    made_of
+        Digest of what its summary and its scalars must be made of.
     chosen
         Those that are looked at; None for all.
     """
@@ -33,6 +35,7 @@ class RunResult:
     run_id: str
     parameters: Mapping[str, Any]
     realizations: int
+    made_of: str
     chosen: tuple[int, ...] | None = None
 
     def only(self, chosen: Collection[int]) -> "RunResult":
@@ -42,13 +45,13 @@ class RunResult:
     @cached_property
     def scalars(self) -> pd.DataFrame:
         """One row per realization: times, finals, verdicts (`results.scalars`)."""
-        return self._kept(read_table(self._file("scalars")).to_pandas())
+        return self._kept(self._table("scalars"))
 
     @cached_property
     def summary(self) -> pd.DataFrame:
         """The run's summary: quantity, step, n, mean, median, quartiles, … (docs/data.md)."""
         if self.chosen is None:
-            return read_table(self._file("summaries")).to_pandas()
+            return self._table("summaries")
         return summary_of(self.history, self.scalars, "dynamics")
 
     @property
@@ -89,8 +92,9 @@ class RunResult:
         _, *found = of_each.curves(self.history, *quantities)
         return tuple(found)
 
-    def _file(self, folder: str) -> Path:
-        return self.root / "results" / folder / f"{self.run_id}.parquet"
+    def _table(self, folder: str) -> pd.DataFrame:
+        path = self.root / "results" / folder / f"{self.run_id}.parquet"
+        return read_table(path, made_of=self.made_of).to_pandas()
 
     def _rows(self, measure: str) -> pd.DataFrame:
         folder = self.root / "results" / FOLDERS[measure] / self.run_id

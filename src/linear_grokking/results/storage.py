@@ -1,9 +1,11 @@
 """Parquet files: schemas, provenance, writing whole or not at all, reading with checks."""
 
 import json
+import os
 import platform
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
@@ -13,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from linear_grokking.errors import LinearGrokkingError
+from linear_grokking.results.identity import hashed
 from linear_grokking.runtime.files import whole_file
 
 if TYPE_CHECKING:
@@ -22,30 +26,69 @@ SCHEMA_VERSION = "1"
 """Raised whenever a file of an older version cannot be read as the present one."""
 
 
-class StorageError(RuntimeError):
-    """A file that is missing, damaged, or not what its name says."""
+class StorageError(LinearGrokkingError):
+    """A file that cannot be used, and why; nothing says that it is damaged."""
+
+    def __init__(self, path: Path, reason: str):
+        super().__init__(f"{path}: {reason}")
+        self.reason = reason
+
+
+class DamagedError(StorageError):
+    """A file that was read, and whose contents are wrong."""
+
+
+_GIT_PATIENCE = 30.0
+"""Seconds that git may take to answer; a file system that hangs does not hold up a job."""
 
 
 @cache
 def revision() -> dict[str, Any]:
-    """Return the repository's revision and whether its tree was dirty; None outside git."""
-    here = Path(__file__).parent
+    """Return the revision of the repository that this file belongs to, and whether it was dirty.
 
-    def git(*arguments: str) -> str | None:
-        try:
-            done = subprocess.run(
-                ["git", *arguments], cwd=here, capture_output=True, text=True, check=False
-            )
-        except OSError:
-            return None
-        return done.stdout.strip() if done.returncode == 0 else None
+    Both are None where they are unknown, and ``revision_unknown`` says why.
+    """
+    try:
+        _git("ls-files", "--error-unmatch", Path(__file__).name)
+        head, changes = _git("rev-parse", "HEAD"), _git("status", "--porcelain")
+    except FileNotFoundError:
+        reason = "git is not installed"
+    except OSError as error:
+        reason = f"git cannot be run: {error.strerror}"
+    except subprocess.TimeoutExpired:
+        reason = f"git did not answer within {_GIT_PATIENCE:g} s"
+    except subprocess.CalledProcessError as error:
+        if error.returncode == 1:
+            reason = "the repository around this package does not track it"
+        else:
+            reason = (error.stderr.splitlines() or ["git failed"])[0].removeprefix("fatal: ")
+    else:
+        return {"revision": head, "dirty": bool(changes)}
+    return {"revision": None, "dirty": None, "revision_unknown": reason}
 
-    head = git("rev-parse", "HEAD")
-    return {"revision": head, "dirty": None if head is None else bool(git("status", "--porcelain"))}
+
+def _git(*arguments: str) -> str:
+    """Return what git says of the repository around this file, changing nothing in it.
+
+    Without optional locks and the file monitor, so that nobody's own git is in the way; and
+    without what the environment says of another repository.
+    """
+    done = subprocess.run(
+        ["git", "--no-optional-locks", "-c", "core.fsmonitor=false", *arguments],
+        cwd=Path(__file__).parent,
+        env={name: value for name, value in os.environ.items() if not name.startswith("GIT_")},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        timeout=_GIT_PATIENCE,
+        check=True,
+    )
+    return done.stdout.strip()
 
 
 def provenance(**more: Any) -> dict[str, Any]:
-    """Return what made a file: revision, versions, host, time (UTC) and what is added."""
+    """Return what made a file: `revision`, versions, host, time (UTC) and what is added."""
     packages = ("linear-grokking", "numpy", "scipy", "pyarrow", "torch", "matplotlib", "piqp")
     return {
         **revision(),
@@ -82,52 +125,88 @@ def write_table(table: pa.Table, path: Path, *, spec: str, provenance: Mapping[s
         pq.write_table(stamped, temporary, compression="zstd", write_page_checksum=True)
 
 
-def damage(
-    path: Path, *, spec: str | None = None, schema: pa.Schema | None = None, whole: bool = False
-) -> str | None:
-    """Say in a few words what is wrong with a file on disk; None if nothing is.
+def made_of(path: Path, *, schema: pa.Schema | None = None, whole: bool = False) -> str:
+    """Return what a Parquet file says that it is made of: the digest of its spec and code.
 
     Parameters
     ----------
-    spec, schema
+    schema
         What the file must hold; None takes any.
     whole
         Read all of it and check its checksums, not only its footer, which is much quicker.
+
+    Raises
+    ------
+    DamagedError
+        If the contents are not those of such a file.
+    StorageError
+        If the system could not read them, which says nothing about the file.
     """
-    try:
-        found = pq.read_schema(path)
-        if whole:
-            pq.read_table(path, page_checksum_verification=True)
-    except (OSError, pa.ArrowException):
-        return "not a readable Parquet file"
-    metadata = found.metadata or {}
-    if metadata.get(b"schema_version") != SCHEMA_VERSION.encode():
-        return "written by another version of this package"
+    found = read_table(path).schema if whole else _footer(path)
     if schema is not None and not found.equals(schema):
-        return "columns are not those of its kind"
-    if spec is not None and metadata.get(b"spec") != spec.encode():
-        return "holds another run than its name says"
-    return None
+        raise DamagedError(path, "columns are not those of its kind")
+    return _digest(found)
 
 
-def read_table(path: Path) -> pa.Table:
+def read_table(path: Path, *, made_of: str | None = None) -> pa.Table:
     """Read a Parquet file of this project.
+
+    Parameters
+    ----------
+    made_of
+        Digest of what the file must be made of; None takes any.
 
     Raises
     ------
     StorageError
-        Naming the file, if it cannot be read or is of another version.
+        Naming the file, if it cannot be read, is damaged, or made of something else.
     """
-    try:
+    with _reading(path):
         table = pq.read_table(path, page_checksum_verification=True)
-    except (OSError, pa.ArrowException) as error:
-        raise StorageError(f"{path}: cannot be read: {error}".splitlines()[0]) from None
-    if (table.schema.metadata or {}).get(b"schema_version") != SCHEMA_VERSION.encode():
-        raise StorageError(f"{path}: written by another version of this package; delete it")
+        _check_version(path, table.schema)
+    if made_of is not None and _digest(table.schema) != made_of:
+        raise StorageError(path, "is of another request or code than what it is read for")
     return table
 
 
+def metadata(schema: pa.Schema) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the spec and the provenance of a table that was read."""
+    return json.loads(schema.metadata[b"spec"]), json.loads(schema.metadata[b"provenance"])
+
+
 def read_metadata(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the spec and the provenance that a file carries."""
-    metadata = pq.read_schema(path).metadata
-    return json.loads(metadata[b"spec"]), json.loads(metadata[b"provenance"])
+    """Return the spec and the provenance that a file carries; errors as `read_table`."""
+    return metadata(_footer(path))
+
+
+def _footer(path: Path) -> pa.Schema:
+    with _reading(path):
+        schema = pq.read_schema(path)
+        _check_version(path, schema)
+        return schema
+
+
+def _check_version(path: Path, schema: pa.Schema) -> None:
+    if (schema.metadata or {}).get(b"schema_version") != SCHEMA_VERSION.encode():
+        raise DamagedError(path, "written by another version of this package")
+
+
+def _digest(schema: pa.Schema) -> str:
+    spec, record = metadata(schema)
+    return hashed(spec, record["fingerprint"])
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Tell contents that are wrong from a system that fails to give them."""
+    try:
+        # Arrow does not always say why it cannot open a file; the system does.
+        with open(path, "rb"):
+            yield
+    except pa.ArrowMemoryError:
+        raise StorageError(path, "there is not enough memory to read it") from None
+    except (OSError, pa.ArrowException) as error:
+        # For bytes that are no Parquet, Arrow may raise an OSError as well, without a number.
+        if isinstance(error, OSError) and error.errno is not None:
+            raise StorageError(path, os.strerror(error.errno)) from None
+        raise DamagedError(path, "not a readable Parquet file") from None

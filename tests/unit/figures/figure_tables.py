@@ -1,6 +1,5 @@
 """Tables of figures: as stored, or made anew; rows of them; and figures drawn from them."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from matplotlib.figure import Figure
 from linear_grokking.figures import registry, style
 from linear_grokking.figures.tables import FigureData
 from linear_grokking.results.storage import read_table
-from linear_grokking.workflow.plan import Plan
+from linear_grokking.workflow.plan import Plan, targets
 
 
 def stored(plan: Plan, figure_id: str) -> pd.DataFrame:
@@ -23,7 +22,7 @@ def tabulate(
     plan: Plan, figure_id: str, runs: Mapping[str, Any] | None = None, **options: Any
 ) -> pd.DataFrame:
     """Make a figure's table from other runs, by role, or with some options replaced."""
-    request = json.loads(plan.figure_request(figure_id))
+    request = targets.table(plan, figure_id).request
     module = registry.module(figure_id)
     given = module.Options.model_validate({**request["options"], **options})
     return module.tabulate(

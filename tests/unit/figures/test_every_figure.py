@@ -8,6 +8,8 @@ from matplotlib.legend import Legend
 
 from linear_grokking.figures import registry, style
 
+pytestmark = pytest.mark.filterwarnings("error")
+
 FIGURES = registry.figure_ids()
 MAPS = {"gamma_d_out", "gamma_lambda", "d_out_lambda", "sigma_distance"}
 SINGLE = {"output_density", "conformal_path", "norm_ratio", "draws", "separation"}

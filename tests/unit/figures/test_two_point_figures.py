@@ -1,7 +1,5 @@
 """Figures B3, B4, B8 and Table BT1: tables against other methods, drawing, and CSV."""
 
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,8 +11,7 @@ from scipy.special import ndtr, ndtri
 from linear_grokking.theory.two_point import TwoPoint
 from linear_grokking.theory.two_point_solution import solution
 from linear_grokking.theory.two_point_times import log_grokking_ratio
-from linear_grokking.workflow.plan import Plan, read
-from linear_grokking.workflow.steps.export import export_csv
+from linear_grokking.workflow.plan import targets
 
 FULL = {"model": "logistic", "n_train": 60, "realizations": 6, "records": 60}
 CONFIG = {
@@ -205,7 +202,7 @@ def test_full_model_is_measured_from_its_losses(tables):
 def test_refuses_what_cannot_be_tabulated(plan):
     with pytest.raises(ValueError, match=r"0 points have sigma >= 200.*needs three"):
         tabulate(plan, "B8", fit_sigma=200)
-    runs = json.loads(plan.figure_request("B8"))["runs"]
+    runs = targets.table(plan, "B8").request["runs"]
     with pytest.raises(ValueError, match="read_off names 2 runs: must be one"):
         tabulate(plan, "B8", {**runs, "read_off": runs["read_off"] * 2})
     runs["full"][0]["parameters"]["lambda"] = 0.7
@@ -267,14 +264,9 @@ def test_the_legend_of_b8_names_the_fitted_slope(tables, tmp_path):
     assert any(f"{slope:.4f}" in text for text in legend)
 
 
-def test_tables_are_exported_as_csv_with_all_digits(plan, tables, tmp_path):
-    output = tmp_path / "BT1.csv"
-    export_csv({"table": str(plan.root / "figures/tables/BT1.parquet")}, [output])
-    read_back = pd.read_csv(output).astype(tables["BT1"].dtypes.to_dict())
-    pd.testing.assert_frame_equal(read_back, tables["BT1"], check_exact=True)
-
-
-def test_only_tables_ask_for_a_csv():
-    plan = Plan(read(CONFIG))
-    assert "figures/tables/BT1.csv" in plan.figure_files("BT1")
-    assert not any(name.endswith(".csv") for name in plan.figure_files("B3"))
+def test_tables_come_as_csv_with_all_digits_too(plan, tables):
+    read_back = pd.read_csv(plan.root / "figures/tables/BT1.csv")
+    expected = tables["BT1"]
+    pd.testing.assert_frame_equal(
+        read_back.astype(expected.dtypes.to_dict()), expected, check_exact=True
+    )

@@ -1,6 +1,5 @@
 """Captions: each is filled in from its figure's request, and names what was configured."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -8,7 +7,7 @@ import pytest
 from linear_grokking.config import load
 from linear_grokking.figures.registry import figure_ids
 from linear_grokking.report.captions import Values, caption, category
-from linear_grokking.workflow.plan import Plan, read
+from linear_grokking.workflow.plan import Plan, read, targets
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -17,7 +16,7 @@ REPOSITORY = Path(__file__).parents[3]
 def requests():
     raw = load(REPOSITORY / "config" / "config.yaml")
     plan = Plan(read({**raw, "accuracy_threshold": 0.6, "loss_threshold": 0.0123}))
-    return {each: json.loads(plan.figure_request(each)) for each in plan.config.figures}
+    return {each: targets.table(plan, each).request for each in plan.config.figures}
 
 
 @pytest.mark.parametrize("figure_id", figure_ids())

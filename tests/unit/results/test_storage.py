@@ -17,9 +17,11 @@ import pytest
 
 from linear_grokking.jobs.kinds import LINEAR
 from linear_grokking.results import storage
+from linear_grokking.results.identity import hashed
 from linear_grokking.results.storage import (
+    DamagedError,
     StorageError,
-    damage,
+    made_of,
     provenance,
     read_metadata,
     read_table,
@@ -27,6 +29,7 @@ from linear_grokking.results.storage import (
 )
 from linear_grokking.runtime.files import whole_file
 
+CODE = "0123456789abcdef"
 SPEC = '{"measure":"dynamics","model":"linear"}'
 
 
@@ -42,7 +45,7 @@ def history(steps=50):
 @pytest.fixture
 def path(tmp_path):
     path = tmp_path / "results" / "0-0.parquet"
-    write_table(history(), path, spec=SPEC, provenance=provenance(device="cpu"))
+    write_table(history(), path, spec=SPEC, provenance=provenance(device="cpu", fingerprint=CODE))
     return path
 
 
@@ -69,11 +72,109 @@ def test_nothing_but_the_file_is_left_behind(path):
     assert path.stat().st_mode == usual.stat().st_mode
 
 
-def test_revision_is_unknown_outside_a_repository(monkeypatch, tmp_path):
-    storage.revision.cache_clear()
+# ---- the revision ----
+
+
+ask = storage.revision.__wrapped__
+"""Asks git each time."""
+
+
+def git(root, *arguments):
+    """Run git in a folder; return what it prints."""
+    who = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"]
+    done = subprocess.run(
+        ["git", *who, *arguments], cwd=root, capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
+def repository(root, tracked):
+    """Make a repository with one commit; return its revision."""
+    root.mkdir(parents=True, exist_ok=True)
+    git(root, "init", "--quiet")
+    (root / "others.txt").write_text("of the user\n")
+    git(root, "add", "others.txt", *tracked)
+    git(root, "commit", "--quiet", "--message", "one")
+    return git(root, "rev-parse", "HEAD")
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """Lay a package that stands for this one into a folder; return the folder."""
+    module = tmp_path / "repo" / "src" / "pkg" / "storage.py"
+    module.parent.mkdir(parents=True)
+    module.write_text("x = 1\n")
+    monkeypatch.setattr(storage, "__file__", str(module))
+    return tmp_path / "repo"
+
+
+def test_the_revision_is_that_of_the_repository_that_tracks_the_package(package):
+    head = repository(package, ["src"])
+    assert ask() == {"revision": head, "dirty": False}
+    (package / "others.txt").write_text("changed\n")
+    assert ask() == {"revision": head, "dirty": True}
+
+
+def test_a_repository_that_only_surrounds_the_package_is_not_its_own(package):
+    repository(package, [])
+    reason = "the repository around this package does not track it"
+    assert ask() == {"revision": None, "dirty": None, "revision_unknown": reason}
+
+
+def test_another_repository_of_the_environment_is_not_asked(package, tmp_path, monkeypatch):
+    head = repository(package, ["src"])
+    other = tmp_path / "other"
+    assert repository(other, []) != head
+    (other / "src" / "pkg").mkdir(parents=True)
+    monkeypatch.setenv("GIT_DIR", str(other / ".git"))
+    monkeypatch.setenv("GIT_WORK_TREE", str(other))
+    monkeypatch.setenv("GIT_INDEX_FILE", str(other / ".git" / "index"))
+    assert ask() == {"revision": head, "dirty": False}
+
+
+def test_asking_for_the_revision_changes_nothing_in_the_repository(package, tmp_path):
+    repository(package, ["src"])
+    ran = tmp_path / "ran"
+    monitor = tmp_path / "monitor"
+    monitor.write_text(f'#!/bin/sh\ntouch "{ran}"\n')
+    monitor.chmod(0o755)
+    git(package, "config", "core.fsmonitor", str(monitor))
+    # Its times no longer those of the index, git would write the index anew, under its lock.
+    os.utime(package / "others.txt", (1, 1))
+    index = package / ".git" / "index"
+    before = index.stat().st_mtime_ns, index.read_bytes()
+    assert ask()["dirty"] is False
+    assert (index.stat().st_mtime_ns, index.read_bytes()) == before
+    assert not ran.exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        (None, "git is not installed"),
+        ("exec sleep 20", "git did not answer within 0.2 s"),
+        (
+            "echo \"fatal: detected dubious ownership in repository at '/r'\" >&2\n"
+            "echo 'To add an exception' >&2\nexit 128",
+            "detected dubious ownership in repository at '/r'",
+        ),
+        ("exit 139", "git failed"),
+    ],
+)
+def test_where_git_does_not_say_the_revision_the_reason_is_kept(
+    tmp_path, monkeypatch, command, reason
+):
+    if command is not None:
+        script = tmp_path / "git"
+        script.write_text(f"#!/bin/sh\nPATH=/usr/bin:/bin\n{command}\n")
+        script.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert storage.revision() == {"revision": None, "dirty": None}
-    storage.revision.cache_clear()
+    monkeypatch.setattr(storage, "_GIT_PATIENCE", 0.2)
+    assert ask() == {"revision": None, "dirty": None, "revision_unknown": reason}
+
+
+def test_a_package_outside_of_any_repository_says_so(package):
+    assert ask()["revision_unknown"].startswith("not a git repository")
 
 
 # ---- writing ----
@@ -181,27 +282,30 @@ HARMS = {
 @pytest.mark.parametrize("harm", HARMS)
 def test_a_file_that_cannot_be_read_is_refused_with_its_name(path, harm):
     HARMS[harm](path)
-    assert damage(path, whole=True) == "not a readable Parquet file"
+    reason = "No such file or directory" if harm == "deleted" else "not a readable Parquet file"
+    kind = StorageError if harm == "deleted" else DamagedError
+    readers = [read_table, lambda path: made_of(path, whole=True)]
     if harm != "spoilt in the middle":
-        assert damage(path) == "not a readable Parquet file"
-    with pytest.raises(StorageError) as caught:
-        read_table(path)
-    assert str(path) in str(caught.value)
-    assert len(str(caught.value).splitlines()) == 1
+        readers += [made_of, read_metadata]
+    for reader in readers:
+        with pytest.raises(StorageError) as caught:
+            reader(path)
+        assert type(caught.value) is kind
+        assert str(caught.value) == f"{path}: {reason}"
 
 
 def test_another_version_is_refused_with_its_name(path):
     rewritten(path, schema_version=b"0")
-    assert damage(path) == "written by another version of this package"
-    with pytest.raises(StorageError, match=f"{path.name}: written by another version"):
-        read_table(path)
+    for reader in (made_of, read_table):
+        with pytest.raises(DamagedError, match=f"{path.name}: written by another version"):
+            reader(path)
 
 
 def test_a_file_of_another_program_is_refused_with_its_name(path):
     pq.write_table(pa.table({"x": [1]}), path)
-    assert damage(path) == "written by another version of this package"
-    with pytest.raises(StorageError, match=path.name):
-        read_table(path)
+    for reader in (made_of, read_table):
+        with pytest.raises(DamagedError, match=path.name):
+            reader(path)
 
 
 @pytest.mark.parametrize(
@@ -218,12 +322,41 @@ def test_a_file_of_another_program_is_refused_with_its_name(path):
 )
 def test_other_columns_are_damage(path, change):
     rewritten(path, change(pq.read_table(path)))
-    assert damage(path, schema=LINEAR) == "columns are not those of its kind"
+    with pytest.raises(DamagedError, match="columns are not those of its kind"):
+        made_of(path, schema=LINEAR)
 
 
-def test_another_runs_file_is_noticed(path):
-    assert damage(path, spec=SPEC, schema=LINEAR, whole=True) is None
-    assert damage(path, spec="{}") == "holds another run than its name says"
+@pytest.mark.parametrize("whole", [False, True])
+def test_what_a_file_is_made_of_is_its_spec_and_code(path, whole):
+    digest = hashed(json.loads(SPEC), CODE)
+    assert made_of(path, schema=LINEAR, whole=whole) == digest
+    assert read_table(path, made_of=digest).num_rows == 50
+    for change in ({"spec": b"{}"}, {"provenance": b'{"fingerprint": "other"}'}):
+        rewritten(path, **change)
+        assert made_of(path) != digest
+        with pytest.raises(StorageError, match="is of another request or code"):
+            read_table(path, made_of=digest)
+
+
+@pytest.mark.parametrize(
+    ("failure", "says"),
+    [
+        (OSError(errno.ESTALE, "stale"), "Stale file handle"),
+        (PermissionError(errno.EACCES, "denied"), "Permission denied"),
+        (pa.ArrowMemoryError("malloc of size 10 failed"), "there is not enough memory to read it"),
+    ],
+)
+def test_a_system_that_fails_says_nothing_about_the_file(path, monkeypatch, failure, says):
+    def fail(*_, **__):
+        raise failure
+
+    monkeypatch.setattr(pq, "read_schema", fail)
+    monkeypatch.setattr(pq, "read_table", fail)
+    for reader in (made_of, read_table, read_metadata):
+        with pytest.raises(StorageError) as caught:
+            reader(path)
+        assert type(caught.value) is StorageError
+        assert str(caught.value) == f"{path}: {says}"
 
 
 # ---- nothing on the way in can run code ----

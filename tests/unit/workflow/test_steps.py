@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from small_plan import CONFIGURATION
 
-from linear_grokking.results.storage import StorageError, read_metadata, read_table
-from linear_grokking.workflow.plan import Plan, read
-from linear_grokking.workflow.steps.export import export_csv
-from linear_grokking.workflow.steps.figures import draw_figure
+from linear_grokking.results.storage import StorageError, made_of, read_metadata, read_table
+from linear_grokking.workflow.plan import Plan, read, targets
+from linear_grokking.workflow.steps.claims import check_claims
+from linear_grokking.workflow.steps.figures import draw_figure, tabulate_figure
 from linear_grokking.workflow.steps.manifest import list_runs
 
 SCRIPTS = Path(__file__).parents[3] / "workflow" / "scripts"
@@ -26,14 +26,23 @@ def plan(tmp_path_factory, make):
     return plan
 
 
-def test_each_file_says_what_it_is(plan):
+def test_each_file_says_what_it_is_made_of(plan):
+    made = [targets.summary(plan, run_id) for run_id in plan.runs]
+    made += [targets.table(plan, "A1"), targets.manifest(plan)]
+    for target in made:
+        for name in target.outputs:
+            if name.endswith(".parquet"):
+                spec, record = read_metadata(plan.root / name)
+                assert spec == target.request
+                assert record["made_of"] == made_of(plan.root / name) == target.made_of
     for run_id, run in plan.runs.items():
-        for name in (*plan.block_files(run_id), *plan.summary_files(run_id)):
+        for name in plan.block_files(run_id):
             assert read_metadata(plan.root / name)[0] == run.spec
+            assert made_of(plan.root / name) == run_id
 
 
 def test_the_manifest_has_a_row_for_each_run_and_experiment(plan):
-    listed = read_table(plan.root / plan.manifest_file).to_pandas()
+    listed = read_table(plan.root / targets.MANIFEST).to_pandas()
     assert list(listed["run_id"]) == list(plan.runs)
     assert list(listed["lambda"]) == [0.5, 2.0]
     assert all(listed["experiment"] == "lin")
@@ -43,22 +52,33 @@ def test_the_manifest_has_a_row_for_each_run_and_experiment(plan):
 
 
 def test_a_manifest_of_runs_without_blocks_is_refused_by_name(tmp_path):
-    plan = Plan(read(CONFIGURATION), tmp_path)
-    output = tmp_path / plan.manifest_file
+    target = targets.manifest(Plan(read(CONFIGURATION), tmp_path))
+    output = tmp_path / target.outputs[0]
     with pytest.raises(StorageError, match=r"results/histories/[0-9a-f]{16}: holds no blocks"):
-        list_runs(json.loads(plan.manifest_request()), [output], tmp_path)
+        list_runs(target.request, [output], tmp_path)
     assert not output.exists()
 
 
-def test_a_table_is_drawn_and_exported(plan, tmp_path):
-    request = {"table": str(plan.root / plan.tables()[0])}
-    draw_figure(request, [tmp_path / "A1.png", tmp_path / "A1.pdf"])
-    assert (tmp_path / "A1.png").read_bytes().startswith(b"\x89PNG")
-    assert (tmp_path / "A1.pdf").read_bytes().startswith(b"%PDF")
-    export_csv(request, [tmp_path / "A1.csv"])
-    lines = (tmp_path / "A1.csv").read_text().splitlines()
-    assert len(lines) == 1 + read_table(Path(request["table"])).num_rows
-    assert lines[0].startswith("panel,series,source,x,y")
+def test_a_table_is_drawn_and_pictures_say_what_they_are_made_of(plan, tmp_path):
+    target = targets.pictures(plan, "A1")
+    pictures = [tmp_path / "A1.pdf", tmp_path / "A1.png"]
+    draw_figure(target.request, pictures, plan.root)
+    pdf, png = (path.read_bytes() for path in pictures)
+    assert png.startswith(b"\x89PNG") and pdf.startswith(b"%PDF")
+    assert all(target.made_of.encode() in picture for picture in (pdf, png))
+
+
+def test_whoever_reads_compares_with_what_was_asked_for(plan, tmp_path):
+    other = {**CONFIGURATION, "accuracy_threshold": 0.6}
+    today = Plan(read(other), plan.root)
+    for step, target in [
+        (tabulate_figure, targets.table(today, "A1")),
+        (draw_figure, targets.pictures(today, "A1")),
+        (check_claims, targets.claims(today)),
+    ]:
+        with pytest.raises(StorageError, match="is of another request or code"):
+            step(target.request, [tmp_path / Path(each).name for each in target.outputs], plan.root)
+    assert list(tmp_path.iterdir()) == []
 
 
 def program(monkeypatch, script, request, *arguments):
@@ -80,7 +100,7 @@ def here(tmp_path, monkeypatch):
 
 def test_a_script_writes_its_log_and_the_terminal(here, plan, monkeypatch, capsys):
     run_id = next(iter(plan.runs))
-    request = plan.block_request(run_id, "0-2")
+    request = json.dumps(targets.block(plan, run_id, "0-2").request)
     options = ("--device", "cpu", "--threads", "1")
     assert program(monkeypatch, "train_block.py", request, *options, "0-2.parquet") == 0
     assert read_table(here / "0-2.parquet").equals(
@@ -92,7 +112,8 @@ def test_a_script_writes_its_log_and_the_terminal(here, plan, monkeypatch, capsy
 
 
 def test_a_fault_of_the_program_is_in_the_log(here, monkeypatch, capsys):
-    assert program(monkeypatch, "list_runs.py", '{"no": "runs"}', "runs.parquet") == 1
+    arguments = ("--root", ".", "runs.parquet")
+    assert program(monkeypatch, "list_runs.py", '{"no": "runs"}', *arguments) == 1
     said = capsys.readouterr().err
     assert said.startswith("Traceback") and "KeyError: 'runs'" in said
     assert (here / "logs/log.txt").read_text() == said
@@ -101,7 +122,7 @@ def test_a_fault_of_the_program_is_in_the_log(here, monkeypatch, capsys):
 def test_a_log_that_cannot_be_written_costs_no_result(here, plan, monkeypatch):
     (here / "logs").mkdir()
     (here / "logs/log.txt").symlink_to("/dev/full")
-    request = plan.block_request(next(iter(plan.runs)), "0-2")
+    request = json.dumps(targets.block(plan, next(iter(plan.runs)), "0-2").request)
     options = ("--device", "cpu", "--threads", "1")
     assert program(monkeypatch, "train_block.py", request, *options, "0-2.parquet") == 0
     assert read_table(here / "0-2.parquet").num_rows > 0
@@ -109,6 +130,7 @@ def test_a_log_that_cannot_be_written_costs_no_result(here, plan, monkeypatch):
 
 BLOCK = ("--device", "cpu", "--threads", "1", "0-0.parquet")
 SPEC = {"model": "linear", "solver": "gradient_descent", "measure": "dynamics"}
+HERE = ("--root", ".")
 UNMADE = {"spec": SPEC, "folder": "none", "realizations": 1}
 UNMADE |= {"threshold": 0.95, "loss_threshold": 1e-3}
 REFUSED = [
@@ -116,10 +138,10 @@ REFUSED = [
     ("train_block.py", {"spec": SPEC, "block": "9-0"}, BLOCK, "must be first-last"),
     ("train_block.py", {"spec": {}, "block": "0-0"}, BLOCK, "model is missing"),
     ("train_block.py", {"spec": SPEC, "block": "0-0"}, ("--device", "tpu", *BLOCK[2:]), "tpu"),
-    ("summarize_run.py", UNMADE, ("summary.parquet", "scalars.parquet"), "none/0-0.parquet"),
-    ("draw_figure.py", {"table": "none.parquet"}, ("A1.png",), "none.parquet"),
-    ("draw_figure.py", {"table": "garbage.parquet"}, ("A1.png",), "garbage.parquet"),
-    ("list_runs.py", {"runs": [{"folder": "results/no"}]}, ("runs.parquet",), "holds no blocks"),
+    ("summarize_run.py", UNMADE, (*HERE, "summary.parquet", "scalars.parquet"), "none/0-0.parquet"),
+    ("draw_figure.py", {"figure": "A3", "table": "0"}, (*HERE, "A3.png"), "A3.parquet: No such"),
+    ("draw_figure.py", {"figure": "A1", "table": "0"}, (*HERE, "A1.png"), "not a readable Parquet"),
+    ("list_runs.py", {"runs": [{"folder": "no"}]}, (*HERE, "runs.parquet"), "holds no blocks"),
 ]
 
 
@@ -127,11 +149,13 @@ REFUSED = [
 def test_what_cannot_be_done_is_one_line(
     here, monkeypatch, capsys, script, request_, arguments, says
 ):
-    (here / "garbage.parquet").write_text("garbage")
+    garbage = here / "figures/tables/A1.parquet"
+    garbage.parent.mkdir(parents=True)
+    garbage.write_text("garbage")
     assert program(monkeypatch, script, json.dumps(request_), *arguments) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: ") and says in line
-    assert {path.name for path in here.iterdir()} == {"garbage.parquet", "logs"}
+    assert {path.name for path in here.iterdir()} == {"figures", "logs"}
 
 
 def test_a_request_that_is_no_json_is_one_line(here, monkeypatch, capsys):

@@ -5,19 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from linear_grokking.figures import registry, style
-from linear_grokking.figures.tables import FigureData, ordered
+from linear_grokking.figures.tables import FigureData, ordered, read_table
 from linear_grokking.results.identity import canonical
-from linear_grokking.results.storage import (
-    provenance,
-    read_metadata,
-    read_table,
-    write_frame,
-)
+from linear_grokking.results.storage import write_frame
+from linear_grokking.runtime.files import whole_file
+from linear_grokking.workflow.made_of import record
 
 
-def tabulate_figure(
-    request: Mapping[str, Any], outputs: Sequence[Path], root: Path = Path()
-) -> None:
+def tabulate_figure(request: Mapping[str, Any], outputs: Sequence[Path], root: Path) -> None:
     """Make a figure's table.
 
     Parameters
@@ -25,26 +20,30 @@ def tabulate_figure(
     request
         The figure, its options, and the runs that it is drawn from, by role.
     outputs
-        The table.
-    root
-        Folder that holds results/.
+        The table as CSV (what is null is empty, numbers keep all their digits) and as Parquet.
     """
     module = registry.module(request["figure"])
     options = module.Options.model_validate(request["options"])
     frame = ordered(module.tabulate(options, FigureData(root, request)))
     frame.attrs["threshold"] = request["threshold"]
-    record = provenance(fingerprint=registry.tabulate_code(request["figure"]))
-    (output,) = outputs
-    write_frame(frame, output, spec=canonical(request), provenance=record)
+    csv, parquet = outputs
+    with whole_file(csv) as temporary:
+        frame.to_csv(temporary, index=False)
+    made = record("tabulate_figure", request)
+    write_frame(frame, parquet, spec=canonical(request), provenance=made)
 
 
-def draw_figure(request: Mapping[str, Any], outputs: Sequence[Path]) -> None:
-    """Draw a figure from its ``table``, once for all output files."""
-    path = Path(request["table"])
-    table = read_table(path).to_pandas()
-    spec, _ = read_metadata(path)
-    record = provenance(fingerprint=registry.draw_code(spec["figure"]))
+def draw_figure(request: Mapping[str, Any], outputs: Sequence[Path], root: Path) -> None:
+    """Draw a figure from its table, once for all output files.
+
+    Parameters
+    ----------
+    request
+        The figure, and what its ``table`` is made of.
+    """
+    spec, table = read_table(root, request["figure"], request["table"])
+    made = record("draw_figure", request)
     with style.sheet():
-        figure = registry.module(spec["figure"]).draw(table)
+        figure = registry.module(request["figure"]).draw(table)
         for output in outputs:
-            style.save(figure, output, spec=canonical(spec), provenance=record)
+            style.save(figure, output, spec=canonical(spec), provenance=made)

@@ -1,19 +1,17 @@
 """The manifest of all runs."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from linear_grokking.results.fingerprint import fingerprint
-from linear_grokking.results.identity import blocks_in
-from linear_grokking.results.storage import StorageError, provenance, read_metadata, write_frame
-from linear_grokking.workflow.steps import MANIFEST_CODE
+from linear_grokking.results.identity import RECORDED, blocks_in, canonical
+from linear_grokking.results.storage import StorageError, read_metadata, write_frame
+from linear_grokking.workflow.made_of import record
 
 
-def list_runs(request: Mapping[str, Any], outputs: Sequence[Path], root: Path = Path()) -> None:
+def list_runs(request: Mapping[str, Any], outputs: Sequence[Path], root: Path) -> None:
     """Write results/runs.parquet: one row per run and experiment, every parameter a column.
 
     Parameters
@@ -26,12 +24,22 @@ def list_runs(request: Mapping[str, Any], outputs: Sequence[Path], root: Path = 
     StorageError
         If a block that the manifest should list is missing or damaged.
     """
+    (output,) = outputs
+    rows = rows_of(request["runs"], root)
+    # Figures of formulas alone have no runs.
+    frame = pd.DataFrame(rows, columns=None if rows else sorted(RECORDED))
+    made = record("list_runs", request)
+    write_frame(frame, output, spec=canonical(request), provenance=made)
+
+
+def rows_of(entries: Sequence[Mapping[str, Any]], root: Path) -> list[dict[str, Any]]:
+    """Return the rows of the manifest."""
     rows = []
-    for entry in request["runs"]:
+    for entry in entries:
         folder = root / entry["folder"]
         files = [folder / f"{block}.parquet" for block in blocks_in(folder)]
         if not files:
-            raise StorageError(f"{folder}: holds no blocks")
+            raise StorageError(folder, "holds no blocks")
         records = [read_metadata(path)[1] for path in files]
         rows.append(
             {
@@ -46,7 +54,4 @@ def list_runs(request: Mapping[str, Any], outputs: Sequence[Path], root: Path = 
                 "revision": ", ".join(sorted({str(record["revision"]) for record in records})),
             }
         )
-    spec = json.dumps({"runs": sorted({entry["run_id"] for entry in request["runs"]})})
-    (output,) = outputs
-    record = provenance(fingerprint=fingerprint(MANIFEST_CODE))
-    write_frame(pd.DataFrame(rows), output, spec=spec, provenance=record)
+    return rows

@@ -5,10 +5,17 @@ from pathlib import Path
 from typing import Any
 
 from linear_grokking.report.page import write_page
+from linear_grokking.workflow.made_of import record
 
 
-def write_report(request: Mapping[str, Any], outputs: Sequence[Path], root: Path = Path()) -> None:
-    """Write the page, from ``tables``, ``claims`` and ``manifest``."""
+def write_report(request: Mapping[str, Any], outputs: Sequence[Path], root: Path) -> None:
+    """Write the page.
+
+    Parameters
+    ----------
+    request
+        What the ``tables`` and ``pictures`` of figures are made of, by figure, and ``claims``
+        and ``manifest``; where the ``configuration`` came from.
+    """
     (output,) = outputs
-    tables = [Path(table) for table in request["tables"]]
-    write_page(tables, Path(request["claims"]), Path(request["manifest"]), output, root)
+    write_page(request, output, root, record("report", request))

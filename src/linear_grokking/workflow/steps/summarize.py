@@ -4,15 +4,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from linear_grokking.results.fingerprint import fingerprint
 from linear_grokking.results.identity import canonical
 from linear_grokking.results.reading import read_blocks
-from linear_grokking.results.storage import provenance, write_frame
+from linear_grokking.results.storage import write_frame
 from linear_grokking.results.summaries import scalars_of, summary_of
-from linear_grokking.workflow.steps import SUMMARY_CODE
+from linear_grokking.workflow.made_of import record
 
 
-def summarize_run(request: Mapping[str, Any], outputs: Sequence[Path], root: Path = Path()) -> None:
+def summarize_run(request: Mapping[str, Any], outputs: Sequence[Path], root: Path) -> None:
     """Reduce the blocks of a run.
 
     Parameters
@@ -22,13 +21,10 @@ def summarize_run(request: Mapping[str, Any], outputs: Sequence[Path], root: Pat
         and ``loss_threshold`` that count as reached.
     outputs
         The summary, and the scalars of each realization.
-    root
-        Folder that holds results/.
     """
     rows = read_blocks(root / request["folder"], request["realizations"])
     scalars = scalars_of(rows, request)
     summary = summary_of(rows, scalars, request["spec"]["measure"])
-    spec = canonical(request["spec"])
-    record = provenance(fingerprint=fingerprint(SUMMARY_CODE))
+    made = record("summarize_run", request)
     for frame, output in zip((summary, scalars), outputs, strict=True):
-        write_frame(frame, output, spec=spec, provenance=record)
+        write_frame(frame, output, spec=canonical(request), provenance=made)

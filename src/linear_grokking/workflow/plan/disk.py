@@ -1,0 +1,107 @@
+"""What lies on disk, judged by its contents: of today's plan, of another, or damaged.
+
+Neither a file's time nor Snakemake's notes are believed.  Nothing changes but by `set_aside`.
+"""
+
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+
+from linear_grokking.results.storage import DamagedError, StorageError, made_of
+
+
+class Disk:
+    """The results in a folder.
+
+    Parameters
+    ----------
+    root
+        Folder that holds results/ and figures/.
+    manifest
+        A file there: what is older was whole when it was made, and is not read wholly again.
+    trusted
+        Take every file for what its name says, where another process has looked already.
+
+    Attributes
+    ----------
+    damaged
+        What is wrong with files that were looked at and cannot be what their names say.
+    """
+
+    def __init__(self, root: Path, manifest: str, *, trusted: bool = False):
+        self.damaged: dict[Path, str] = {}
+        self._root = root
+        self._trusted = trusted
+        self._whole_before = _time(root / manifest) or -math.inf
+        self._outdated: dict[tuple[str, str], bool] = {}
+
+    def outdated(self, name: str, digest: str, schema: pa.Schema | None = None) -> bool:
+        """Tell whether a file is there, but not what it should be: to be made again.
+
+        Parameters
+        ----------
+        digest
+            What it must be made of (`workflow.made_of`).
+        schema
+            What a Parquet file must hold; None takes any.
+
+        Raises
+        ------
+        StorageError
+            If the system could not read it.
+        """
+        key = name, digest
+        if key not in self._outdated:
+            self._outdated[key] = not self._trusted and self._judge(name, digest, schema)
+        return self._outdated[key]
+
+    def set_aside(self, say: Callable[[str], None]) -> None:
+        """Rename what is damaged, so that it is made again and nothing is lost.
+
+        ``0-99.parquet`` becomes ``0-99.parquet.damaged``.
+        """
+        for path, reason in self.damaged.items():
+            say(f"{path}: {reason}; set aside as {path.name}.damaged, making it again")
+            path.replace(path.with_name(path.name + ".damaged"))
+        self.damaged.clear()
+
+    def _judge(self, name: str, digest: str, schema: pa.Schema | None) -> bool:
+        path = self._root / name
+        time = _time(path)
+        if time is None:
+            return False
+        if path.suffix == ".parquet":
+            try:
+                found = made_of(path, schema=schema, whole=time >= self._whole_before)
+            except DamagedError as error:
+                self.damaged[path] = error.reason
+                return True
+            if schema is not None and found != digest:
+                self.damaged[path] = "holds another run than its name says"
+            return found != digest
+        # Pictures and pages carry their digest as text; a CSV is written with a Parquet file.
+        return path.suffix != ".csv" and digest.encode() not in _read(path)
+
+
+def _time(path: Path) -> float | None:
+    """Return when a file was last written, in seconds, or None where there is none."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise _unreadable(path, error) from None
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: OSError) -> StorageError:
+    return StorageError(path, os.strerror(error.errno) if error.errno else str(error))

@@ -1,0 +1,45 @@
+"""Which configurations results were made from: one file each beside the results.
+
+A configuration is known by where it came from (files, and values given beside them): one that
+was edited takes the place of what it was, so that what only the old one needed is stale.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from linear_grokking.config import ConfigurationError
+from linear_grokking.runtime.files import whole_file
+
+FOLDER = "results/configurations"
+_LONGEST = 100
+
+
+def write(root: Path, sources: Sequence[str], raw: Mapping[str, Any]) -> None:
+    """Note a configuration, as merged, that results are made from."""
+    name = "+".join(re.sub(r"[^\w=.-]+", "_", Path(source).name) for source in sources)
+    digest = hashlib.sha256("\n".join(sources).encode()).hexdigest()[:8]
+    content = json.dumps({"sources": list(sources), "configuration": raw}, indent=1, default=str)
+    with whole_file(root / FOLDER / f"{name[:_LONGEST]}-{digest}.json") as temporary:
+        temporary.write_text(content + "\n", encoding="utf-8")
+
+
+def read(root: Path) -> dict[Path, tuple[list[str], dict[str, Any]]]:
+    """Return where each configuration that was noted came from, and what it held.
+
+    Raises
+    ------
+    ConfigurationError
+        If a note cannot be read, naming it.
+    """
+    found = {}
+    for path in sorted((root / FOLDER).glob("*.json")):
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            found[path] = (list(content["sources"]), dict(content["configuration"]))
+        except (ValueError, KeyError, TypeError):
+            raise ConfigurationError(f"{path}: is no note of a configuration; delete it") from None
+    return found

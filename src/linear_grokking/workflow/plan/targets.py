@@ -1,0 +1,205 @@
+"""What the jobs of the workflow make: files, what they are made from, and by which code."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Any
+
+import pyarrow as pa
+
+from linear_grokking.errors import LinearGrokkingError
+from linear_grokking.results.identity import Block
+from linear_grokking.workflow.made_of import made_of
+from linear_grokking.workflow.plan.planning import MANIFEST, Plan, Run
+
+CLAIMS = ("results/claims.csv", "results/claims.parquet")
+REPORT = "results/report.html"
+
+
+class UnknownError(LinearGrokkingError):
+    """A figure or a run that the configuration does not have."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What one job makes.
+
+    Attributes
+    ----------
+    step
+        Name of the rule; nothing where it only gathers what others make.
+    outputs, inputs
+        Files, relative to the folder that holds results/ and figures/; of the outputs the
+        last is the one that others are made from.
+    request
+        All that the job is told.
+    schema
+        What its files hold, where every run of a kind has the same columns.
+    """
+
+    step: str
+    outputs: tuple[str, ...]
+    inputs: tuple[str, ...]
+    request: dict[str, Any]
+    schema: pa.Schema | None = None
+
+    @cached_property
+    def made_of(self) -> str:
+        """The digest of request and code that each output carries."""
+        return made_of(self.step, self.request)
+
+
+def reduced(run_id: str) -> tuple[str, ...]:
+    """Return the files of a run's summary and of its scalars."""
+    return tuple(f"results/{each}/{run_id}.parquet" for each in ("summaries", "scalars"))
+
+
+def outdated(plan: Plan, target: Target) -> list[str]:
+    """Return what a job made before, from another request or by other code, or was damaged.
+
+    Raises
+    ------
+    StorageError
+        If the system could not read it.
+    """
+    judge = plan.disk.outdated
+    return [name for name in target.outputs if judge(name, target.made_of, target.schema)]
+
+
+def block(plan: Plan, run_id: str, block: str) -> Target:
+    """Return what computes a block of realizations.
+
+    Raises
+    ------
+    UnknownError
+        If the configuration has no such run; for figures as well, here and below.
+    """
+    run = _run(plan, run_id)
+    request = {"spec": run.spec, "block": block}
+    return Target("train_block", (run.file(Block.parse(block)),), (), request, run.kind.schema)
+
+
+@cache
+def summary(plan: Plan, run_id: str) -> Target:
+    """Return what reduces a run over its realizations: its summary and its scalars."""
+    run = _run(plan, run_id)
+    request = {"spec": run.spec, "folder": run.folder, "realizations": run.realizations}
+    if run.spec["measure"] == "dynamics":
+        request |= plan.thresholds
+    return Target("summarize_run", reduced(run_id), tuple(plan.block_files(run_id)), request)
+
+
+@cache
+def table(plan: Plan, figure_id: str) -> Target:
+    """Return what makes a figure's table, as Parquet and for spreadsheets."""
+    if figure_id not in plan.config.figures:
+        configured = ", ".join(plan.config.figures) or "none"
+        raise UnknownError(f"figure {figure_id} is not configured; there are {configured}")
+    runs = {
+        role: [
+            {
+                "run_id": point.run_id,
+                "parameters": point.parameters,
+                "realizations": plan.runs[point.run_id].realizations,
+                "made_of": summary(plan, point.run_id).made_of,
+            }
+            for point in points
+        ]
+        for role, points in plan.figure_points(figure_id).items()
+    }
+    options = plan.config.figures[figure_id].model_dump(mode="json", by_alias=True)
+    request = {"figure": figure_id, "options": options, **plan.thresholds, "runs": runs}
+    outputs = (f"figures/tables/{figure_id}.{suffix}" for suffix in ("csv", "parquet"))
+    inputs = upstream(plan, plan.figure_runs(figure_id))
+    return Target("tabulate_figure", tuple(outputs), inputs, request)
+
+
+@cache
+def pictures(plan: Plan, figure_id: str) -> Target:
+    """Return what draws a figure from its table."""
+    made = table(plan, figure_id)
+    outputs = (f"figures/{figure_id}.{suffix}" for suffix in ("pdf", "png"))
+    request = {"figure": figure_id, "table": made.made_of}
+    return Target("draw_figure", tuple(outputs), made.outputs[-1:], request)
+
+
+def manifest(plan: Plan) -> Target:
+    """Return what lists the runs, with the experiments and figures that each serves.
+
+    Experiments come by name, so that their order in the configuration is irrelevant.
+    """
+    users: dict[str, list[str]] = {run_id: [] for run_id in plan.runs}
+    for figure_id in plan.config.figures:
+        for run_id in plan.figure_runs(figure_id):
+            users[run_id].append(figure_id)
+    runs = [
+        {
+            "run_id": point.run_id,
+            "experiment": name,
+            "figures": users[point.run_id],
+            "parameters": point.parameters,
+            "realizations": plan.runs[point.run_id].realizations,
+            "folder": plan.runs[point.run_id].folder,
+        }
+        for name, points in sorted(plan.points.items())
+        for point in points
+    ]
+    inputs = (name for run_id in plan.runs for name in plan.block_files(run_id))
+    return Target("list_runs", (MANIFEST,), tuple(inputs), {"runs": runs})
+
+
+def claims(plan: Plan) -> Target:
+    """Return what judges the claims on all figures."""
+    tables = {each: table(plan, each) for each in plan.config.figures}
+    drawn = dict.fromkeys(run for each in tables for run in plan.figure_runs(each))
+    inputs = (*(made.outputs[-1] for made in tables.values()), *upstream(plan, drawn))
+    return Target("check_claims", CLAIMS, inputs, {"tables": _digests(tables)})
+
+
+def report(plan: Plan) -> Target:
+    """Return what writes the page with all figures, claims and runs."""
+    tables = {each: table(plan, each) for each in plan.config.figures}
+    drawn = {each: pictures(plan, each) for each in plan.config.figures}
+    judged, listed = claims(plan), manifest(plan)
+    request = {
+        "tables": _digests(tables),
+        "pictures": _digests(drawn),
+        "claims": judged.made_of,
+        "manifest": listed.made_of,
+        "configuration": plan.sources,
+    }
+    inputs = (made.outputs[-1] for made in (*tables.values(), *drawn.values(), judged, listed))
+    return Target("report", (REPORT,), tuple(inputs), request)
+
+
+def chain(plan: Plan, figure_id: str) -> Target:
+    """Return a figure's files and everything that they are made from."""
+    made = _files([pictures(plan, figure_id), table(plan, figure_id)])
+    return Target("", (), (*made, *upstream(plan, plan.figure_runs(figure_id))), {})
+
+
+def everything(plan: Plan) -> Target:
+    """Return all files of the workflow but the report, which waits to be asked for."""
+    each = plan.config.figures
+    made = [*(pictures(plan, name) for name in each), *(table(plan, name) for name in each)]
+    return Target("", (), (*_files(made), *upstream(plan, plan.runs), MANIFEST, *CLAIMS), {})
+
+
+def upstream(plan: Plan, run_ids: Iterable[str]) -> tuple[str, ...]:
+    """Return the summaries, scalars and blocks of runs."""
+    made = (summary(plan, run_id) for run_id in run_ids)
+    return tuple(name for each in made for name in (*each.outputs, *each.inputs))
+
+
+def _run(plan: Plan, run_id: str) -> Run:
+    if run_id not in plan.runs:
+        raise UnknownError(f"run {run_id} is none of this configuration's; {MANIFEST} lists them")
+    return plan.runs[run_id]
+
+
+def _files(targets: Iterable[Target]) -> tuple[str, ...]:
+    return tuple(name for target in targets for name in target.outputs)
+
+
+def _digests(targets: "dict[str, Target]") -> dict[str, str]:
+    return {name: target.made_of for name, target in targets.items()}

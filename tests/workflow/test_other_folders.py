@@ -1,0 +1,108 @@
+"""The workflow from elsewhere: another working directory, a module of another workflow, a copy."""
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from linear_grokking.workflow.plan import Plan, read, targets
+
+SETS = {"measure": "separability", "n_train": 20, "d": [6, 8], "realizations": 4}
+OPTIONS = {"statistics": "sets", "lambda": {"start": 0.3, "stop": 0.45, "points": 2}}
+SMALL = {"seed": 1, "experiments": {"sets": SETS}, "figures": {"B6": OPTIONS}}
+MODULE = """
+configfile: "mine.yaml"
+
+module grokking:
+    snakefile: "{snakefile}"
+    config: config
+    {prefix}
+
+use rule * from grokking as grokking_*
+
+rule everything:
+    default_target: True
+    input: rules.grokking_all.input
+"""
+
+
+def snakemake(repository, folder, *arguments):
+    done = subprocess.run(
+        [*repository.command("--cores", "2"), *arguments],
+        cwd=folder,
+        env=repository.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout
+
+
+def assert_made(root):
+    plan = Plan(read(SMALL), root)
+    assert all((root / name).exists() for name in targets.everything(plan).inputs)
+
+
+def test_another_working_directory(fresh, tmp_path):
+    folder = tmp_path / "else where"
+    (folder / "config").mkdir(parents=True)
+    (folder / "config/config.yaml").write_text(yaml.safe_dump(SMALL))
+    snakefile = str(fresh.root / "Snakefile")
+    code, said = snakemake(fresh, tmp_path, "-s", snakefile, "--directory", str(folder))
+    assert code == 0, said
+    assert_made(folder)
+    assert not (fresh.root / "results").exists()
+    (folder / "config/config.yaml").unlink()
+    code, said = snakemake(fresh, folder, "-s", snakefile, "-n")
+    assert code == 0 and "train_block" in said  # of the repository's own configuration
+
+
+@pytest.mark.parametrize("prefix", ["", "of_grokking"])
+def test_a_module_of_another_workflow(fresh, tmp_path, prefix):
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    (folder / "mine.yaml").write_text(yaml.safe_dump(SMALL))
+    option = f'prefix: "{prefix}"' if prefix else ""
+    text = MODULE.format(snakefile=fresh.root / "Snakefile", prefix=option)
+    (folder / "Snakefile").write_text(text)
+    code, said = snakemake(fresh, folder)
+    assert code == 0, said
+    assert_made(folder / prefix)
+    code, said = snakemake(fresh, folder, "-n")
+    assert code == 0 and "Nothing to be done" in said
+
+
+def test_the_code_that_runs_is_that_of_the_folder(fresh, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(fresh.root, copy)
+    code, said = snakemake(fresh, copy, "-n")
+    assert code != 0
+    *_, line = said.splitlines()
+    assert str(copy) in line and str(fresh.root / "src/linear_grokking") in line
+    assert "Traceback" not in said
+
+
+def test_an_environment_without_the_package_is_refused(fresh):
+    hidden = "import sys; sys.modules['linear_grokking'] = None; "
+    code = hidden + "from snakemake.cli import main; main(['-n'])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=fresh.root, capture_output=True, text=True, check=False
+    )
+    assert done.returncode != 0
+    assert "linear_grokking is not installed here" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_figures_and_runs_that_are_not_configured_are_refused_by_name(built):
+    for target in ("figures/B1.pdf", "B1", "figures/tables/B1.csv"):
+        refused = built.snakemake(target, "--dry-run")
+        assert refused.returncode != 0
+        *_, line = refused.output.splitlines()
+        assert line == "error: figure B1 is not configured; there are A1, A3, B6"
+    refused = built.snakemake("results/summaries/0123456789abcdef.parquet", "--dry-run")
+    *_, line = refused.output.splitlines()
+    assert line.startswith("error: run 0123456789abcdef is none of this configuration's")
+    assert "Traceback" not in refused.output
