@@ -185,3 +185,8 @@ def test_snakemakes_own_report_is_built_with_captions(built):
         main = next(name for name in names if name.endswith("report.html"))
         text = archive.read(main).decode()
     assert "d_in = 60" in text and "claims and verdicts" in text
+
+
+def test_the_page_names_the_configuration_that_it_is_of(page):
+    text = page.read_text(encoding="utf-8")
+    assert "the configuration is <code>config/config.yaml</code> with <code>seed=1</code>" in text

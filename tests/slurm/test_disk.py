@@ -1,9 +1,7 @@
 """A disk that is full, or cannot be written, costs a clear error and nothing else."""
 
-import re
 import subprocess
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 from miniatures import SMALL
@@ -36,8 +34,7 @@ def test_a_full_disk_and_one_that_cannot_be_written(workplace, undisturbed):
         subprocess.run(["mount", "-o", "remount,ro", str(results)], check=True)
         code, said = place.start("--retries", "0").wait()
         assert code == 1
-        (log,) = re.findall(r"(\S+/slurm_logs/\S+\.log) \(check log file", said)
-        assert "Read-only file system" in Path(log).read_text()
+        assert "error: [Errno 30] Read-only file system" in said and "Traceback" not in said
         assert list(results.rglob("*.parquet*")) == []
 
         subprocess.run(["mount", "-o", "remount,rw", str(results)], check=True)

@@ -96,6 +96,13 @@ def test_an_environment_without_the_package_is_refused(fresh):
     assert "Traceback" not in done.stderr
 
 
+def test_the_plan_counts_the_configuration_as_merged(built):
+    for values, done in (((), "8"), (("--config", "seed=7"), "0")):
+        said = built.snakemake("plan", *values).output
+        (total,) = [line.split() for line in said.splitlines() if line.split()[:1] == ["all"]]
+        assert total[:3] == ["all", "8", done]
+
+
 def test_figures_and_runs_that_are_not_configured_are_refused_by_name(built):
     for target in ("figures/B1.pdf", "B1", "figures/tables/B1.csv"):
         refused = built.snakemake(target, "--dry-run")

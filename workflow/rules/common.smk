@@ -84,8 +84,11 @@ if workflow.is_main_process:
 
 # Not before: a dry run, and whoever finds the folder locked, change nothing.
 onstart:
-    plan.disk.set_aside(logger.warning)
-    records.write(plan.root, sources, config)
+    try:
+        plan.disk.set_aside(logger.warning)
+        records.write(plan.root, sources, config)
+    except OSError as error:
+        sys.exit(f"error: {error}")
 
 
 wildcard_constraints:

@@ -48,9 +48,12 @@ def load(path: Path) -> dict[str, Any]:
         raise ConfigurationError(f"{path}: a number or date cannot be read: {reason}") from None
     except RecursionError:
         raise ConfigurationError(f"{path}: is nested too deeply") from None
+    # Of comments alone: an overlay that changes nothing.
+    raw = {} if raw is None else raw
     if not isinstance(raw, dict):
-        found = "nothing" if raw is None else shown(raw)
-        raise ConfigurationError(f"{path}: must hold keys and values at its top level; got {found}")
+        raise ConfigurationError(
+            f"{path}: must hold keys and values at its top level; got {shown(raw)}"
+        )
     if "__use_yte__" in raw:
         raise ConfigurationError(f"{path}: __use_yte__: templates could run code; not allowed here")
     if _exceeds(raw, MAX_VALUES):

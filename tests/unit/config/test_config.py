@@ -423,9 +423,7 @@ FILES = {
     "not UTF-8": (b"seed: 1\n# \xff\xfe\x00 K\xf6nig\n", "line 2: is not text in UTF-8"),
     "UTF-16": ("seed: 1\n".encode("utf-16"), "is not text in UTF-8"),
     "control": (b"seed: 1\x00\n", "special characters are not allowed"),
-    "empty": (b"", "must hold keys and values at its top level; got nothing"),
-    "comment": (b"# nothing\n", "got nothing"),
-    "list": (b"- seed: 1\n", "got [{seed: 1}]"),
+    "list": (b"- seed: 1\n", "must hold keys and values at its top level; got [{seed: 1}]"),
     "scalar": (b"seed\n", "got seed"),
     "two documents": (b"seed: 1\n---\nseed: 2\n", "line 2"),
     "twice": (b"seed: 1\ndevice: cpu\nseed: 2\n", "line 3, column 1: the key seed stands twice"),
@@ -452,6 +450,14 @@ def test_files_that_are_no_configuration(tmp_path, what):
     assert message.startswith(str(path))
     assert says in message
     assert len(message.splitlines()) == 1
+
+
+@pytest.mark.parametrize("content", ["", "# Nothing, for now.\n", "---\n"])
+def test_an_overlay_of_comments_changes_nothing(tmp_path, content):
+    (tmp_path / "overlay.yaml").write_text(content)
+    (tmp_path / "config.yaml").write_text("seed: 1\n")
+    paths = [tmp_path / "config.yaml", tmp_path / "overlay.yaml"]
+    assert load_merged(paths) == {"seed": 1}
 
 
 @pytest.mark.parametrize(

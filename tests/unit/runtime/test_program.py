@@ -170,7 +170,7 @@ STEP = textwrap.dedent(r"""
             pass
         raise ValueError("λ = 0: must be positive")
 
-    run(step)
+    run("__main__:step")
 """)
 
 
