@@ -8,6 +8,7 @@ container: "docker://python:3.11"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/resources.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/separability.smk"
 include: "workflow/rules/summarize.smk"
@@ -20,7 +21,4 @@ include: "workflow/rules/report.smk"
 rule all:
     default_target: True
     input:
-        plan.figure_files(),
-        plan.upstream(plan.runs),
-        "results/runs.parquet",
-        "results/claims.csv",
+        inputs(lambda wildcards: targets.everything(plan)),

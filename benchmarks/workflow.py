@@ -73,7 +73,7 @@ class _workplace:
 
     def __enter__(self) -> Path:
         self._folder = Path(tempfile.mkdtemp())
-        for name in ("Snakefile", "workflow", "config", "profiles"):
+        for name in ("Snakefile", "workflow", "config", "profiles", "src"):
             (self._folder / name).symlink_to(HERE / name)
         return self._folder
 
@@ -184,20 +184,38 @@ def _dry_run() -> Row:
 
 
 _SETS = {"model": "logistic", "measure": "separability"}
+_LARGE = {"model": "logistic", "n_train": 4000, "d": 1920, "t_max": 1e6}
+_OUTPUTS = {**_LARGE, "measure": "outputs", "records": 2}
+_DESCENT = {"model": "logistic", "solver": "gradient_descent", "n_train": 400, "d": 192}
+_ADAM = {"model": "logistic", "solver": "adam", "n_train": 1000, "d": 480, "t_max": 3000}
+_LINEAR = {"model": "linear", "lambda": 0.9, "records": 120}
+_STEPS = {"solver": "gradient_descent", "t_max": 600, "records": 50}
 _TWO_LAYERS = {"model": "two_layer", "lambda": 0.9, "d_out": 5, "epsilon": 1e-4, "t_max": 2e5}
+_TANH = {**_TWO_LAYERS, "d_h": 50, "activation": "tanh"}
 
 COSTED = {
     "E1, N=2400, d=1152": {**_SETS, "n_train": 2400, "d": 1152},
     "E1, N=400, d=192": {**_SETS, "n_train": 400, "d": 192},
     "E2, N=2400, d=1320, margin": {**_SETS, "n_train": 2400, "d": 1320, "margin": True},
+    "E2, N=400, d=230, margin": {**_SETS, "n_train": 400, "d": 230, "margin": True},
     "E3, N=400, d=192": {"model": "logistic", "n_train": 400, "d": 192, "t_max": 1e10},
-    "logistic N=4000, d=1920": {"model": "logistic", "n_train": 4000, "d": 1920, "t_max": 1e6},
-    "linear d_out=1, N=1111": {"model": "linear", "lambda": 0.9, "records": 120},
-    "linear d_out=100, N=1111": {"model": "linear", "lambda": 0.9, "d_out": 100, "records": 120},
+    "logistic N=4000, d=1920": _LARGE,
+    "logistic, outputs": _OUTPUTS,
+    "logistic, literal steps": {**_DESCENT, "t_max": 2e4},
+    "logistic, literal steps, outputs": {**_DESCENT, "measure": "outputs", "t_max": 2e4},
+    "logistic, Adam": _ADAM,
+    "logistic, Adam, outputs": {**_ADAM, "measure": "outputs"},
+    "linear d_out=1, N=1111": _LINEAR,
+    "linear d_out=100, N=1111": {**_LINEAR, "d_out": 100},
+    "linear, literal steps": {**_LINEAR, **_STEPS},
+    "linear d_out=50, literal steps": {**_LINEAR, **_STEPS, "d_out": 50},
     "two layers, d_h=200": {**_TWO_LAYERS, "d_h": 200},
-    "two layers, tanh, d_h=50": {**_TWO_LAYERS, "d_h": 50, "activation": "tanh"},
+    "two layers, tanh, d_h=50": _TANH,
+    "two layers, d_h=200, literal steps": {**_TWO_LAYERS, **_STEPS, "d_h": 200},
+    "two layers, tanh, literal steps": {**_TANH, **_STEPS},
+    "two-point model": {"model": "two_point", "lambda": 0.4, "t_max": 1e9},
 }
-"""Experiments, by what they stand for, that the cost model is checked against."""
+"""Experiments that the cost model is checked against, at least one of each kind of run."""
 
 MEASURED_JOB = r"""
 import json, re, resource
@@ -222,8 +240,9 @@ def _cost_model() -> Iterator[Row]:
     for name, experiment in COSTED.items():
         spec = _spec(**experiment)
         cost = kind_of(spec).cost(spec)
-        # Enough realizations that the start of the job does not count.
-        count = max(2, min(100, round(2.0 / cost.seconds)))
+        # Enough realizations that the start of the job does not count; a model without
+        # randomness has one.
+        count = max(2, min(100, round(2.0 / cost.seconds))) if "seed" in spec else 1
         seconds, memory = measured_cost(spec, count)
         model = costs.job_seconds(cost, count, gpu=False), costs.job_memory_mb(cost, gpu=False)
         room = model[1] - costs.SNAKEMAKE_MB

@@ -36,6 +36,8 @@ _every_kind = {
             "records": 20,
         },
         "e1": {"measure": "separability", "n_train": 40, "d": 15, "realizations": 4, "block": 2},
+        # One that would take all cores of a machine, and gets one of the node's.
+        "large": {"measure": "separability", "n_train": 20_000, "d": 650},
         "outputs": {
             "model": "logistic",
             "measure": "outputs",
@@ -74,6 +76,7 @@ SMALL = _blocks(
 SLOW = _blocks(
     {
         "seed": 5,
+        "device": "cpu",
         "experiments": {
             "slow": {
                 "model": "logistic",
@@ -92,4 +95,17 @@ SLOW = _blocks(
 )
 
 _folder = Path(__file__).parents[2] / "config"
-SMOKE = Miniature(load_merged([_folder / "config.yaml", _folder / "smoke.yaml"]))
+_smoke = load_merged([_folder / "config.yaml", _folder / "smoke.yaml"])
+_drawn = ("A1", "A2", "B2", "B6", "BT1")
+_used = {str(value) for each in _drawn for value in _smoke["figures"][each].values()}
+
+# Figures of every kind of training, of the smoke configuration; all of them take half an hour.
+SMOKE = Miniature(
+    {
+        **_smoke,
+        "experiments": {
+            name: experiment for name, experiment in _smoke["experiments"].items() if name in _used
+        },
+        "figures": {figure: _smoke["figures"][figure] for figure in _drawn},
+    }
+)

@@ -8,7 +8,6 @@ from snakemake.profiles import ProfileConfigFileParser
 
 from linear_grokking.config import load_merged
 from linear_grokking.workflow.plan import Plan, job_names, read
-from linear_grokking.workflow.plan.forecast import hours_on_gpus
 
 REPOSITORY = Path(__file__).parents[2]
 TRAINING = ("train_block", "measure_separability", "record_outputs")
@@ -37,34 +36,33 @@ def test_every_setting_is_documented_in_both_places():
     assert set(re.findall("GROKKING_SLURM_[A-Z_]+", text)) == settings()
 
 
-def test_nothing_but_training_asks_for_a_gpu(profile):
+def test_the_profile_asks_for_no_gpu_of_its_own(profile):
     found = profile()
-    asked = {entry for entry in found["set-resources"] if re.search("gpu|gres", entry)}
-    assert asked == {f"{rule}:gpu=1" for rule in TRAINING}
+    assert not any(re.search("gpu|gres", entry) for entry in found["set-resources"])
     assert not any("gpu" in entry or "slurm" in entry for entry in found["default-resources"])
+    assert found["resources"] == ["gpu=500"]
     assert found["slurm-status-command"] == "squeue"
+    assert "slurm-exclude-failed-nodes" not in found
     assert not {entry.split("=")[0] for entry in found["groups"]} & set(TRAINING)
 
 
-def test_account_and_partitions_come_from_the_environment(profile):
-    found = profile(ACCOUNT="phys-1", PARTITION="short", GPU_PARTITION="a-100", STATUS="sacct")
-    assert "slurm_account='phys-1'" in found["default-resources"]
-    assert "slurm_partition='short'" in found["default-resources"]
-    for rule in TRAINING:
-        assert f"{rule}:slurm_partition='a-100'" in found["set-resources"]
+def test_account_and_places_come_from_the_environment(profile):
+    found = profile(
+        ACCOUNT="phys-1", PARTITION="short", QOS="low", CONSTRAINT="big", STATUS="sacct", GPUS="0"
+    )
+    for entry in ("account='phys-1'", "partition='short'"):
+        assert f"slurm_{entry}" in found["default-resources"]
+    assert {"qos='low'", "constraint='big'"} < set(found["default-resources"])
+    assert found["resources"] == ["gpu=0"]
     assert found["slurm-status-command"] == "sacct"
 
 
-def test_one_partition_is_for_all_work(profile):
-    found = profile(PARTITION="all")
-    for rule in TRAINING:
-        assert f"{rule}:slurm_partition='all'" in found["set-resources"]
-
-
 def test_groups_are_made_where_asked_for(profile):
-    found = profile(GROUP="20")
-    assert {entry.split("=")[0] for entry in found["groups"]} >= set(TRAINING)
+    found = profile(GROUP="20", LONGEST="24h")
     assert {entry.split("=")[1] for entry in found["group-components"]} == {"20"}
+    assert found["resources"] == ["gpu=500", "runtime=24h", "slot=1"]
+    # A limit of each job, and not of all together.
+    assert "runtime=local" in found["set-resource-scopes"]
     for rule in TRAINING:
         assert f"{rule}:slot=1" in found["set-resources"]
 
@@ -104,14 +102,3 @@ def test_the_papers_sizes_make_fewer_than_3000_jobs(paper):
     # Beside them a summary for each run, one job for each figure, and three for all: the
     # manifest, the claims and the report.
     assert blocks + len(paper.runs) + len(paper.config.figures) + 3 < 3000
-
-
-def test_the_documented_hours_are_those_of_the_cost_model(paper):
-    text = (REPOSITORY / "docs" / "cluster.md").read_text()
-    rows = [
-        re.search(rf"^\| {name} \|(.*)\|$", text, re.MULTILINE)[1] for name in ("GPUs", "hours")
-    ]
-    gpus, hours = ([float(cell) for cell in row.split("|")] for row in rows)
-    assert gpus == [1, 8, 64]
-    for count, hour in zip(gpus, hours, strict=True):
-        assert hour == pytest.approx(hours_on_gpus(paper, int(count)), rel=0.3)

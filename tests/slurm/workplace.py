@@ -17,12 +17,14 @@ import yaml
 from cluster import Cluster, until
 from miniatures import Miniature
 
+from linear_grokking.workflow.plan.targets import CLAIMS
+
 REPOSITORY = Path(__file__).parents[2]
 
 TRAINING = {"train_block", "measure_separability", "record_outputs"}
 
 # What outputs end in.
-FINISHED = {".parquet", ".pdf", ".png", ".csv", ".html"}
+FINISHED = {".parquet", ".pdf", ".png", ".csv", ".html", ".json"}
 
 # Columns of results/runs.parquet that tell of the machine and not of the numbers.
 OF_THE_MACHINE = ["seconds", "device", "revision"]
@@ -47,7 +49,7 @@ class Workplace:
         self.cluster = cluster
         self._targets = miniature.targets
         self.folder.mkdir(parents=True, exist_ok=True)
-        for name in ("Snakefile", "workflow", "profiles"):
+        for name in ("Snakefile", "workflow", "profiles", "src"):
             (self.folder / name).symlink_to(REPOSITORY / name)
         shutil.copy(REPOSITORY / "slurm", self.folder / "slurm", follow_symlinks=False)
         (self.folder / "config").mkdir()
@@ -151,10 +153,13 @@ class Workplace:
 
 
 def tables_in(folder: Path) -> dict[str, pa.Table]:
-    """Return the contents of every Parquet file in a folder by its path, without metadata."""
+    """Return the contents of every Parquet file in a folder by its path, without metadata.
+
+    Claims are left out: results that are made without Snakemake have none.
+    """
     found = {}
     for root in ("results", "figures"):
-        for path in sorted((folder / root).rglob("*.parquet")):
+        for path in sorted({*(folder / root).rglob("*.parquet")} - {folder / CLAIMS[-1]}):
             table = pq.read_table(path)
             left_out = OF_THE_MACHINE if path.name == "runs.parquet" else []
             table = table.drop_columns(left_out).replace_schema_metadata(None)

@@ -1,15 +1,22 @@
 rule train_block:
+    input:
+        inputs(lambda wildcards: targets.block(plan, wildcards.run_id, wildcards.block)),
     output:
         "results/histories/{run_id}/{block}.parquet",
     log:
         "logs/train_block/{run_id}/{block}.log",
+    group:
+        job_group if may_group else None
     threads: job_threads
     resources:
+        gpu=job_gpus,
         mem_mb=job_memory,
         gpu_mem_mb=job_gpu_memory,
         runtime=job_minutes,
     params:
-        request=lambda wildcards: plan.block_request(wildcards.run_id, wildcards.block),
+        request=request(
+            lambda wildcards: targets.block(plan, wildcards.run_id, wildcards.block)
+        ),
         device=device_of,
     shell:
         script("train_block", "--device {params.device} --threads {threads}")

@@ -1,28 +1,46 @@
 """Cost model: time and memory of a realization and of a job, from the problem's size.
 
-The constants were fitted to CPU seconds and memory of jobs on a 2-core machine, which they
-match within a factor of 2 (`benchmarks/workflow.py` measures anew).  They set block sizes
-and the requests to a cluster, never a number in a result.
+The constants of a core were fitted to CPU seconds and memory of jobs on 2-core machines, which
+they match within a factor of 2 (`benchmarks/workflow.py` measures anew); those of a GPU are
+about half of an A100's data sheet, for none was measured.  They set block sizes and the
+requests to a cluster, never a number in a result.
 """
 
+import itertools
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from linear_grokking.models.losses import LOSSES
 from linear_grokking.runtime.memory import BATCH_BYTES
 
 CPU_GFLOPS = 50.0
-"""Float64 matrix products of one core; twice that in float32."""
+"""Float64 products of large matrices on one core; twice that in float32."""
+CPU_NARROW_GFLOPS = 25.0
+"""The same where one of the matrices is narrow."""
 CPU_BANDWIDTH = 1.6e10
 """Bytes per second that one core reads from memory."""
-GPU_SPEEDUP = 40.0
-"""One GPU over one core, on work that is large enough; a guess, for none was measured."""
+CACHE_BANDWIDTH = 3e10
+"""Bytes per second that one core reads from its cache."""
+CACHE_BYTES = 2e7
+"""Arrays up to this size stay in the cache."""
+CPU_CALL_SECONDS = 2e-6
+"""An operation on an array, however small."""
+GPU_GFLOPS = 4e3
+"""Float64 products of matrices on a GPU."""
+GPU_BANDWIDTH = 7.5e11
+"""Bytes per second that a GPU reads from its memory."""
+GPU_CALL_SECONDS = 1e-5
+"""An operation on a GPU, however small."""
 DRAW_SECONDS = 1.2e-8
 """Drawing one Gaussian number."""
+RECORD_SECONDS = 3e-4
+"""Expectations of the logistic model at one record, where each is taken on its own."""
 START_SECONDS = 1.0
 """Start of a job: interpreter, imports, writing the file."""
+GPU_START_SECONDS = 10.0
+"""The same where torch is imported and a GPU started."""
 PROCESS_MB = 200
 """A job's process before it holds any data."""
 SNAKEMAKE_MB = 350
@@ -45,97 +63,114 @@ class Cost:
 
     Attributes
     ----------
-    seconds
-        On one CPU core.
+    host_seconds
+        On one core, of what is done on the host on any machine.
+    core_seconds
+        On one core, of what a GPU does where there is one.
+    device_seconds
+        On a GPU, of the same.
+    device_calls
+        Operations on a GPU, one after another, that the realizations of a batch share.
     data_bytes
         Memory on the host while it runs.
     device_bytes
         Memory on a GPU, where it is computed there.
     """
 
-    seconds: float
+    host_seconds: float
     data_bytes: float
+    core_seconds: float = 0.0
+    device_seconds: float = 0.0
+    device_calls: float = 0.0
     device_bytes: float = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """On one core, of all of it."""
+        return self.host_seconds + self.core_seconds
 
 
 def separability(spec: Spec) -> Cost:
     """Return the cost of Newton's method, and of the margin where it is asked for."""
     n, d = spec["n_train"], spec["d"]
-    # A handful of Newton steps of Nd² flops each, most in float32; a margin, where it
-    # exists, costs some twenty times the flops of one.
-    seconds = 2.5e-3 + (35.0 if spec["margin"] else 5.0) * n * d**2 * 1e-9 / CPU_GFLOPS
+    flops = n * d**2 * 1e-9
+    # Four standard deviations below Wendel's transition no set has a margin.  PIQP takes some
+    # twenty Newton steps, on the host.
+    has_margin = spec["margin"] and d > n / 2 - 2.0 * math.sqrt(n)
+    margin = 30.0 * flops / CPU_GFLOPS if has_margin else 0.0
     # On a GPU: points, their weighted copy and half a batch being compacted; B, its factor,
     # work space.
     return Cost(
-        seconds + DRAW_SECONDS * n * d,
-        8.0 * (2 * n * d + 2 * d**2),
-        8.0 * (2.5 * n * d + 4.0 * d * d + 40.0 * n),
+        host_seconds=DRAW_SECONDS * n * d + margin,
+        # A handful of Newton steps of Nd² flops each, most in float32.
+        core_seconds=1e-3 + 5.0 * flops / CPU_GFLOPS,
+        # Twice the flops in float64, and as many steps as the slowest set of a batch needs.
+        device_seconds=16.0 * flops / GPU_GFLOPS,
+        device_calls=3e3,
+        data_bytes=8.0 * ((3 if has_margin else 2) * n * d + 2 * d**2),
+        device_bytes=8.0 * (2.5 * n * d + 4.0 * d * d + 40.0 * n),
     )
 
 
 def logistic_flow(spec: Spec) -> Cost:
-    """Return the cost of the logistic flow."""
-    return _logistic(spec, gradients=500.0)
+    """Return the cost of the logistic flow, whose records come many at a time."""
+    return _logistic(spec, gradients=550.0, calls=_calls(spec, 7), records=0.03)
 
 
 def logistic_steps(spec: Spec) -> Cost:
     """Return the cost of literal steps of the logistic model, whole arrays at a time."""
-    return _logistic(spec, gradients=500.0 + spec["t_max"])
+    return _logistic(spec, gradients=spec["t_max"], calls=15)
 
 
 def logistic_descent(spec: Spec) -> Cost:
     """Return the cost of literal gradient descent, in compiled loops where they know the loss."""
-    if LOSSES[spec["loss"]].number is None:
-        return logistic_steps(spec)
-    return _logistic(spec, gradients=500.0 + spec["t_max"], call=2e-6)
+    return _logistic(spec, gradients=spec["t_max"], calls=_calls(spec, 0.5))
 
 
-def _logistic(spec: Spec, gradients: float, call: float = 3e-5) -> Cost:
+def _calls(spec: Spec, compiled: float) -> float:
+    """Return how many calls a gradient takes, fewer in loops that know the loss."""
+    return 15 if LOSSES[spec["loss"]].number is None else compiled
+
+
+def _logistic(spec: Spec, gradients: float, calls: float, records: float = 1.0) -> Cost:
     n, d = spec["n_train"], spec["d"]
     size = 8 if spec["dtype"] == "float64" else 4
-    seconds_per_gradient = call + size * n * d / CPU_BANDWIDTH
-    # On a GPU: the inputs, and outputs at some records; a copy while it is made.
+    drawn = n * d + spec["n_gen"] * d
     return Cost(
-        gradients * seconds_per_gradient + DRAW_SECONDS * n * d,
-        size * n * d + 16e6,
-        2.0 * size * n * (d + 64),
+        host_seconds=DRAW_SECONDS * drawn + RECORD_SECONDS * records * spec["records"],
+        core_seconds=gradients * (calls * CPU_CALL_SECONDS + _reading(size * n * d)),
+        # Twice the data: for the outputs, and for what is pulled back.
+        device_seconds=gradients * 2 * size * n * d / GPU_BANDWIDTH,
+        device_calls=25.0 * gradients,
+        data_bytes=size * drawn + 16e6,
+        # The inputs, and outputs at some records; a copy while it is made.
+        device_bytes=2.0 * size * (drawn + 64 * n),
     )
 
 
 def linear_spectral(spec: Spec) -> Cost:
     """Return the cost of the eigenbasis and the records."""
-    d_in, d_out = spec["d_in"], spec["d_out"]
+    d_in, d_out, n, n_gen = (spec[key] for key in ("d_in", "d_out", "n_train", "n_gen"))
+    modes = min(n, d_in)
+    solve = 2.0 * n * d_in * modes + 10.0 * modes**3
     # In float32, hence half.
-    passes = 1.0 * (spec["n_train"] + spec["n_gen"]) * d_in * (d_in + d_out * spec["records"])
-    return _linear(spec, passes)
+    passes = 1.0 * (n + n_gen) * d_in * d_out * spec["records"]
+    data = 8.0 * (1.5 * (n + n_gen) * d_in + 4 * d_in**2 + 8 * d_in * d_out)
+    return _teacher_student(spec, data, (solve + passes) * 1e-9 / CPU_GFLOPS)
 
 
 def linear_steps(spec: Spec) -> Cost:
     """Return the cost of literal steps of the linear model."""
-    return _linear(spec, 4.0 * spec["d_in"] ** 2 * spec["d_out"] * spec["t_max"])
-
-
-def _linear(spec: Spec, passes: float) -> Cost:
-    d_in, d_out, n, n_gen = (spec[key] for key in ("d_in", "d_out", "n_train", "n_gen"))
-    solve = 2 * n * d_in**2 + 10 * d_in**3
-    seconds = (solve + passes) * 1e-9 / CPU_GFLOPS + DRAW_SECONDS * (n + n_gen) * d_in
-    data = 8.0 * (1.5 * (n + n_gen) * d_in + 4 * d_in**2 + 8 * d_in * d_out)
-    return Cost(seconds, data, data)
+    d_in, d_out, n = spec["d_in"], spec["d_out"], spec["n_train"]
+    step = [(n, d_in, d_out)] * 2
+    return _literal(spec, step, numbers=8.0 * d_in * d_out, width=d_out, calls=8.0)
 
 
 def two_layer_flow(spec: Spec) -> Cost:
     """Return the cost of the two-layer flow."""
-    # The length of a step is bounded by the largest curvature, of order 2η/d_out.
-    return _two_layer(spec, 100.0 + 2.25 * spec["t_max"] * spec["eta"] / spec["d_out"])
-
-
-def two_layer_steps(spec: Spec) -> Cost:
-    """Return the cost of literal steps of the two-layer model."""
-    return _two_layer(spec, spec["t_max"])
-
-
-def _two_layer(spec: Spec, gradients: float) -> Cost:
     d_in, d_h, d_out, n, n_gen = (spec[key] for key in ("d_in", "d_h", "d_out", "n_train", "n_gen"))
+    # The length of a step is bounded by the largest curvature, of order 2η/d_out.
+    gradients = 100.0 + 2.25 * spec["t_max"] * spec["eta"] / d_out
     if spec["activation"] == "identity":
         flops = 2.0 * d_in**2 * d_out + 8.0 * d_in * d_h * d_out
         measure = 1.0 * (n + n_gen) * d_in * d_out
@@ -145,9 +180,23 @@ def _two_layer(spec: Spec, gradients: float) -> Cost:
     # The integrator reads and writes the weights some twenty times per gradient.
     weights = 2.0 * 20.0 * 8.0 * d_in * d_h / CPU_BANDWIDTH
     seconds = gradients * (flops * 1e-9 / CPU_GFLOPS + weights)
-    seconds += spec["records"] * measure * 1e-9 / CPU_GFLOPS + DRAW_SECONDS * (n + n_gen) * d_in
+    seconds += spec["records"] * measure * 1e-9 / CPU_GFLOPS
     data = 8.0 * (1.5 * (n + n_gen) * d_in + 2 * d_in**2 + 16 * d_in * d_h + n * d_h)
-    return Cost(seconds, data, data)
+    return _teacher_student(spec, data, seconds)
+
+
+def two_layer_steps(spec: Spec) -> Cost:
+    """Return the cost of literal steps of the two-layer model."""
+    d_in, d_h, d_out, n = (spec[key] for key in ("d_in", "d_h", "d_out", "n_train"))
+    if spec["activation"] == "identity":
+        step = [(d_in, d_in, d_out)] + [(d_in, d_h, d_out)] * 3
+        width, kept = d_out, d_in**2
+    else:
+        step = [(n, d_in, d_h)] * 2
+        width, kept = d_h, 4 * n * d_h
+    # The rule reads and writes the weights, and their gradient.
+    step += [(d_in, d_h, 1)] * 5
+    return _literal(spec, step, numbers=kept + 8.0 * d_in * d_h, width=width, calls=25.0)
 
 
 def two_point(spec: Spec) -> Cost:
@@ -155,9 +204,90 @@ def two_point(spec: Spec) -> Cost:
     return Cost(0.1, 1e6)
 
 
+Product = tuple[float, float, float]
+"""Rows, columns, and the columns of what a float64 matrix is multiplied with."""
+
+
+def _literal(
+    spec: Spec, step: list[Product], *, numbers: float, width: float, calls: float
+) -> Cost:
+    """Return the cost of literal steps, of which each record looks at all samples.
+
+    Parameters
+    ----------
+    step
+        What is multiplied in a step.
+    numbers
+        Kept besides the inputs.
+    width
+        Columns of what the samples are multiplied with in a record.
+    calls
+        Operations in a step, and in a record.
+    """
+    data = 8.0 * ((spec["n_train"] + spec["n_gen"]) * spec["d_in"] + numbers)
+    record = (spec["n_train"] + spec["n_gen"], spec["d_in"], width)
+    steps, records = spec["t_max"], spec["records"]
+    on_core = steps * sum(map(_on_core, step)) + records * _on_core(record)
+    on_gpu = steps * sum(map(_on_gpu, step)) + records * _on_gpu(record)
+    return replace(
+        _teacher_student(spec, data, 0.0),
+        core_seconds=on_core + calls * CPU_CALL_SECONDS * steps,
+        device_seconds=on_gpu,
+        device_calls=calls * (steps + records),
+        device_bytes=1.5 * data,
+    )
+
+
+def _teacher_student(spec: Spec, data_bytes: float, seconds: float) -> Cost:
+    """Return the cost of work on the host, with the drawing."""
+    drawn = (spec["n_train"] + spec["n_gen"]) * spec["d_in"]
+    return Cost(seconds + DRAW_SECONDS * drawn, data_bytes)
+
+
+def _on_core(product: Product) -> float:
+    rows, columns, width = product
+    narrow = 2.0 * rows * columns * (width - 1) * 1e-9 / CPU_NARROW_GFLOPS
+    return _reading(8.0 * rows * columns) + narrow
+
+
+def _on_gpu(product: Product) -> float:
+    rows, columns, width = product
+    flops = 2.0 * rows * columns * (width - 1) * 1e-9 / GPU_GFLOPS
+    return 8.0 * rows * columns / GPU_BANDWIDTH + flops
+
+
+def _reading(size: float) -> float:
+    """Return the seconds in which one core reads so many bytes, again and again."""
+    return size / (CACHE_BANDWIDTH if size <= CACHE_BYTES else CPU_BANDWIDTH)
+
+
 def job_seconds(cost: Cost, realizations: int, *, gpu: bool) -> float:
-    """Return the expected wall time of a job of so many realizations, on one core or GPU."""
-    return START_SECONDS + realizations * cost.seconds / (GPU_SPEEDUP if gpu else 1.0)
+    """Return the expected time of a job on one core, or on one core and a GPU."""
+    start = GPU_START_SECONDS if gpu else START_SECONDS
+    return start + _work_seconds(cost, realizations, gpu=gpu)
+
+
+def _work_seconds(cost: Cost, realizations: int, *, gpu: bool) -> float:
+    if not gpu:
+        return realizations * cost.seconds
+    batches = math.ceil(realizations / batch_size(cost))
+    each = cost.host_seconds + cost.device_seconds
+    return realizations * each + batches * cost.device_calls * GPU_CALL_SECONDS
+
+
+def batch_size(cost: Cost) -> int:
+    """Return how many realizations come at a time where a GPU has room for all that the host has.
+
+    As `memory.FittingBatches` has it, without a look at the GPU.
+    """
+    largest = max(1.0, BATCH_BYTES / cost.data_bytes)
+    decade = 10 ** int(math.log10(largest))
+    return 5 * decade if largest >= 5 * decade else decade
+
+
+def job_minutes(seconds: float) -> int:
+    """Return the time that a job asks for: no less than three times what is expected."""
+    return int(10 + 3 * seconds / 60)
 
 
 def job_memory_mb(cost: Cost, *, gpu: bool) -> int:
@@ -180,6 +310,8 @@ def is_large(cost: Cost) -> bool:
 
 def block_size(cost: Cost, minutes: float, *, gpu: bool) -> int:
     """Return how many realizations fill a job of so many minutes: 1, 2, 5, 10, 20, 50, …."""
-    exact = max(60.0 * minutes * (GPU_SPEEDUP if gpu else 1.0) / cost.seconds, 1.0)
-    decade = 10.0 ** math.floor(math.log10(exact))
-    return max(int(factor * decade) for factor in (1, 2, 5) if factor * decade <= exact)
+    round_sizes = (factor * 10**power for power in itertools.count() for factor in (1, 2, 5))
+    fitting = itertools.takewhile(
+        lambda size: _work_seconds(cost, size, gpu=gpu) <= 60.0 * minutes, round_sizes
+    )
+    return max(fitting, default=1)

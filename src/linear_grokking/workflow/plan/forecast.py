@@ -1,9 +1,12 @@
 """What a configuration will cost: jobs and hours of each figure, before anything runs."""
 
 import heapq
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
+from typing import TypeVar
 
+from linear_grokking.jobs import costs
+from linear_grokking.workflow.plan import job_names
 from linear_grokking.workflow.plan.planning import Plan
 
 
@@ -20,7 +23,8 @@ class Forecast:
     jobs_done, jobs_left
         Blocks of these runs on disk, and to be computed.
     core_hours, gpu_hours
-        Expected for the jobs that are left, by the cost model.
+        Expected for the jobs that are left, by the cost model: of those on a core, and of
+        those that hold a GPU (and a core).
     """
 
     figure: str
@@ -31,53 +35,141 @@ class Forecast:
     gpu_hours: float
 
 
-def forecast(plan: Plan) -> list[Forecast]:
-    """Return the work of each figure, and last of all runs together.
+@dataclass(frozen=True)
+class Cluster:
+    """All training jobs, done or not, on a cluster that nobody else uses.
 
-    Runs that figures share count for each of them, and once in the last line.
+    Attributes
+    ----------
+    gpus, cores
+        How many there are; a job that holds a GPU has a core beside these.
+    gpu_jobs, core_jobs
+        Jobs that hold a GPU, and those that take a core.
+    gpu_hours, core_hours
+        What these take, one after another.
+    longest_hours
+        What the longest job takes.
+    hours
+        Until all are done, with `SCHEDULING_SECONDS` for each.
     """
-    lines = [_of(plan, name, plan.figure_runs(name)) for name in plan.config.figures]
-    return [*lines, _of(plan, "all", plan.runs)]
 
-
-def _of(plan: Plan, name: str, run_ids: Collection[str]) -> Forecast:
-    jobs = [(plan.runs[run_id], file) for run_id in run_ids for file in plan.block_files(run_id)]
-    left = [(run, file) for run, file in jobs if not (plan.root / file).exists()]
-    core_hours, gpu_hours = (
-        sum(run.seconds(file, gpu=gpu) for run, file in left if run.on_gpu == gpu) / 3600
-        for gpu in (False, True)
-    )
-    return Forecast(name, len(run_ids), len(jobs) - len(left), len(left), core_hours, gpu_hours)
+    gpus: int
+    cores: int
+    gpu_jobs: int
+    core_jobs: int
+    gpu_hours: float
+    core_hours: float
+    longest_hours: float
+    hours: float
 
 
 SCHEDULING_SECONDS = 10.0
 """What a cluster adds to a job: submission, start, and noticing its end."""
 
 
-def hours_on_gpus(plan: Plan, gpus: int) -> float:
-    """Return how long all jobs take on a cluster with so many GPUs for nobody else.
+def forecast(plan: Plan, *, gpus: bool) -> list[Forecast]:
+    """Return the work of each figure, and last of all runs together.
 
-    Each job has one GPU, whether its solver uses it or not.
+    Runs that figures share count for each of them, and once in the last line.
+
+    Parameters
+    ----------
+    gpus
+        Whether there are GPUs.
     """
-    seconds = [
-        SCHEDULING_SECONDS + run.seconds(file, gpu=run.kind.on_gpu)
-        for run in plan.runs.values()
-        for file in plan.block_files(run.run_id)
+    lines = [_of(plan, name, plan.figure_runs(name), gpus) for name in plan.config.figures]
+    return [*lines, _of(plan, "all", plan.runs, gpus)]
+
+
+def _of(plan: Plan, name: str, run_ids: Collection[str], gpus: bool) -> Forecast:
+    files = [(run_id, file) for run_id in run_ids for file in plan.block_files(run_id)]
+    left = [(run_id, file) for run_id, file in files if not (plan.root / file).exists()]
+    on_gpus, on_cores = _seconds(plan, left, gpus)
+    hours = sum(on_cores) / 3600, sum(on_gpus) / 3600
+    return Forecast(name, len(run_ids), len(files) - len(left), len(left), *hours)
+
+
+def on_cluster(plan: Plan, gpus: int, cores: int) -> Cluster:
+    """Return how long all training jobs take with so many GPUs and cores."""
+    files = [(run_id, file) for run_id in plan.runs for file in plan.block_files(run_id)]
+    on_gpus, on_cores = _seconds(plan, files, gpus > 0)
+    ends = [
+        makespan((SCHEDULING_SECONDS + each for each in seconds), workers)
+        for seconds, workers in ((on_gpus, gpus), (on_cores, cores))
+        if seconds
     ]
-    return makespan(seconds, gpus) / 3600
+    return Cluster(
+        gpus,
+        cores,
+        len(on_gpus),
+        len(on_cores),
+        sum(on_gpus) / 3600,
+        sum(on_cores) / 3600,
+        max([*on_gpus, *on_cores], default=0.0) / 3600,
+        max(ends, default=0.0) / 3600,
+    )
+
+
+def _seconds(
+    plan: Plan, files: Iterable[tuple[str, str]], gpus: bool
+) -> tuple[list[float], list[float]]:
+    """Return the expected seconds of the jobs that hold a GPU, and of the others."""
+    held: dict[bool, list[float]] = {True: [], False: []}
+    for run_id, file in files:
+        run = plan.runs[run_id]
+        gpu = run.takes_gpu(present=gpus)
+        held[gpu].append(run.seconds(file, gpu=gpu))
+    return held[True], held[False]
 
 
 def makespan(seconds: Iterable[float], workers: int) -> float:
-    """Return when all jobs are done, where each goes to the worker that is free first."""
+    """Return when all jobs are done, where each goes to the worker that is free first.
+
+    Raises
+    ------
+    ValueError
+        If there is no worker.
+    """
+    if workers < 1:
+        raise ValueError("there are jobs for a GPU (device: cuda), and none to run them on")
     free = [0.0] * workers
     for duration in seconds:
         heapq.heapreplace(free, free[0] + duration)
     return max(free)
 
 
-def table(lines: Iterable[Forecast]) -> str:
-    """Return the work as text, a line for each figure."""
-    rows = [[field.name.replace("_", " ") for field in fields(Forecast)]]
+def too_long(plan: Plan, minutes: float, *, gpus: bool) -> str:
+    """Say which jobs are expected to take more than half of the time that they may ask for.
+
+    Returns
+    -------
+    str
+        One line; empty where there is no such job.
+    """
+    expected = {
+        run_id: costs.job_seconds(
+            run.cost, min(run.block, run.realizations), gpu=run.takes_gpu(present=gpus)
+        )
+        for run_id, run in plan.runs.items()
+    }
+    long = [run_id for run_id, seconds in expected.items() if seconds > 30 * minutes]
+    if not long:
+        return ""
+    longest = max(long, key=expected.__getitem__)
+    return (
+        f"Jobs may ask for no more than {minutes:g} minutes, which may be too little for "
+        f"{len(long)} of {len(expected)} runs: a job of {job_names.name(longest)} is expected to "
+        f"take {expected[longest] / 60:.0f} minutes. Where it has several realizations, lower "
+        "job_minutes or block."
+    )
+
+
+Line = TypeVar("Line", Forecast, Cluster)
+
+
+def table(lines: Sequence[Line]) -> str:
+    """Return numbers as text, a line for each figure or cluster."""
+    rows = [[field.name.replace("_", " ") for field in fields(lines[0])]]
     rows += [
         [f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in astuple(line)]
         for line in lines
