@@ -129,9 +129,9 @@ class Repository:
             start_new_session=True,
         )
 
-    def snakemake(self, *arguments: str, cores: int = 2) -> Outcome:
+    def snakemake(self, *arguments: str, cores: int = 2, timeout_s: float = 300) -> Outcome:
         process = self.start("--cores", str(cores), *arguments)
-        output, _ = process.communicate(timeout=300)
+        output, _ = process.communicate(timeout=timeout_s)
         return Outcome(process.returncode, output, frozenset(jobs(output)))
 
     def would_do_nothing(self, *arguments: str) -> bool:

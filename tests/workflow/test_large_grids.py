@@ -3,15 +3,19 @@
 import json
 
 import pyarrow.parquet as pq
+import pytest
 
+from linear_grokking.config.experiments import MAX_GRID
 from linear_grokking.workflow.plan import Plan, read, targets
 
 LONGEST_ARGUMENT = 2**17
 """Bytes of one argument on Linux."""
 
 
-def test_many_runs_are_listed_and_drawn_in_one_figure(repository, make):
-    sets = {"measure": "separability", "n_train": 2, "d": list(range(1, 701)), "realizations": 1}
+@pytest.mark.parametrize("runs", [700, pytest.param(MAX_GRID, marks=pytest.mark.long)])
+def test_many_runs_are_listed_and_drawn_in_one_figure(repository, make, runs):
+    axes = {"d": list(range(1, 101)), "sigma": [1 + k / 100 for k in range(runs // 100)]}
+    sets = {"measure": "separability", "n_train": 2, "realizations": 1, **axes}
     repository.configuration["experiments"] = {"sets": sets}
     figures = repository.configuration["figures"]
     repository.configuration["figures"] = {"B6": figures["B6"]}
@@ -25,7 +29,7 @@ def test_many_runs_are_listed_and_drawn_in_one_figure(repository, make):
     for name in names:
         (repository.root / name).unlink()
 
-    done = repository.snakemake(*names)
+    done = repository.snakemake(*names, timeout_s=3600)
     assert done.returncode == 0, done.output
     assert {rule for rule, *_ in done.jobs} == {"list_runs", "tabulate_figure"}
     assert [pq.read_table(repository.root / name) for name in names] == made

@@ -99,8 +99,10 @@ wildcard_constraints:
 
 # Where commands find their programs.  In the text of a rule these places would make a folder
 # that was moved run everything again.
-os.environ["GROKKING_PYTHON"] = sys.executable
-os.environ["GROKKING_SCRIPTS"] = str(repository / "workflow" / "scripts")
+os.environ.update(
+    GROKKING_PYTHON=sys.executable,
+    GROKKING_SCRIPTS=str(repository / "workflow" / "scripts"),
+)
 
 
 def script(name, options=f"--root {plan.root}"):
