@@ -32,8 +32,8 @@ def leave(self, state, *, eta, steps):
     descend(self, state, eta=eta, steps=1)
     sys.exit(0)
 Stretches.descend = leave
-from linear_grokking.workflow.steps import block, script
-script.run(block.train_block, device=str, threads=int)
+from linear_grokking.workflow.steps import script
+script.run("linear_grokking.workflow.steps.block:train_block", device=str, threads=int)
 """
 
 
@@ -219,8 +219,8 @@ COSTED = {
 
 MEASURED_JOB = r"""
 import json, re, resource
-from linear_grokking.workflow.steps import block, script
-script.run(block.train_block, device=str, threads=int)
+from linear_grokking.workflow.steps import script
+script.run("linear_grokking.workflow.steps.block:train_block", device=str, threads=int)
 used = resource.getrusage(resource.RUSAGE_SELF)
 # The memory of this program alone: ru_maxrss counts its parent's too, from before its start.
 largest = re.search(r"VmHWM:\s*(\d+) kB", open("/proc/self/status").read())[1]
