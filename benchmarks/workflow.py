@@ -17,6 +17,7 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from benchmarks.rows import Row, Spread, alternate
+from linear_grokking.config.experiments import MAX_GRID
 from linear_grokking.jobs import costs
 from linear_grokking.jobs.kinds import kind_of, run_id
 from linear_grokking.workflow.plan import read
@@ -42,6 +43,7 @@ def rows() -> Iterator[Row]:
     yield _two_processes()
     yield _start()
     yield _dry_run()
+    yield _largest_grid()
     yield from _cost_model()
 
 
@@ -180,6 +182,45 @@ def _dry_run() -> Row:
         "s",
         target=10,
         at_least=False,
+    )
+
+
+PLAN_OF_A_GRID = """
+import json, resource, sys, time
+from pathlib import Path
+from linear_grokking.workflow.plan import Plan, read, targets
+config = read(json.load(sys.stdin))
+started = time.perf_counter()
+plan = Plan(config, Path(sys.argv[1]))
+made = [targets.summary(plan, run_id).made_of for run_id in plan.runs]
+made += [targets.table(plan, "B6").made_of, targets.manifest(plan).made_of]
+assert len(set(made)) == len(plan.runs) + 2
+seconds = time.perf_counter() - started
+print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+
+
+def _largest_grid() -> Row:
+    axes = {"d": list(range(1, 101)), "sigma": [1 + k / 100 for k in range(MAX_GRID // 100)]}
+    sets = {"measure": "separability", "n_train": 2, "realizations": 1, **axes}
+    options = {"statistics": "sets", "lambda": {"start": 0.3, "stop": 0.45, "points": 2}}
+    raw = {"seed": 1, "experiments": {"sets": sets}, "figures": {"B6": options}}
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-c", PLAN_OF_A_GRID, folder]
+        done = [
+            subprocess.run(
+                command, input=json.dumps(raw), capture_output=True, text=True, check=True
+            ).stdout.split()
+            for _ in range(3)
+        ]
+    return Row(
+        f"plan of {MAX_GRID} runs: blocks, requests, digests",
+        "",
+        Spread.of([float(seconds) for seconds, _ in done]),
+        "s",
+        target=10,
+        at_least=False,
+        note=f"{max(float(memory) for _, memory in done):.0f} MB",
     )
 
 
