@@ -16,7 +16,7 @@ import pandas as pd
 from linear_grokking.results.identity import FOLDERS, RECORDED
 from linear_grokking.results.reading import read_blocks
 from linear_grokking.results.scalars import TIMES
-from linear_grokking.results.storage import read_metadata, read_table
+from linear_grokking.results.storage import metadata, read_table
 
 _COLUMNS = {
     "gradient-descent steps": ("step", "conformal_time", "step_of_min_gen_loss", "t_max", *TIMES),
@@ -189,8 +189,8 @@ def _joined(chosen: pd.DataFrame, parts: Iterable[pd.DataFrame]) -> pd.DataFrame
 
 
 def _one_file(path: Path) -> pd.DataFrame:
-    frame = read_table(path).to_pandas()
-    spec, provenance = read_metadata(path)
+    table = read_table(path)
+    frame, (spec, provenance) = table.to_pandas(), metadata(table.schema)
     frame.attrs = {"units": _units(frame), "spec": spec, "provenance": provenance}
     return frame
 

@@ -35,7 +35,8 @@ class Evidence(FigureData):
     @classmethod
     def read(cls, root: Path, figure: str, made_of: str) -> "Evidence":
         """Read a figure's table and the request that it carries; errors as `read_table`."""
-        return cls(root, *read_table(root, figure, made_of))
+        request, _, table = read_table(root, figure, made_of)
+        return cls(root, request, table)
 
     @property
     def percent(self) -> str:

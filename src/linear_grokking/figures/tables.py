@@ -143,8 +143,10 @@ def _column(values: Any) -> np.ndarray:
     return pd.Series(np.atleast_1d(values)).astype("Float64").to_numpy(float, na_value=np.nan)
 
 
-def read_table(root: Path, figure: str, made_of: str) -> tuple[dict[str, Any], pd.DataFrame]:
-    """Return the request that a figure's table was made from, and the table.
+def read_table(
+    root: Path, figure: str, made_of: str
+) -> tuple[dict[str, Any], dict[str, Any], pd.DataFrame]:
+    """Return the request that a figure's table was made from, its provenance, and the table.
 
     Parameters
     ----------
@@ -157,8 +159,7 @@ def read_table(root: Path, figure: str, made_of: str) -> tuple[dict[str, Any], p
         If it cannot be read, or is made of something else.
     """
     table = storage.read_table(root / f"figures/tables/{figure}.parquet", made_of=made_of)
-    request, _ = storage.metadata(table.schema)
-    return request, table.to_pandas()
+    return *storage.metadata(table.schema), table.to_pandas()
 
 
 class FigureData:

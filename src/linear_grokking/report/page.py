@@ -16,13 +16,14 @@ from markupsafe import Markup, escape
 from plotly.offline import get_plotlyjs
 
 from linear_grokking.claims.verdict import VERDICTS
+from linear_grokking.figures import tables
 from linear_grokking.report import interactive
 from linear_grokking.report.captions import caption, category, written
 from linear_grokking.results.identity import RECORDED
 from linear_grokking.results.storage import (
     StorageError,
     metadata,
-    read_metadata,
+    read_made_of,
     read_table,
     revision,
 )
@@ -63,8 +64,8 @@ def write_page(
     """
     judged = _claims(root / "results/claims.parquet", request["claims"])
     entries = [_figure(figure, request, judged, root) for figure in request["tables"]]
-    manifest = root / "results/runs.parquet"
-    listed = read_table(manifest, made_of=request["manifest"]).to_pandas()
+    manifest = read_table(root / "results/runs.parquet", made_of=request["manifest"])
+    listed = manifest.to_pandas()
     confirmed = [claim for claim in judged if claim["verdict"] == "confirmed"]
     template = _environment().get_template("page.html")
     page = template.render(
@@ -79,7 +80,7 @@ def write_page(
         undecided=[claim for claim in judged if claim["verdict"] == "undecided"],
         runs=_runs(listed),
         cost=_cost(listed.drop_duplicates("run_id")),
-        provenance=_provenance(manifest),
+        provenance=_provenance(metadata(manifest.schema)[1]),
         made_of=record["made_of"],
         configuration=request["configuration"],
         style=_resource("style.css"),
@@ -114,12 +115,11 @@ def _figure(
     figure: str, made_of: Mapping[str, Any], claims: Sequence[Mapping[str, Any]], root: Path
 ) -> dict[str, Any]:
     """Return a figure as the page shows it."""
-    table = read_table(root / f"figures/tables/{figure}.parquet", made_of=made_of["tables"][figure])
-    request, provenance = metadata(table.schema)
+    request, provenance, table = tables.read_table(root, figure, made_of["tables"][figure])
     made = caption(request)
     picture = root / f"figures/{figure}.png"
-    image = picture.read_bytes()
-    if made_of["pictures"][figure].encode() not in image:
+    image = read_made_of(picture, made_of["pictures"][figure])
+    if image is None:
         raise StorageError(picture, "is of another request or code than the page")
     run_ids = [run["run_id"] for runs in request["runs"].values() for run in runs]
     return {
@@ -131,7 +131,7 @@ def _figure(
         "image": "data:image/png;base64," + base64.b64encode(image).decode(),
         # Drawn for 200 dots per inch: half of that in CSS pixels is sharp on any screen.
         "width": int.from_bytes(image[16:20], "big") // 2,
-        "interactive": interactive.html(figure, table.to_pandas()),
+        "interactive": interactive.html(figure, table),
         "claims": [claim for claim in claims if claim["figure"] == figure],
         "run_ids": list(dict.fromkeys(run_ids)),
         "revision": _short(provenance["revision"]),
@@ -196,8 +196,7 @@ def _cost(runs: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _provenance(manifest: Path) -> dict[str, Any]:
-    _, record = read_metadata(manifest)
+def _provenance(record: Mapping[str, Any]) -> dict[str, Any]:
     now = revision()
     return {
         **record,

@@ -34,6 +34,11 @@ class StorageError(LinearGrokkingError):
         self.reason = reason
 
 
+def unreadable(path: Path, error: OSError) -> StorageError:
+    """Return what to raise where the system failed, which says nothing about the file."""
+    return StorageError(path, os.strerror(error.errno) if error.errno else str(error))
+
+
 class DamagedError(StorageError):
     """A file that was read, and whose contents are wrong."""
 
@@ -169,6 +174,21 @@ def read_table(path: Path, *, made_of: str | None = None) -> pa.Table:
     return table
 
 
+def read_made_of(path: Path, digest: str) -> bytes | None:
+    """Return a picture or a page if it is made of what has a digest, which it carries as text.
+
+    Raises
+    ------
+    StorageError
+        If the system could not read it.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise unreadable(path, error) from None
+    return content if digest.encode() in content else None
+
+
 def metadata(schema: pa.Schema) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the spec and the provenance of a table that was read."""
     return json.loads(schema.metadata[b"spec"]), json.loads(schema.metadata[b"provenance"])
@@ -208,5 +228,5 @@ def _reading(path: Path) -> Iterator[None]:
     except (OSError, pa.ArrowException) as error:
         # For bytes that are no Parquet, Arrow may raise an OSError as well, without a number.
         if isinstance(error, OSError) and error.errno is not None:
-            raise StorageError(path, os.strerror(error.errno)) from None
+            raise unreadable(path, error) from None
         raise DamagedError(path, "not a readable Parquet file") from None

@@ -4,13 +4,12 @@ Neither a file's time nor Snakemake's notes are believed.  Nothing changes but b
 """
 
 import math
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
 
-from linear_grokking.results.storage import DamagedError, StorageError, made_of
+from linear_grokking.results.storage import DamagedError, made_of, read_made_of, unreadable
 
 
 class Disk:
@@ -79,11 +78,12 @@ class Disk:
             except DamagedError as error:
                 self.damaged[path] = error.reason
                 return True
+            # Blocks alone have a schema; the digest of one is in its path.
             if schema is not None and found != digest:
                 self.damaged[path] = "holds another run than its name says"
             return found != digest
-        # Pictures and pages carry their digest as text; a CSV is written with a Parquet file.
-        return path.suffix != ".csv" and digest.encode() not in _read(path)
+        # A CSV, which carries nothing, is written with a Parquet file.
+        return path.suffix != ".csv" and read_made_of(path, digest) is None
 
 
 def _time(path: Path) -> float | None:
@@ -93,15 +93,4 @@ def _time(path: Path) -> float | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise _unreadable(path, error) from None
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise _unreadable(path, error) from None
-
-
-def _unreadable(path: Path, error: OSError) -> StorageError:
-    return StorageError(path, os.strerror(error.errno) if error.errno else str(error))
+        raise unreadable(path, error) from None

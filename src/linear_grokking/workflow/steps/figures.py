@@ -41,7 +41,7 @@ def draw_figure(request: Mapping[str, Any], outputs: Sequence[Path], root: Path)
     request
         The figure, and what its ``table`` is made of.
     """
-    spec, table = read_table(root, request["figure"], request["table"])
+    spec, _, table = read_table(root, request["figure"], request["table"])
     made = record("draw_figure", request)
     with style.sheet():
         figure = registry.module(request["figure"]).draw(table)
