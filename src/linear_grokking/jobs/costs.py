@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from linear_grokking.models.losses import LOSSES
-from linear_grokking.runtime.memory import BATCH_BYTES
+from linear_grokking.runtime.memory import BATCH_BYTES, round_size
 
 CPU_GFLOPS = 50.0
 """Float64 products of large matrices on one core; twice that in float32."""
@@ -280,9 +280,7 @@ def batch_size(cost: Cost) -> int:
 
     As `memory.FittingBatches` has it, without a look at the GPU.
     """
-    largest = max(1.0, BATCH_BYTES / cost.data_bytes)
-    decade = 10 ** int(math.log10(largest))
-    return 5 * decade if largest >= 5 * decade else decade
+    return round_size(BATCH_BYTES / cost.data_bytes)
 
 
 def job_minutes(seconds: float) -> int:

@@ -51,8 +51,7 @@ class FittingBatches:
         self.device = torch.device(device)
         if self.device.type == "cuda":
             largest = min(largest, MEMORY_SHARE * _free_bytes(self.device) / bytes_each)
-        decade = 10 ** int(math.log10(max(1.0, largest)))
-        self.size = 5 * decade if largest >= 5 * decade else decade
+        self.size = round_size(largest)
 
     def cut(self, realizations: Sequence[int]) -> list[Sequence[int]]:
         """Return increasing realizations as batches."""
@@ -100,6 +99,12 @@ class FittingBatches:
             )
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
+
+
+def round_size(largest: float) -> int:
+    """Return the largest of 1, 5, 10, 50, … realizations that is within a bound, or 1."""
+    decade = 10 ** int(math.log10(max(1.0, largest)))
+    return 5 * decade if largest >= 5 * decade else decade
 
 
 def _free_bytes(device: "torch.device") -> int:
