@@ -8,7 +8,7 @@ rule plan:
         "logs/plan.log",
     localrule: True
     params:
-        configuration=json.dumps(config, default=str),
+        configuration=lambda wildcards: json.dumps(config, default=str),
     shell:
         '"$GROKKING_PYTHON" -m linear_grokking plan --configfile - <<< {params.configuration:q}'
         " 2>&1 | tee {log:q}"

@@ -49,11 +49,6 @@ class Target:
         return made_of(self.step, self.request)
 
 
-def reduced(run_id: str) -> tuple[str, ...]:
-    """Return the files of a run's summary and of its scalars."""
-    return tuple(f"results/{each}/{run_id}.parquet" for each in ("summaries", "scalars"))
-
-
 def outdated(plan: Plan, target: Target) -> list[str]:
     """Return what a job made before, from another request or by other code, or was damaged.
 
@@ -86,7 +81,8 @@ def summary(plan: Plan, run_id: str) -> Target:
     request = {"spec": run.spec, "folder": run.folder, "realizations": run.realizations}
     if run.spec["measure"] == "dynamics":
         request |= plan.thresholds
-    return Target("summarize_run", reduced(run_id), tuple(plan.block_files(run_id)), request)
+    outputs = (f"results/{each}/{run_id}.parquet" for each in ("summaries", "scalars"))
+    return Target("summarize_run", tuple(outputs), tuple(plan.block_files(run_id)), request)
 
 
 @cache
@@ -123,6 +119,7 @@ def pictures(plan: Plan, figure_id: str) -> Target:
     return Target("draw_figure", tuple(outputs), made.outputs[-1:], request)
 
 
+@cache
 def manifest(plan: Plan) -> Target:
     """Return what lists the runs, with the experiments and figures that each serves.
 
@@ -148,6 +145,7 @@ def manifest(plan: Plan) -> Target:
     return Target("list_runs", (MANIFEST,), tuple(inputs), {"runs": runs})
 
 
+@cache
 def claims(plan: Plan) -> Target:
     """Return what judges the claims on all figures."""
     tables = {each: table(plan, each) for each in plan.config.figures}
@@ -156,6 +154,7 @@ def claims(plan: Plan) -> Target:
     return Target("check_claims", CLAIMS, inputs, {"tables": _digests(tables)})
 
 
+@cache
 def report(plan: Plan) -> Target:
     """Return what writes the page with all figures, claims and runs."""
     tables = {each: table(plan, each) for each in plan.config.figures}
@@ -180,8 +179,8 @@ def chain(plan: Plan, figure_id: str) -> Target:
 
 def everything(plan: Plan) -> Target:
     """Return all files of the workflow but the report, which waits to be asked for."""
-    each = plan.config.figures
-    made = [*(pictures(plan, name) for name in each), *(table(plan, name) for name in each)]
+    figures = plan.config.figures
+    made = [make(plan, figure_id) for make in (pictures, table) for figure_id in figures]
     return Target("", (), (*_files(made), *upstream(plan, plan.runs), MANIFEST, *CLAIMS), {})
 
 
@@ -201,5 +200,5 @@ def _files(targets: Iterable[Target]) -> tuple[str, ...]:
     return tuple(name for target in targets for name in target.outputs)
 
 
-def _digests(targets: "dict[str, Target]") -> dict[str, str]:
+def _digests(targets: dict[str, Target]) -> dict[str, str]:
     return {name: target.made_of for name, target in targets.items()}
