@@ -60,7 +60,7 @@ def test_another_working_directory(fresh, tmp_path):
     assert code == 0 and "train_block" in said  # of the repository's own configuration
 
 
-@pytest.mark.parametrize("prefix", ["", "of_grokking"])
+@pytest.mark.parametrize("prefix", ["", "of grokking"])
 def test_a_module_of_another_workflow(fresh, tmp_path, prefix):
     folder = tmp_path / "theirs"
     folder.mkdir()

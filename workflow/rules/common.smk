@@ -1,4 +1,5 @@
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -105,7 +106,11 @@ os.environ.update(
 )
 
 
-def script(name, options=f"--root {plan.root}"):
+# In a command, whose braces are Snakemake's.
+quoted_root = shlex.quote(str(plan.root)).replace("{", "{{").replace("}", "}}")
+
+
+def script(name, options=f"--root {quoted_root}"):
     """Return the command of a rule: its script, the request on standard input, log, outputs.
 
     The script takes the shell's place, so that what tells a job to stop reaches it.  Requests
