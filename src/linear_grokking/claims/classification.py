@@ -19,14 +19,14 @@ from linear_grokking.claims.measuring import (
 )
 from linear_grokking.claims.registry import Evidence, claims_of
 from linear_grokking.claims.separability import CRITICAL, exponent_at_half
-from linear_grokking.claims.verdict import Claim, Measurement, Undecidable
+from linear_grokking.claims.verdict import Claim, Measurement, Undecidable, ours, paper_b
 from linear_grokking.figures.logistic_panels import limit_accuracies, pair_runs
 from linear_grokking.figures.separability_panels import LARGEST_BELOW
 from linear_grokking.results.crossings import first_crossing
 from linear_grokking.results.reading import RunResult
 from linear_grokking.theory import label_fraction, large_size, margin, two_gaussians
 
-_CONSTANT_LABEL = "Paper B, Secs. 3.2 and 3.3"
+_CONSTANT_LABEL = paper_b("Secs. 3.2 and 3.3")
 _FINAL = ("final_dynamics", "final_separability")
 
 
@@ -71,7 +71,9 @@ def perfect_below(evidence: Evidence) -> Iterator[Claim]:
     )
 
 
-@claims_of("B1", statement="The accuracy tends to Φ(1/(σM)) above λ = ½.")
+@claims_of(
+    "B1", statement="The accuracy tends to Φ(1/(σM)) above λ = ½.", source=paper_b("v2 Prop. 3.3")
+)
 def margin_accuracy(evidence: Evidence) -> Iterator[Claim]:
     """Compare limits with those of the large-size margin, and with where training ends."""
     above = _draws(evidence, *_FINAL, "lambda_ >= 0.57")
@@ -88,7 +90,7 @@ def margin_accuracy(evidence: Evidence) -> Iterator[Claim]:
         "For λ ≥ 0.57 the final accuracy is Φ(1/(σM)) with the large-size margin, within 0.03 "
         "(measured: the deviation furthest from 0).",
         furthest(deviations, distance=abs).near(0.0, 0.03),
-        source="Paper B, Sec. 3.3; curve ours",
+        source=paper_b("Sec. 3.3; curve ours"),
     )
     left = np.concatenate([draws["limit"] - draws["final_gen_accuracy"] for _, draws in above])
     yield Claim(
@@ -98,7 +100,7 @@ def margin_accuracy(evidence: Evidence) -> Iterator[Claim]:
         mean_of(left, *runs).near(0.0, 0.01),
         note="What is left closes only logarithmically in t, so that the limit itself is "
         "computed from the margin.",
-        source="Paper B, Fig. 1 (final accuracies from training)",
+        source=paper_b("Fig. 1 (final accuracies from training)"),
     )
 
 
@@ -110,7 +112,7 @@ def _log_time(evidence: Evidence, lambda_: Any, eta: float = 1.0) -> Any:
 @claims_of(
     "B1",
     statement="The median time of generalization follows the large-size curve, from λ = 0.3 on.",
-    source="ours (large-size limit)",
+    source=ours("large-size limit"),
 )
 def t95(evidence: Evidence) -> Iterator[Claim]:
     """Fit the curve's exponent at ½, and compare the medians with the curve."""
@@ -137,7 +139,7 @@ def t95(evidence: Evidence) -> Iterator[Claim]:
 @claims_of(
     "B17",
     statement="The median time of generalization approaches the large-size curve as N grows.",
-    source="ours (large-size limit)",
+    source=ours("large-size limit"),
 )
 def t95_of_largest(evidence: Evidence) -> Iterator[Claim]:
     """Compare them at the smallest λ and the largest N."""
@@ -154,7 +156,9 @@ def t95_of_largest(evidence: Evidence) -> Iterator[Claim]:
 
 
 @claims_of(
-    "B1", statement="Below ½ the bias falls as -log t; train and generalization accuracy separate."
+    "B1",
+    statement="Below ½ the bias falls as -log t; train and generalization accuracy separate.",
+    source=paper_b("Sec. 3.3 and Fig. 1"),
 )
 def log_laws(evidence: Evidence) -> Iterator[Claim]:
     """Fit the bias at late times, and take the delay at the λ nearest to ½."""
@@ -185,14 +189,14 @@ def log_laws(evidence: Evidence) -> Iterator[Claim]:
             f"Just below the transition (λ = {lambda_:g}) generalization lags training by at "
             "least three decades in t.",
             measured.at_least(3.0),
-            source="Paper B, Fig. 1",
+            source=paper_b("Fig. 1"),
         )
 
 
 @claims_of(
     "B2",
     statement="S(τ) with bias is the path without.",
-    source="Paper B, Sec. 3.3 (conformal time) and App. C",
+    source=paper_b("Sec. 3.3 (conformal time) and App. C"),
 )
 def conformal(evidence: Evidence) -> Iterator[Claim]:
     """Take the largest difference between the two paths."""
@@ -221,7 +225,7 @@ _LOG_LAWS = (("weight", "‖S‖", "M/(1+M²)"), ("bias", "b", "-1/(1+M²)"))
 @claims_of(
     "B2",
     statement="On separable sets ‖S‖ and b grow as log t, with slopes that the margin gives.",
-    source="Paper B, Sec. 3.3",
+    source=paper_b("Sec. 3.3"),
 )
 def log_slope(evidence: Evidence) -> Iterator[Claim]:
     """Compare the slopes over the second half of log t with them."""
@@ -248,7 +252,7 @@ def log_slope(evidence: Evidence) -> Iterator[Claim]:
 @claims_of(
     "B5",
     statement="With Adam the generalization accuracy first stays at chance.",
-    source="Paper B, App. B and Fig. 5",
+    source=paper_b("App. B and Fig. 5"),
 )
 def plateau(evidence: Evidence) -> Iterator[Claim]:
     """Compare the steps at which the two accuracies reach 60 %."""
@@ -267,7 +271,7 @@ def plateau(evidence: Evidence) -> Iterator[Claim]:
 
 
 @claims_of(
-    "B9", statement="Generalization needs more time the larger σ.", source="Paper B, App. F.1"
+    "B9", statement="Generalization needs more time the larger σ.", source=paper_b("App. F.1")
 )
 def sigma(evidence: Evidence) -> Iterator[Claim]:
     """Compare the smallest and the largest σ at which all draws generalize."""
@@ -289,7 +293,7 @@ def sigma(evidence: Evidence) -> Iterator[Claim]:
 @claims_of(
     "B10",
     statement="Below λ = ½ Adam ends at perfect accuracy on sets that are not separable.",
-    source="Paper B, App. F.2",
+    source=paper_b("App. F.2"),
 )
 def adam_perfect(evidence: Evidence) -> Iterator[Claim]:
     """Average their final accuracy, by λ."""
@@ -307,7 +311,7 @@ def adam_perfect(evidence: Evidence) -> Iterator[Claim]:
 @claims_of(
     "B10",
     statement="On separable sets Adam ends neither at the max-margin accuracy nor at 1.",
-    source="Paper B, App. F.2",
+    source=paper_b("App. F.2"),
 )
 def adam_margin(evidence: Evidence) -> Iterator[Claim]:
     """Compare their final accuracy with both, by λ."""
@@ -329,9 +333,9 @@ def adam_margin(evidence: Evidence) -> Iterator[Claim]:
 
 
 _STARTS = {
-    "B11": ("s0_norm", "From ‖S₀‖ = {:g}", "Paper B, App. F.3"),
-    "B12": ("b0", "From b₀ = {:g}", "Paper B, App. F.3"),
-    "B13": ("lambda", "At λ = {:g}, with the exponential loss", "Paper B, App. F.4"),
+    "B11": ("s0_norm", "From ‖S₀‖ = {:g}", paper_b("App. F.3")),
+    "B12": ("b0", "From b₀ = {:g}", paper_b("App. F.3")),
+    "B13": ("lambda", "At λ = {:g}, with the exponential loss", paper_b("App. F.4")),
 }
 
 
@@ -340,6 +344,7 @@ _STARTS = {
     "B12",
     "B13",
     statement="Initial conditions and loss change the way, not the end: ‖S‖ tends to ‖S_∞‖.",
+    source=paper_b("Sec. 3.3 / v2 Prop. 3.2(i)"),
 )
 def end(evidence: Evidence) -> Iterator[Claim]:
     """Compare the final ‖S‖ of sets that are not separable with their ‖S_∞‖."""
@@ -361,7 +366,7 @@ def end(evidence: Evidence) -> Iterator[Claim]:
 @claims_of(
     "B14",
     statement="The final accuracy is the large-size limit, whatever the spread along the axis.",
-    source="Paper B, ICML Sec. 5 and Fig. 4; limit ours",
+    source=paper_b("ICML Sec. 5 and Fig. 4; limit ours"),
 )
 def two_gaussians_limit(evidence: Evidence) -> Iterator[Claim]:
     """Compare them, by σ_A."""
@@ -380,7 +385,7 @@ def two_gaussians_limit(evidence: Evidence) -> Iterator[Claim]:
 @claims_of(
     "B15",
     statement="Other symmetric laws show the same delay below ½.",
-    source="Paper B, ICML App. G",
+    source=paper_b("ICML App. G"),
 )
 def delay_of_other_laws(evidence: Evidence) -> Iterator[Claim]:
     """Count the draws whose generalization takes twice as long as their training."""
@@ -396,7 +401,7 @@ def delay_of_other_laws(evidence: Evidence) -> Iterator[Claim]:
 
 
 @claims_of(
-    "B16", statement="The label fraction r caps the accuracy.", source="Paper B, Fig. 16; cap ours"
+    "B16", statement="The label fraction r caps the accuracy.", source=paper_b("Fig. 16; cap ours")
 )
 def cap(evidence: Evidence) -> Iterator[Claim]:
     """Average the best accuracy of each draw, by r."""
@@ -413,7 +418,7 @@ def cap(evidence: Evidence) -> Iterator[Claim]:
 @claims_of(
     "B16",
     statement="Above a threshold in λ sets are separable with bias, and training overfits.",
-    source="ours",
+    source=ours(),
 )
 def overfit(evidence: Evidence) -> Iterator[Claim]:
     """Look at how training ends above it, by r."""
@@ -435,5 +440,5 @@ def overfit(evidence: Evidence) -> Iterator[Claim]:
             f"With r = {r:g} the accuracy on fresh samples ends at the large-size limit of the "
             f"separating direction, far below r: within 0.02 at t = {run.parameters['t_max']:.0e}.",
             mean_of(run.scalars["final_gen_accuracy"], run).near(limit, 0.02),
-            source="ours (large-size limit)",
+            source=ours("large-size limit"),
         )

@@ -14,7 +14,7 @@ from linear_grokking.claims.measuring import (
     proportion_of,
 )
 from linear_grokking.claims.registry import Evidence, claims_of
-from linear_grokking.claims.verdict import Claim, Measurement, Undecidable
+from linear_grokking.claims.verdict import Claim, Measurement, Undecidable, ours, paper_a
 from linear_grokking.figures.linear_panels import problem_of
 from linear_grokking.results.reading import RunResult
 from linear_grokking.results.statistics import quantile
@@ -30,7 +30,11 @@ ACCURACY_TOLERANCE = 0.03
 
 
 @claims_of(
-    "A1", "A2", "A3", statement="Each loss and accuracy curve agrees with the large-size theory."
+    "A1",
+    "A2",
+    "A3",
+    statement="Each loss and accuracy curve agrees with the large-size theory.",
+    source=paper_a("Sec. 3, Figs. 1 to 3"),
 )
 def dynamics_follow_theory(evidence: Evidence) -> Iterator[Claim]:
     """Average ratios of losses and differences of accuracies over log t."""
@@ -55,7 +59,7 @@ def dynamics_follow_theory(evidence: Evidence) -> Iterator[Claim]:
                 "averaged over log t until a tenth of the loss at which the accuracy is "
                 f"{evidence.percent}, is 1 within {100 * LOSS_TOLERANCE:.0f} %.",
                 geometric_mean_of(np.exp(ratio), run).within(1.0, LOSS_TOLERANCE),
-                source=f"Paper A, {_SECTIONS[figure]}",
+                source=paper_a(f"{_SECTIONS[figure]}"),
             )
             # Far below every threshold the loss itself leaves the range of doubles.
             formula = linear.accuracy(np.maximum(theory, 1e-300), epsilon, d_out)
@@ -65,12 +69,16 @@ def dynamics_follow_theory(evidence: Evidence) -> Iterator[Claim]:
                 f"The {word} accuracy at {name} follows the formula P(d_out/2, d_out ε/2L): "
                 f"averaged over log t it differs by at most {ACCURACY_TOLERANCE}.",
                 mean_of(difference, run).near(0.0, ACCURACY_TOLERANCE),
-                source=f"Paper A, {_SECTIONS[figure]}",
+                source=paper_a(f"{_SECTIONS[figure]}"),
             )
 
 
 @claims_of(
-    "A1", "A2", "A3", statement="Measured grokking times agree with those of the theory's curves."
+    "A1",
+    "A2",
+    "A3",
+    statement="Measured grokking times agree with those of the theory's curves.",
+    source=paper_a("Sec. 3, Figs. 1 to 3"),
 )
 def grokking_times_follow_theory(evidence: Evidence) -> Iterator[Claim]:
     """Average the ratios along each curve: one claim per curve."""
@@ -90,7 +98,7 @@ def grokking_times_follow_theory(evidence: Evidence) -> Iterator[Claim]:
             f"The grokking time at {_SYMBOLS[key]} = {value:g} follows the formula, within 15 % on "
             f"(geometric) average over {len(ratios)} of the curve's points.",
             geometric_mean_of(np.exp(np.log(ratios).mean(axis=0)), *chosen).within(1.0, 0.15),
-            source=f"Paper A, {_SECTIONS[figure]}",
+            source=paper_a(f"{_SECTIONS[figure]}"),
         )
 
 
@@ -105,7 +113,7 @@ def _effective_modes(parameters: Mapping[str, Any], step: float) -> float:
     return float(parameters["d_in"] * loss[1] ** 2 / (loss[0] * loss[2]))
 
 
-@claims_of("A2", statement="The accuracy formula gives t*_gen.", source="Paper A, Sec. 3.2")
+@claims_of("A2", statement="The accuracy formula gives t*_gen.", source=paper_a("Sec. 3.2"))
 def generalization_time(evidence: Evidence) -> Iterator[Claim]:
     """Compare them, for each d_out of the dynamics."""
     for run in evidence.runs("dynamics"):
@@ -129,7 +137,11 @@ def generalization_time(evidence: Evidence) -> Iterator[Claim]:
         )
 
 
-@claims_of("A2", statement="The grokking time is largest at d_out of about 50.")
+@claims_of(
+    "A2",
+    statement="The grokking time is largest at d_out of about 50.",
+    source=paper_a("Fig. 2 (caption)"),
+)
 def slowest(evidence: Evidence) -> Iterator[Claim]:
     """Maximize the formula over d_out, and see how broad the maximum is."""
     parameters = evidence.runs("dynamics", keep=lambda p: p["lambda"] < 1)[0].parameters
@@ -145,21 +157,21 @@ def slowest(evidence: Evidence) -> Iterator[Claim]:
         Measurement.exact(largest).within(50.0, 0.25),
         note="The maximum of the paper's own formula is broad and lies lower; at 50 the time is "
         f"only {100 * (1 - at_50 / longest):.0f} % shorter.",
-        source="Paper A, Fig. 2 (caption)",
+        source=paper_a("Fig. 2 (caption)"),
     )
     yield Claim(
         "A2-broad-maximum",
         "The maximum over d_out is broad: at d_out = 50 the grokking time is above 90 % of its "
         "maximum.",
         Measurement.exact(at_50 / longest).at_least(0.9),
-        source="ours",
+        source=ours(),
     )
 
 
 @claims_of(
     "A1",
     statement="For λ > 1 the loss stops at the unseen directions' share: no generalization.",
-    source="Paper A, Sec. 3",
+    source=paper_a("Sec. 3"),
 )
 def floor_above_one(evidence: Evidence) -> Iterator[Claim]:
     """Look at how each run with λ > 1 ends."""
@@ -180,7 +192,7 @@ def floor_above_one(evidence: Evidence) -> Iterator[Claim]:
 
 
 @claims_of(
-    "A1", statement="The delay grows without bound as λ → 1 from below.", source="Paper A, Fig. 1"
+    "A1", statement="The delay grows without bound as λ → 1 from below.", source=paper_a("Fig. 1")
 )
 def growth(evidence: Evidence) -> Iterator[Claim]:
     """Compare the medians at the smallest and the largest λ below 1."""
@@ -204,7 +216,9 @@ def growth(evidence: Evidence) -> Iterator[Claim]:
 
 
 @claims_of(
-    "A3", statement="Beyond γ_max nothing generalizes, and for small γ the loss has a floor ∝ γ²."
+    "A3",
+    statement="Beyond γ_max nothing generalizes, and for small γ the loss has a floor ∝ γ².",
+    source=paper_a("Sec. 3.3"),
 )
 def weight_decay_floors(evidence: Evidence) -> Iterator[Claim]:
     """Count what generalizes on each side, and measure the factor of the floor."""
@@ -223,7 +237,7 @@ def weight_decay_floors(evidence: Evidence) -> Iterator[Claim]:
             f"γ = {gamma:g} lies {where} γ_max = {limit:.3g}, so {word} realization reaches "
             f"{evidence.percent}: the fraction is {words}.",
             found,
-            source="Paper A, Sec. 3.3; γ_max ours",
+            source=paper_a("Sec. 3.3; γ_max ours"),
         )
     run = min(runs, key=lambda run: run.parameters["gamma"])
     gamma, lambda_, d_out = (run.parameters[key] for key in ("gamma", "lambda", "d_out"))
@@ -236,8 +250,8 @@ def weight_decay_floors(evidence: Evidence) -> Iterator[Claim]:
         "1/(2 d_in d_out), so that the floor is half of what it states."
     )
     for factor, source, note in (
-        (8.0, "ours (Paper A, Eq. 16 corrected)", ""),
-        (4.0, "Paper A, Eq. 16", half_lost),
+        (8.0, ours("Paper A, Eq. 16 corrected"), ""),
+        (4.0, paper_a("Eq. 16"), half_lost),
     ):
         yield Claim(
             f"A3-floor-factor-{factor:g}",
@@ -251,7 +265,9 @@ def weight_decay_floors(evidence: Evidence) -> Iterator[Claim]:
 
 
 @claims_of(
-    "A3", statement="The formula with log(1+√λ) is the delay between arrivals at twice the floors."
+    "A3",
+    statement="The formula with log(1+√λ) is the delay between arrivals at twice the floors.",
+    source=paper_a("Sec. 3.3, Eq. 16"),
 )
 def weight_decay_delays(evidence: Evidence) -> Iterator[Claim]:
     """Compare it with the grokking time, and with that delay."""
@@ -270,18 +286,18 @@ def weight_decay_delays(evidence: Evidence) -> Iterator[Claim]:
         note="The formula is the delay between the two losses' arrivals at twice their floors "
         "(A3-delay-twice-floor) and knows no threshold ε, so it is no time at which an accuracy is "
         "reached.",
-        source="Paper A, Sec. 3.3",
+        source=paper_a("Sec. 3.3"),
     )
     yield Claim(
         "A3-delay-twice-floor",
         f"log(1+√λ)/(2η(1-√λ)²) is the delay between the two losses' arrival at twice their "
         f"floors, within 5 %, for γ ≪ (1-√λ)² (λ = {lambda_:g}).",
         Measurement.exact(linear_weight_decay.twice_floor_delay(problem)).within(paper, 0.05),
-        source="ours",
+        source=ours(),
     )
 
 
-@claims_of("A7", statement="Losses scale by (1+α²)/2.", source="Paper A, Sec. 2; ours")
+@claims_of("A7", statement="Losses scale by (1+α²)/2.", source=paper_a("Sec. 2; ours"))
 def scale(evidence: Evidence) -> Iterator[Claim]:
     """Compare early losses with those at α = 1."""
     runs = {run.parameters["alpha"]: run for run in evidence.runs("scale")}
@@ -306,7 +322,7 @@ def _noisy(evidence: Evidence) -> list[RunResult]:
     return evidence.runs("noise", keep=lambda p: p["noise"] > 0 and p["lambda"] < 1)
 
 
-@claims_of("A7", statement="The student overfits noisy labels, up to a plateau.", source="ours")
+@claims_of("A7", statement="The student overfits noisy labels, up to a plateau.", source=ours())
 def plateau(evidence: Evidence) -> Iterator[Claim]:
     """Compare final losses with its height, and with the smallest losses."""
     runs = _noisy(evidence)
@@ -327,14 +343,14 @@ def plateau(evidence: Evidence) -> Iterator[Claim]:
         geometric_mean_of(rise, noisiest).within(1.0, 0.1),
         note="The student fits the noise too, in the slow modes last: the clean-test loss passes a "
         "minimum and rises again.",
-        source="Paper A, remark on label noise",
+        source=paper_a("remark on label noise"),
     )
 
 
 @claims_of(
     "A7",
     statement="The loss passes a minimum before the student overfits noisy labels.",
-    source="ours",
+    source=ours(),
 )
 def minimum(evidence: Evidence) -> Iterator[Claim]:
     """Compare its depth with the theory's, by noise."""

@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
-from linear_grokking.claims.verdict import Claim, Finding, Measurement, Undecidable
+from linear_grokking.claims.verdict import Claim, Finding, Measurement, Source, Undecidable
 from linear_grokking.config import text
 from linear_grokking.figures.tables import FigureData, read_table, rows
 from linear_grokking.results.reading import RunResult
@@ -71,14 +71,20 @@ class Evidence(FigureData):
 
 
 ClaimMaker = Callable[[Evidence], Iterable[Claim]]
-_MAKERS: dict[str, list[ClaimMaker]] = {}
-_STATEMENTS: dict[ClaimMaker, str] = {}
-_SOURCES: dict[ClaimMaker, str] = {}
 
 
-def claims_of(
-    *figures: str, statement: str, source: str = ""
-) -> Callable[[ClaimMaker], ClaimMaker]:
+class Registered(NamedTuple):
+    """A function that yields claims, what they state together, and who states it."""
+
+    make: ClaimMaker
+    statement: str
+    source: Source
+
+
+_MAKERS: dict[str, list[Registered]] = {}
+
+
+def claims_of(*figures: str, statement: str, source: Source) -> Callable[[ClaimMaker], ClaimMaker]:
     """Register a function that yields claims of the given figures.
 
     Parameters
@@ -90,12 +96,10 @@ def claims_of(
         That of all claims which do not name their own.
     """
 
-    def register(maker: ClaimMaker) -> ClaimMaker:
+    def register(make: ClaimMaker) -> ClaimMaker:
         for figure in figures:
-            _MAKERS.setdefault(figure, []).append(maker)
-        _STATEMENTS[maker] = statement
-        _SOURCES[maker] = source
-        return maker
+            _MAKERS.setdefault(figure, []).append(Registered(make, statement, source))
+        return make
 
     return register
 
@@ -108,23 +112,22 @@ def collect(evidence: Evidence) -> Iterator[Claim]:
     """
     for maker in _MAKERS.get(evidence.figure, []):
         for claim in _made(maker, evidence):
-            yield claim if claim.source else replace(claim, source=_SOURCES.get(maker, ""))
+            yield claim if claim.source else replace(claim, source=maker.source)
 
 
-def _made(maker: ClaimMaker, evidence: Evidence) -> Iterator[Claim]:
+def _made(maker: Registered, evidence: Evidence) -> Iterator[Claim]:
     """Yield a maker's claims, and one that stands for those that could not be made."""
     nothing = True
     try:
-        for claim in maker(evidence):
+        for claim in maker.make(evidence):
             nothing = False
             yield claim
         if nothing:
             raise Undecidable("no run holds what it is about")
     except Undecidable as reason:
-        name = maker.__name__.replace("_", "-")
         yield Claim(
-            f"{evidence.figure}-{name}",
-            _STATEMENTS.get(maker, name),
+            f"{evidence.figure}-{maker.make.__name__.replace('_', '-')}",
+            maker.statement,
             Finding(Measurement.unknown(0), 0.0, 0.0),
             note=f"The configured runs do not suffice: {reason}.",
         )
@@ -136,8 +139,8 @@ def registered() -> list[str]:
 
 
 COLUMNS = (
-    *("id", "figure", "source", "statement", "predicted", "measured", "low", "high", "n"),
-    *("verdict", "accepted_low", "accepted_high", "note", "run_ids"),
+    *("id", "figure", "states", "source", "statement", "predicted", "measured", "low", "high", "n"),
+    *("verdict", "disagreement", "accepted_low", "accepted_high", "note", "run_ids"),
 )
 """Columns of results/claims.csv."""
 
@@ -163,14 +166,16 @@ def frame(claims: Sequence[Claim]) -> pd.DataFrame:
             {
                 "id": "-".join([claim.id, *distinct]),
                 "figure": claim.figure,
-                "source": claim.source,
+                "states": claim.source.states if claim.source else "ours",
+                "source": str(claim.source or ""),
                 "statement": claim.statement,
                 "predicted": float(found.predicted),
                 "measured": measured.value,
                 "low": measured.low,
                 "high": measured.high,
                 "n": measured.n,
-                "verdict": found.verdict,
+                "verdict": claim.verdict,
+                "disagreement": str(claim.disagreement or ""),
                 "accepted_low": float(found.lowest),
                 "accepted_high": float(found.highest),
                 "note": claim.note,

@@ -1,6 +1,7 @@
 """Claims on separability, S_∞ and the margin: Paper B's Figs. 1, 6, 7, 15 and 17."""
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from linear_grokking.claims.measuring import (
     slope_of,
 )
 from linear_grokking.claims.registry import Evidence, claims_of
-from linear_grokking.claims.verdict import Claim, Measurement, Undecidable
+from linear_grokking.claims.verdict import Claim, Measurement, Undecidable, ours, paper_b
 from linear_grokking.figures.separability_panels import CRITICAL
 from linear_grokking.results.reading import RunResult
 from linear_grokking.theory import large_size, margin, two_point, wendel
@@ -20,7 +21,7 @@ from linear_grokking.theory import large_size, margin, two_point, wendel
 SIGNIFICANCE = 0.01
 """A joint test whose p-value is at least this agrees with its prediction."""
 _WENDEL_ROLES = {"B6": ("statistics",), "B15": ("statistics",), "B17": ("small", "large")}
-_OURS = "ours (large-size limit)"
+_OURS = ours("large-size limit")
 
 
 def _counts(runs: Sequence[RunResult]) -> np.ndarray:
@@ -32,7 +33,11 @@ def _counts(runs: Sequence[RunResult]) -> np.ndarray:
 
 
 @claims_of(
-    "B6", "B15", "B17", statement="The separable fraction is Wendel's at every λ (and N, and law)."
+    "B6",
+    "B15",
+    "B17",
+    statement="The separable fraction is Wendel's at every λ (and N, and law).",
+    source=paper_b("App. A (Wendel 1962)"),
 )
 def wendel_joint(evidence: Evidence) -> Iterator[Claim]:
     """Test all points jointly, and fit where the transition is."""
@@ -46,14 +51,14 @@ def wendel_joint(evidence: Evidence) -> Iterator[Claim]:
             f"The fraction of separable sets ({law} inputs) is Wendel's at every point: the joint "
             f"χ² test over {len(chosen)} points has p of at least {SIGNIFICANCE}.",
             joint_binomial_p(hits, n, predicted, *chosen).at_least(SIGNIFICANCE),
-            source="Paper B, App. A (Wendel 1962)",
+            source=paper_b("App. A (Wendel 1962)"),
         )
         yield Claim(
             f"{evidence.figure}-critical-{law}",
             f"The transition ({law} inputs) is at λ = ½: Wendel's curve, shifted to fit the "
             "fractions, is centred within 0.005 of it.",
             _transition(chosen).near(CRITICAL, 0.005),
-            source="Paper B, Sec. 3.2 and App. A",
+            source=paper_b("Sec. 3.2 and App. A"),
         )
 
 
@@ -96,7 +101,7 @@ def _median_claim(
     *,
     curve: Callable[[float], float] | None = None,
     name: str = "large-size",
-    **options: str,
+    **options: Any,
 ) -> Claim:
     """Compare medians, separable sets as +inf, with a curve where the transition is far."""
     words, large_size_curve = _LARGE_SIZE[quantity]
@@ -136,7 +141,7 @@ def limit_norm(evidence: Evidence) -> Iterator[Claim]:
         name="two-point",
         note="Both grow towards ½, but the two-point model's ‖S_∞‖ as a logarithm and that of many "
         "points as 1/√(1-2λ).",
-        source="Paper B, Sec. 4.1 and Fig. 1 (two-point model)",
+        source=paper_b("Sec. 4.1 and Fig. 1 (two-point model)"),
     )
 
 
@@ -172,7 +177,7 @@ def divergence(evidence: Evidence) -> Iterator[Claim]:
         exponent.near(0.0, 0.1),
         note="Only the two-point model's does; for large N the exponent is ½ "
         "(B1-divergence-exponent), and the medians at finite N follow that curve.",
-        source='Paper B, Sec. 4.1 (assumed, and "verified numerically")',
+        source=paper_b('Sec. 4.1 (assumed, and "verified numerically")'),
     )
     gap = 2e-4
     prefactor = Measurement.exact(large_size.limit_norm((1 - gap) / 2) * np.sqrt(gap))
@@ -213,7 +218,7 @@ def positive(evidence: Evidence) -> Iterator[Claim]:
         "B6": (
             "fraction",
             large_size.CRITICAL_POSITIVE_FRACTION,
-            "Paper B, App. E.1 (some positive constant); value ours",
+            paper_b("App. E.1 (some positive constant); value ours"),
         ),
         "B7": ("mean", large_size.CRITICAL_POSITIVE_MEAN, _OURS),
     }[figure]
@@ -235,13 +240,17 @@ def positive(evidence: Evidence) -> Iterator[Claim]:
             note="Large sets below ½ are never separable, so that nothing is left out, and their "
             f"mean tends to {constant:.4f}; what is measured at finite N follows their curve "
             f"({figure}-positive-{name}-curve).",
-            source="Paper B, App. E.1 and Fig. 7",
+            source=paper_b("App. E.1 and Fig. 7"),
         )
     runs = evidence.runs("statistics")
     yield _median_claim(f"{figure}-positive-{name}-curve", runs, f"positive_{name}", 0.1)
 
 
-@claims_of("B7", statement="The mean margin starts linearly, and follows the large-size curve.")
+@claims_of(
+    "B7",
+    statement="The mean margin starts linearly, and follows the large-size curve.",
+    source=_OURS,
+)
 def margin_curve(evidence: Evidence) -> Iterator[Claim]:
     """Take the curve's slope at ½, and compare the means with the curve."""
     step = 1e-3
@@ -250,7 +259,7 @@ def margin_curve(evidence: Evidence) -> Iterator[Claim]:
         "B7-margin-slope",
         "Above λ = ½ the margin grows as √(π/8) (2λ-1): the curve's slope there, within 1 %.",
         slope.within(margin.MARGIN_SLOPE, 0.01),
-        source="Paper B, App. E.1 (the margin vanishes at ½); slope ours",
+        source=paper_b("App. E.1 (the margin vanishes at ½); slope ours"),
     )
     runs = evidence.runs("margins", keep=lambda p: p["lambda"] > CRITICAL)
     kept = [run for run in runs if run.scalars["separable"].mean() > 0.98]
@@ -272,7 +281,7 @@ def margin_curve(evidence: Evidence) -> Iterator[Claim]:
 @claims_of(
     "B17",
     statement="The separable fractions of all N collapse on one curve.",
-    source="Paper B, App. A, Eq. 20",
+    source=paper_b("App. A, Eq. 20"),
 )
 def collapse(evidence: Evidence) -> Iterator[Claim]:
     """Test all points jointly."""

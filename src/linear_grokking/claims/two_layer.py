@@ -6,7 +6,7 @@ import numpy as np
 
 from linear_grokking.claims.measuring import geometric_mean_of, log_time_average
 from linear_grokking.claims.registry import Evidence, claims_of
-from linear_grokking.claims.verdict import Claim
+from linear_grokking.claims.verdict import Claim, ours, paper_a
 from linear_grokking.figures.a5 import problem_of
 from linear_grokking.results.reading import RunResult
 from linear_grokking.theory import two_layer
@@ -18,7 +18,11 @@ def _linear_nets(evidence: Evidence) -> list[RunResult]:
     return evidence.runs("dynamics", keep=lambda p: p["activation"] == "identity")
 
 
-@claims_of("A5", statement="The loss starts at ‖D(0)‖²_F/d_out.")
+@claims_of(
+    "A5",
+    statement="The loss starts at ‖D(0)‖²_F/d_out.",
+    source=paper_a("Sec. 4.1, Eqs. 17 and 19"),
+)
 def prefactor(evidence: Evidence) -> Iterator[Claim]:
     """Compare initial losses with that, and with the paper's prefactor."""
     lost = "The paper's prefactor lacks the 1/d_out of the loss's mean over outputs."
@@ -26,8 +30,8 @@ def prefactor(evidence: Evidence) -> Iterator[Claim]:
         d_h, d_out = run.parameters["d_h"], run.parameters["d_out"]
         measured = geometric_mean_of(2 * d_h * run.scalars["initial_gen_loss"], run)
         for name, norm, value, source, note in (
-            ("ours", "‖D(0)‖²_F/d_out", 1 / d_out, "ours (Paper A, Sec. 4 corrected)", ""),
-            ("paper", "‖D(0)‖²_F", 1.0, "Paper A, Sec. 4", lost),
+            ("ours", "‖D(0)‖²_F/d_out", 1 / d_out, ours("Paper A, Sec. 4 corrected"), ""),
+            ("paper", "‖D(0)‖²_F", 1.0, paper_a("Sec. 4"), lost),
         ):
             yield Claim(
                 f"A5-prefactor-{name}-d_h-{d_h}",
@@ -48,7 +52,7 @@ _LAZY = (
 @claims_of(
     "A5",
     statement="The lazy approximation gives the losses of linear nets.",
-    source="Paper A, Sec. 4 (lazy approximation, prefactor corrected)",
+    source=paper_a("Sec. 4 (lazy approximation, prefactor corrected)"),
 )
 def lazy(evidence: Evidence) -> Iterator[Claim]:
     """Compare them where the approximation is furthest from them."""
@@ -72,7 +76,7 @@ def lazy(evidence: Evidence) -> Iterator[Claim]:
             )
 
 
-@claims_of("A5", statement="Nets with tanh behave as linear ones.", source="Paper A, Sec. 4")
+@claims_of("A5", statement="Nets with tanh behave as linear ones.", source=paper_a("Sec. 4"))
 def tanh(evidence: Evidence) -> Iterator[Claim]:
     """Average the ratio of their losses over log t."""
     linear_nets = {run.parameters["d_h"]: run for run in _linear_nets(evidence)}

@@ -6,7 +6,7 @@ import numpy as np
 
 from linear_grokking.claims.measuring import interpolated, median_of, slope_of
 from linear_grokking.claims.registry import Evidence, claims_of
-from linear_grokking.claims.verdict import Claim, Measurement
+from linear_grokking.claims.verdict import Claim, Measurement, ours, paper_b
 from linear_grokking.theory.two_point import TwoPoint, settled_conformal_delay
 from linear_grokking.theory.two_point_times import log_grokking_ratio, log_time_to_gen_accuracy
 
@@ -22,7 +22,7 @@ def _problem(evidence: Evidence, distance: float | np.ndarray, sigma: float) -> 
 @claims_of(
     "BT1",
     statement="Each row of the paper's table holds at long times.",
-    source="Paper B, Sec. 4, Table 1",
+    source=paper_b("Sec. 4, Table 1"),
 )
 def long_time_laws(evidence: Evidence) -> Iterator[Claim]:
     """Compare it with integration to the longest time."""
@@ -43,7 +43,9 @@ def long_time_laws(evidence: Evidence) -> Iterator[Claim]:
 
 
 @claims_of(
-    "B8", statement="√log(t*_gen/t*_tr) against |log(1-2λ)| has slope 1/√2 where S has settled."
+    "B8",
+    statement="√log(t*_gen/t*_tr) against |log(1-2λ)| has slope 1/√2 where S has settled.",
+    source=paper_b("v1 Sec. 4.1"),
 )
 def square_root_slope(evidence: Evidence) -> Iterator[Claim]:
     """Fit it in the figure, closer to ½, and at small σ."""
@@ -55,7 +57,7 @@ def square_root_slope(evidence: Evidence) -> Iterator[Claim]:
         f"For σ ≥ {smallest:g} and settled S, √log(t*_gen/t*_tr) of the two-point model against "
         "|log(1-2λ)| has slope 1/√2, within 5 %.",
         Measurement(fit["y"], fit["y"] - spread, fit["y"] + spread, 0).within(SLOPE, 0.05),
-        source="Paper B, Sec. 4.1, App. E.3 and Fig. 8",
+        source=paper_b("Sec. 4.1, App. E.3 and Fig. 8"),
     )
     near_edge, nearer = np.geomspace(3e-4, 0.03, 9), np.geomspace(1e-6, 1e-5, 9)
     settled = "1/√2, within 5 %: S has settled."
@@ -72,11 +74,15 @@ def square_root_slope(evidence: Evidence) -> Iterator[Claim]:
             f"At σ = {sigma:g} and 1-2λ from {gaps[0]:.0e} to {gaps[-1]:.0e} the slope of "
             f"√log(t*_gen/t*_tr) is {words}",
             slope.within(SLOPE, 0.05) if words is settled else slope.at_most(SLOPE / 2),
-            source="Paper B, Sec. 4.1 (its condition: σ large enough); bound ours",
+            source=paper_b("Sec. 4.1 (its condition: σ large enough); bound ours"),
         )
 
 
-@claims_of("B8", statement="The delay in conformal time is log²(1-2λ)/η.")
+@claims_of(
+    "B8",
+    statement="The delay in conformal time is log²(1-2λ)/η.",
+    source=paper_b("v1 Eq. 46 / v2 Eq. 41"),
+)
 def conformal_constant(evidence: Evidence) -> Iterator[Claim]:
     """Compare its multiple of that close to ½ with 1, and with ½."""
     eta, gap = evidence.options["eta"], 1e-12
@@ -85,8 +91,8 @@ def conformal_constant(evidence: Evidence) -> Iterator[Claim]:
         "The paper takes the smallest loss C_∞ as 1; it tends to ½, and the delay divides by it."
     )
     for value, words, source, note in (
-        (1.0, "log²(1-2λ)/η", "ours (Paper B, Eq. 46 corrected)", ""),
-        (0.5, "log²(1-2λ)/(2η)", "Paper B, App. E.3, Eq. 46", reason),
+        (1.0, "log²(1-2λ)/η", ours("Paper B, Eq. 46 corrected"), ""),
+        (0.5, "log²(1-2λ)/(2η)", paper_b("App. E.3, Eq. 46"), reason),
     ):
         yield Claim(
             f"B8-conformal-{value:g}",
@@ -98,7 +104,11 @@ def conformal_constant(evidence: Evidence) -> Iterator[Claim]:
         )
 
 
-@claims_of("B8", statement="In the full model the ratio of the times grows as a power of 1/(1-2λ).")
+@claims_of(
+    "B8",
+    statement="In the full model the ratio of the times grows as a power of 1/(1-2λ).",
+    source=ours("large-size limit"),
+)
 def full_model(evidence: Evidence) -> Iterator[Claim]:
     """Fit the large-size curve, and compare a run with it."""
     curve = evidence.rows("root_log_ratio", "large_size")
@@ -110,7 +120,7 @@ def full_model(evidence: Evidence) -> Iterator[Claim]:
         Measurement.exact(slope_of(near_edge["x"], near_edge["y"]).value).within(SLOPE, 0.2),
         note="The expectation rests on a logarithmic ‖S_∞‖; that of N points diverges as "
         "1/√(1-2λ), and the log ratio as 0.857/(1-2λ): no line against |log(1-2λ)|.",
-        source="Paper B, Sec. 4.1 (expects both models to behave alike)",
+        source=paper_b("Sec. 4.1 (expects both models to behave alike)"),
     )
     run = min(evidence.runs("full"), key=lambda run: run.parameters["lambda"])
     lambda_, n_train = run.parameters["lambda"], run.parameters["n_train"]
@@ -121,14 +131,14 @@ def full_model(evidence: Evidence) -> Iterator[Claim]:
         f"√log(t*_gen/t*_tr) of the full model at λ = {lambda_:g}, N = {n_train}, is that of the "
         "large-size limit within 10 %.",
         median_of(root, run).within(predicted, 0.1),
-        source="ours (large-size limit)",
+        source=ours("large-size limit"),
     )
 
 
 @claims_of(
     "B3",
     statement="The time of generalization grows without bound only near λ = ½ and for large σ.",
-    source="Paper B, Sec. 3.4 and Fig. 3",
+    source=paper_b("Sec. 3.4 and Fig. 3"),
 )
 def both_limits_needed(evidence: Evidence) -> Iterator[Claim]:
     """Change σ alone, the distance alone, and both."""
@@ -163,14 +173,14 @@ def both_limits_needed(evidence: Evidence) -> Iterator[Claim]:
         f"Below λ = ½ the accuracy reaches {evidence.percent} at every σ: the reached fraction of "
         "that half of the map is 1.",
         Measurement.exact(below["z"].notna().mean()).near(1.0, 0.0),
-        source="Paper B, Secs. 3.3 and 4",
+        source=paper_b("Secs. 3.3 and 4"),
     )
 
 
 @claims_of(
     "B4",
     statement="Both models end on the same side of the accuracy's threshold.",
-    source="Paper B, Sec. 4 and Fig. 4",
+    source=paper_b("Sec. 4 and Fig. 4"),
 )
 def same_side(evidence: Evidence) -> Iterator[Claim]:
     """Compare their limits at each λ."""

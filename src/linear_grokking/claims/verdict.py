@@ -5,7 +5,11 @@ gives.  It is measured with a 95 % interval, which is a point for what is comput
 formulas alone.
 
 - ``confirmed``: the whole interval lies within the accepted range.
-- ``contradicted``: the whole interval lies outside of it, on one side.
+- ``contradicted``: the whole interval lies outside of it, on one side, at parameters for
+  which the source makes the statement.
+- ``outside its range``: the same, at parameters for which the source does not promise it: it
+  gives a limit (ε → 0, d_in → ∞) or a condition, and the claim asks how far from there the
+  statement still serves.  The claim says so before it is measured, and names the limit.
 - ``undecided``: anything else; the data are too few.
 
 A measurement without an interval (too few realizations) has the interval of all numbers.
@@ -13,12 +17,65 @@ A measurement without an interval (too few realizations) has the interval of all
 
 import math
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
 from linear_grokking.errors import LinearGrokkingError
 from linear_grokking.results.reading import RunResult
 
 CONFIRMED, CONTRADICTED, UNDECIDED = "confirmed", "contradicted", "undecided"
-VERDICTS = (CONFIRMED, CONTRADICTED, UNDECIDED)
+OUTSIDE = "outside its range"
+VERDICTS = (CONFIRMED, OUTSIDE, CONTRADICTED, UNDECIDED)
+
+
+class Disagreement(StrEnum):
+    """What it is where a measurement does not agree with a statement."""
+
+    ERRATUM = "erratum"
+    """The source is wrong where it makes the statement."""
+    CONJECTURE = "rejected conjecture"
+    """The statement is of this project, and wrong."""
+    NOTATION = "ambiguous notation"
+    """One reading of what the source writes; another one is right."""
+    RANGE = "limit of validity"
+    """The source gives a limit or a condition that these parameters do not meet."""
+    SIZE = "finite size"
+    """The same, the limit being that of large sets."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a statement is made.
+
+    Attributes
+    ----------
+    states
+        Whose it is: ``A``, ``B`` (the papers), or ``ours``.
+    where
+        Sections, equations and figures of the paper; of ours, what it builds on.
+    """
+
+    states: str
+    where: str = ""
+
+    def __str__(self) -> str:
+        if self.states == "ours":
+            return f"ours ({self.where})" if self.where else "ours"
+        return f"Paper {self.states}, {self.where}"
+
+
+def paper_a(where: str) -> Source:
+    """Return a place in Paper A."""
+    return Source("A", where)
+
+
+def paper_b(where: str) -> Source:
+    """Return a place in Paper B: v1 is arXiv's first version, v2 the second, as in ICML."""
+    return Source("B", where)
+
+
+def ours(where: str = "") -> Source:
+    """Return this project as a source, and what the statement builds on."""
+    return Source("ours", where)
 
 
 class Undecidable(LinearGrokkingError):
@@ -105,7 +162,7 @@ class Finding:
 
     @property
     def verdict(self) -> str:
-        """The verdict by the rule in the module's docstring.
+        """The verdict by the rule in the module's docstring, the source's range aside.
 
         Raises
         ------
@@ -134,18 +191,37 @@ class Claim:
     statement
         One sentence; it names the tolerance.
     note
-        What explains a contradiction (or a limit of a confirmation), one sentence.
+        What explains a disagreement (or a limit of a confirmation), one sentence.
     source
-        Paper and equation, section or figure; empty where it is that of the claim's maker.
+        Who states it, and where; None where it is that of the claim's maker.
+    otherwise
+        What it would be if the measurement did not agree; None: an erratum of a paper, or a
+        rejected conjecture of ours.
     """
 
     id: str
     statement: str
     finding: Finding
     note: str = ""
-    source: str = ""
+    source: Source | None = None
+    otherwise: Disagreement | None = None
 
     @property
     def figure(self) -> str:
         """The figure whose table the claim is measured from."""
         return self.id.partition("-")[0]
+
+    @property
+    def verdict(self) -> str:
+        """The verdict by the rule in the module's docstring."""
+        found = self.finding.verdict
+        outside = self.otherwise in (Disagreement.RANGE, Disagreement.SIZE)
+        return OUTSIDE if found == CONTRADICTED and outside else found
+
+    @property
+    def disagreement(self) -> Disagreement | None:
+        """What kind of disagreement was found, if one was."""
+        if self.verdict not in (CONTRADICTED, OUTSIDE):
+            return None
+        ours = self.source is None or self.source.states == "ours"
+        return self.otherwise or (Disagreement.CONJECTURE if ours else Disagreement.ERRATUM)

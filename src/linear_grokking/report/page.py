@@ -146,11 +146,10 @@ def _claims(path: Path, made_of: str) -> list[dict[str, Any]]:
 
 
 def _by_paper(claims: Sequence[Mapping[str, Any]]) -> dict[str, Counter]:
-    """Count verdicts by where a claim comes from."""
-    found: dict[str, Counter] = {"Paper A": Counter(), "Paper B": Counter(), "ours": Counter()}
+    """Count verdicts by who makes the statement."""
+    found: dict[str, Counter] = {"A": Counter(), "B": Counter(), "ours": Counter()}
     for claim in claims:
-        origin = next((name for name in found if claim["source"].startswith(name)), "ours")
-        found[origin][claim["verdict"]] += 1
+        found[claim["states"]][claim["verdict"]] += 1
     return found
 
 

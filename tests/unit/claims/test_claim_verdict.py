@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from linear_grokking.claims import measuring
-from linear_grokking.claims.verdict import Measurement, Undecidable
+from linear_grokking.claims.verdict import (
+    Claim,
+    Disagreement,
+    Measurement,
+    Undecidable,
+    ours,
+    paper_a,
+)
 
 finite = st.floats(-1e3, 1e3)
 
@@ -126,3 +133,27 @@ def test_ratios_are_compared_by_factors_and_keep_all_runs():
     assert found.value == 0.6 and found.runs == ("run 1.4", "run 0.6", "run 1.1")
     assert measuring.furthest(ratios, distance=abs).value == 1.4
     assert Measurement(3.0, 1.5, 6.0, 7) / 3.0 == Measurement(1.0, 0.5, 2.0, 7)
+
+
+@pytest.mark.parametrize(
+    ("source", "otherwise", "verdict", "disagreement"),
+    [
+        (paper_a("Eq. 16"), None, "contradicted", "erratum"),
+        (ours(), None, "contradicted", "rejected conjecture"),
+        (paper_a("Eq. 19"), Disagreement.NOTATION, "contradicted", "ambiguous notation"),
+        (paper_a("Eq. 12"), Disagreement.RANGE, "outside its range", "limit of validity"),
+        (ours(), Disagreement.SIZE, "outside its range", "finite size"),
+    ],
+)
+def test_who_states_it_and_where_tells_what_a_disagreement_is(
+    source, otherwise, verdict, disagreement
+):
+    def claim(measured):
+        found = Measurement.exact(measured).near(1.0, 0.1)
+        return Claim("A1-some", "One.", found, source=source, otherwise=otherwise)
+
+    assert (claim(2.0).verdict, claim(2.0).disagreement) == (verdict, disagreement)
+    # What agrees is confirmed, in its range or not; what cannot be told stays undecided.
+    assert (claim(1.0).verdict, claim(1.0).disagreement) == ("confirmed", None)
+    unknown = Claim("A1-some", "One.", Measurement.unknown(1).near(1, 1), otherwise=otherwise)
+    assert (unknown.verdict, unknown.disagreement) == ("undecided", None)

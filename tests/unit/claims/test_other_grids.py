@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from linear_grokking.claims import registry
-from linear_grokking.claims.verdict import Claim, Measurement, Undecidable
+from linear_grokking.claims.verdict import Claim, Measurement, Undecidable, ours, paper_a
 
 
 def some_claim(*run_ids):
@@ -27,14 +27,14 @@ def evidence():
 def test_a_grid_without_what_a_claim_needs_leaves_it_undecided(monkeypatch, evidence):
     monkeypatch.setattr(registry, "_MAKERS", {})
 
-    @registry.claims_of("A1", statement="The time grows.")
+    @registry.claims_of("A1", statement="The time grows.", source=ours())
     def time_grows(evidence):
         yield some_claim()
         raise Undecidable("no λ above 1")
 
     made = list(registry.collect(evidence))
     assert [claim.id for claim in made] == ["A1-some", "A1-time-grows"]
-    assert [claim.finding.verdict for claim in made] == ["confirmed", "undecided"]
+    assert [claim.verdict for claim in made] == ["confirmed", "undecided"]
     assert made[1].statement == "The time grows."
     assert "no λ above 1" in made[1].note
     assert len(registry.frame(made)) == 2
@@ -53,26 +53,27 @@ def test_looking_for_what_is_not_there_leaves_a_claim_undecided(monkeypatch, evi
         look(evidence)
         yield some_claim()
 
-    monkeypatch.setattr(registry, "_MAKERS", {"A1": [maker]})
-    assert [claim.finding.verdict for claim in registry.collect(evidence)] == ["undecided"]
+    monkeypatch.setattr(registry, "_MAKERS", {"A1": [registry.Registered(maker, "One.", ours())]})
+    assert [claim.verdict for claim in registry.collect(evidence)] == ["undecided"]
 
 
 def test_claims_are_of_their_makers_source_unless_they_name_their_own(monkeypatch, evidence):
     monkeypatch.setattr(registry, "_MAKERS", {})
 
-    @registry.claims_of("A1", statement="The time grows.", source="Paper A, Sec. 2")
+    @registry.claims_of("A1", statement="The time grows.", source=paper_a("Sec. 3.1"))
     def maker(evidence):
         yield some_claim()
-        yield replace(some_claim(), source="ours")
+        yield replace(some_claim(), source=ours())
         raise Undecidable("no λ above 1")
 
     sources = [claim.source for claim in registry.collect(evidence)]
-    assert sources == ["Paper A, Sec. 2", "ours", "Paper A, Sec. 2"]
+    assert list(map(str, sources)) == ["Paper A, Sec. 3.1", "ours", "Paper A, Sec. 3.1"]
 
 
 def test_a_loop_over_nothing_leaves_a_claim_undecided(monkeypatch, evidence):
-    monkeypatch.setattr(registry, "_MAKERS", {"A1": [lambda evidence: ()]})
-    assert [claim.finding.verdict for claim in registry.collect(evidence)] == ["undecided"]
+    nothing = registry.Registered(lambda evidence: (), "One.", ours())
+    monkeypatch.setattr(registry, "_MAKERS", {"A1": [nothing]})
+    assert [claim.verdict for claim in registry.collect(evidence)] == ["undecided"]
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyError, ZeroDivisionError, TypeError])
@@ -81,7 +82,7 @@ def test_other_errors_are_not_hidden(monkeypatch, evidence, error):
         raise error("a mistake in the code")
         yield
 
-    monkeypatch.setattr(registry, "_MAKERS", {"A1": [broken]})
+    monkeypatch.setattr(registry, "_MAKERS", {"A1": [registry.Registered(broken, "", ours())]})
     with pytest.raises(error, match="a mistake"):
         list(registry.collect(evidence))
 
