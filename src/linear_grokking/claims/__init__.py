@@ -10,7 +10,12 @@ from pathlib import Path
 import pandas as pd
 
 from linear_grokking.claims import (
+    adam,
     classification,
+    conformal_time,
+    delays,
+    ends,
+    facets,
     linear,
     linear_maps,
     separability,
@@ -22,7 +27,10 @@ from linear_grokking.claims.verdict import VERDICTS, Claim
 
 __all__ = ["COLUMNS", "VERDICTS", "Claim", "Evidence", "judged"]
 
-MODULES = (linear, linear_maps, two_layer, classification, separability, two_point)
+MODULES = (
+    *(linear, linear_maps, two_layer),
+    *(ends, delays, adam, classification, conformal_time, separability, facets, two_point),
+)
 """Importing them registers their claims; a new module is added here."""
 
 

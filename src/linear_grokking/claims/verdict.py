@@ -35,7 +35,7 @@ class Disagreement(StrEnum):
     CONJECTURE = "rejected conjecture"
     """The statement is of this project, and wrong."""
     NOTATION = "ambiguous notation"
-    """One reading of what the source writes; another one is right."""
+    """One reading of what the source writes, in symbols or in words without a number."""
     RANGE = "limit of validity"
     """The source gives a limit or a condition that these parameters do not meet."""
     SIZE = "finite size"

@@ -1,5 +1,6 @@
 """Fig. B7."""
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from pydantic import Field
@@ -11,7 +12,7 @@ from linear_grokking.figures import style
 from linear_grokking.figures.tables import FigureData, TableBuilder
 from linear_grokking.theory import large_size, margin
 
-TITLE = "Mean of the positive outputs, and margin, against λ (Paper B, App. C)"
+TITLE = "Mean of the positive projections, and margin, against λ (Paper B, App. E.1, Fig. 7)"
 
 
 class Options(FigureOptions):
@@ -25,34 +26,80 @@ class Options(FigureOptions):
 
 
 def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
-    """Return the table: mean positive output below λ = ½, margin above it.
+    """Return the table: mean positive projection and output below λ = ½, margin above it.
 
-    Series ``critical`` is the limit of the mean at λ = ½, and the margin's first order in
-    2λ - 1 there.
+    Panel ``positive_projection`` is of x·S_∞/‖S_∞‖, as the paper has it, ``positive_mean`` of
+    x·S_∞.  Series ``critical`` is the first order at λ = ½, ``two_point`` what the two points
+    give: 1-2λ and 2λ-1.
     """
     builder = TableBuilder()
-    panels.tabulate_statistic(builder, data.runs("statistics"), "positive_mean")
+    for quantity in ("positive_projection", "positive_mean"):
+        panels.tabulate_statistic(builder, data.runs("statistics"), quantity)
     panels.tabulate_statistic(builder, data.runs("margins"), "margin")
 
     values = options.lambda_.linear()
     below, above = values[values <= panels.LARGEST_BELOW], values[values >= panels.CRITICAL]
-    mean = large_size.positive_mean(below)
-    builder.add("positive_mean", "large_size", "theory", below, mean)
-    ends, limit = [options.lambda_.start, panels.CRITICAL], large_size.CRITICAL_POSITIVE_MEAN
-    builder.add("positive_mean", "critical", "theory", ends, limit)
-    builder.add("margin", "large_size", "theory", above, margin.mean_margin(above))
-    slope = margin.MARGIN_SLOPE * (2.0 * above - 1.0)
-    builder.add("margin", "critical", "theory", above, slope)
+    root = np.sqrt(1.0 - 2.0 * below) / large_size.CRITICAL_NORM
+    for panel, x, curve, first_order in (
+        (
+            "positive_projection",
+            below,
+            large_size.normalized_positive_mean(below),
+            large_size.CRITICAL_POSITIVE_MEAN * root,
+        ),
+        (
+            "positive_mean",
+            below,
+            large_size.positive_mean(below),
+            np.full(below.shape, large_size.CRITICAL_POSITIVE_MEAN),
+        ),
+        (
+            "margin",
+            above,
+            margin.mean_margin(above),
+            margin.MARGIN_SLOPE * (2.0 * above - 1.0),
+        ),
+    ):
+        builder.add(panel, "large_size", "theory", x, curve)
+        builder.add(panel, "critical", "theory", x, first_order)
+    builder.add("positive_projection", "two_point", "paper", below, 1.0 - 2.0 * below)
+    builder.add("margin", "two_point", "paper", above, 2.0 * above - 1.0)
     return builder.frame()
 
 
 def draw(table: pd.DataFrame) -> Figure:
-    """Draw both panels."""
-    figure, axes = style.new_panels(1, 2)
-    theory = {"large_size": style.LARGE_SIZE, "critical": panels.AT_CRITICAL}
-    label = r"mean of $S_\infty\cdot x_i > 0$"
-    panels.draw_statistic(axes[0], table, "positive_mean", label, theory)
-    slope = {**panels.AT_CRITICAL, "label": r"$\sqrt{\pi/8}\,(2\lambda-1)$"}
-    panels.draw_statistic(axes[1], table, "margin", "margin $M$", {**theory, "critical": slope})
-    axes[1].locator_params(axis="x", nbins=5)
+    """Draw the paper's two panels, and the outputs."""
+    figure, axes = style.new_panels(1, 3, height=1.15)
+    for each, (panel, label, critical, two_point) in zip(
+        axes,
+        (
+            (
+                "positive_projection",
+                r"mean of $x_i\cdot S_\infty/\Vert S_\infty\Vert>0$",
+                r"$0.276\,\sqrt{1-2\lambda}$",
+                r"two points: $1-2\lambda$",
+            ),
+            (
+                "margin",
+                "margin $M$",
+                r"$\sqrt{\pi/8}\,(2\lambda-1)$",
+                r"two points: $2\lambda-1$",
+            ),
+            (
+                "positive_mean",
+                r"mean of $x_i\cdot S_\infty>0$",
+                r"limit at $\lambda=\frac{1}{2}$",
+                None,
+            ),
+        ),
+        strict=True,
+    ):
+        theory = {
+            "large_size": style.LARGE_SIZE,
+            "critical": {**panels.AT_CRITICAL, "linestyle": ":", "label": critical},
+        }
+        if two_point:
+            theory["two_point"] = {**panels.AT_CRITICAL, "label": two_point}
+        panels.draw_statistic(each, table, panel, label, theory)
+        each.locator_params(axis="x", nbins=5)
     return figure

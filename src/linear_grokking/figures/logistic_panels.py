@@ -91,7 +91,7 @@ def limit_accuracies(dynamics: RunResult, separability: RunResult) -> pd.DataFra
     DataFrame
         Columns ``realization``; ``separable``; ``limit``, the generalization accuracy at
         t → ∞: 1, or Φ(1/(σM)) for a separable set of margin M; ``norm``, ‖S_∞‖ for the
-        exponential loss, inf for a separable set.
+        exponential loss, inf for a separable set; ``margin``, M on the points as they are.
     """
     sets = separability.scalars
     sets = sets[sets["realization"].isin(dynamics.drawn)]
@@ -102,7 +102,7 @@ def limit_accuracies(dynamics: RunResult, separability: RunResult) -> pd.DataFra
     limit = np.ones(len(sets))
     limit[separable] = separable_gen_accuracy(margin[separable], sigma)
     norm = np.where(separable, np.inf, sets["s_inf_norm"].to_numpy(float) / scale)
-    found = {"separable": separable, "limit": limit, "norm": norm}
+    found = {"separable": separable, "limit": limit, "norm": norm, "margin": margin}
     return pd.DataFrame({"realization": sets["realization"].to_numpy(), **found})
 
 

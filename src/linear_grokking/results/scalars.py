@@ -92,6 +92,19 @@ def of_dynamics(history: pd.DataFrame, *, threshold: float, loss_threshold: floa
     )
 
 
+def of_separability(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the scalars of separability: the rows, one per realization, and one more.
+
+    Returns
+    -------
+    DataFrame
+        ``positive_projection`` is the mean of the positive projections on S_∞/‖S_∞‖, in the
+        unit of the inputs (Paper B, App. E.1, Fig. 7); null where ``positive_mean`` is.
+    """
+    rows = rows.sort_values("realization", kind="stable", ignore_index=True)
+    return rows.assign(positive_projection=rows["positive_mean"] / rows["s_inf_norm"])
+
+
 def of_outputs(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the scalars of training outputs.
 

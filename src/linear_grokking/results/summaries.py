@@ -6,7 +6,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from linear_grokking.results.scalars import TIMES, curves, observables, of_dynamics, of_outputs
+from linear_grokking.results.scalars import (
+    TIMES,
+    curves,
+    observables,
+    of_dynamics,
+    of_outputs,
+    of_separability,
+)
 from linear_grokking.results.statistics import (
     as_floats,
     summarize_curve,
@@ -27,8 +34,7 @@ def scalars_of(rows: pd.DataFrame, request: Mapping[str, Any]) -> pd.DataFrame:
     """
     measure = request["spec"]["measure"]
     if measure == "separability":
-        # The rows are scalars already, one per realization.
-        return rows.sort_values("realization", kind="stable", ignore_index=True)
+        return of_separability(rows)
     if measure == "outputs":
         return of_outputs(rows)
     thresholds = {key: request[key] for key in ("threshold", "loss_threshold")}
@@ -66,14 +72,15 @@ def summarize_separability(scalars: pd.DataFrame) -> pd.DataFrame:
     ----------
     scalars
         Columns ``realization``, ``separable``, ``certificate``, ``s_inf_norm``,
-        ``positive_fraction``, ``positive_mean``, ``margin``; null where undefined.
+        ``positive_fraction``, ``positive_mean``, ``positive_projection``, ``margin``; null where
+        undefined.
 
     Returns
     -------
     DataFrame
         Scalars.  ``separable`` and ``certificate_<kind>`` are proportions, ``s_inf_norm``
-        counts separable draws as infinite, ``positive_fraction`` and ``positive_mean`` are
-        over the inseparable draws, ``margin`` over the separable ones.
+        counts separable draws as infinite, what is positive is over the inseparable draws,
+        ``margin`` over the separable ones.
 
     Raises
     ------
@@ -84,7 +91,8 @@ def summarize_separability(scalars: pd.DataFrame) -> pd.DataFrame:
     if unknown:
         raise ValueError(f"certificate must be one of {CERTIFICATES}; got {sorted(unknown)}")
     separable = scalars["separable"].to_numpy(bool)
-    instead = {"s_inf_norm": np.inf, "positive_fraction": np.nan, "positive_mean": np.nan}
+    positive = ("positive_fraction", "positive_mean", "positive_projection")
+    instead = {"s_inf_norm": np.inf, **dict.fromkeys(positive, np.nan)}
     values = {
         name: np.where(separable, value, as_floats(scalars[name]))
         for name, value in instead.items()

@@ -183,6 +183,35 @@ def output_density(output: ArrayLike, lambda_: float) -> Broadcast:
     return normal_density(h) * (1.0 + w) / r
 
 
+def share_near_zero(distance: ArrayLike, lambda_: float) -> Broadcast:
+    """Return the share of training points whose projection on S_∞/‖S_∞‖ is within a distance of 0.
+
+    Outputs are f = rh - w, so that f ≤ a where h ≤ (a + e^{c+a})/r; projections are f/r.  As
+    λ → ½ all points with h > 0 come to f/r = 0, and the share to Φ(distance): a half of them lie
+    on 0 (Paper B, App. E.1; derived in docs/theory.md).
+
+    Parameters
+    ----------
+    distance : (...)
+        In units of the inputs' standard deviation, above 0.
+    lambda_
+        One λ in [1e-4, 0.4999].
+    """
+    r, c = solve(float(lambda_))
+    edge = r * within("distance", distance)
+    high, low = ((f + np.exp(np.minimum(c + f, 700.0))) / r for f in (edge, -edge))
+    return ndtr(high) - ndtr(low)
+
+
+def normalized_positive_mean(lambda_: ArrayLike) -> Broadcast:
+    """Return the mean of the positive projections of the training points on S_∞/‖S_∞‖.
+
+    It goes to 0 as CRITICAL_POSITIVE_MEAN/CRITICAL_NORM √(1-2λ) = 0.276 √(1-2λ) for λ → ½, as
+    Paper B's App. E.1 expects (derived in docs/theory.md); in units of the inputs' deviation.
+    """
+    return positive_mean(lambda_) / limit_norm(lambda_)
+
+
 def log_time_to_accuracy(lambda_: ArrayLike, eta: ArrayLike, accuracy: float = 0.95) -> Broadcast:
     """Return ln t at which A_gen reaches ``accuracy`` if S has settled long before.
 

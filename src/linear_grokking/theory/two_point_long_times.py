@@ -8,9 +8,11 @@ range at any t.
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.integrate import solve_ivp
+from scipy.special import wrightomega
 
-from linear_grokking.theory._domain import ConvergenceError, within
+from linear_grokking.theory._domain import Broadcast, ConvergenceError, within
 from linear_grokking.theory.margin import log_law_slopes
 from linear_grokking.theory.two_point import TwoPoint, s_infinity
 
@@ -42,6 +44,24 @@ def predicted_law(lambda_: float, sigma: float) -> LongTimeLaw:
         return LongTimeLaw(-1.0, 1.0 / sigma, "log log t")
     weight, bias = log_law_slopes(sigma * (2.0 * lambda_ - 1.0))
     return LongTimeLaw(float(bias), float(weight), "log t")
+
+
+def critical_state(log_t: ArrayLike, eta: ArrayLike) -> tuple[Broadcast, Broadcast]:
+    """Return S and b at λ = ½, σ = 1 and times e^{log_t}, from S₀ = b₀ = 0 (Paper B, Eq. 36).
+
+    S = log(1+W) and b = -W - log(1+W), W = W(ηt/2) Lambert's function: in conformal time
+    S = log(1 + ητ/2), so that ηt/2 = ∫e^{-b} ηdτ/2 = W e^W with W = ητ/2.
+
+    Parameters
+    ----------
+    log_t
+        ln of the time in steps, of any size.
+    eta
+        Learning rate.
+    """
+    # W(e^x) is Wright's function, which needs no e^x.
+    w = wrightomega(np.asarray(log_t, float) + np.log(within("eta", eta) / 2.0))
+    return np.log1p(w), -w - np.log1p(w)
 
 
 def integrated_law(problem: TwoPoint, *, log_t: float) -> LongTimeLaw:

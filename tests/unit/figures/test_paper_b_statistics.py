@@ -102,8 +102,15 @@ def test_b7_statistics_are_those_of_the_sets(tables):
     assert mean["y"] == pytest.approx(margins.mean())
     assert mean["y_high"] - mean["y"] == pytest.approx(margins.std(ddof=1) / np.sqrt(len(margins)))
     assert pick(tables["B7"], "margin", "median").iloc[-1]["y"] == pytest.approx(np.median(margins))
-    inseparable = (assess(draw_set(law, 40, 16, k), margin=False) for k in range(25))
+    inseparable = [assess(draw_set(law, 40, 16, k), margin=False) for k in range(25)]
     means = [one.positive_mean for one in inseparable if not one.separable]
+    projections = []
+    for k, one in enumerate(inseparable):
+        if not one.separable:
+            projected = draw_set(law, 40, 16, k) @ one.direction / np.linalg.norm(one.direction)
+            projections.append(projected[projected > 0].mean())
+    mean = pick(tables["B7"], "positive_projection", "mean").iloc[-1]
+    assert (mean["n"], mean["y"]) == (len(projections), pytest.approx(np.mean(projections)))
     mean = pick(tables["B7"], "positive_mean", "mean").iloc[-1]
     assert (mean["n"], mean["y"]) == (len(means), pytest.approx(np.mean(means)))
     critical = pick(tables["B7"], "positive_mean", "critical")["y"]

@@ -137,7 +137,8 @@ def test_separability():
             "margin": [0.02, None, None, 0.04, None],
         }
     )
-    summary = summarize_separability(table.sample(frac=1, random_state=1))
+    shuffled = table.sample(frac=1, random_state=1)
+    summary = summarize_separability(scalars_of(shuffled, request("separability")))
     assert_well_formed(summary)
     assert summary["step"].isna().all()
     separable = only(summary, "separable")
@@ -146,7 +147,9 @@ def test_separability():
     norm = only(summary, "s_inf_norm")
     assert (norm["n"], norm["n_infinite"], norm["n_left_out"]) == (5, 2, 2)
     assert (norm["mean"], norm["median"], norm["q75"]) == (7, 10, INF)
-    for name, mean in {"positive_fraction": 0.2, "positive_mean": 0.6}.items():
+    projection = (0.5 / 5 + 0.5 / 6 + 0.8 / 10) / 3
+    means = {"positive_fraction": 0.2, "positive_mean": 0.6, "positive_projection": projection}
+    for name, mean in means.items():
         row = only(summary, name)
         assert (row["n"], row["n_infinite"], row["n_left_out"]) == (3, 0, 2)
         assert row["mean"] == pytest.approx(mean)
@@ -162,7 +165,8 @@ def test_separability():
 
 
 def test_bad_separability_is_refused():
-    columns = ["s_inf_norm", "positive_fraction", "positive_mean", "margin"]
+    positive = ("positive_fraction", "positive_mean", "positive_projection")
+    columns = ["s_inf_norm", *positive, "margin"]
     table = pd.DataFrame(
         {"realization": [0], "separable": [True], "certificate": ["guess"]}
         | {name: [1.0] for name in columns}

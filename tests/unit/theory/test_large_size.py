@@ -16,9 +16,11 @@ from linear_grokking.theory.large_size import (
     limit_loss,
     limit_norm,
     log_time_to_accuracy,
+    normalized_positive_mean,
     output_density,
     positive_fraction,
     positive_mean,
+    share_near_zero,
     solve,
 )
 
@@ -85,6 +87,10 @@ def test_density_of_outputs_gives_the_positive_part_and_the_loss(lambda_):
     mean = integral(lambda f: f, right) / fraction
     assert positive_mean(lambda_) == pytest.approx(mean, rel=1e-8)
     assert limit_loss(lambda_) == pytest.approx(total(np.exp), rel=1e-8)
+    # What lies within a distance of 0, in units of ‖S_∞‖.
+    near = [np.linspace(*ends, 40_001) for ends in ((-0.1 * r, 0.0), (0.0, 0.1 * r))]
+    share = sum(integral(np.ones_like, each) for each in near)
+    assert share_near_zero(0.1, lambda_) == pytest.approx(share, rel=1e-7)
     # Stationarity along S_∞: the mean of f e^f vanishes.
     assert total(lambda f: f * np.exp(f)) == pytest.approx(0.0, abs=1e-8)
 
@@ -103,6 +109,15 @@ def test_critical_constants_are_the_limits():
         extrapolated = values[1] + (values[1] - values[0]) / (np.sqrt(2.0) - 1.0)
         assert extrapolated == pytest.approx(constant, rel=5e-4)
         assert constant == pytest.approx(quoted, rel=5e-4)
+
+
+def test_projections_pile_up_at_zero():
+    # Half of them are Gaussian, on the negative side; the others come to 0.
+    for distance in (0.1, 0.5):
+        share = share_near_zero(distance, 0.4999)
+        assert share == pytest.approx(norm.cdf(distance), abs=0.01)
+    ratio = normalized_positive_mean(0.4999) / np.sqrt(2e-4)
+    assert ratio == pytest.approx(CRITICAL_POSITIVE_MEAN / CRITICAL_NORM, rel=0.03)
 
 
 @dataclass
@@ -151,6 +166,14 @@ def test_against_simulated_sets(lambda_, n, draws):
         ([draw.loss for draw in found], limit_loss(lambda_)),
         ([np.mean(draw.outputs > 0) for draw in found], positive_fraction(lambda_)),
         ([draw.outputs[draw.outputs > 0].mean() for draw in found], positive_mean(lambda_)),
+        (
+            [draw.outputs[draw.outputs > 0].mean() / draw.norm for draw in found],
+            normalized_positive_mean(lambda_),
+        ),
+        (
+            [np.mean(np.abs(draw.outputs) < 0.2 * draw.norm) for draw in found],
+            share_near_zero(0.2, lambda_),
+        ),
     ):
         error = np.std(values, ddof=1) / np.sqrt(draws)
         # Five standard errors (false-alarm rate below 5e-3 with 5 degrees of freedom) and a

@@ -4,6 +4,7 @@ import mpmath as mp
 import numpy as np
 import pytest
 from oracles import settled, settled_bias
+from scipy.integrate import solve_ivp
 from scipy.optimize import brentq, minimize_scalar
 
 from linear_grokking.theory import two_point, two_point_long_times
@@ -16,7 +17,11 @@ from linear_grokking.theory.two_point import (
     settled_log_ratio,
     settled_output,
 )
-from linear_grokking.theory.two_point_long_times import integrated_law, predicted_law
+from linear_grokking.theory.two_point_long_times import (
+    critical_state,
+    integrated_law,
+    predicted_law,
+)
 
 
 @pytest.mark.parametrize("lambda_", [0.0, 0.2, 0.4, 0.49])
@@ -122,6 +127,28 @@ def test_long_time_laws_are_approached_by_1e40_steps():
         found = integrated_law(TwoPoint.at_lambda(lambda_, 1.0, 0.01, 0.1, 0.0), log_t=log_t)
         assert found.weight == pytest.approx(predicted_law(lambda_, 1.0).weight, rel=tolerance)
         assert found.bias == pytest.approx(predicted_law(lambda_, 1.0).bias, rel=1e-3)
+
+
+def test_critical_state_solves_the_flow():
+    eta = 0.3
+    log_t = np.log([1.0, 30.0, 1e3, 1e5])
+
+    def velocity(s, state):
+        # By s = ln(1+t), from the points -1 and 0.
+        force = 0.5 * eta * np.exp(state[1] + s) * np.array([np.exp(-state[0]), 1.0])
+        return [force[0], -force.sum()]
+
+    ends = np.log1p(np.exp(log_t))
+    found = solve_ivp(velocity, (0, ends[-1]), [0, 0], "Radau", t_eval=ends, rtol=1e-10, atol=1e-12)
+    weight, bias = critical_state(log_t, eta)
+    assert weight == pytest.approx(found.y[0], rel=1e-7)
+    assert bias == pytest.approx(found.y[1], rel=1e-7)
+    # At any time: S e^S grows as ln t does.
+    weight, bias = critical_state(1e6, eta)
+    assert weight == pytest.approx(np.log(1e6), rel=1e-5)
+    assert bias == pytest.approx(-1e6, rel=1e-4)
+    with pytest.raises(ValueError, match="eta = 0"):
+        critical_state(1.0, 0.0)
 
 
 @pytest.mark.parametrize(

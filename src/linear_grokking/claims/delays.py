@@ -1,0 +1,221 @@
+"""Claims on when logistic classification generalizes, and on what its loss does meanwhile."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from linear_grokking.claims.measuring import (
+    extremes_of,
+    furthest,
+    geometric_mean_of,
+    mean_of,
+    median_of,
+    of_shared_draws,
+    proportion_of,
+)
+from linear_grokking.claims.registry import Evidence, claims_of
+from linear_grokking.claims.separability import CRITICAL, exponent_at_half
+from linear_grokking.claims.verdict import Claim, Undecidable, ours, paper_b
+from linear_grokking.figures.separability_panels import LARGEST_BELOW
+from linear_grokking.results.reading import RunResult
+from linear_grokking.theory import large_size
+
+
+def _log_time(evidence: Evidence, lambda_: Any, eta: float = 1.0) -> Any:
+    """Return the large-size logarithm of the time of the accuracy that counts as reached."""
+    return large_size.log_time_to_accuracy(lambda_, eta, evidence.threshold)
+
+
+@claims_of(
+    "B1",
+    statement="The median time of generalization follows the large-size curve, from λ = 0.3 on.",
+    source=ours("large-size limit"),
+)
+def t95(evidence: Evidence) -> Iterator[Claim]:
+    """Fit the curve's exponent at ½, and compare the medians with the curve."""
+    yield Claim(
+        "B1-t95-divergence",
+        f"For large N and settled S the logarithm of the time of {evidence.percent} accuracy "
+        "diverges as (1-2λ)^(-½): the curve's exponent for 1-2λ from 2e-4 to 2e-3 is ½ within "
+        "10 %.",
+        exponent_at_half(lambda lambda_: _log_time(evidence, lambda_)).within(0.5, 0.1),
+    )
+    runs = evidence.runs("final_dynamics", keep=lambda p: 0.3 <= p["lambda"] < 0.46)
+    yield Claim(
+        "B1-t95-curve",
+        f"From λ = 0.3 to 0.46 the median time of {evidence.percent} accuracy at N = "
+        f"{runs[0].parameters['n_train']} is that of the large-size curve: log t within 10 % "
+        "(measured: the ratio furthest from 1).",
+        furthest(
+            median_of(np.log(run.scalars["t_gen"]), run)
+            / _log_time(evidence, run.parameters["lambda"], run.parameters["eta"])
+            for run in runs
+        ).within(1.0, 0.1),
+    )
+
+
+@claims_of(
+    "B17",
+    statement="The median time of generalization approaches the large-size curve as N grows.",
+    source=ours("large-size limit"),
+)
+def t95_of_largest(evidence: Evidence) -> Iterator[Claim]:
+    """Compare them at the smallest λ and the largest N."""
+    runs = evidence.runs("dynamics", keep=lambda p: p["lambda"] <= LARGEST_BELOW)
+    run = min(runs, key=lambda run: (run.parameters["lambda"], -run.parameters["n_train"]))
+    lambda_, n_train, eta = (run.parameters[key] for key in ("lambda", "n_train", "eta"))
+    predicted = _log_time(evidence, lambda_, eta)
+    yield Claim(
+        "B17-t95",
+        f"At λ = {lambda_:g} and the largest N = {n_train} the median of the logarithm of the time "
+        f"of {evidence.percent} accuracy is the large-size value, within 5 %.",
+        median_of(np.log(run.scalars["t_gen"]), run).within(predicted, 0.05),
+    )
+
+
+@claims_of(
+    "B1",
+    statement="Just below ½ generalization lags training by decades.",
+    source=paper_b("Fig. 1 (delay); three decades ours"),
+)
+def delay(evidence: Evidence) -> Iterator[Claim]:
+    """Take the delay at the λ nearest to ½."""
+    runs = evidence.runs("dynamics", keep=lambda p: p["lambda"] < CRITICAL)
+    run = max(runs, key=lambda run: run.parameters["lambda"])
+    lag = np.log10(run.scalars[["t_train", "t_gen"]]).diff(axis=1)["t_gen"].to_numpy()
+    if np.isfinite(lag).all():
+        measured = mean_of(lag, run)
+    else:
+        # Some never came: the median, between the extremes of the draws.
+        measured = replace(extremes_of(lag, run), value=median_of(lag).value)
+    lambda_ = run.parameters["lambda"]
+    yield Claim(
+        f"B1-delay-lambda-{lambda_:g}",
+        f"Just below the transition (λ = {lambda_:g}) generalization lags training by at "
+        "least three decades in t.",
+        measured.at_least(3.0),
+    )
+
+
+@claims_of(
+    "B13",
+    statement="Training groks with the exponential loss, too.",
+    source=paper_b("App. F.4; factors ours"),
+)
+def exponential_loss_groks(evidence: Evidence) -> Iterator[Claim]:
+    """Take the ratio of the two times below ½, and the rise of the loss."""
+    runs = evidence.runs("dynamics", keep=lambda p: p["lambda"] < CRITICAL)
+    for run in runs:
+        lambda_ = run.parameters["lambda"]
+        yield Claim(
+            f"B13-delay-lambda-{lambda_:g}",
+            f"With the exponential loss at λ = {lambda_:g} generalization takes at least 10 times "
+            "as long as training.",
+            geometric_mean_of(run.scalars["t_gen"] / run.scalars["t_train"], run).at_least(10.0),
+        )
+    nearest = max(runs, key=lambda run: run.parameters["lambda"])
+    yield Claim(
+        "B13-rising-loss",
+        f"At λ = {nearest.parameters['lambda']:g} its generalization loss rises by a factor of at "
+        "least 100 before it falls.",
+        geometric_mean_of(_rise(nearest), nearest).at_least(100.0),
+    )
+
+
+@claims_of(
+    "B15",
+    statement="Other symmetric laws show the same delay below ½.",
+    source=paper_b("v2 App. G; factor 2 ours"),
+)
+def delay_of_other_laws(evidence: Evidence) -> Iterator[Claim]:
+    """Count the draws whose generalization takes twice as long as their training."""
+    for run in evidence.runs("dynamics", keep=lambda p: p["lambda"] < CRITICAL):
+        lambda_, law = run.parameters["lambda"], run.parameters["law"]
+        later = run.scalars["t_gen"] > 2 * run.scalars["t_train"]
+        yield Claim(
+            f"B15-delay-{law}-lambda-{lambda_:g}",
+            f"{law.capitalize()} inputs at λ = {lambda_:g} grok too: generalization takes more "
+            "than twice as long as training in at least 40 % of draws.",
+            proportion_of(later, run).at_least(0.4, 1.0),
+        )
+
+
+def _rise(run: RunResult) -> np.ndarray:
+    """Return how much the largest generalization loss is above the first one, (R,)."""
+    _, loss = run.curves("gen_loss")
+    return loss.max(axis=1) / loss[:, 0]
+
+
+_NON_MONOTONIC = paper_b("Sec. 3.1 and v2 abstract; factors ours")
+
+
+@claims_of(
+    "B1", statement="Near ½ the generalization loss is not monotonic.", source=_NON_MONOTONIC
+)
+def rising_loss(evidence: Evidence) -> Iterator[Claim]:
+    """Compare the largest loss with the first one, by λ below ½."""
+    for run in evidence.runs("dynamics", keep=lambda p: p["lambda"] < CRITICAL):
+        lambda_ = run.parameters["lambda"]
+        yield Claim(
+            f"B1-rising-loss-lambda-{lambda_:g}",
+            f"At λ = {lambda_:g} the generalization loss rises by at least a tenth of its first "
+            "value before it falls.",
+            geometric_mean_of(_rise(run), run).at_least(1.1),
+        )
+
+
+@claims_of(
+    "B9",
+    statement="The generalization loss is not monotonic for large σ only.",
+    source=_NON_MONOTONIC,
+)
+def rising_loss_by_sigma(evidence: Evidence) -> Iterator[Claim]:
+    """Compare the largest loss with the first one at the smallest and the largest σ."""
+    runs = evidence.runs("dynamics", keep=lambda p: p["lambda"] < CRITICAL)
+    smallest, largest = sorted(runs, key=lambda run: run.parameters["sigma"])[:: len(runs) - 1 or 1]
+    yield Claim(
+        "B9-rising-loss-large",
+        f"At σ = {largest.parameters['sigma']:g} the generalization loss rises by at least a tenth "
+        "of its first value before it falls.",
+        geometric_mean_of(_rise(largest), largest).at_least(1.1),
+    )
+    yield Claim(
+        "B9-rising-loss-small",
+        f"At σ = {smallest.parameters['sigma']:g} it never rises above its first value (by more "
+        "than 0.1 %).",
+        extremes_of(_rise(smallest), smallest).at_most(1.001, 1.0),
+    )
+
+
+@claims_of(
+    "B11",
+    "B12",
+    statement="Initial conditions change the non-monotonic loss, and the time.",
+    source=paper_b("App. F.3; factors ours"),
+)
+def initial_conditions(evidence: Evidence) -> Iterator[Claim]:
+    """Compare the rises of the loss, and the times, of the two ends of the axis."""
+    key, letter = {"B11": ("s0_norm", "‖S₀‖"), "B12": ("b0", "b₀")}[evidence.figure]
+    runs = sorted(evidence.runs("dynamics"), key=lambda run: run.parameters[key])
+    if len(runs) < 2:
+        raise Undecidable(f"all runs have one {key}")
+    first, last = runs[0], runs[-1]
+    low, high = (run.parameters[key] for run in (first, last))
+    common = min(first.realizations, last.realizations)
+    ratio = _rise(first)[:common] / _rise(last)[:common]
+    yield Claim(
+        f"{evidence.figure}-rising-loss",
+        f"The rise of the generalization loss depends on the start: from {letter} = {low:g} it is "
+        f"at least 1.2 times that from {high:g}, on the same sets.",
+        geometric_mean_of(ratio, first, last).at_least(1.2),
+    )
+    if evidence.figure == "B11":
+        early, late = of_shared_draws([first, last], "t_gen")
+        yield Claim(
+            "B11-later",
+            f"A large ‖S₀‖ acts as a large σ does: {evidence.percent} accuracy comes at least "
+            f"twice as late from ‖S₀‖ = {high:g} as from {low:g}, on the same sets.",
+            geometric_mean_of(late / early, first, last).at_least(2.0),
+        )

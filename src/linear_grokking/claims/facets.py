@@ -1,0 +1,88 @@
+"""Claims on the theorem of Paper B's App. D: ‖S_∞‖ near the boundary of the hull."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from scipy.optimize import linprog
+from scipy.spatial.distance import pdist
+
+from linear_grokking.claims.measuring import furthest
+from linear_grokking.claims.registry import Evidence, claims_of
+from linear_grokking.claims.verdict import Claim, Measurement, paper_b
+from linear_grokking.solvers.separability.verdict import assess
+from linear_grokking.theory import two_point
+
+_THEOREM = paper_b("App. D (constants by its proof, whose formulas we have not seen)")
+_SETS, _N, _LAMBDA = 40, 50, 0.48
+
+
+def norm_over_bound(points: np.ndarray, limit: np.ndarray) -> float:
+    """Return ‖S_∞‖ over the theorem's lower bound log((1-ε)/ε)/D, inf where that is not positive.
+
+    In Σp_i x_i = 0, p_i ∝ e^{S_∞·x_i}, the d points of a facet have a weight of 1-ε or more if
+    all representations of the origin give it to them.  One of them then weighs at least
+    (1-ε)/d and one of the others at most ε/(N-d), and the logarithm of their ratio is at most
+    ‖S_∞‖D, D the diameter of the set; for λ ≤ ½ the counts only raise the bound.
+
+    Parameters
+    ----------
+    points : (N, d)
+        A set whose hull holds the origin.
+    limit : (d,)
+        S_∞; the facet is the one in its direction.
+    """
+    n, d = points.shape
+    hull = np.vstack([points.T, np.ones(n)])
+    origin = np.append(np.zeros(d), 1.0)
+    ray = np.append(-limit / np.linalg.norm(limit), 0.0)
+    # The furthest point of the hull along the ray is a combination of the facet's points.
+    furthest = linprog(
+        np.append(np.zeros(n), -1.0),
+        A_eq=np.column_stack([hull, ray]),
+        b_eq=origin,
+        method="highs-ds",
+    )
+    others = furthest.x[:-1] <= 1e-12
+    epsilon = -linprog(-others.astype(float), A_eq=hull, b_eq=origin, method="highs").fun
+    if epsilon >= 0.5:
+        return np.inf
+    bound = np.log((1.0 - epsilon) / epsilon) / pdist(points).max()
+    return float(np.linalg.norm(limit) / bound)
+
+
+@claims_of(
+    "BT1",
+    "B17",
+    statement="‖S_∞‖ is at least log((1-ε)/ε)/D where ε is the weight off a facet.",
+    source=_THEOREM,
+)
+def norm_near_the_boundary(evidence: Evidence) -> Iterator[Claim]:
+    """Compare the two points with the bound, which they attain, and small sets, which do not."""
+    if evidence.figure == "BT1":
+        delta = np.geomspace(1e-3, 0.5, 9)
+        # The origin lies at x₂ = σδ from -σ: the other point weighs 1/(1+δ), and D = σ(1+δ).
+        epsilon = delta / (1.0 + delta)
+        bound = np.log((1.0 - epsilon) / epsilon) / (1.0 + delta)
+        ratio = two_point.settled_output(delta) / bound
+        yield Claim(
+            "BT1-facet-bound",
+            "The two-point model attains the bound ‖S_∞‖ ≥ log((1-ε)/ε)/D, ε the weight off the "
+            "facet (here a point) and D the diameter: their ratio is 1 within 1e-9 for 1-2λ from "
+            "1e-3 to 0.5 (measured: the ratio furthest from 1).",
+            furthest(map(Measurement.exact, ratio)).near(1.0, 1e-9),
+        )
+        return
+    rng, ratios = np.random.default_rng(0), []
+    while len(ratios) < _SETS:
+        points = rng.standard_normal((_N, round(_LAMBDA * _N)))
+        found = assess(points, margin=False)
+        if not found.separable and found.direction is not None:
+            ratios.append(norm_over_bound(points, found.direction))
+    least = min(ratios)
+    yield Claim(
+        "B17-facet-bound",
+        f"On random sets (N = {_N}, λ = {_LAMBDA}) that are not separable ‖S_∞‖ is never below the "
+        "bound log((1-ε)/ε)/D (measured: its least multiple, over sets of their own).",
+        Measurement(least, least, least, _SETS).at_least(1.0),
+        note="The bound is far from tight: it grows as log(1/ε), and ‖S_∞‖ of many points faster.",
+    )

@@ -1,0 +1,216 @@
+"""Claims on Paper B, on runs that are made up: right ones are confirmed, wrong ones are not."""
+
+import itertools
+
+import numpy as np
+import pytest
+from drawn_runs import DrawnEvidence, DrawnRun
+from scipy.special import ndtr
+
+from linear_grokking.claims import adam, conformal_time, delays, ends, facets, separability
+from linear_grokking.claims import two_point as two_points
+from linear_grokking.theory import large_size, margin
+
+SIZES = {"n_train": 400, "law": "gaussian", "sigma": 5.0, "eta": 0.01}
+
+
+def verdicts(made):
+    return {claim.id: claim.verdict for claim in made}
+
+
+def end_of_training(lambda_, off=1.0):
+    """Return dynamics and sets, λ above ½, that follow the laws of long times times a factor."""
+    rng = np.random.default_rng(3)
+    margins = 5.0 * margin.mean_margin(lambda_) * rng.normal(1.0, 0.05, 40)
+    steps = np.geomspace(1.0, 1e12, 49)
+    clock = np.log(steps)
+    weight, bias = (law[:, np.newaxis] * clock for law in margin.log_law_slopes(margins))
+    spread = 5.0 * margins
+    kink = spread * np.exp(-0.5 / spread**2) / np.sqrt(2 * np.pi) - ndtr(-1 / spread)
+    loss = (kink / (1 + margins**2))[:, np.newaxis] * clock
+    limit = ndtr(1 / (5.0 * margins))
+    scalars = {
+        "final_weight_norm": weight[:, -1],
+        "final_bias": bias[:, -1] * (0.95 / off),
+        "final_train_loss": off / (0.01 * 1e12 * (1 + margins**2)),
+        "final_gen_accuracy": limit - (off - 1.0),
+    }
+    parameters = {**SIZES, "lambda": lambda_, "t_max": 1e12}
+    curves = {"weight_norm": off * weight, "bias": off * bias, "gen_loss": off * loss}
+    run = DrawnRun(parameters, scalars, steps, **curves)
+    sets = {"separable": True, "margin": margins, "s_inf_norm": np.nan}
+    return run, DrawnRun(parameters, {"realization": range(40), **sets})
+
+
+@pytest.mark.parametrize(("off", "expected"), [(1.0, "confirmed"), (1.2, "contradicted")])
+def test_laws_of_separable_sets(off, expected):
+    run, sets = end_of_training(0.7, off)
+    evidence = DrawnEvidence("B1", final_dynamics=[run], final_separability=[sets])
+    made = verdicts(ends.log_laws_above(evidence))
+    assert made == dict.fromkeys(made, expected) and len(made) == 4
+    made = verdicts(claim for claim in ends.margin_accuracy(evidence))
+    assert made["B1-slow-approach"] == expected
+
+
+@pytest.mark.parametrize(("factor", "expected"), [(1.0, "confirmed"), (1.1, "contradicted")])
+def test_training_losses(factor, expected):
+    above = end_of_training(0.7, factor)
+    below = DrawnRun(
+        {**SIZES, "lambda": 0.4, "t_max": 1e12},
+        {"final_train_loss": np.full(20, factor / (0.01 * 1e12)), "final_gen_accuracy": 2 - factor},
+    )
+    sets = {"separable": np.full(20, False), "margin": np.nan, "s_inf_norm": 2.0}
+    evidence = DrawnEvidence(
+        "B1",
+        final_dynamics=[above[0], below],
+        final_separability=[above[1], DrawnRun(below.parameters, sets)],
+    )
+    made = verdicts(ends.training_loss(evidence))
+    assert made == {"B1-train-loss-below": expected, "B1-train-loss-above": expected}
+    assert verdicts(ends.perfect_below(evidence)) == {"B1-perfect-below": expected}
+
+
+def losses(rise, realizations=6):
+    """Return curves that start at 1, rise to about some height, and fall."""
+    steps = np.geomspace(1.0, 1e6, 31)
+    bump = np.exp(-((np.log10(steps) - 3.0) ** 2))
+    scatter = np.linspace(0.99, 1.01, realizations)[:, np.newaxis]
+    return steps, 1.0 / (1.0 + steps / 1e4) + (rise - 1.0) * scatter * bump
+
+
+@pytest.mark.parametrize(("rise", "expected"), [(1.5, "confirmed"), (1.0, "contradicted")])
+def test_losses_that_rise_and_losses_that_do_not(rise, expected):
+    steps, loss = losses(rise)
+    nearest = DrawnRun({**SIZES, "lambda": 0.48}, None, steps, gen_loss=loss)
+    evidence = DrawnEvidence("B1", dynamics=[nearest])
+    assert verdicts(delays.rising_loss(evidence)) == {"B1-rising-loss-lambda-0.48": expected}
+    flat = DrawnRun({**SIZES, "sigma": 1.0, "lambda": 0.48}, None, steps, gen_loss=losses(1.0)[1])
+    made = verdicts(delays.rising_loss_by_sigma(DrawnEvidence("B9", dynamics=[nearest, flat])))
+    assert made == {"B9-rising-loss-large": expected, "B9-rising-loss-small": "confirmed"}
+    steep = DrawnRun({**SIZES, "sigma": 1.0, "lambda": 0.48}, None, steps, gen_loss=losses(1.3)[1])
+    made = verdicts(delays.rising_loss_by_sigma(DrawnEvidence("B9", dynamics=[nearest, steep])))
+    assert made["B9-rising-loss-small"] == "contradicted"
+
+
+@pytest.mark.parametrize(("ratio", "expected"), [(4.0, "confirmed"), (1.2, "contradicted")])
+def test_initial_conditions_change_the_way(ratio, expected):
+    scatter = np.linspace(0.9, 1.1, 6)
+    first, last = (
+        DrawnRun(
+            {**SIZES, "lambda": 0.48, "s0_norm": norm},
+            {"t_gen": time * scatter, "t_train": 10.0},
+            *losses(rise)[:1],
+            gen_loss=losses(rise)[1],
+        )
+        for norm, rise, time in ((0.1, 0.6 + ratio / 3, 1e5), (5.0, 1.0, ratio * 1e5))
+    )
+    made = verdicts(delays.initial_conditions(DrawnEvidence("B11", dynamics=[last, first])))
+    assert made["B11-later"] == expected
+    assert made["B11-rising-loss"] == expected
+
+
+@pytest.mark.parametrize(("factor", "expected"), [(1.0, "confirmed"), (1.3, "contradicted")])
+def test_first_step_of_adam(factor, expected):
+    norm = factor * np.sqrt(40.0) * np.array([0.98, 1.0, 1.02])
+    curves = {
+        "weight_norm": np.column_stack([0 * norm, norm]),
+        "bias": np.tile([0.0, -1.0], (3, 1)),
+    }
+    run = DrawnRun({**SIZES, "n_train": 100, "lambda": 0.4}, None, [0, 1], **curves)
+    made = verdicts(adam.first_step(DrawnEvidence("B10", adam=[run])))
+    assert made == {"B10-first-step-lambda-0.4": expected}
+
+
+@pytest.mark.parametrize(("level", "low", "high"), [(0.55, True, False), (0.85, False, True)])
+def test_accuracy_while_training(level, low, high):
+    accuracy = np.tile([0.5, level, 1.0], (4, 1))
+    run = DrawnRun(
+        {**SIZES, "sigma": 1.0, "lambda": 0.48},
+        {"t_train": np.full(4, 10.0)},
+        [0, 10, 100],
+        gen_accuracy=accuracy,
+        train_accuracy=np.tile([0.5, 0.95, 1.0], (4, 1)),
+    )
+    made = verdicts(adam.plateau(DrawnEvidence("B5", dynamics=[run])))
+    assert (made["B5-while-training"] == "confirmed") == low
+    made = verdicts(adam.no_plateau_without(DrawnEvidence("B9", dynamics=[run])))
+    assert (made["B9-while-training"] == "confirmed") == high
+
+
+@pytest.mark.parametrize(("factor", "expected"), [(1.01, "confirmed"), (0.9, "contradicted")])
+def test_conformal_time_has_a_lower_bound(factor, expected):
+    steps, rate = np.geomspace(1.0, 1e5, 20), 0.01 * 1.2
+    bias = np.full((1, 20), 0.0)
+    tau = factor * np.log1p(rate * steps)[np.newaxis] / rate
+    run = DrawnRun(
+        {**SIZES, "lambda": 0.4},
+        None,
+        steps,
+        train_loss=np.full((1, 20), 1.2),
+        bias=bias,
+        conformal_time=tau,
+    )
+    made = verdicts(conformal_time.lower_bound(DrawnEvidence("B2", with_bias=[run])))
+    assert made == {"B2-conformal-bound-lambda-0.4": expected}
+
+
+@pytest.mark.parametrize(("factor", "expected"), [(1.0, "confirmed"), (1.3, "contradicted")])
+def test_positive_projections(factor, expected):
+    runs = []
+    for lambda_ in (0.38, 0.42):
+        mean = factor * large_size.normalized_positive_mean(lambda_)
+        values = mean * np.linspace(0.99, 1.01, 50)
+        scalars = {"positive_projection": values, "separable": False}
+        runs.append(DrawnRun({**SIZES, "lambda": lambda_}, scalars))
+    made = verdicts(separability.positive_projection(DrawnEvidence("B7", statistics=runs)))
+    assert made["B7-positive-projection-curve"] == expected
+    assert made["B7-positive-projection-vanishes"] == "confirmed"
+
+
+@pytest.mark.parametrize(("factor", "expected"), [(1.0, "confirmed"), (1.1, "contradicted")])
+def test_times_of_the_training_loss(factor, expected):
+    time = factor * 1e5 * np.linspace(0.999, 1.001, 10)
+    run = DrawnRun({**SIZES, "lambda": 0.4}, {"t_train_loss": time})
+    made = verdicts(two_points.training_loss(DrawnEvidence("B8", full=[run])))
+    assert made == {"B8-train-time": expected}
+
+
+def weight_off_a_facet(points, facet):
+    """Return the most that the others can weigh where the points give the origin: all vertices."""
+    n, d = points.shape
+    most = 0.0
+    for chosen in itertools.combinations(range(n), d + 1):
+        system = np.vstack([points[list(chosen)].T, np.ones(d + 1)])
+        weights = np.linalg.solve(system, np.append(np.zeros(d), 1.0))
+        if (weights >= 0).all():
+            most = max(
+                most, 1.0 - sum(w for w, k in zip(weights, chosen, strict=True) if k in facet)
+            )
+    return most
+
+
+def test_bound_by_the_facet_against_all_representations():
+    rng, positive = np.random.default_rng(5), 0
+    while positive < 5:
+        points = rng.standard_normal((8, 2))
+        found = facets.assess(points, margin=False)
+        if found.separable:
+            continue
+        limit = found.direction
+        # The facet is the edge of the hull that the ray along S_∞ leaves through.
+        edges = []
+        for i, j in itertools.combinations(range(8), 2):
+            (x, y), others = points[j] - points[i], points - points[i]
+            side = x * others[:, 1] - y * others[:, 0]
+            if (side >= -1e-12).all() or (side <= 1e-12).all():
+                at = np.linalg.solve(np.column_stack([points[i], points[j]]), limit)
+                edges += [{i, j}] if (at >= 0).all() else []
+        (facet,) = edges
+        epsilon = weight_off_a_facet(points, facet)
+        diameter = max(np.linalg.norm(a - b) for a in points for b in points)
+        ratio, expected = facets.norm_over_bound(points, limit), np.inf
+        if epsilon < 0.5:
+            expected = np.linalg.norm(limit) * diameter / np.log((1 - epsilon) / epsilon)
+            positive += 1
+        assert ratio == pytest.approx(expected, rel=1e-6)
+        assert ratio >= 1.0
