@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 from scipy.special import ndtr, ndtri, wrightomega
 
 from linear_grokking.theory._domain import Broadcast, ConvergenceError, within
+from linear_grokking.theory._search import root
 from linear_grokking.theory.margin import normal_density
 
 CRITICAL_NORM = np.sqrt(np.pi**2 / 8.0 + np.log(2.0) ** 2)
@@ -212,11 +213,41 @@ def normalized_positive_mean(lambda_: ArrayLike) -> Broadcast:
     return positive_mean(lambda_) / limit_norm(lambda_)
 
 
+def settling_exponent(lambda_: ArrayLike) -> Broadcast:
+    """Return p₋: parts of S - S_∞ decay as t^{-σ²p} with p from there on, in units of 1/σ².
+
+    With b = -ln(ηC_∞t), d(S-S_∞)/d ln t = -σ²H(S-S_∞), H = Σ a_i x_i x_iᵀ/N with weights
+    a = w/E[w].  p₋ is the lower edge of its spectrum, max over m > 0 of
+    -1/m + E[a/(1+λam)] (derived in docs/theory.md).
+    """
+    lambda_ = np.asarray(lambda_, float)
+    r, c = solve(lambda_)
+
+    def terms(log_m: np.ndarray, *problem: np.ndarray) -> tuple[np.ndarray, ...]:
+        lambda_, r, c = problem
+        weight, _, w = _gaussian_rule(r, c)
+        a = w / np.sum(weight * w, axis=-1, keepdims=True)
+        drag = 1.0 + (lambda_ * np.exp(log_m))[..., np.newaxis] * a
+        return weight, a, drag
+
+    def excess(log_m: np.ndarray, *problem: np.ndarray) -> np.ndarray:
+        # The derivative by 1/m vanishes.
+        weight, a, drag = terms(log_m, *problem)
+        share = np.sum(weight * (a / drag) ** 2, axis=-1)
+        return np.log(problem[0] * share) + 2.0 * log_m
+
+    ends = np.full(lambda_.shape, -20.0), np.full(lambda_.shape, 60.0)
+    log_m = root(excess, *ends, (lambda_, r, c), resolution=1e-12)
+    weight, a, drag = terms(log_m, lambda_, r, c)
+    return np.sum(weight * a / drag, axis=-1) - np.exp(-log_m)
+
+
 def log_time_to_accuracy(lambda_: ArrayLike, eta: ArrayLike, accuracy: float = 0.95) -> Broadcast:
     """Return ln t at which A_gen reaches ``accuracy`` if S has settled long before.
 
     ln t = Φ⁻¹(accuracy) r - ln(ηC_∞), from b = -ln(ηC_∞t) and A_gen = Φ(-b/(σ‖S‖)): the
-    same for every σ, as σ‖S‖ = r (Paper B, Sec. 3.4; derived in docs/theory.md).
+    same for every σ for which S has settled, σ²p₋ ln t ≫ 1 with p₋ of `settling_exponent`, as
+    σ‖S‖ = r then (Paper B, Sec. 3.4; derived in docs/theory.md).
 
     Parameters
     ----------

@@ -20,6 +20,7 @@ from linear_grokking.theory.large_size import (
     output_density,
     positive_fraction,
     positive_mean,
+    settling_exponent,
     share_near_zero,
     solve,
 )
@@ -179,6 +180,37 @@ def test_against_simulated_sets(lambda_, n, draws):
         # Five standard errors (false-alarm rate below 5e-3 with 5 degrees of freedom) and a
         # finite-size shift of 3/N of the value.
         assert np.mean(values) == pytest.approx(limit, rel=3.0 / n, abs=5.0 * error)
+
+
+@pytest.mark.parametrize("lambda_", [0.2, 0.4])
+def test_soft_directions_of_simulated_sets_settle_with_the_exponent(lambda_):
+    n, softest = 1200, []
+    for draw in range(4):
+        inputs = np.random.default_rng([8, draw]).standard_normal((n, round(lambda_ * n)))
+        p = np.exp(minimize_mean_exponential(inputs).outputs)
+        curvature = (inputs * (p / p.sum())[:, np.newaxis]).T @ inputs
+        # The first one may be that along S_∞.
+        softest.append(np.linalg.eigvalsh(curvature)[1])
+    # A finite spectrum ends inside of the edge, by N^{-2/3} and a number of order one.
+    assert np.mean(softest) == pytest.approx(settling_exponent(lambda_), rel=0.12)
+
+
+def test_settling_exponent_is_the_largest_bound_of_its_kind():
+    lambda_ = 0.3
+    r, c = solve(lambda_)
+    mean = gaussian_mean(lambda h: wrightomega(c + r * h), bend=-c / r)
+
+    def bound(m):
+        def term(h):
+            a = wrightomega(c + r * h) / mean
+            return a / (1 + lambda_ * a * m)
+
+        return gaussian_mean(term, bend=-c / r) - 1 / m
+
+    tried = max(bound(m) for m in np.geomspace(1.0, 100.0, 81))
+    assert settling_exponent(lambda_) == pytest.approx(tried, rel=1e-3)
+    assert settling_exponent(lambda_) >= tried
+    assert settling_exponent(np.array([0.1, 0.3]))[1] == settling_exponent(0.3)
 
 
 def test_simulated_outputs_have_the_predicted_density():
