@@ -28,18 +28,18 @@ VERDICTS = (CONFIRMED, OUTSIDE, CONTRADICTED, UNDECIDED)
 
 
 class Disagreement(StrEnum):
-    """What it is where a measurement does not agree with a statement."""
+    """What it is where a measurement does not agree with a statement, in the report's order."""
 
     ERRATUM = "erratum"
     """The source is wrong where it makes the statement."""
-    CONJECTURE = "rejected conjecture"
-    """The statement is of this project, and wrong."""
     NOTATION = "ambiguous notation"
     """One reading of what the source writes, in symbols or in words without a number."""
     RANGE = "limit of validity"
     """The source gives a limit or a condition that these parameters do not meet."""
     SIZE = "finite size"
     """The same, the limit being that of large sets."""
+    CONJECTURE = "rejected conjecture"
+    """The statement is of this project, and wrong."""
 
 
 @dataclass(frozen=True)

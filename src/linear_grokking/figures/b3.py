@@ -116,9 +116,10 @@ def _draw_geometry(axes: Axes, table: pd.DataFrame, lambda_: float) -> None:
     for number, colour in ((1, style.BLUE), (2, style.ORANGE)):
         look: dict[str, Any] = {"color": colour, "label": rf"$S x_{number} + b = -1$"}
         edges += draw_lines(axes, table, "geometry", f"constraint_{number}", **look)
-    s = np.linspace(-_PLANE, _PLANE, 3)
-    allowed = np.min([np.interp(s, *edge.get_data()) for edge in edges], axis=0)
-    axes.fill_between(s, allowed, -_PLANE, color=style.GREEN, alpha=0.15, linewidth=0)
+    for edge in edges:
+        # What a constraint allows lies below its edge; both are met where the shades overlap.
+        shade = {"color": edge.get_color(), "alpha": 0.18, "linewidth": 0}
+        axes.fill_between(*edge.get_data(), -_PLANE, **shade)
     weight, bias = rows(table, series="optimum")[["x", "y"]].to_numpy()[0]
     angle = np.linspace(0.0, 2.0 * np.pi, 200)
     radius = np.hypot(weight, bias)

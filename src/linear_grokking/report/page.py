@@ -15,7 +15,7 @@ from docutils.core import publish_parts
 from markupsafe import Markup, escape
 from plotly.offline import get_plotlyjs
 
-from linear_grokking.claims.verdict import VERDICTS
+from linear_grokking.claims.verdict import VERDICTS, Disagreement
 from linear_grokking.figures import tables
 from linear_grokking.report import interactive
 from linear_grokking.report.captions import caption, category, written
@@ -76,7 +76,7 @@ def write_page(
         counts=Counter(claim["verdict"] for claim in judged),
         by_paper=_by_paper(judged),
         headlines=[claim for claim in confirmed if claim["id"] in HEADLINES],
-        contradicted=_by_reason(judged),
+        disagreements=_disagreements(judged),
         undecided=[claim for claim in judged if claim["verdict"] == "undecided"],
         runs=_runs(listed),
         cost=_cost(listed.drop_duplicates("run_id")),
@@ -153,15 +153,22 @@ def _by_paper(claims: Sequence[Mapping[str, Any]]) -> dict[str, Counter]:
     return found
 
 
-def _by_reason(claims: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[Mapping[str, Any]]]]:
-    """Return the contradicted claims, those that one note explains together."""
-    found: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+Reasons = list[tuple[str, list[Mapping[str, Any]]]]
+
+
+def _disagreements(claims: Sequence[Mapping[str, Any]]) -> dict[str, Reasons]:
+    """Return the claims that do not agree, by what they are; those of one note together."""
+    kinds: dict[str, dict[tuple[str, str], list[Mapping[str, Any]]]] = {k: {} for k in Disagreement}
     for claim in claims:
-        if claim["verdict"] == "contradicted":
+        if claim["disagreement"]:
             # What has no note is explained by nothing, and stands alone.
             reason = claim["note"], "" if claim["note"] else claim["id"]
-            found.setdefault(reason, []).append(claim)
-    return [(note, group) for (note, _), group in found.items()]
+            kinds[claim["disagreement"]].setdefault(reason, []).append(claim)
+    return {
+        str(kind): [(note, group) for (note, _), group in reasons.items()]
+        for kind, reasons in kinds.items()
+        if reasons
+    }
 
 
 def _runs(manifest: pd.DataFrame) -> list[dict[str, Any]]:
