@@ -11,7 +11,7 @@ from linear_grokking.figures import separability_panels as panels
 from linear_grokking.figures.tables import FigureData, TableBuilder, rows
 from linear_grokking.theory import large_size
 
-TITLE = "Outputs of the limit direction, and the fraction of separable sets (Paper B, App. E.1, Fig. 6)"
+TITLE = "Positive outputs of S_∞, and the fraction of separable sets (Paper B, App. E.1, Fig. 6)"
 
 
 class Options(FigureOptions):
