@@ -70,7 +70,7 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
 def draw(table: pd.DataFrame) -> Figure:
     """Draw the paper's two panels, and the outputs."""
     figure, axes = style.new_panels(1, 3, height=1.15)
-    for each, (panel, label, critical, two_point) in zip(
+    for each, (panel, label, critical, two_point, place) in zip(
         axes,
         (
             (
@@ -78,18 +78,21 @@ def draw(table: pd.DataFrame) -> Figure:
                 r"mean of $x_i\cdot S_\infty/\Vert S_\infty\Vert>0$",
                 r"$0.276\,\sqrt{1-2\lambda}$",
                 r"two points: $1-2\lambda$",
+                "lower left",
             ),
             (
                 "margin",
                 "margin $M$",
                 r"$\sqrt{\pi/8}\,(2\lambda-1)$",
                 r"two points: $2\lambda-1$",
+                "upper left",
             ),
             (
                 "positive_mean",
                 r"mean of $x_i\cdot S_\infty>0$",
                 r"limit at $\lambda=\frac{1}{2}$",
                 None,
+                "lower left",
             ),
         ),
         strict=True,
@@ -100,6 +103,8 @@ def draw(table: pd.DataFrame) -> Figure:
         }
         if two_point:
             theory["two_point"] = {**panels.AT_CRITICAL, "label": two_point}
-        panels.draw_statistic(each, table, panel, label, theory)
+        panels.draw_statistic(each, table, panel, label, theory, place=place)
         each.locator_params(axis="x", nbins=5)
+    # Room for the legend below the limit.
+    axes[2].set_ylim(bottom=large_size.CRITICAL_POSITIVE_MEAN - 0.03)
     return figure
