@@ -16,13 +16,14 @@ from linear_grokking.claims import (
     separability,
     two_layer,
     two_point,
+    variations,
 )
 from linear_grokking.claims.registry import COLUMNS, Evidence, collect, frame
 from linear_grokking.claims.verdict import VERDICTS, Claim
 
 __all__ = ["COLUMNS", "VERDICTS", "Claim", "Evidence", "judged"]
 
-MODULES = (linear, linear_maps, two_layer, classification, separability, two_point)
+MODULES = (linear, linear_maps, two_layer, classification, variations, separability, two_point)
 """Importing them registers their claims; a new module is added here."""
 
 
