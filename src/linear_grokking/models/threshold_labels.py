@@ -56,18 +56,27 @@ class ThresholdLabelsModel(LogisticModel):
         self, weights: Float[Array, "*S d"], bias: Float[Array, "*S"]
     ) -> dict[str, Float[np.ndarray, "*S"] | Float[np.ndarray, "*S K"]]:
         """See `LogisticModel.measure`."""
-        norm = self.xp.linalg.vector_norm(weights[..., 1:], axis=-1)
-        parts = to_host({"along": weights[..., 0], "across": norm})
-        return super().measure(weights, bias) | parts
+        # All in one transfer: the host waits for each.
+        xp = self.xp
+        margins = self._margins(self.outputs(weights, bias))
+        return to_host(
+            {
+                "train_loss": xp.mean(self._loss.value(xp, margins), axis=-1),
+                "train_accuracy": xp.mean(xp.astype(margins < 0, xp.float64), axis=-1),
+                "weight_norm": xp.linalg.vector_norm(weights, axis=-1),
+                "bias": bias,
+                "along": weights[..., 0],
+                "across": xp.linalg.vector_norm(weights[..., 1:], axis=-1),
+            }
+        )
 
     def observables_from(
         self, measured: Mapping[str, np.ndarray]
     ) -> dict[str, Float[np.ndarray, "*S"]]:
         """See `LogisticModel.observables_from`."""
-        own = ("along", "across")
-        observables = super().observables_from({k: v for k, v in measured.items() if k not in own})
-        along, across = (self._law.sigma * measured[name] for name in own)
-        given = along, across, measured["bias"], self._share
+        observables = dict(measured)
+        along, across = (self._law.sigma * observables.pop(name) for name in ("along", "across"))
+        given = along, across, observables["bias"], self._share
         return observables | {"gen_loss": gen_loss(*given), "gen_accuracy": gen_accuracy(*given)}
 
 

@@ -9,12 +9,8 @@ import numpy as np
 from scipy.optimize import brentq, minimize
 from scipy.special import ndtr, ndtri
 
-from linear_grokking.theory._domain import within
-from linear_grokking.theory.margin import (
-    normal_density,
-    truncated_first_moment,
-    truncated_second_moment,
-)
+from linear_grokking.theory._domain import ConvergenceError, within
+from linear_grokking.theory.margin import normal_density, truncated_second_moment
 
 _REACH = 9.0
 """How many standard deviations of x₁ count."""
@@ -67,17 +63,13 @@ def limit_gen_accuracy(lambda_: float, label_fraction: float, sigma: float) -> f
             high *= 2.0
         return float(brentq(excess, 0.0, high, xtol=1e-15, rtol=1e-14))
 
-    def norm(direction: np.ndarray) -> tuple[float, np.ndarray]:
-        """Return log of the squared norm at margin 1, and its slope."""
+    def norm(direction: np.ndarray) -> float:
+        """Return log of the squared norm at margin 1: quasi-convex, as the problem is convex."""
         slope, beta = direction
         found = kappa(slope, beta)
         if found <= 0.0:
-            return np.inf, np.zeros(2)
-        short = weights * truncated_first_moment(found - y * (slope * g + beta))
-        by_direction = np.array([short @ (y * g), short @ y]) / short.sum()
-        square = (1.0 + slope**2) / sigma**2 + beta**2
-        own = np.array([2.0 * slope / sigma**2, 2.0 * beta]) / square
-        return np.log(square) - 2.0 * np.log(found), own - 2.0 * by_direction / found
+            return np.inf
+        return np.log((1.0 + slope**2) / sigma**2 + beta**2) - 2.0 * np.log(found)
 
     start = 1.0
     while kappa(start, -start * threshold) <= 0.0:
@@ -85,8 +77,13 @@ def limit_gen_accuracy(lambda_: float, label_fraction: float, sigma: float) -> f
         if start > _LARGEST_SLOPE:
             raise ValueError(f"lambda_ = {lambda_:g}: too small, the direction is all but e₁")
     found = minimize(
-        norm, [start, -start * threshold], jac=True, method="BFGS", options={"gtol": 1e-10}
+        norm,
+        [start, -start * threshold],
+        method="Nelder-Mead",
+        options={"xatol": 1e-9, "fatol": 1e-14, "maxfev": 2000},
     )
+    if not found.success:
+        raise ConvergenceError(f"lambda_ = {lambda_:g}: the direction was not found")
     slope, beta = found.x
     return float(weights @ ndtr(y * (slope * g + beta)))
 
