@@ -26,8 +26,10 @@ _SETTLING_STEP = 1e4
 
 
 def _by_sigma(evidence: Evidence) -> list[RunResult]:
-    """Return the runs below λ = ½, the smallest σ first; at least two."""
+    """Return the runs at the λ just below ½, the smallest σ first; at least two."""
     runs = evidence.runs("dynamics", keep=lambda p: p["lambda"] < CRITICAL)
+    nearest = max(run.parameters["lambda"] for run in runs)
+    runs = [run for run in runs if run.parameters["lambda"] == nearest]
     if len(runs) < 2:
         raise Undecidable("fewer than two σ below λ = ½")
     return sorted(runs, key=lambda run: run.parameters["sigma"])
