@@ -328,7 +328,9 @@ class LogisticExperiment(
     s0_norm: Axis[NonNegative] = Field((0.1,), description="Norm of the initial weights S₀.")
     b0: Axis[Real] = Field((0.0,), description="Initial bias.")
     bias: bool = Field(True, description="Whether the model has a bias.")
-    label_fraction: Axis[Probability] = Field((1.0,), description="Probability of the label -1.")
+    label_fraction: Axis[Probability] = Field(
+        (1.0,), description="Probability r of the label -1, or its share."
+    )
     labels: Axis[Literal["random", "threshold"]] = Field(
         ("random",),
         description="Labels drawn at random, or decided by a threshold of the first coordinate.",
@@ -356,7 +358,7 @@ class LogisticExperiment(
             value = self.value(key)
             for each in value if isinstance(value, tuple) else (value,):
                 if each != needed:
-                    raise refused(f"has {key} = {each} with labels: threshold; needs {needed}")
+                    raise refused(f"sets {key} = {each} with labels: threshold; needs {needed}")
 
     def unused(self, parameters: Mapping[str, Any]) -> Iterator[str]:
         """See `Experiment.unused`."""

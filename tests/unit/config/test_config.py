@@ -207,13 +207,16 @@ CONTRADICTIONS = [
     ({"model": "logistic", "n_train": 9, "d": 5, "mu": 1}, "only with law: two_gaussians"),
     ({"model": "logistic", "n_train": 9, "d": 5, "beta1": 0.8}, "only with solver: adam"),
     (THRESHOLD | {"labels": ["random", "threshold"]}, None),
-    (THRESHOLD | {"measure": "outputs"}, "has measure = outputs with labels: threshold; needs dyn"),
+    (
+        THRESHOLD | {"measure": "outputs"},
+        "sets measure = outputs with labels: threshold; needs dyn",
+    ),
     (
         THRESHOLD | {"law": ["gaussian", "anisotropic"], "condition": 2},
-        "has law = anisotropic with labels: threshold; needs gaussian",
+        "sets law = anisotropic with labels: threshold; needs gaussian",
     ),
-    (THRESHOLD | {"loss": "exponential"}, "has loss = exponential with labels: threshold; needs"),
-    (THRESHOLD | {"n_gen": 7}, "has n_gen = 7 with labels: threshold; needs 0"),
+    (THRESHOLD | {"loss": "exponential"}, "sets loss = exponential with labels: threshold; needs"),
+    (THRESHOLD | {"n_gen": 7}, "sets n_gen = 7 with labels: threshold; needs 0"),
     (
         {"model": "logistic", "n_train": 9, "d": 5, "solver": "gradient_descent", "rtol": 1e-3},
         "only with solver: gradient_flow",
