@@ -11,7 +11,6 @@ import pandas as pd
 
 from linear_grokking.claims import (
     adam,
-    classification,
     conformal_time,
     delays,
     ends,
@@ -21,15 +20,17 @@ from linear_grokking.claims import (
     separability,
     two_layer,
     two_point,
+    variations,
 )
 from linear_grokking.claims.registry import COLUMNS, Evidence, collect, frame
 from linear_grokking.claims.verdict import VERDICTS, Claim
 
 __all__ = ["COLUMNS", "VERDICTS", "Claim", "Evidence", "judged"]
 
+<<<<<<< HEAD
 MODULES = (
     *(linear, linear_maps, two_layer),
-    *(ends, delays, adam, classification, conformal_time, separability, facets, two_point),
+    *(ends, delays, adam, variations, conformal_time, separability, facets, two_point),
 )
 """Importing them registers their claims; a new module is added here."""
 

@@ -174,7 +174,10 @@ def rising_loss(evidence: Evidence) -> Iterator[Claim]:
 def rising_loss_by_sigma(evidence: Evidence) -> Iterator[Claim]:
     """Compare the largest loss with the first one at the smallest and the largest σ."""
     runs = evidence.runs("dynamics", keep=lambda p: p["lambda"] < CRITICAL)
-    smallest, largest = sorted(runs, key=lambda run: run.parameters["sigma"])[:: len(runs) - 1 or 1]
+    if len(runs) < 2:
+        raise Undecidable("fewer than two σ below λ = ½")
+    runs.sort(key=lambda run: run.parameters["sigma"])
+    smallest, largest = runs[0], runs[-1]
     yield Claim(
         "B9-rising-loss-large",
         f"At σ = {largest.parameters['sigma']:g} the generalization loss rises by at least a tenth "

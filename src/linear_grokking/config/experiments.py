@@ -299,6 +299,15 @@ class Classification(Experiment, title="Sets of inputs for logistic classificati
         return spec
 
 
+_THRESHOLD_NEEDS = {
+    "measure": "dynamics",
+    "law": "gaussian",
+    "loss": "cross_entropy",
+    "n_gen": 0,
+}
+"""What goes with labels that a threshold decides: the observables are closed forms there."""
+
+
 class LogisticExperiment(
     Trained,
     Classification,
@@ -319,7 +328,13 @@ class LogisticExperiment(
     s0_norm: Axis[NonNegative] = Field((0.1,), description="Norm of the initial weights S₀.")
     b0: Axis[Real] = Field((0.0,), description="Initial bias.")
     bias: bool = Field(True, description="Whether the model has a bias.")
-    label_fraction: Axis[Probability] = Field((1.0,), description="Probability of the label -1.")
+    label_fraction: Axis[Probability] = Field(
+        (1.0,), description="Probability r of the label -1, or its share."
+    )
+    labels: Axis[Literal["random", "threshold"]] = Field(
+        ("random",),
+        description="Labels drawn at random, or decided by a threshold of the first coordinate.",
+    )
     n_gen: Natural = Field(
         0, description="Fresh samples for the generalization; 0 takes the population's exactly."
     )
@@ -333,6 +348,24 @@ class LogisticExperiment(
     beta1: OpenProbability = Field(0.9, description="adam: decay of the first moment.")
     beta2: OpenProbability = Field(0.999, description="adam: decay of the second moment.")
     adam_epsilon: Positive = Field(1.0e-150, description="adam: guard of the denominator.")
+
+    def check_keys(self) -> None:
+        """See `Experiment.check_keys`."""
+        super().check_keys()
+        if "threshold" not in self.labels:
+            return
+        for key, needed in _THRESHOLD_NEEDS.items():
+            value = self.value(key)
+            for each in value if isinstance(value, tuple) else (value,):
+                if each != needed:
+                    raise refused(f"sets {key} = {each} with labels: threshold; needs {needed}")
+
+    def unused(self, parameters: Mapping[str, Any]) -> Iterator[str]:
+        """See `Experiment.unused`."""
+        yield from super().unused(parameters)
+        # At random is what a spec says that says nothing; with r = 1 all labels are -1 anyway.
+        if parameters["labels"] == "random" or parameters["label_fraction"] == 1:
+            yield "labels"
 
     def sized(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """See `Experiment.sized`."""

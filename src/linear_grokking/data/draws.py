@@ -2,10 +2,11 @@
 
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, TypeVar
 
 import numpy as np
+from scipy.special import ndtri
 
 from linear_grokking.data.laws import InputLaw
 from linear_grokking.data.streams import fill_normal, generator
@@ -141,6 +142,18 @@ def classification(
         weights=direction.astype(dtype),
         fresh=inputs(n_gen, stream("test inputs", n_gen=n_gen)) if n_gen else None,
     )
+
+
+def with_threshold_labels(
+    data: ClassificationData, label_fraction: float, sigma: float
+) -> ClassificationData:
+    """Return a set whose inputs decide their labels: +1 where x₁ > σΦ⁻¹(r), else -1.
+
+    Paper B, v2 App. I has labels that the inputs decide; that x₁ ~ N(0, σ²) like the other
+    coordinates, so that a share r of all inputs has the label -1, is our reading.
+    """
+    beyond = data.inputs[:, 0] > sigma * ndtri(label_fraction)
+    return replace(data, labels=np.where(beyond, 1.0, -1.0).astype(data.inputs.dtype))
 
 
 Data = TypeVar("Data", TeacherStudentData, ClassificationData)

@@ -24,11 +24,11 @@ from linear_grokking.theory.margin import separable_gen_accuracy
 DYNAMICS_PANELS = ("loss", "accuracy", "weight_norm", "bias")
 
 
-def tabulate_with_limits(builder: TableBuilder, data: FigureData, key: str) -> None:
-    """Add the runs ``dynamics``, which one parameter tells apart, and where they lead."""
+def tabulate_with_limits(builder: TableBuilder, data: FigureData, *keys: str) -> None:
+    """Add the runs ``dynamics``, which some parameters tell apart, and where they lead."""
     runs = paired_draws(data.runs("dynamics"))
     for run, partner in pair_runs(runs, data.runs("separability")):
-        parameters = {key: run.parameters[key]}
+        parameters = {key: run.parameters[key] for key in keys}
         tabulate_dynamics(builder, run, parameters, DYNAMICS_PANELS)
         tabulate_limit_lines(builder, run, limit_accuracies(run, partner), parameters)
 

@@ -1,6 +1,6 @@
 """How figures are found, and what code makes them.
 
-A module of this room named after figures (``a1.py``, ``b9_b11_b12.py``) brings
+A module of this room named after figures (``a1.py``, ``b11_b12.py``) brings
 ``Options(FigureOptions)``, ``tabulate(options, data)``, and ``draw(table)``, which returns a
 matplotlib figure; a new module is a new figure.  Its ``TITLE`` is the figure's; a module of
 several figures has ``TITLES`` by ID.

@@ -55,6 +55,8 @@ class Kind:
         Of one realization, from the spec.
     solve
         The solver ``"module:name"`` that the job is given; None where it needs none.
+    labels
+        How the labels of the training set are assigned, see `labels_of`.
     options
         Keys of the spec that this solver takes, besides eta.
     parts
@@ -76,6 +78,7 @@ class Kind:
     schema: pa.Schema
     cost: Callable[[Spec], Cost]
     solve: str | None = None
+    labels: str = "random"
     options: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
     on_gpu: bool = False
@@ -121,11 +124,15 @@ _ON_GPU: Mapping[str, Any] = {"on_gpu": True, "saves_state": True}
 
 
 def _logistic(solver: str, cost: Callable[[Spec], Cost], **more: Any) -> Iterable[Kind]:
-    """Yield a solver's kinds for both measures of the logistic model."""
+    """Yield a solver's kinds for both measures of the logistic model, and other labels."""
     parts = {"parts": ("law", "loss"), "cost": cost, **_ON_GPU, **more}
     for measure, schema in (("dynamics", LOGISTIC), ("outputs", OUTPUTS)):
         job = f"jobs.logistic:{measure}"
         yield Kind("logistic", solver, measure, job=job, schema=schema, **parts)
+    job = "jobs.threshold_labels:dynamics"
+    yield Kind(
+        *("logistic", solver, "dynamics"), job=job, labels="threshold", schema=LOGISTIC, **parts
+    )
 
 
 KINDS: Sequence[Kind] = (
@@ -192,6 +199,11 @@ KINDS: Sequence[Kind] = (
 """All kinds of runs; a new model or solver is an entry here."""
 
 
+def labels_of(spec: Spec) -> str:
+    """Return how a run's labels are assigned: at random where its spec does not say."""
+    return spec.get("labels", "random")
+
+
 def kind_of(spec: Spec) -> Kind:
     """Return the kind of a run.
 
@@ -206,9 +218,11 @@ def kind_of(spec: Spec) -> Kind:
             raise ValueError(f"the spec of a run needs {', '.join(keys)}; {key} is missing")
     wanted = tuple(spec[key] for key in keys)
     for kind in KINDS:
-        if (kind.model, kind.solver, kind.measure) == wanted:
+        found = kind.model, kind.solver, kind.measure
+        if found == wanted and kind.labels == labels_of(spec):
             return kind
-    raise ValueError(f"{', '.join(wanted)}: there is no such model, solver and measure")
+    told = f"{', '.join(wanted)}, {labels_of(spec)} labels"
+    raise ValueError(f"{told}: there is no such model, solver and measure")
 
 
 def run_id(spec: Spec) -> str:
@@ -218,4 +232,5 @@ def run_id(spec: Spec) -> str:
 
 def solvers_of(model: str, measure: str) -> tuple[str, ...]:
     """Return the solvers of a measure of a model."""
-    return tuple(k.solver for k in KINDS if (k.model, k.measure) == (model, measure))
+    found = (k.solver for k in KINDS if (k.model, k.measure) == (model, measure))
+    return tuple(dict.fromkeys(found))

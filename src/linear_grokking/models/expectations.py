@@ -19,7 +19,7 @@ _TINY = 1e-100  # stands for a deviation of 0 where it divides
 def assign_labels(outputs: OutputMixture, label_fraction: float) -> OutputMixture:
     """Return the mixture when each label is kept with probability r and flipped otherwise.
 
-    Paper B's label fraction: labels that are independent of the inputs.
+    Random labels, independent of the inputs; Paper B's depend on them (`threshold_labels`).
     """
     if not 0 <= label_fraction <= 1:
         raise ValueError(f"label_fraction={label_fraction}: must lie between 0 and 1")
@@ -52,18 +52,3 @@ def gen_loss(outputs: OutputMixture, loss: Loss) -> Float[Array, "..."]:
     means, deviations = np.broadcast_arrays(means, np.asarray(outputs.deviations, float))
     values = loss.expectation(means, deviations)
     return np.minimum(np.sum(outputs.probabilities * values, axis=-1), LARGEST_LOSS)
-
-
-def accuracy_against_minus_one(
-    gen_accuracy: Float[Array, "*S"], label_fraction: float
-) -> Float[Array, "*S"]:
-    """Return P(f < 0) from the accuracy against assigned labels of label fraction r.
-
-    A label is -1 with probability r whatever the input, so A = r P + (1 - r)(1 - P).
-    """
-    if not 0.5 < label_fraction <= 1:
-        raise ValueError(
-            f"label_fraction={label_fraction}: must be above 1/2 and at most 1, "
-            "or the accuracy does not tell the sign of the output"
-        )
-    return (gen_accuracy - (1.0 - label_fraction)) / (2.0 * label_fraction - 1.0)

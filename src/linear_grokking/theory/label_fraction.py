@@ -1,4 +1,7 @@
-"""Separability, bias included, when labels are assigned at random, and what follows from it."""
+"""Separability, bias included, when labels are assigned at random, and what follows from it.
+
+Not in the papers: Paper B decides labels by the input (`threshold_labels`).
+"""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,7 +18,7 @@ def separability_threshold(label_fraction: ArrayLike) -> Broadcast:
     """Return λ_c(r) above which a large set with random labels is separable with bias.
 
     λ_c = min over b of r G(b) + (1-r) G(-b), G(m) = E[(h+m)₊²]: by Cover's count for r = ½
-    it is ½, and it falls to 0 as r → 1 (derived in docs/theory.md; Paper B, App. on labels).
+    it is ½, and it falls to 0 as r → 1 (derived in docs/theory.md).
 
     Parameters
     ----------
@@ -41,7 +44,7 @@ def separability_threshold(label_fraction: ArrayLike) -> Broadcast:
 def assigned_accuracy(negative_fraction: float, label_fraction: float) -> float:
     """Return r P + (1-r)(1-P), the accuracy against labels that are -1 with probability r.
 
-    P is the fraction of samples with f < 0, whatever their labels (Paper B, App. on labels).
+    P is the fraction of samples with f < 0, whatever their labels.
     """
     r = label_fraction
     return r * negative_fraction + (1.0 - r) * (1.0 - negative_fraction)
@@ -53,7 +56,7 @@ def limit_negative_fraction(lambda_: float, label_fraction: float, sigma: float)
     (S, b) then diverge along the hard margin's direction, which minimizes ‖S‖² + b².  With
     u = σ‖S‖, κ = 1/u and β = b/u, constraints of margin 1 can be met where κ is at most
     the root of λ = r G(κ+β) + (1-r) G(κ-β), so β minimizes (1/σ² + β²)/κ(β)², and
-    P(f < 0) = Φ(-β) (derived in docs/theory.md; Paper B, App. on labels, shows the dynamics).
+    P(f < 0) = Φ(-β) (derived in docs/theory.md).
 
     Parameters
     ----------

@@ -17,6 +17,8 @@ NOT_HELD = {
     "B10": ["B10-adam-margin"],
     # At fewer than two σ all draws generalize.
     "B9": ["B9-sigma"],
+    # Its one σ_A is large.
+    "B14": ["B14-small-spread"],
 }
 """By figure, the claims that are undecided for want of the runs that they are about."""
 

@@ -138,6 +138,7 @@ MALFORMED = [
     ("experiments.linear.block", 0, "must be at least 1"),
     ("experiments.logistic.label_fraction", 0, "must be greater than 0"),
     ("experiments.logistic.label_fraction", 1.1, "must be at most 1"),
+    ("experiments.logistic.labels", "by_hand", "must be 'random' or 'threshold'"),
     ("experiments.adam.beta1", 1, "must be less than 1"),
     ("accuracy_threshold", 1, "must be less than 1"),
     ("job_minutes", 0, "must be greater than 0"),
@@ -186,6 +187,7 @@ def test_there_are_enough_hand_picked_mistakes():
     assert len(MALFORMED) >= 60
 
 
+THRESHOLD = {"model": "logistic", "n_train": 9, "d": 5, "labels": "threshold"}
 # An experiment, and what the line must say; these concern several keys at once.
 CONTRADICTIONS = [
     ({"model": "linear"}, "sets neither of the keys lambda and n_train"),
@@ -204,6 +206,17 @@ CONTRADICTIONS = [
     ({"measure": "separability", "n_train": 9, "d": 5, "law": "anisotropic"}, "needs condition"),
     ({"model": "logistic", "n_train": 9, "d": 5, "mu": 1}, "only with law: two_gaussians"),
     ({"model": "logistic", "n_train": 9, "d": 5, "beta1": 0.8}, "only with solver: adam"),
+    (THRESHOLD | {"labels": ["random", "threshold"]}, None),
+    (
+        THRESHOLD | {"measure": "outputs"},
+        "sets measure = outputs with labels: threshold; needs dyn",
+    ),
+    (
+        THRESHOLD | {"law": ["gaussian", "anisotropic"], "condition": 2},
+        "sets law = anisotropic with labels: threshold; needs gaussian",
+    ),
+    (THRESHOLD | {"loss": "exponential"}, "sets loss = exponential with labels: threshold; needs"),
+    (THRESHOLD | {"n_gen": 7}, "sets n_gen = 7 with labels: threshold; needs 0"),
     (
         {"model": "logistic", "n_train": 9, "d": 5, "solver": "gradient_descent", "rtol": 1e-3},
         "only with solver: gradient_flow",

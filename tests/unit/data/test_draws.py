@@ -10,7 +10,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from linear_grokking.data.draws import classification, stacked, teacher_student
+from linear_grokking.data.draws import (
+    classification,
+    stacked,
+    teacher_student,
+    with_threshold_labels,
+)
 from linear_grokking.data.laws import Anisotropic, Gaussian, Mixture, TwoGaussians
 
 ALPHA = 1e-4
@@ -296,6 +301,27 @@ class TestLabels:
         data = draw_classification(n_train=10_000, d=2, label_fraction=0.5)
         correlation = np.corrcoef(data.labels, data.inputs[:, 0])[0, 1]
         assert abs(correlation) * np.sqrt(10_000) < stats.norm.isf(ALPHA / 2)
+
+
+class TestThresholdLabels:
+    @pytest.mark.parametrize("fraction", [0.95, 0.5, 0.2])
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+    def test_the_first_coordinate_decides(self, fraction, dtype):
+        data = draw_classification(n_train=10_000, d=2, dtype=dtype)
+        decided = with_threshold_labels(data, fraction, 5.0)
+        assert decided.labels.dtype == dtype and decided.inputs is data.inputs
+        assert set(np.unique(decided.labels)) == {-1.0, 1.0}
+        first = data.inputs[:, 0]
+        assert first[decided.labels < 0].max() < first[decided.labels > 0].min()
+        negative = int(np.sum(decided.labels == -1))
+        assert stats.binomtest(negative, 10_000, fraction).pvalue > ALPHA
+
+    def test_positive_sets_are_nested_and_empty_at_one(self):
+        data = draw_classification()
+        positive = [with_threshold_labels(data, r, 5.0).labels > 0 for r in (1.0, 0.9, 0.5)]
+        assert not positive[0].any()
+        for larger, smaller in itertools.pairwise(positive):
+            assert (smaller >= larger).all() and smaller.sum() > larger.sum()
 
 
 class TestInitialWeights:

@@ -28,12 +28,19 @@ CONFIG = {
         "sets": {"measure": "separability", **SETS, "lambda": [*SIDES, 0.4, 0.45], "margin": True},
         "near_adam": {**RUN, **ADAM, "lambda": 0.45},
         "adam": {**RUN, **ADAM, "lambda": SIDES},
-        "by_sigma": {**RUN, "lambda": 0.4, "sigma": [1, 5, 10], "realizations": 3},
+        "by_sigma": {**RUN, "lambda": [0.4, 0.75], "sigma": [1, 5, 10], "realizations": 3},
         "by_s0_norm": {**RUN, "lambda": 0.4, "s0_norm": [0.1, 5], "realizations": 3},
         "by_b0": {**RUN, "lambda": 0.4, "b0": [-2, 0, 2], "realizations": 3},
         "exponential": {**RUN, "lambda": SIDES, "loss": "exponential"},
         "more_of_one": {**RUN, "lambda": 0.4},
-        "by_label_fraction": {**RUN, "lambda": 0.4, "label_fraction": [1, 0.95], "realizations": 3},
+        "random": {**RUN, "lambda": 0.4, "label_fraction": [1, 0.95], "realizations": 3},
+        "decided": {
+            **RUN,
+            "lambda": 0.4,
+            "label_fraction": [1, 0.9],
+            "labels": "threshold",
+            "realizations": 3,
+        },
     },
     "figures": {
         "B2": {
@@ -49,7 +56,7 @@ CONFIG = {
         "B11": {"dynamics": "by_s0_norm", "separability": "sets"},
         "B12": {"dynamics": "by_b0", "separability": "sets"},
         "B13": {"dynamics": "exponential", "separability": "sets"},
-        "B16": {"dynamics": "by_label_fraction", "separability": "sets"},
+        "B16": {"dynamics": "decided", "random": "random", "separability": "sets"},
     },
 }
 
@@ -156,6 +163,8 @@ def test_adam_ends_elsewhere_than_the_hard_margin(tables):
 @pytest.mark.parametrize(("figure_id", "key"), [("B9", "sigma"), ("B11", "s0_norm"), ("B12", "b0")])
 def test_limits_are_those_of_each_draw(tables, figure_id, key):
     table = tables[figure_id]
+    if figure_id == "B9":
+        table = table[table["lambda"] == 0.4]
     for value in table[key].unique():
         sigma = value if key == "sigma" else 5.0
         found = [assessed(0.4, k, sigma) for k in range(3)]
@@ -171,19 +180,32 @@ def test_limits_are_those_of_each_draw(tables, figure_id, key):
         assert (curve["n"] == 3).all()  # draws that all runs have, though one run has five
 
 
-def test_accuracies_against_both_labels(tables):
+def test_above_one_half_the_limit_is_the_margins_at_each_sigma(tables):
+    table = tables["B9"]
+    margins = np.array([assessed(0.75, k, 1.0).margin for k in range(3)])
+    for sigma in (1.0, 5.0, 10.0):
+        limit = pick(table, "accuracy", "limit", lambda_=0.75, sigma=sigma)
+        expected = np.median(ndtr(1.0 / (sigma**2 * margins)))
+        np.testing.assert_allclose(limit["y"], expected, rtol=1e-4)
+    assert pick(table, "weight_norm", "limit", lambda_=0.75).empty
+
+
+def test_labels_by_the_input_beside_random_ones(tables):
     table = tables["B16"]
-    for r in (1.0, 0.95):
-        assert (pick(table, "accuracy", "cap", label_fraction=r)["y"] == r).all()
-        assigned = pick(table, "accuracy", "generalization", label_fraction=r)["y"].to_numpy()
-        negative = pick(table, "accuracy_minus_one", "generalization", label_fraction=r)["y"]
-        negative = negative.to_numpy()
-        np.testing.assert_allclose(assigned, r * negative + (1 - r) * (1 - negative), rtol=1e-12)
-        assert (assigned <= r + 1e-12).all()
-        # f < 0 with probability Φ(-b/(σ‖S‖)) on Gaussian inputs; one draw at a time, but
-        # the medians over three draws differ little.
-        norm = pick(table, "weight_norm", "weight_norm", label_fraction=r)["y"].to_numpy()
-        bias = pick(table, "bias", "bias", label_fraction=r)["y"].to_numpy()
-        np.testing.assert_allclose(negative, ndtr(-bias / (5.0 * norm)), atol=0.05)
-    limit = pick(table, "accuracy_minus_one", "limit", label_fraction=0.95)["y"].iloc[0]
-    assert 0.5 < limit < 1.0
+    for labels, r in (("threshold", 0.9), ("random", 0.95)):
+        shown = {"labels": labels, "label_fraction": r}
+        assert (pick(table, "accuracy", "constant", **shown)["y"] == r).all()
+        trained = pick(table, "accuracy", "train", **shown)["y"]
+        assert trained.iloc[-1] == 1.0  # separable with bias
+        end = pick(table, "accuracy", "generalization", **shown)["y"].iloc[-1]
+        assert 0.5 < end < r
+        # N = 60: the large-size limit is met roughly.
+        limit = pick(table, "accuracy", "limit", **shown)["y"].iloc[0]
+        assert end == pytest.approx(limit, abs=0.15)
+    same = [
+        pick(table, "loss", "generalization", labels=each, label_fraction=1) for each in _LABELS
+    ]
+    np.testing.assert_array_equal(*(each["y"] for each in same))
+
+
+_LABELS = ("threshold", "random")

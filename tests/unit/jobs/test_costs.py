@@ -193,6 +193,7 @@ TWO_LAYERS = SPECS["two_layer"] | {
     "n_gen": 10_000, "records": 200, "t_max": 2e5,
 }  # fmt: skip
 TANH = TWO_LAYERS | {"d_h": 50, "activation": "tanh"}
+DECIDED = {"labels": "threshold", "label_fraction": 0.9}
 TWO_GAUSSIANS = {"law": "two_gaussians", "d": 1600, "n_gen": 4000}
 
 # CPU seconds per realization and MB of the process, of jobs on one core of a Xeon or an EPYC;
@@ -217,6 +218,9 @@ MEASURED = [
     (ADAM | {"n_train": 4000, "d": 1920, "t_max": 500}, 2.9, 335),
     (ADAM | {"n_train": 100, "d": 48, "t_max": 1e4}, 0.4, 252),
     (ADAM | OUTPUTS | {"n_train": 1000, "d": 480, "t_max": 3000}, 0.6, 252),
+    (LARGE | DECIDED, 1.01, 256),
+    (DESCENT | DECIDED | {"t_max": 2e4}, 0.3, 205),
+    (ADAM | DECIDED | {"n_train": 1000, "d": 480, "t_max": 3000}, 0.45, 211),
     (LINEAR, 0.37, 298),
     (LINEAR | {"d_out": 100}, 2.9, 369),
     (LINEAR | {"n_train": 625}, 0.18, 326),

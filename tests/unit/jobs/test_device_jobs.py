@@ -62,6 +62,7 @@ def logistic_cases():
         yield {**case, "bias": False, "loss": "exponential"}
         yield {**case, "dtype": "float64", "n_gen": 12, "loss": "exponential"}
         yield {**case, "label_fraction": 0.7}
+        yield {**case, "label_fraction": 0.7, "labels": "threshold"}
     for case in (flow, *literal):
         yield {**case, "measure": "outputs"}
     for (law, more), loss in product(OF_LAWS.items(), LOSSES):

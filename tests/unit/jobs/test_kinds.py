@@ -24,6 +24,8 @@ SIZES = {
 def spec_of(kind: Kind, **changes):
     """Return a spec of a kind, as a configuration gives it."""
     named = {"model": kind.model, "solver": kind.solver, "measure": kind.measure}
+    if kind.labels != "random":
+        named |= {"labels": kind.labels, "label_fraction": 0.7}
     experiment = named | SIZES[kind.model] | changes
     config = read({"seed": 3, "experiments": {"this": experiment}, "figures": {}})
     (point,) = config.experiments["this"].grid(config.seed)
@@ -31,7 +33,8 @@ def spec_of(kind: Kind, **changes):
 
 
 def named(kind):
-    return f"{kind.model} {kind.solver} {kind.measure}"
+    labels = "" if kind.labels == "random" else f" {kind.labels}"
+    return f"{kind.model} {kind.solver} {kind.measure}{labels}"
 
 
 @pytest.fixture(params=KINDS, ids=named)
@@ -102,8 +105,19 @@ def test_a_run_has_the_code_of_its_own_loss_and_law_alone(monkeypatch):
     assert all(fingerprint.fingerprint([entry]) for entry in first)
 
 
+def test_where_no_label_differs_the_run_is_the_one_of_random_labels():
+    flow = next(each for each in KINDS if named(each) == "logistic gradient_flow dynamics")
+    for r, same in ((1, True), (0.7, False)):
+        random, decided = (
+            run_id(spec_of(flow, label_fraction=r, labels=labels))
+            for labels in ("random", "threshold")
+        )
+        assert (random == decided) == same
+    assert "labels" not in spec_of(flow, label_fraction=0.7)
+
+
 def test_what_is_no_kind_is_refused_by_name():
     with pytest.raises(ValueError, match="model is missing"):
         kind_of({"measure": "dynamics"})
-    with pytest.raises(ValueError, match="linear, adam, dynamics: there is no such"):
+    with pytest.raises(ValueError, match="linear, adam, dynamics, random labels: there is no such"):
         kind_of({"measure": "dynamics", "model": "linear", "solver": "adam"})

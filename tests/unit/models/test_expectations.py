@@ -6,7 +6,6 @@ import pytest
 
 from linear_grokking.data.laws import Gaussian, OutputMixture
 from linear_grokking.models.expectations import (
-    accuracy_against_minus_one,
     assign_labels,
     gen_accuracy,
     gen_loss,
@@ -86,13 +85,9 @@ def test_flipped_labels_weigh_both_signs():
     for function in (gen_accuracy, lambda o: gen_loss(o, LOSSES["cross_entropy"])):
         expected = 0.9 * function(outputs) + 0.1 * function(flipped)
         np.testing.assert_allclose(function(assigned), expected, rtol=1e-14)
-    recovered = accuracy_against_minus_one(gen_accuracy(assigned), 0.9)
-    np.testing.assert_allclose(recovered, gen_accuracy(outputs), rtol=1e-14)
 
 
 def test_arguments_out_of_range_are_named():
     outputs = normal_output(0.0, 1.0)
     with pytest.raises(ValueError, match=r"label_fraction=1.5"):
         assign_labels(outputs, 1.5)
-    with pytest.raises(ValueError, match=r"label_fraction=0.5"):
-        accuracy_against_minus_one(np.array(0.7), 0.5)

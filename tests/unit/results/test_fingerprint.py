@@ -379,11 +379,12 @@ RUNS = {
     "adam": ("logistic", "adam", {}),
     "exponential": ("logistic", "gradient_flow", {"loss": "exponential"}),
     "mixture": ("logistic", "gradient_flow", {"law": "mixture"}),
+    "decided": ("logistic", "gradient_flow", {"labels": "threshold"}),
     "sets": ("logistic", "newton", {}),
     "orbit": ("two_point", "exact_orbit", {}),
 }
 PAPER_A = {"spectral", "linear steps", "two layers"}
-FLOWS = {"flow", "exponential", "mixture"}
+FLOWS = {"flow", "exponential", "mixture", "decided"}
 LOGISTIC = {*FLOWS, "steps", "adam"}
 STEPS = {
     "summary": _REACHED["summarize_run"],
@@ -401,7 +402,9 @@ def entries():
             (kind,) = (
                 each
                 for each in KINDS
-                if (each.model, each.solver) == (model, solver) and each.measure != "outputs"
+                if (each.model, each.solver) == (model, solver)
+                and each.measure != "outputs"
+                and each.labels == kinds.labels_of(values)
             )
             found[name] = kind.code({"law": "gaussian", "loss": "cross_entropy"} | values)
     return found
@@ -443,6 +446,8 @@ EDITS = [
     ("figures/style.py", "BAND_ALPHA = ", "BAND_ALPHA = 0.5 * ", {"drawing"}),
     ("theory/marchenko_pastur.py", "\ndef support(", "\nUNUSED = 1\n\n\ndef support(", set()),
     ("data/streams.py", "entropy=seed", "entropy=seed + 1", set(RUNS) - {"orbit"}),
+    ("data/draws.py", "beyond = data", "beyond = -data", {"decided"}),
+    ("models/threshold_labels.py", "1.0 - 2.0 * both", "2.0 - 2.0 * both", {"decided"}),
     ("data/draws.py", "np.sqrt(2.0 * shape", "np.sqrt(4.0 * shape", PAPER_A),
 ]
 SIZES_OF_WORK = [

@@ -326,6 +326,25 @@ def test_without_bias_the_scale_of_the_inputs_is_one_of_time(seed, sigma):
 
 
 @few
+@given(SEEDS, st.floats(0.5, 5.0))
+def test_with_bias_the_scale_of_the_inputs_is_one_of_the_rate_of_the_weights(seed, sigma):
+    """σS and b obey the equations of σ = 1, the rate of S alone times σ² (Paper B, App. F.1)."""
+    unit, (weights, _), data = logistic_problem(seed, sigma=1.0)
+    scaled = logistic_model(sigma * data.inputs, data.labels, sigma)
+    bias = np.array([-0.3])
+    one, other = unit.gradient((weights, bias)), scaled.gradient((weights / sigma, bias))
+    np.testing.assert_allclose(sigma * other[0], sigma**2 * one[0], rtol=1e-12)
+    np.testing.assert_allclose(other[1], one[1], rtol=1e-12)
+    seen = (
+        model.observables(p)
+        for model, p in ((unit, (weights, bias)), (scaled, (weights / sigma, bias)))
+    )
+    of_one, of_other = seen
+    for name in ("train_loss", "gen_loss", "train_accuracy", "gen_accuracy", "bias"):
+        np.testing.assert_allclose(of_other[name], of_one[name], rtol=1e-12)
+
+
+@few
 @given(SEEDS, st.floats(-2.0, 2.0))
 def test_path_in_conformal_time_knows_no_bias(seed, b0):
     """With the exponential loss and one label S(τ) is the path without a bias (Paper B)."""

@@ -1,4 +1,4 @@
-"""Figs. B9, B11 and B12."""
+"""Figs. B11 and B12."""
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -11,18 +11,17 @@ from linear_grokking.figures.logistic_panels import DYNAMICS_PANELS, tabulate_wi
 from linear_grokking.figures.tables import FigureData, TableBuilder
 
 TITLES = {
-    "B9": "Effect of the inputs' standard deviation σ (Paper B, App. F.1)",
     "B11": "Effect of the initial weights' norm (Paper B, App. F.3)",
     "B12": "Effect of the initial bias (Paper B, App. F.3)",
 }
-KEYS = {"B9": "sigma", "B11": "s0_norm", "B12": "b0"}
+KEYS = {"B11": "s0_norm", "B12": "b0"}
 """The parameter that each figure varies."""
 
 
 class Options(FigureOptions):
     """What the figure is drawn from."""
 
-    dynamics: LogisticRuns = Field(description="Runs, one per value of σ, ‖S₀‖ or b₀.")
+    dynamics: LogisticRuns = Field(description="Runs, one per value of ‖S₀‖ or b₀.")
     separability: SeparabilityRuns = Field(
         description="Separability, with margins, of the sets of `dynamics`."
     )

@@ -1,0 +1,326 @@
+"""Claims on other inputs and labels of logistic classification: Paper B's Figs. 9, 14 and 16."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from scipy.special import ndtri
+
+from linear_grokking.claims.measuring import (
+    extremes_of,
+    geometric_mean_of,
+    mean_of,
+    of_shared_draws,
+)
+from linear_grokking.claims.registry import Evidence, claims_of
+from linear_grokking.claims.separability import CRITICAL
+from linear_grokking.claims.verdict import Claim, Measurement, Undecidable, ours, paper_b
+from linear_grokking.figures.b16 import random_limit
+from linear_grokking.figures.logistic_panels import limit_accuracies, pair_runs
+from linear_grokking.results.crossings import first_crossing
+from linear_grokking.results.reading import RunResult
+from linear_grokking.theory import label_fraction, threshold_labels, two_gaussians
+
+_BY_SIGMA = paper_b("App. F.1")
+_SETTLING_STEP = 1e4
+"""When ‖S‖ is compared between values of σ: between literal training and the end."""
+
+
+def _by_sigma(evidence: Evidence) -> list[RunResult]:
+    """Return the runs at the λ just below ½, the smallest σ first; at least two."""
+    runs = evidence.runs("dynamics", keep=lambda p: p["lambda"] < CRITICAL)
+    nearest = max(run.parameters["lambda"] for run in runs)
+    runs = [run for run in runs if run.parameters["lambda"] == nearest]
+    if len(runs) < 2:
+        raise Undecidable("fewer than two σ below λ = ½")
+    return sorted(runs, key=lambda run: run.parameters["sigma"])
+
+
+@claims_of("B9", statement="Generalization needs more time the larger σ.", source=_BY_SIGMA)
+def sigma(evidence: Evidence) -> Iterator[Claim]:
+    """Compare the smallest and the largest σ at which all draws generalize."""
+    runs = _by_sigma(evidence)
+    times = of_shared_draws(runs, "t_gen")
+    finite = np.flatnonzero(np.isfinite(times).all(axis=1))
+    if len(finite) < 2:
+        raise Undecidable("fewer than two σ generalize in all draws")
+    first, last = finite[[0, -1]]
+    smallest, largest = (runs[k].parameters["sigma"] for k in (first, last))
+    yield Claim(
+        "B9-sigma",
+        f"Generalization needs more time the larger σ: the time of {evidence.percent} accuracy at "
+        f"σ = {largest:g} is at least 10 times that at σ = {smallest:g}, on the same sets.",
+        geometric_mean_of(times[last] / times[first], *runs).at_least(10.0),
+        source=paper_b("App. F.1; factor 10 ours"),
+    )
+
+
+@claims_of("B9", statement="S settles the sooner the larger σ.", source=_BY_SIGMA)
+def settles_sooner(evidence: Evidence) -> Iterator[Claim]:
+    """Compare ‖S‖/‖S_∞‖ at one step at the smallest and the largest σ."""
+    runs = _by_sigma(evidence)
+    chosen = [runs[0], runs[-1]]
+    shares = []
+    for run, sets in pair_runs(chosen, evidence.runs("separability")):
+        norms = limit_accuracies(run, sets)["norm"].to_numpy()
+        steps, sizes = run.curves("weight_norm")
+        at = min(np.searchsorted(steps, _SETTLING_STEP), len(steps) - 1)
+        shares.append(sizes[: len(norms), at] / norms)
+    shared = min(map(len, shares))
+    smallest, largest = (share[:shared] for share in shares)
+    kept = smallest > 0  # ‖S_∞‖ is infinite for separable sets
+    if not kept.any():
+        raise Undecidable("all sets are separable")
+    ends = [run.parameters["sigma"] for run in chosen]
+    yield Claim(
+        "B9-settles-sooner",
+        f"S settles the sooner the larger σ: at t = {_SETTLING_STEP:.0e} ‖S‖/‖S_∞‖ is at "
+        f"σ = {ends[1]:g} at least twice what it is at σ = {ends[0]:g}, on the same sets.",
+        geometric_mean_of(largest[kept] / smallest[kept], *chosen).at_least(2.0),
+        source=paper_b("App. F.1 and v2 Prop. 3.5; factor 2 ours"),
+        note="σS obeys the equations of σ = 1 with its rate times σ².",
+    )
+
+
+@claims_of(
+    "B9",
+    statement="The time of generalization grows with σ only up to a certain point.",
+    source=paper_b("App. F.1; value ours"),
+)
+def saturates(evidence: Evidence) -> Iterator[Claim]:
+    """Compare the time at the largest σ with that for settled S, which no longer depends on σ.
+
+    With S settled b = -log(ηC_∞t), so that -log(ηC_∞) is read off the run's end.
+    """
+    run = _by_sigma(evidence)[-1]
+    ((_, sets),) = pair_runs([run], evidence.runs("separability"))
+    draws = run.scalars.merge(limit_accuracies(run, sets), on="realization")
+    draws = draws[~draws["separable"] & np.isfinite(draws["t_gen"])]
+    if draws.empty:
+        raise Undecidable("no set that is not separable generalizes")
+    reach, t_max = run.parameters["sigma"] * draws["norm"], run.parameters["t_max"]
+    settled = ndtri(evidence.threshold) * reach + draws["final_bias"] + np.log(t_max)
+    yield Claim(
+        "B9-saturates",
+        "The time grows with σ only up to a certain point: at the largest "
+        f"σ = {run.parameters['sigma']:g} the time of {evidence.percent} accuracy is that for a "
+        "settled S, zσ‖S_∞‖ - log(ηC_∞) in its logarithm, the same for any larger σ, within 2 % "
+        "(measured: the ratio of the logarithms).",
+        geometric_mean_of(np.log(draws["t_gen"]) / settled, run).within(1.0, 0.02),
+        note="Φ(z) is the accuracy that counts as reached; σ‖S_∞‖ and C_∞ do not depend on σ.",
+    )
+
+
+@claims_of(
+    "B9",
+    statement="On separable sets the accuracy tends to Φ(1/(σ²M̃)), lower the larger σ.",
+    source=paper_b("App. F.1 and v2 Prop. 3.3; tolerance ours"),
+)
+def separable_limit(evidence: Evidence) -> Iterator[Claim]:
+    """Compare where training ends with the margin of each set, by σ."""
+    runs = evidence.runs("dynamics", keep=lambda p: p["lambda"] > CRITICAL)
+    for run, sets in pair_runs(runs, evidence.runs("separability")):
+        draws = run.scalars.merge(limit_accuracies(run, sets), on="realization")
+        draws = draws[draws["separable"].astype(bool)]
+        if draws.empty:
+            continue
+        lambda_, value = run.parameters["lambda"], run.parameters["sigma"]
+        yield Claim(
+            f"B9-margin-lambda-{lambda_:g}-sigma-{value:g}",
+            f"On separable sets (λ = {lambda_:g}) with σ = {value:g} the accuracy comes to "
+            f"Φ(1/(σ²M̃)), M̃ the margin of the set at σ = 1, within 0.05 at "
+            f"t = {run.parameters['t_max']:.0e} (measured: the difference of the two).",
+            mean_of(draws["final_gen_accuracy"] - draws["limit"], run).near(0.0, 0.05),
+            note="What is left closes only logarithmically in t: |b|/‖S‖ is still below 1/M.",
+        )
+
+
+_TWO_GAUSSIANS = paper_b("v2 Sec. 5 and Fig. 4; values ours")
+_PERFECT = 0.999
+"""A large-size limit above it counts as perfect generalization."""
+
+
+def _two_gaussians_limit(run: RunResult) -> float:
+    """Return the large-size limit of the accuracy."""
+    lengths = {key: run.parameters[key] for key in ("mu", "sigma", "sigma_a")}
+    return two_gaussians.limit_gen_accuracy(lambda_=run.parameters["lambda"], **lengths)
+
+
+@claims_of(
+    "B14",
+    statement="The final accuracy is the large-size limit, whatever the spread along the axis.",
+    source=_TWO_GAUSSIANS,
+)
+def two_gaussians_limit(evidence: Evidence) -> Iterator[Claim]:
+    """Compare them, by σ_A."""
+    for run in evidence.runs("dynamics"):
+        spread = run.parameters["sigma_a"]
+        yield Claim(
+            f"B14-limit-sigma_a-{spread:g}",
+            f"With σ_A = {spread:g} the accuracy at t = {run.parameters['t_max']:.0e} "
+            "is the large-size limit, within 0.02.",
+            mean_of(run.scalars["final_gen_accuracy"], run).near(_two_gaussians_limit(run), 0.02),
+            note="Separable sets approach their limit only logarithmically in t.",
+        )
+
+
+@claims_of(
+    "B14",
+    statement="A small spread along the axis changes nothing: it generalizes as σ_A = 0 does.",
+    source=_TWO_GAUSSIANS,
+)
+def small_spread(evidence: Evidence) -> Iterator[Claim]:
+    """Compare the times of generalization of σ_A = 0 and of those that end perfect too."""
+    (without,) = evidence.runs("dynamics", keep=lambda p: p["sigma_a"] == 0)
+    for run in evidence.runs("dynamics", keep=lambda p: p["sigma_a"] > 0):
+        times = of_shared_draws([run, without], "t_gen")
+        if _two_gaussians_limit(run) < _PERFECT or not np.isfinite(times).all():
+            continue
+        spread = run.parameters["sigma_a"]
+        yield Claim(
+            f"B14-follows-sigma_a-{spread:g}",
+            f"With σ_A = {spread:g} the time of {evidence.percent} accuracy is that of σ_A = 0 on "
+            "the same sets, within 20 % (measured: their ratio).",
+            geometric_mean_of(times[0] / times[1], run, without).within(1.0, 0.2),
+        )
+
+
+@claims_of(
+    "B14",
+    statement="With a larger spread the accuracy stays below 1, and the loss turns and rises.",
+    source=_TWO_GAUSSIANS,
+)
+def large_spread(evidence: Evidence) -> Iterator[Claim]:
+    """Take the final accuracy, and the final loss over the least one, by σ_A."""
+    for run in evidence.runs("dynamics"):
+        if _two_gaussians_limit(run) >= _PERFECT:
+            continue
+        spread, scalars = run.parameters["sigma_a"], run.scalars
+        yield Claim(
+            f"B14-below-one-sigma_a-{spread:g}",
+            f"With σ_A = {spread:g} the accuracy stays below 1: it ends at 0.99 at most.",
+            mean_of(scalars["final_gen_accuracy"], run).at_most(0.99),
+        )
+        yield Claim(
+            f"B14-turns-sigma_a-{spread:g}",
+            f"With σ_A = {spread:g} the generalization loss turns and rises: it ends at least 5 % "
+            "above its least (measured: their ratio).",
+            geometric_mean_of(scalars["final_gen_loss"] / scalars["min_gen_loss"], run).at_least(
+                1.05
+            ),
+        )
+
+
+_DECIDED = paper_b("v2 App. I, Fig. 16; law of x₁ ours")
+_RANDOM = ours("random labels; those of Paper B's Fig. 16 are decided by the input")
+_SCATTER = "Of few samples labelled +1, sets scatter by some 0.02 about the large-size value."
+
+
+def _unequal(evidence: Evidence, role: str) -> Iterator[tuple[RunResult, float]]:
+    """Yield the runs with both labels, and r."""
+    for run in evidence.runs(role, keep=lambda p: p["label_fraction"] < 1):
+        yield run, run.parameters["label_fraction"]
+
+
+@claims_of(
+    "B16",
+    statement="With labels that the input decides sets are separable, but the accuracy stays "
+    "below 1.",
+    source=_DECIDED,
+)
+def decided(evidence: Evidence) -> Iterator[Claim]:
+    """Look at where training ends, by r."""
+    for run, r in _unequal(evidence, "dynamics"):
+        scalars, t_max = run.scalars, run.parameters["t_max"]
+        lambda_, sigma = run.parameters["lambda"], run.parameters["sigma"]
+        limit = threshold_labels.limit_gen_accuracy(lambda_, r, sigma)
+        yield Claim(
+            f"B16-separable-r-{r:g}",
+            f"With a share r = {r:g} of labels -1 that x₁ decides the sets are separable with "
+            "bias: training ends with every sample right, accuracy above 0.999.",
+            extremes_of(scalars["final_train_accuracy"], run).at_least(0.999, 1.0),
+        )
+        yield Claim(
+            f"B16-below-one-r-{r:g}",
+            f"With r = {r:g} decided by x₁ the direction of x₁ alone would be right everywhere, "
+            "but the accuracy stays below 1: it ends at 0.95 at most.",
+            mean_of(scalars["final_gen_accuracy"], run).at_most(0.95),
+        )
+        yield Claim(
+            f"B16-limit-r-{r:g}",
+            f"With r = {r:g} decided by x₁ the accuracy comes to the large-size limit of the "
+            f"max-margin solution: within 0.05 at t = {t_max:.0e}.",
+            mean_of(scalars["final_gen_accuracy"], run).near(limit, 0.05),
+            note=_SCATTER,
+            source=ours("large-size limit of Paper B's max-margin solution, v2 App. I"),
+        )
+
+
+@claims_of(
+    "B16",
+    statement="With labels that the input decides generalization is late, its loss not monotonic.",
+    source=_DECIDED,
+)
+def decided_dynamics(evidence: Evidence) -> Iterator[Claim]:
+    """Compare when the accuracies come near their ends, and the loss with its least before."""
+    for run, r in _unequal(evidence, "dynamics"):
+        steps, accuracy, loss = run.curves("gen_accuracy", "gen_loss")
+        near = accuracy / (evidence.threshold * accuracy[:, -1:])
+        late = first_crossing(steps, near, 1.0)
+        measured = Measurement.unknown(len(late), run)
+        trained = run.scalars["t_train"].to_numpy(float)
+        if np.isfinite(trained).all():
+            measured = geometric_mean_of(late / trained, run)
+        yield Claim(
+            f"B16-delay-r-{r:g}",
+            f"With r = {r:g} decided by x₁ generalization is late: its accuracy takes at least 10 "
+            f"times as many steps to {evidence.percent} of where it ends as that of training.",
+            measured.at_least(10.0),
+        )
+        rise = np.max(loss / np.minimum.accumulate(loss, axis=1), axis=1)
+        yield Claim(
+            f"B16-not-monotonic-r-{r:g}",
+            f"With r = {r:g} decided by x₁ the generalization loss is not monotonic: it rises to "
+            "at least 1.2 times what it was before (measured: the largest such ratio).",
+            geometric_mean_of(rise, run).at_least(1.2),
+        )
+
+
+@claims_of("B16", statement="Random labels cap the accuracy at their share r.", source=_RANDOM)
+def random_cap(evidence: Evidence) -> Iterator[Claim]:
+    """Average the best accuracy of each draw, by r."""
+    for run, r in _unequal(evidence, "random"):
+        yield Claim(
+            f"B16-random-cap-r-{r:g}",
+            f"With random labels, -1 with probability r = {r:g}, the accuracy on fresh samples "
+            "never exceeds r, by more than 0.005 (measured: the mean of the realizations' best).",
+            mean_of(run.scalars["max_gen_accuracy"], run).at_most(r + 0.005, r),
+        )
+
+
+@claims_of(
+    "B16",
+    statement="Above a threshold in λ sets with random labels are separable, and overfit.",
+    source=_RANDOM,
+)
+def random_overfit(evidence: Evidence) -> Iterator[Claim]:
+    """Look at how training ends above it, by r."""
+    for run, r in _unequal(evidence, "random"):
+        limit = random_limit(run)
+        if limit is None:
+            continue
+        lambda_, threshold = run.parameters["lambda"], label_fraction.separability_threshold(r)
+        yield Claim(
+            f"B16-random-overfit-r-{r:g}",
+            f"With random labels and r = {r:g} the sets are separable with bias above "
+            f"λ = {threshold:.3f}, so at λ = {lambda_:g} training ends with every sample right: "
+            "accuracy above 0.999.",
+            extremes_of(run.scalars["final_train_accuracy"], run).at_least(0.999, 1.0),
+        )
+        yield Claim(
+            f"B16-random-limit-r-{r:g}",
+            f"With random labels and r = {r:g} the accuracy on fresh samples comes to the "
+            "large-size limit of the separating direction, far below r: within 0.05 at "
+            f"t = {run.parameters['t_max']:.0e}.",
+            mean_of(run.scalars["final_gen_accuracy"], run).near(limit, 0.05),
+            note=_SCATTER,
+        )
