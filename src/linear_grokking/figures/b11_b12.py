@@ -1,5 +1,8 @@
 """Figs. B11 and B12."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
 from matplotlib.figure import Figure
 from pydantic import Field
@@ -7,8 +10,12 @@ from pydantic import Field
 from linear_grokking.config.figure_options import FigureOptions, LogisticRuns, SeparabilityRuns
 from linear_grokking.figures import legends, style
 from linear_grokking.figures.dynamics import draw_dynamics
-from linear_grokking.figures.logistic_panels import DYNAMICS_PANELS, tabulate_with_limits
-from linear_grokking.figures.tables import FigureData, TableBuilder
+from linear_grokking.figures.logistic_panels import (
+    DYNAMICS_PANELS,
+    paired_draws,
+    tabulate_with_limits,
+)
+from linear_grokking.figures.tables import FigureData, TableBuilder, rows
 
 TITLES = {
     "B11": "Effect of the initial weights' norm (Paper B, App. F.3)",
@@ -16,6 +23,9 @@ TITLES = {
 }
 KEYS = {"B11": "s0_norm", "B12": "b0"}
 """The parameter that each figure varies."""
+
+
+_PEAK: Mapping[str, Any] = {"marker": "v", "markersize": 7, "linestyle": "", **style.EDGE}
 
 
 class Options(FigureOptions):
@@ -28,9 +38,19 @@ class Options(FigureOptions):
 
 
 def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
-    """Return the table: dynamics by the figure's parameter, with their limits at t → ∞."""
-    builder = TableBuilder()
-    tabulate_with_limits(builder, data, KEYS[data.figure])
+    """Return the table: dynamics by the figure's parameter, with their limits at t → ∞.
+
+    Series ``peak`` is the highest point of the median generalization loss where it rises above
+    the first one.
+    """
+    builder, key = TableBuilder(), KEYS[data.figure]
+    tabulate_with_limits(builder, data, key)
+    for run in paired_draws(data.runs("dynamics")):
+        loss = run.curve("gen_loss")
+        top = loss.loc[loss["median"].idxmax()]
+        if top["median"] > loss["median"].iloc[0]:
+            shown = {key: run.parameters[key]}
+            builder.add("loss", "peak", "experiment", top["step"], top["median"], shown)
     return builder.frame()
 
 
@@ -39,7 +59,11 @@ def draw(table: pd.DataFrame) -> Figure:
     (key,) = set(KEYS.values()) & set(table.columns)
     figure, axes = style.new_panels(2, 2, height=2.1)
     colours = style.colours_of(table[key])
-    draw_dynamics(axes.flat, table, key, colours, DYNAMICS_PANELS)
+    peaks = rows(table, series="peak")
+    draw_dynamics(axes.flat, table.drop(peaks.index), key, colours, DYNAMICS_PANELS)
+    for value, peak in peaks.groupby(key):
+        axes[0, 0].plot(peak["x"], peak["y"], color=colours[value], zorder=5, **_PEAK)
     legends.of_values(axes[0, 0], key, colours, loc="lower left")
-    legends.of_dynamics(figure, table, limit=True)
+    peak = legends.line("largest generalization loss", color=legends.GREY, **_PEAK)
+    legends.of_dynamics(figure, table, limit=True, also=[peak], columns=3)
     return figure
