@@ -11,8 +11,12 @@ import pandas as pd
 
 from linear_grokking.claims import (
     classification,
-    linear,
+    linear_beginnings,
+    linear_curves,
+    linear_late_time,
     linear_maps,
+    linear_times,
+    linear_weight_decay,
     separability,
     two_layer,
     two_point,
@@ -22,7 +26,10 @@ from linear_grokking.claims.verdict import VERDICTS, Claim
 
 __all__ = ["COLUMNS", "VERDICTS", "Claim", "Evidence", "judged"]
 
-MODULES = (linear, linear_maps, two_layer, classification, separability, two_point)
+MODULES = (
+    *(linear_curves, linear_times, linear_late_time, linear_weight_decay, linear_maps),
+    *(linear_beginnings, two_layer, classification, separability, two_point),
+)
 """Importing them registers their claims; a new module is added here."""
 
 

@@ -20,6 +20,7 @@ class Options(FigureOptions):
 
     dynamics: LinearRuns = Field(description="Runs of the left and middle panels, one per γ.")
     times: LinearRuns = Field(description="Runs whose grokking times are measured, γ × λ.")
+    above_one: LinearRuns = Field(description="Runs of claims alone, with λ > 1 and γ > 0.")
     lambda_: tuple[Positive, ...] = Field(
         alias="lambda", min_length=1, description="λ of the theory curves."
     )

@@ -31,6 +31,7 @@ class Options(FigureOptions):
     """What Fig. A5 is drawn from."""
 
     dynamics: TwoLayerRuns = Field(description="Runs of all panels, d_h × activation.")
+    above_one: TwoLayerRuns = Field(description="Runs of claims alone, linear nets with λ > 1.")
 
 
 def problem_of(parameters: Mapping[str, Any]) -> two_layer.Problem:

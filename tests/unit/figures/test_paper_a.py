@@ -26,6 +26,7 @@ CONFIG = {
         "by_epsilon": {**LINEAR, "lambda": [0.3, 0.5], "epsilon": [1e-2, 1e-3]},
         "by_d_out": {**LINEAR, "d_out": [1, 4]},
         "by_gamma": {**LINEAR, "gamma": [1e-4, 1e-1]},
+        "decayed_above_one": {**LINEAR, "lambda": 1.5, "gamma": 1e-2},
         "by_alpha": {**LINEAR, "lambda": 0.8, "t_max": 1e5, "alpha": [1, 4]},
         "by_noise": {**LINEAR, "lambda": 0.8, "t_max": 1e5, "noise": [0, 1e-2]},
         "two_layer": {
@@ -55,6 +56,7 @@ CONFIG = {
         "A3": {
             "dynamics": "by_gamma",
             "times": "by_gamma",
+            "above_one": "decayed_above_one",
             "lambda": [0.5],
             "gamma": {"start": 1e-5, "stop": 1, "points": 20},
         },
@@ -64,7 +66,7 @@ CONFIG = {
             "lambda": {"start": 0.1, "stop": 2, "points": 9},
             "fixed": {"lambda": 0.9, "d_out": 1, "gamma": 0},
         },
-        "A5": {"dynamics": "two_layer"},
+        "A5": {"dynamics": "two_layer", "above_one": "two_layer"},
         "A6": {
             "t": {"start": 10, "stop": 1e5, "points": 41},
             "epsilon": [1e-3, 1e-6, 1e-12],
@@ -100,10 +102,12 @@ CONTRACT = {
         ("loss", "train", "theory"),
         ("loss", "generalization", "theory"),
         ("loss", "train_late", "paper"),
-        ("loss", "generalization_late", "theory"),
-        ("loss", "generalization_late_paper", "paper"),
+        ("loss", "generalization_late", "paper"),
+        ("loss", "generalization_edge", "paper"),
         ("grokking_time", "time", "theory"),
         ("grokking_time", "late_time", "theory"),
+        ("grokking_time", "lambert", "paper"),
+        ("grokking_time", "expanded", "paper"),
         ("grokking_time", "small_epsilon", "paper"),
     },
     "A7": DYNAMICS
@@ -215,10 +219,10 @@ def test_a5_theory_starts_at_the_exact_loss_and_ratios_are_to_it(tables):
 
 def test_a6_shows_how_far_off_the_formulas_are(tables):
     table = tables["A6"]
-    paper = pick(table, "loss_ratio", "generalization_late_paper", "paper").set_index("x")["y"]
+    paper = pick(table, "loss_ratio", "generalization_edge", "paper").set_index("x")["y"]
     at = {x: paper.iloc[np.abs(paper.index - x).argmin()] for x in (1e3, 1e4)}
     assert at[1e3] == pytest.approx(8, rel=0.1) and at[1e4] == pytest.approx(2, rel=0.1)
-    sharper = pick(table, "loss_ratio", "generalization_late", "theory")
+    sharper = pick(table, "loss_ratio", "generalization_late", "paper")
     assert np.abs(sharper.loc[sharper["x"] > 1e3, "y"] - 1).max() < 0.01
     for epsilon, ratio in ((1e-3, 0.36), (1e-6, 0.76), (1e-12, 0.91)):
         rows = pick(table, "grokking_time_ratio", "small_epsilon", "paper", epsilon=epsilon)
