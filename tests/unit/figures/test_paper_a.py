@@ -93,9 +93,13 @@ DYNAMICS = {
 }
 MEASURED_TIMES = {("grokking_time", "time", "experiment"), ("grokking_time", "time", "theory")}
 CONTRACT = {
-    "A1": DYNAMICS | MEASURED_TIMES | {("grokking_time", "small_epsilon", "paper")},
+    "A1": DYNAMICS
+    | MEASURED_TIMES
+    | {("grokking_time", "small_epsilon", "paper"), ("grokking_time", "lambert", "paper")},
     "A2": DYNAMICS | MEASURED_TIMES | {("grokking_time", "maximum", "theory")},
-    "A3": DYNAMICS | MEASURED_TIMES | {("grokking_time", "gamma_max", "theory")},
+    "A3": DYNAMICS
+    | MEASURED_TIMES
+    | {("grokking_time", "gamma_max", "theory"), ("grokking_time", "saturation", "paper")},
     "A4": {(panel, "time", "theory") for panel in ("gamma_d_out", "gamma_lambda", "d_out_lambda")},
     "A5": DYNAMICS | {("loss_ratio", "generalization_error", "experiment")},
     "A6": {
@@ -152,6 +156,31 @@ def test_markers_stand_where_the_median_accuracy_reaches_its_threshold(tables):
     np.testing.assert_allclose(reached["x"], exact, rtol=0.25)
     trained = pick(table, "accuracy", "train_reached", "experiment")
     assert trained["lambda"].tolist() == [0.5, 1.5]
+
+
+def test_times_that_panels_of_dynamics_mark_stand_beside_their_difference(tables):
+    table = tables["A1"]
+    marked = {
+        series: pick(table, "grokking_time", f"{series}_reached", "experiment")
+        for series in ("train", "generalization")
+    }
+    for series, rows in marked.items():
+        # λ = 1.5 does not generalize.
+        assert rows[["x", "epsilon"]].to_numpy().tolist() == [[0.5, 1e-3]], series
+        panel = pick(table, "loss", f"{series}_reached", "experiment", **{"lambda": 0.5})
+        assert rows["y"].item() == panel["x"].item()
+    delay = marked["generalization"]["y"].item() - marked["train"]["y"].item()
+    expected = linear_grokking_time.grokking_time(Problem(0.5, 0.01), 1e-3)
+    assert delay == pytest.approx(expected, rel=0.3)
+
+
+def test_a3_draws_eq_16_where_no_accuracy_arrives(tables):
+    table = tables["A3"]
+    level = pick(table, "grokking_time", "saturation", "paper")
+    (limit,) = pick(table, "grokking_time", "gamma_max", "theory")["x"]
+    assert level["x"].tolist() == [limit, 1.0]
+    q = 1 - np.sqrt(0.5)
+    np.testing.assert_allclose(level["y"], np.log(1 + np.sqrt(0.5)) / (2 * 0.01 * q**2))
 
 
 def test_measured_grokking_times_lie_near_the_curves(tables):
@@ -229,6 +258,12 @@ def test_a6_shows_how_far_off_the_formulas_are(tables):
         assert 1 / rows["y"].iloc[-1] == pytest.approx(ratio, abs=0.01)
         rows = pick(table, "grokking_time_ratio", "late_time", "theory", epsilon=epsilon)
         assert rows["y"].iloc[-1] == pytest.approx(1, abs=0.002)
+    for epsilon, ratio in ((1e-3, 1.12), (1e-6, 1.03), (1e-12, 1.012)):
+        rows = pick(table, "grokking_time_ratio", "lambert", "paper", epsilon=epsilon)
+        assert rows["y"].iloc[-1] == pytest.approx(ratio, abs=0.01)
+        rows = pick(table, "grokking_time", "expanded", "paper", epsilon=epsilon)
+        # Eq. 26 has no real value at λ = 0.9 and ε = 1e-3.
+        assert np.isnan(rows["y"].iloc[-1]) == (epsilon == 1e-3)
 
 
 def test_a7_finds_the_overfitting_minimum(tables):
