@@ -51,12 +51,12 @@ def tabulate_reached(builder: TableBuilder, data: FigureData, x: str, by: str) -
     """Add, to the grokking times, the two times that the panels of dynamics mark.
 
     Series ``train_reached`` and ``generalization_reached`` hold the medians for each run
-    ``dynamics`` that groks: whose generalization takes at least twice as long as its training.
+    ``dynamics`` that groks: whose generalization takes at least half as long again as its training.
     """
     for run in data.runs("dynamics"):
         times = {series: run.number(quantity) for series, quantity in TIMES.items()}
         trained, generalized = (times[series]["median"] for series in LOSSES)
-        if not 2 * trained <= generalized < np.inf:
+        if not 1.5 * trained <= generalized < np.inf:
             continue
         at, shown = run.parameters[x], {by: run.parameters[by]}
         for series, time in times.items():
