@@ -62,6 +62,7 @@ CONFIGURATION = {
         "A3": {
             "dynamics": "decay",
             "times": "decay",
+            "above_one": "decay",
             "lambda": [0.5],
             "gamma": {"start": 0.001, "stop": 0.01, "points": 2},
         },

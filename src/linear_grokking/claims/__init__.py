@@ -15,8 +15,12 @@ from linear_grokking.claims import (
     delays,
     ends,
     facets,
-    linear,
+    linear_beginnings,
+    linear_curves,
+    linear_late_time,
     linear_maps,
+    linear_times,
+    linear_weight_decay,
     separability,
     two_layer,
     two_point,
@@ -27,9 +31,9 @@ from linear_grokking.claims.verdict import VERDICTS, Claim
 
 __all__ = ["COLUMNS", "VERDICTS", "Claim", "Evidence", "judged"]
 
-<<<<<<< HEAD
 MODULES = (
-    *(linear, linear_maps, two_layer),
+    *(linear_curves, linear_times, linear_late_time, linear_weight_decay, linear_maps),
+    *(linear_beginnings, two_layer),
     *(ends, delays, adam, variations, conformal_time, separability, facets, two_point),
 )
 """Importing them registers their claims; a new module is added here."""

@@ -1,87 +1,125 @@
-"""Claims on two-layer nets: Paper A's Fig. 5."""
+"""Claims on two-layer nets: Paper A's Sec. 4 and Fig. 5."""
 
 from collections.abc import Iterator
 
 import numpy as np
 
-from linear_grokking.claims.measuring import geometric_mean_of, log_time_average
+from linear_grokking.claims.measuring import (
+    extremes_of,
+    furthest,
+    geometric_mean_of,
+    log_time_average,
+)
 from linear_grokking.claims.registry import Evidence, claims_of
-from linear_grokking.claims.verdict import Claim, ours, paper_a
+from linear_grokking.claims.verdict import Claim, Disagreement, ours, paper_a
+from linear_grokking.data.draws import teacher_student
 from linear_grokking.figures.a5 import problem_of
+from linear_grokking.models.two_layer import TwoLayerModel
 from linear_grokking.results.reading import RunResult
 from linear_grokking.theory import two_layer
 
-GEN_TOLERANCE, TRAIN_TOLERANCE = 0.2, 0.35
+WORST_TOLERANCE = 0.5
+"""Of a loss where the lazy approximation is furthest from it; the paper gives no number."""
 
 
-def _linear_nets(evidence: Evidence) -> list[RunResult]:
-    return evidence.runs("dynamics", keep=lambda p: p["activation"] == "identity")
+def _nets(evidence: Evidence, activation: str) -> list[RunResult]:
+    return evidence.runs("dynamics", keep=lambda p: p["activation"] == activation)
 
 
 @claims_of(
     "A5",
     statement="The loss starts at ‖D(0)‖²_F/d_out.",
-    source=paper_a("Sec. 4.1, Eqs. 17 and 19"),
+    source=paper_a("Eqs. 17 and 19 with the mean over outputs"),
 )
 def prefactor(evidence: Evidence) -> Iterator[Claim]:
-    """Compare initial losses with that, and with the paper's prefactor."""
-    lost = "The paper's prefactor lacks the 1/d_out of the loss's mean over outputs."
-    for run in _linear_nets(evidence):
+    """Compare initial losses with that, and with another reading of Eq. 19."""
+    starts, d_outs = [], []
+    for run in _nets(evidence, "identity"):
         d_h, d_out = run.parameters["d_h"], run.parameters["d_out"]
-        measured = geometric_mean_of(2 * d_h * run.scalars["initial_gen_loss"], run)
-        for name, norm, value, source, note in (
-            ("ours", "‖D(0)‖²_F/d_out", 1 / d_out, ours("Paper A, Sec. 4 corrected"), ""),
-            ("paper", "‖D(0)‖²_F", 1.0, paper_a("Sec. 4"), lost),
-        ):
-            yield Claim(
-                f"A5-prefactor-{name}-d_h-{d_h}",
-                f"At d_h = {d_h} the loss starts at {norm}, where ‖D(0)‖²_F is 1/(2 d_h) on "
-                "average, within 10 % (measured: 2 d_h times the loss).",
-                measured.within(value, 0.1),
-                note=note,
-                source=source,
-            )
+        starts.append(geometric_mean_of(2 * d_h * run.scalars["initial_gen_loss"], run))
+        d_outs.append(d_out)
+        yield Claim(
+            f"A5-prefactor-d_h-{d_h}",
+            f"At d_h = {d_h} the loss starts at ‖D(0)‖²_F/d_out, where ‖D(0)‖²_F is 1/(2 d_h) on "
+            "average, within 15 % (tolerance ours; measured: 2 d_h times the loss).",
+            starts[-1].within(1 / d_out, 0.15),
+        )
+    yield Claim(
+        "A5-prefactor-without-d_out",
+        "The loss starts at ‖D(0)‖²_F, as Eq. 19 has it with L^{1-layer} read as the function of "
+        f"d_out = 1, within 15 % (measured: 2 d_h times the loss, d_out = {max(d_outs)}).",
+        furthest(starts).within(1.0, 0.15),
+        note="Eq. 19 does not say whether its L^{1-layer} carries the 1/d_out of Eq. 13; with it "
+        "the formula is right, and the paper says that its Fig. 5 agrees.",
+        source=paper_a("Sec. 4.1, Eq. 19, with L^{1-layer} read as the d_out = 1 function"),
+        otherwise=Disagreement.NOTATION,
+    )
 
 
 _LAZY = (
-    ("gen", "generalization", two_layer.gen_loss, GEN_TOLERANCE),
-    ("train", "train", two_layer.train_loss, TRAIN_TOLERANCE),
+    ("gen", "generalization", two_layer.gen_loss),
+    ("train", "training", two_layer.train_loss),
 )
 
 
 @claims_of(
     "A5",
-    statement="The lazy approximation gives the losses of linear nets.",
-    source=paper_a("Sec. 4 (lazy approximation, prefactor corrected)"),
+    statement="The lazy approximation, Eq. 19, gives the losses of linear nets.",
+    source=paper_a("Sec. 4.1, Eq. 19 (prefactor 1/d_out), Fig. 5 top"),
 )
 def lazy(evidence: Evidence) -> Iterator[Claim]:
     """Compare them where the approximation is furthest from them."""
-    for run in _linear_nets(evidence):
-        problem = problem_of(run.parameters)
-        end = 0.1 * run.parameters["epsilon"]
-        if two_layer.initial_gen_loss(problem) < end:
-            continue
-        steps, *curves = run.curves("gen_loss", "train_loss")
-        for losses, (which, word, function, bound) in zip(curves, _LAZY, strict=True):
-            theory = function(steps, problem)
-            ratio = (losses / theory)[:, theory >= end]
+    for run in _nets(evidence, "identity"):
+        d_h = run.parameters["d_h"]
+        for which, word, _ in _LAZY:
+            ratio, _ = _over_lazy(run, which)
+            if not ratio.size:
+                continue
             worst = np.argmax(np.abs(np.log(np.median(ratio, axis=0))))
             yield Claim(
-                f"A5-lazy-{which}-d_h-{problem.d_h}",
-                f"The lazy approximation gives the {word} loss at d_h = {problem.d_h} within "
-                f"{100 * bound:.0f} % at its worst time.",
-                geometric_mean_of(ratio[:, worst], run).within(1.0, bound),
+                f"A5-lazy-{which}-d_h-{d_h}",
+                f"The lazy approximation gives the {word} loss at d_h = {d_h} within "
+                f"{100 * WORST_TOLERANCE:.0f} % at its worst time (tolerance ours).",
+                geometric_mean_of(ratio[:, worst], run).within(1.0, WORST_TOLERANCE),
                 note="The approximation holds each layer's Gram matrix at its initial value; the "
                 "narrower the net, the more it moves.",
             )
 
 
-@claims_of("A5", statement="Nets with tanh behave as linear ones.", source=paper_a("Sec. 4"))
+def _over_lazy(run: RunResult, which: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return losses over Eq. 19's (R, T) until that is ε/10, and the steps (T,)."""
+    [function] = [each for name, _, each in _LAZY if name == which]
+    steps, losses = run.curves(f"{which}_loss")
+    theory = function(steps, problem_of(run.parameters))
+    shown = theory >= 0.1 * run.parameters["epsilon"]
+    return (losses / theory)[:, shown], steps[shown]
+
+
+@claims_of(
+    "A5",
+    statement="Nets with tanh follow Eq. 19, as linear ones do.",
+    source=paper_a("Sec. 4.2 (d_h = 200), Eq. 19, Fig. 5 bottom; tolerance ours"),
+)
 def tanh(evidence: Evidence) -> Iterator[Claim]:
-    """Average the ratio of their losses over log t."""
-    linear_nets = {run.parameters["d_h"]: run for run in _linear_nets(evidence)}
-    for run in evidence.runs("dynamics", keep=lambda p: p["activation"] == "tanh"):
+    """Average the ratios of their losses to it, and to those of linear nets, over log t."""
+    linear_nets = {run.parameters["d_h"]: run for run in _nets(evidence, "identity")}
+    widest = max(run.parameters["d_h"] for run in _nets(evidence, "tanh"))
+    for run in _nets(evidence, "tanh"):
         d_h = run.parameters["d_h"]
+        ratio, steps = _over_lazy(run, "gen")
+        if ratio.size:
+            medians = np.median(ratio, axis=0)
+            worst = medians[np.argmax(np.abs(np.log(medians)))]
+            yield Claim(
+                f"A5-tanh-eq-19-d_h-{d_h}",
+                f"The generalization loss of a tanh net of d_h = {d_h} follows Eq. 19: its ratio "
+                f"to it, averaged over log t, is 1 within 10 % (at its worst time {worst:.2f}).",
+                geometric_mean_of(np.exp(log_time_average(steps, np.log(ratio))), run).within(
+                    1.0, 0.1
+                ),
+                # The paper says so of its wide net, and of narrower ones that they need not.
+                otherwise=None if d_h == widest else Disagreement.RANGE,
+            )
         if d_h not in linear_nets:
             continue
         steps, linear = linear_nets[d_h].curves("gen_loss")
@@ -96,4 +134,104 @@ def tanh(evidence: Evidence) -> Iterator[Claim]:
             f"Replacing the identity by tanh at d_h = {d_h} changes the generalization loss by at "
             f"most 5 %, averaged over log t (by {at_end - 1:+.1%} where it falls to ε/10).",
             geometric_mean_of(average, linear_nets[d_h], run).near(1.0, 0.05),
+            source=ours(),
         )
+
+
+@claims_of(
+    "A5",
+    statement="Wide two-layer nets generalize at any λ.",
+    source=paper_a("Sec. 4.1 (results for λ < 1 hold for any λ)"),
+)
+def any_lambda(evidence: Evidence) -> Iterator[Claim]:
+    """Look at how linear nets with λ > 1 end."""
+    for run in evidence.runs("above_one", keep=lambda p: p["lambda"] > 1):
+        lambda_ = run.parameters["lambda"]
+        left = run.scalars["final_gen_loss"] / run.scalars["initial_gen_loss"]
+        ended = geometric_mean_of(left, run)
+        yield Claim(
+            f"A5-any-lambda-{lambda_:g}",
+            f"What holds for λ < 1 holds for a linear two-layer net at λ = {lambda_:g} too: its "
+            "generalization loss falls, to below a tenth of its start (bound ours).",
+            ended.at_most(0.1, 0.0),
+            note="The first layer does not move along directions that no sample has: the loss "
+            "stops at their share, as with one layer.",
+        )
+        yield Claim(
+            f"A5-floor-lambda-{lambda_:g}",
+            f"At λ = {lambda_:g} the generalization loss of a linear two-layer net ends at 1-1/λ "
+            "of its start, within 10 %.",
+            ended.within(1 - 1 / lambda_, 0.1),
+            source=ours(),
+        )
+
+
+@claims_of(
+    "A5",
+    statement="One step of gradient descent moves the norms h and the deviation D as Eq. 18 says.",
+    source=paper_a("Sec. 4.1 and App. E, Eqs. 18 and 39"),
+)
+def one_step(evidence: Evidence) -> Iterator[Claim]:
+    """Take the model's gradient at small nets, and with their layers scaled by ½ and 2."""
+    d_out = 5
+    moved = [_moved(realization, 1.0, d_out) for realization in range(5)]
+    for slug, factor, source, words, note in (
+        (
+            *("eq-18", 8.0, None, "8η₀ (T+D)ᵀΣD as Eq. 18 has it, its trace taken"),
+            "With its norms (½ of the squares) it is 4η₀/d_out: a factor 2 and the loss's 1/d_out "
+            "are lost.",
+        ),
+        (*("step", 4.0 / d_out, ours("Paper A, Eq. 38"), "4η₀/d_out Tr[(T+D)ᵀΣD]"), ""),
+    ):
+        yield Claim(
+            f"A5-norms-{slug}",
+            f"The norms h = (‖S⁽⁰⁾‖²+‖S⁽¹⁾‖²)/2 fall at the rate {words}, within 5 %, at "
+            f"d_out = {d_out} (measured: the factor, over 5 draws).",
+            extremes_of([each[0] for each in moved]).within(factor, 0.05),
+            note=note,
+            source=source,
+        )
+    scaled = [_moved(realization, 0.5, d_out) for realization in range(5)]
+    for slug, k, source, words, note in (
+        (
+            *("h", 1, None, "h, the mean of both layers' squared norms"),
+            "The second layer's norm alone does it: h equals it at the paper's start only, where "
+            "both are about ½.",
+        ),
+        ("second-layer", 2, ours("Paper A, Eq. 38"), "‖S⁽¹⁾‖²", ""),
+    ):
+        shares = [after[k] / before[k] for before, after in zip(moved, scaled, strict=True)]
+        yield Claim(
+            f"A5-rate-follows-{slug}",
+            f"D moves at a rate proportional to {words}: with the layers scaled by ½ and 2, which "
+            "leaves D, rate over norm stays as it is, within 30 % (tolerance ours; 5 draws).",
+            extremes_of(shares).within(1.0, 0.3),
+            note=note,
+            source=source,
+        )
+
+
+def _moved(realization: int, scale: float, d_out: int) -> tuple[float, float, float]:
+    """Move a linear net of widths 400-50-d_out by a small step, its layers times and over scale.
+
+    Returns
+    -------
+    The fall of h over η Tr[(T+D)ᵀΣD]; the rate of D along -ΣD over h; the same over ‖S⁽¹⁾‖².
+    """
+    data = teacher_student(
+        seed=1, realization=realization, n_train=500, n_gen=1, widths=(400, 50, d_out)
+    )
+    model = TwoLayerModel(data, epsilon=1.0)
+    first, second = data.student[0] * scale, data.student[1] / scale
+    deviation = first @ second - model.teacher_product
+    pull = model.covariance @ deviation
+    eta = 1e-6
+    slopes = model.gradient((first, second))
+    after = first - eta * slopes[0], second - eta * slopes[1]
+    h = [
+        0.5 * sum(float(np.sum(each**2)) for each in layers) for layers in ((first, second), after)
+    ]
+    fall = (h[0] - h[1]) / (eta * float(np.sum((first @ second) * pull)))
+    step = after[0] @ after[1] - first @ second
+    rate = -float(np.sum(step * pull) / np.sum(pull * pull)) / eta
+    return fall, rate / h[0], rate / float(np.sum(second**2))

@@ -46,7 +46,7 @@ def teacher_student(
     alpha: float = 1.0,
     noise: float = 0.0,
 ) -> TeacherStudentData:
-    """Draw inputs, teacher and initial student in float64 (Paper A, Sec. 2 and Sec. 5).
+    """Draw inputs, teacher and initial student in float64 (Paper A, Secs. 3 and 4.1).
 
     Parameters
     ----------

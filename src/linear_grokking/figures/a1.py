@@ -9,11 +9,16 @@ from pydantic import Field
 from linear_grokking.config.fields import Positive, Span
 from linear_grokking.config.figure_options import FigureOptions, LinearRuns
 from linear_grokking.figures import legends, style
-from linear_grokking.figures.linear_panels import draw_by, tabulate_by, tabulate_times
+from linear_grokking.figures.linear_panels import (
+    draw_by,
+    tabulate_by,
+    tabulate_reached,
+    tabulate_times,
+)
 from linear_grokking.figures.points import draw_lines
 from linear_grokking.figures.tables import FigureData, rows
 from linear_grokking.theory.linear import Problem
-from linear_grokking.theory.linear_late_time import small_epsilon_delay
+from linear_grokking.theory.linear_late_time import lambert_times, small_epsilon_delay
 
 TITLE = "Grokking as a function of λ in one-layer linear regression (Paper A, Fig. 1)"
 
@@ -30,14 +35,23 @@ class Options(FigureOptions):
 
 
 def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
-    """Return the table: losses and accuracies by λ, grokking times by ε against λ."""
+    """Return the table: losses and accuracies by λ, grokking times by ε against λ.
+
+    Series ``small_epsilon`` is the paper's Eq. 12, ``lambert`` the difference of its Eqs. 25 and
+    24.
+    """
     builder, shared = tabulate_by(data, "lambda", "epsilon")
+    tabulate_reached(builder, data, "lambda", "epsilon")
     values = options.lambda_.linear()
+    below = values[values < 1]
+    problem = Problem(below, shared["eta"])
     for epsilon in options.epsilon:
         at = {**shared, "epsilon": epsilon}
         tabulate_times(builder, "lambda", values, at, "epsilon", data.threshold)
-    below = values[values < 1]
-    formula = small_epsilon_delay(Problem(below, shared["eta"]))
+        times = lambert_times(problem, epsilon, accuracy=data.threshold)
+        delay, shown = times.gen - times.train, {"epsilon": epsilon}
+        builder.add("grokking_time", "lambert", "paper", below, delay, shown)
+    formula = small_epsilon_delay(problem)
     builder.add("grokking_time", "small_epsilon", "paper", below, formula)
     return builder.frame()
 
@@ -46,8 +60,12 @@ def draw(table: pd.DataFrame) -> Figure:
     """Draw losses, accuracies and grokking times."""
     figure, right, colours = draw_by(table, "lambda", "epsilon")
     look: dict[str, Any] = {"color": style.THEORY, "linestyle": "--"}
-    look["label"] = r"paper, small $\epsilon$"
+    look["label"] = r"Eq. 12 ($\epsilon\to0$)"
     formula = draw_lines(right, table, "grokking_time", "small_epsilon", **look)
+    thin = {"linestyle": "-.", "linewidth": 0.8}
+    each = {"by": "epsilon", "colours": colours}
+    draw_lines(right, table, "grokking_time", "lambert", **thin, **each)
+    formula.append(legends.line(r"Eq. 25 $-$ Eq. 24", color=legends.GREY, **thin))
     edge = rows(table, "grokking_time")["x"].max()
     if edge > 1:
         right.axvspan(1.0, edge, color=style.UNREACHED, linewidth=0, zorder=0)

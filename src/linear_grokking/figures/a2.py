@@ -19,6 +19,8 @@ TITLE = (
 )
 MAXIMUM = "v"
 """Marker of the curves' maxima."""
+CAPTION = 50
+"""Where the paper's caption has the maximum."""
 
 
 class Options(FigureOptions):
@@ -59,6 +61,10 @@ def draw(table: pd.DataFrame) -> Figure:
         x, y = row["x"], row["y"]
         right.plot(x, y, MAXIMUM, color=colours[lambda_], zorder=5, **style.EDGE)
         right.annotate(f"{x:g}", (x, y), **above)
+    right.axvline(CAPTION, ymin=0.93, **{**style.GUIDE, "linestyle": "-"})
+    low = {"xycoords": right.get_xaxis_transform(), "va": "top", "fontsize": "small"}
+    offset = {"xytext": (3, 0), "textcoords": "offset points"}
+    right.annotate(f"caption: {CAPTION}", (CAPTION, 0.99), **low, **offset)
     mark = legends.mark("maximum", "none", MAXIMUM, markeredgecolor="black")
     legends.of_values(right, "lambda", colours, also=[mark], loc="lower center")
     return figure

@@ -8,9 +8,16 @@ from pydantic import Field
 from linear_grokking.config.fields import Positive, Span
 from linear_grokking.config.figure_options import FigureOptions, LinearRuns
 from linear_grokking.figures import legends, style
-from linear_grokking.figures.linear_panels import draw_by, problem_of, tabulate_by, tabulate_times
+from linear_grokking.figures.linear_panels import (
+    draw_by,
+    problem_of,
+    tabulate_by,
+    tabulate_reached,
+    tabulate_times,
+)
+from linear_grokking.figures.points import draw_lines
 from linear_grokking.figures.tables import FigureData, rows
-from linear_grokking.theory.linear_weight_decay import max_weight_decay
+from linear_grokking.theory.linear_weight_decay import max_weight_decay, saturation_delay
 
 TITLE = "Effect of weight decay γ on grokking in one-layer linear regression (Paper A, Fig. 3)"
 
@@ -20,6 +27,7 @@ class Options(FigureOptions):
 
     dynamics: LinearRuns = Field(description="Runs of the left and middle panels, one per γ.")
     times: LinearRuns = Field(description="Runs whose grokking times are measured, γ × λ.")
+    above_one: LinearRuns = Field(description="Runs of claims alone, with λ > 1 and γ > 0.")
     lambda_: tuple[Positive, ...] = Field(
         alias="lambda", min_length=1, description="λ of the theory curves."
     )
@@ -30,13 +38,17 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     """Return the table: losses and accuracies by γ, grokking times by λ against γ.
 
     Series ``gamma_max`` marks, at x, the weight decay from which on the accuracy's
-    threshold is never reached.
+    threshold is never reached; ``saturation`` is the paper's Eq. 16 from there on.
     """
     builder, shared = tabulate_by(data, "gamma", "lambda")
+    tabulate_reached(builder, data, "gamma", "lambda")
     for lambda_ in options.lambda_:
         at = {**shared, "lambda": lambda_}
         limit = max_weight_decay(problem_of(at), at["epsilon"], accuracy=data.threshold)
         builder.add("grokking_time", "gamma_max", "theory", limit, np.nan, {"lambda": lambda_})
+        if lambda_ < 1:
+            beyond, level = [limit, options.gamma.stop], saturation_delay(problem_of(at))
+            builder.add("grokking_time", "saturation", "paper", beyond, level, {"lambda": lambda_})
         # Close to γ_max the time diverges: a few more points show the curve's end.
         close = limit * (1 - np.geomspace(1e-6, 0.3, 25))
         values = np.union1d(options.gamma.log(), close[close > options.gamma.start])
@@ -52,6 +64,13 @@ def draw(table: pd.DataFrame) -> Figure:
     for lambda_, limit in rows(table, series="gamma_max").set_index("lambda")["x"].items():
         right.axvspan(limit, edge, color="black", alpha=0.10, linewidth=0, zorder=0)
         right.axvline(limit, **{**style.GUIDE, "color": colours[lambda_]})
+    level = {"linestyle": (0, (5, 2)), "linewidth": 1.0}
+    each = {"by": "lambda", "colours": colours}
+    draw_lines(right, table, "grokking_time", "saturation", **level, **each)
     right.set_xlim(left, edge)
-    legends.of_values(right, "lambda", colours, loc="upper left", title="grey: never reached")
+    low, high = right.get_ylim()
+    right.set_ylim(low, 8 * high)  # room for the legend above the curves
+    entry = legends.line("Eq. 16 (saturation)", color=legends.GREY, **level)
+    place = {"loc": "upper left", "title": "grey: never reached"}
+    legends.of_values(right, "lambda", colours, also=[entry], **place)
     return figure

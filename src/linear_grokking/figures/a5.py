@@ -31,6 +31,7 @@ class Options(FigureOptions):
     """What Fig. A5 is drawn from."""
 
     dynamics: TwoLayerRuns = Field(description="Runs of all panels, d_h × activation.")
+    above_one: TwoLayerRuns = Field(description="Runs of claims alone, linear nets with λ > 1.")
 
 
 def problem_of(parameters: Mapping[str, Any]) -> two_layer.Problem:
@@ -80,7 +81,7 @@ def draw(table: pd.DataFrame) -> Figure:
     for each in axes[:, 1:].flat:
         each.set_ylabel("")
     legends.of_values(axes[0, 0], "d_h", colours, loc="lower left")
-    lazy = legends.line("lazy approximation", **style.THEORY_LINE)
+    lazy = legends.line("Eq. 19 (lazy approximation)", **style.THEORY_LINE)
     legends.of_dynamics(figure, table, also=[lazy], columns=3)
     return figure
 
@@ -89,7 +90,7 @@ def _draw_ratio(axes: Axes, table: pd.DataFrame, colours: Mapping[int, str]) -> 
     """Draw the ratios, and the error from sampling the generalization loss on a few records."""
     axes.axhline(1.0, **style.THEORY_LINE)
     step_axis(axes)
-    axes.set(ylabel="loss / theory", ylim=RATIOS)
+    axes.set(ylabel="loss / Eq. 19", ylim=RATIOS)
     for d_h, ratios in rows(table, "loss_ratio").groupby("d_h", sort=False):
         for series in _LOSSES:
             draw_band(axes, rows(ratios, series=series), series, colours[d_h])

@@ -1,5 +1,6 @@
 """Fig. A6."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -20,19 +21,27 @@ from linear_grokking.theory.linear_grokking_time import grokking_time
 
 TITLE = "Late-time approximations against the exact losses and grokking times (Paper A, Fig. 6)"
 APPROXIMATIONS = {
-    "train_late": ("train", "paper", late.late_time_train_loss),
-    "generalization_late": ("generalization", "theory", late.late_time_gen_loss),
-    "generalization_late_paper": ("generalization", "paper", late.paper_late_time_gen_loss),
+    "train_late": ("train", late.late_time_train_loss),
+    "generalization_late": ("generalization", late.late_time_gen_loss),
+    "generalization_edge": ("generalization", late.edge_gen_loss),
 }
-"""Series → the exact loss that it approximates, whose it is, and its formula."""
+"""Series → the exact loss that it approximates, and its formula, which is the paper's."""
 
 LINES = {
-    "train_late": (style.BLUE, "--", r"training: $e^{-4q^2x}/(16\sqrt{\pi}\lambda^{3/4}x^{3/2})$"),
-    "generalization_late": (style.VERMILION, "-", "generalization: its integral"),
-    "generalization_late_paper": (style.PURPLE, "-", r"generalization: training / $q^2$"),
+    "train_late": (style.BLUE, "--", "training: Eq. 22"),
+    "generalization_late": (style.VERMILION, "-", "generalization: Eq. 23"),
+    "generalization_edge": (style.PURPLE, "-", "generalization: Eq. 11"),
 }
 """Series → colour, line and name of an approximation."""
 
+DELAYS: Mapping[str, Mapping[str, Any]] = {
+    "late_time": {"linestyle": "-", "linewidth": 1.0, "label": "Eqs. 22 and 23 solved"},
+    "lambert": {"linestyle": "-.", "linewidth": 1.0, "label": "Eqs. 24, 25"},
+    "expanded": {"linestyle": ":", "linewidth": 1.6, "label": "Eq. 26, where it is real"},
+}
+"""Series of grokking times that depend on ε → how it is drawn."""
+
+LOSS_RANGE = (1e-12, 10.0)
 LOSS_RATIOS = (0.5, 30.0)
 TIME_RATIOS = (0.7, 8.0)
 
@@ -52,8 +61,9 @@ class Options(FigureOptions):
 def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     """Return the table: exact and approximate losses and grokking times, and their ratios.
 
-    Series ``late_time`` is the delay between the late-time losses' crossings, and
-    ``small_epsilon`` the paper's formula, the same for all ε.
+    Series ``late_time`` is the delay between the crossings of the late-time losses, Eqs. 22
+    and 23; ``lambert`` that of Eqs. 24 and 25, ``expanded`` Eq. 26 (null where it has no real
+    value) and ``small_epsilon`` Eq. 12, the same for all ε.
     """
     builder = TableBuilder()
     t = options.t.log()
@@ -62,24 +72,31 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     shown = {"lambda": options.lambda_}
     for name, loss in exact.items():
         builder.add("loss", name, "theory", t, loss, shown)
-    for series, (name, source, formula) in APPROXIMATIONS.items():
+    for series, (name, formula) in APPROXIMATIONS.items():
         loss = formula(t, problem)
-        builder.add("loss", series, source, t, loss, shown)
-        builder.add("loss_ratio", series, source, t, ratio(loss, exact[name]), shown)
+        builder.add("loss", series, "paper", t, loss, shown)
+        builder.add("loss_ratio", series, "paper", t, ratio(loss, exact[name]), shown)
 
     values = options.lambda_range.linear()
     problem = linear.Problem(values, options.eta)
-    paper = late.small_epsilon_delay(problem)
-    builder.add("grokking_time", "small_epsilon", "paper", values, paper)
+    limit = late.small_epsilon_delay(problem)
+    builder.add("grokking_time", "small_epsilon", "paper", values, limit)
     for epsilon in options.epsilon:
-        time = grokking_time(problem, epsilon, accuracy=data.threshold)
-        sharper = late.late_time_delay(problem, epsilon, accuracy=data.threshold)
         shown = {"epsilon": epsilon}
+        at: dict[str, Any] = {"epsilon": epsilon, "accuracy": data.threshold}
+        time = grokking_time(problem, **at)
         builder.add("grokking_time", "time", "theory", values, time, shown)
-        builder.add("grokking_time", "late_time", "theory", values, sharper, shown)
-        panel = "grokking_time_ratio"
-        builder.add(panel, "late_time", "theory", values, ratio(sharper, time), shown)
-        builder.add(panel, "small_epsilon", "paper", values, ratio(paper, time), shown)
+        times = late.lambert_times(problem, **at)
+        for series, source, delay in (
+            ("late_time", "theory", late.late_time_delay(problem, **at)),
+            ("lambert", "paper", times.gen - times.train),
+            ("expanded", "paper", late.expanded_delay(problem, **at)),
+            ("small_epsilon", "paper", limit),
+        ):
+            if series in DELAYS:
+                builder.add("grokking_time", series, source, values, delay, shown)
+            share = ratio(delay, time)
+            builder.add("grokking_time_ratio", series, source, values, share, shown)
     return builder.frame()
 
 
@@ -96,8 +113,8 @@ def draw(table: pd.DataFrame) -> Figure:
     _draw_times(axes[0, 1], table, colours)
     _prepare_ratios(axes[1, 1], TIME_RATIOS)
     each = {"by": "epsilon", "colours": colours}
-    draw_lines(axes[1, 1], table, "grokking_time_ratio", "late_time", linewidth=1.0, **each)
-    draw_lines(axes[1, 1], table, "grokking_time_ratio", "small_epsilon", linestyle="--", **each)
+    for series, look in {**DELAYS, "small_epsilon": {"linestyle": "--"}}.items():
+        draw_lines(axes[1, 1], table, "grokking_time_ratio", series, **look, **each)
     axes[1, 1].set(xlabel=style.SYMBOLS["lambda"], ylabel="formula / exact")
     return figure
 
@@ -105,29 +122,30 @@ def draw(table: pd.DataFrame) -> Figure:
 def _draw_losses(axes: Axes, table: pd.DataFrame) -> None:
     for series, name in style.NAMES.items():
         look = {"color": style.THEORY, "linestyle": style.line_of(series), "linewidth": 2.4}
-        draw_lines(axes, table, "loss", series, label=f"{name}: exact", **look)
+        draw_lines(axes, table, "loss", series, label=f"{name}: Eq. 8 (exact)", **look)
     for series, (colour, line, name) in LINES.items():
         look = {"color": colour, "linestyle": line, "linewidth": 1.2}
         draw_lines(axes, table, "loss", series, label=name, **look)
     exact = table[(table["panel"] == "loss") & table["series"].isin(list(LOSSES))]
     axes.set(xscale="log", yscale="log", ylabel="loss")
-    axes.set_ylim(max(exact["y"].min() / 2, style.LOSS_FLOOR), 10 * exact["y"].max())
+    axes.set_ylim(LOSS_RANGE)
     axes.legend(loc="lower left")
     axes.set_title(style.label("lambda", exact["lambda"].iloc[0]), loc="right", fontsize="medium")
 
 
 def _draw_times(axes: Axes, table: pd.DataFrame, colours: dict[float, str]) -> None:
     each = {"by": "epsilon", "colours": colours}
-    paper: dict[str, Any] = {"color": style.THEORY, "linestyle": "--"}
+    limit: dict[str, Any] = {"color": style.THEORY, "linestyle": "--"}
     exact = {"linewidth": 3.0, "alpha": 0.45}
-    draw_lines(axes, table, "grokking_time", "small_epsilon", **paper)
+    draw_lines(axes, table, "grokking_time", "small_epsilon", **limit)
     draw_lines(axes, table, "grokking_time", "time", **exact, **each)
-    draw_lines(axes, table, "grokking_time", "late_time", linewidth=1.0, **each)
+    for series, look in DELAYS.items():
+        draw_lines(axes, table, "grokking_time", series, **look, **each)
     axes.set(yscale="log", ylabel=TIME_LABEL)
     kinds = [
         legends.line("exact", color=legends.GREY, **exact),
-        legends.line("from the late-time losses", color=legends.GREY, linewidth=1.0),
-        legends.line(r"paper: $\log(1/q)/2\eta q^2$", **paper),
+        *(legends.line(color=legends.GREY, **look) for look in DELAYS.values()),
+        legends.line(r"Eq. 12 ($\epsilon\to0$)", **limit),
     ]
     legends.of_values(axes, "epsilon", colours, also=kinds, loc="upper left")
 

@@ -1,7 +1,7 @@
 """Fig. A7.
 
-The paper remarks that an initialization scale and label noise do not change the dynamics;
-with noise this is an erratum: the student overfits.
+The paper's Sec. 3.1.3 has label noise leave the dynamics and add a constant to the
+generalization loss; that is an erratum: the student overfits (docs/errata.md).
 """
 
 import pandas as pd

@@ -118,8 +118,9 @@ def _draw_geometry(axes: Axes, table: pd.DataFrame, lambda_: float) -> None:
         edges += draw_lines(axes, table, "geometry", f"constraint_{number}", **look)
     for edge in edges:
         # What a constraint allows lies below its edge; both are met where the shades overlap.
-        shade = {"color": edge.get_color(), "alpha": 0.18, "linewidth": 0}
-        axes.fill_between(*edge.get_data(), -_PLANE, **shade)
+        shade: dict[str, Any] = {"color": edge.get_color(), "alpha": 0.18, "linewidth": 0}
+        s, b = edge.get_data()
+        axes.fill_between(s, b, -_PLANE, **shade)
     weight, bias = rows(table, series="optimum")[["x", "y"]].to_numpy()[0]
     angle = np.linspace(0.0, 2.0 * np.pi, 200)
     radius = np.hypot(weight, bias)

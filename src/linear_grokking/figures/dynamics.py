@@ -21,7 +21,8 @@ QUANTITIES: Mapping[str, Mapping[str, str]] = {
 
 LOSS_AND_ACCURACY = ("loss", "accuracy")
 
-_TIMES = {"train": "t_train", "generalization": "t_gen"}
+TIMES = {"train": "t_train", "generalization": "t_gen"}
+"""Series → quantity of the summary that says when its accuracy reaches the threshold."""
 _AXIS_LABELS = {"weight_norm": r"$\|S\|$", "bias": "$b$"}
 
 
@@ -40,9 +41,9 @@ def tabulate_dynamics(
         for series, quantity in QUANTITIES[panel].items():
             curve = run.curve(quantity)
             builder.add_summary(panel, series, curve["step"], curve, parameters)
-            if series not in _TIMES:
+            if series not in TIMES:
                 continue
-            time = run.number(_TIMES[series])
+            time = run.number(TIMES[series])
             x, n = time["median"], time["n"]
             if np.isfinite(x):
                 y = np.interp(x, curve["step"], curve["median"])

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from linear_grokking.figures import legends, style
-from linear_grokking.figures.dynamics import draw_dynamics, tabulate_dynamics
+from linear_grokking.figures.dynamics import TIMES, draw_dynamics, tabulate_dynamics
 from linear_grokking.figures.points import draw_lines, draw_points, tabulate_scalar
 from linear_grokking.figures.tables import FigureData, TableBuilder, rows
 from linear_grokking.results.reading import RunResult
@@ -45,6 +45,23 @@ def tabulate_by(data: FigureData, x: str, by: str) -> tuple[TableBuilder, Mappin
     runs = data.runs("times")
     tabulate_scalar(builder, runs, "grokking_time", "grokking_time", "time", x, [by])
     return builder, runs[0].parameters
+
+
+def tabulate_reached(builder: TableBuilder, data: FigureData, x: str, by: str) -> None:
+    """Add, to the grokking times, the two times that the panels of dynamics mark.
+
+    Series ``train_reached`` and ``generalization_reached`` hold the medians for each run
+    ``dynamics`` that groks: whose generalization takes at least half as long again as its training.
+    """
+    for run in data.runs("dynamics"):
+        times = {series: run.number(quantity) for series, quantity in TIMES.items()}
+        trained, generalized = (times[series]["median"] for series in LOSSES)
+        if not 1.5 * trained <= generalized < np.inf:
+            continue
+        at, shown = run.parameters[x], {by: run.parameters[by]}
+        for series, time in times.items():
+            name, y, n = f"{series}_reached", time["median"], time["n"]
+            builder.add("grokking_time", name, "experiment", at, y, shown, n=n)
 
 
 def tabulate_runs(builder: TableBuilder, runs: Iterable[RunResult], keys: Sequence[str]) -> None:
@@ -136,10 +153,15 @@ def _draw_times(axes: Axes, table: pd.DataFrame, x: str, by: str) -> dict[Any, s
     colours = style.colours_of(times[by])
     draw_lines(axes, table, "grokking_time", "time", by=by, colours=colours)
     axes.set(yscale="log", xlabel=style.SYMBOLS[x], ylabel=TIME_LABEL)
-    expected = rows(times, source="theory")["y"]
+    expected = rows(times, series="time", source="theory")["y"]
     expected = expected[np.isfinite(expected) & (expected > 0)]
     top = min(expected.max(), 100 * expected.quantile(0.9))
     axes.set_ylim(expected.min() / 2, 2 * top)
-    for value, points in rows(times, source="experiment").groupby(by):
+    for value, points in rows(times, series="time", source="experiment").groupby(by):
         draw_points(axes, points, colours[value])
+    for series, look in style.REACHED.items():
+        for value, points in rows(times, series=f"{series}_reached").groupby(by):
+            # Smaller than in the panels of dynamics: here they lie among the measured points.
+            small = {**look, "markersize": 0.7 * look["markersize"], "zorder": 5}
+            axes.plot(points["x"], points["y"], color=colours[value], **small)
     return colours

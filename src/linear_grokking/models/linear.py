@@ -1,4 +1,4 @@
-"""Paper A's one-layer model: teacher-student linear regression (Sec. 2).
+"""Paper A's one-layer model: teacher-student linear regression (Sec. 3).
 
 With D = S - T the deviation of the student from the teacher and Σ = XᵀX/n_train, the
 training loss is Tr[DᵀΣD]/d_out and the generalization loss ‖D‖²_F/d_out.

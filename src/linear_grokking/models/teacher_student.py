@@ -121,7 +121,7 @@ def sample_errors(residual: Float[Array, "*S d_out"]) -> Float[Array, "*S"]:
 
 
 def accuracy(errors: Float[Array, "*S n"], epsilon: float) -> Float[Array, "*S"]:
-    """Return the fraction (...) of samples with errors (..., n) at most ε (Paper A, Sec. 2)."""
+    """Return the fraction (...) of samples with errors (..., n) at most ε (Paper A, Sec. 3)."""
     xp = array_namespace(errors)
     return xp.mean(xp.astype(errors <= epsilon, xp.float64), axis=-1)
 

@@ -1,4 +1,4 @@
-"""Paper A's two-layer model f(x) = S₁ᵀφ(S₀ᵀx), φ the identity or tanh (Sec. 5)."""
+"""Paper A's two-layer model f(x) = S₁ᵀφ(S₀ᵀx), φ the identity or tanh (Sec. 4)."""
 
 import math
 from dataclasses import dataclass

@@ -33,7 +33,7 @@ MAX_BYTES = 25_000_000
 """Largest page that is written."""
 HEADLINES = (
     *("A1-grokking-time-epsilon-0.001", "A1-gen-loss-lambda-0.9", "A2-broad-maximum"),
-    *("A3-floor-factor-8", "A5-prefactor-ours-d_h-200", "B1-limit-norm-large-size"),
+    *("A3-floor-factor-8", "A5-prefactor-d_h-200", "B1-limit-norm-large-size"),
     *("B1-perfect-below", "B1-margin-accuracy", "B3-both", "B6-wendel-gaussian", "B8-slope"),
 )
 """Claims that the opening page names if they were confirmed."""

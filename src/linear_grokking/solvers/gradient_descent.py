@@ -153,7 +153,7 @@ def gradient_descent(
     checkpoint: Checkpoint | None = None,
     on_record: OnRecord | None = None,
 ) -> Trajectory:
-    """Iterate θ ← θ − η(∇L + w θ) and record the observables (Paper A Eq. 2; Paper B Sec. 2).
+    """Iterate θ ← θ − η(∇L + w θ) and record the observables (Paper A, Eq. 3; Paper B Sec. 2).
 
     See `trajectory.Solver`.  Small sets of the logistic model take their steps in compiled
     loops.

@@ -1,7 +1,7 @@
 """Exact gradient descent of the linear model, at any number of steps.
 
 A GD step of teacher-student linear regression is affine in the deviation D = S - T
-(Paper A, Sec. 2, with the weight decay of Sec. 4 and noisy labels XT + ξ),
+(Paper A, Sec. 3, with the weight decay of Sec. 3.3 and noisy labels XT + ξ),
 
     D ← (I - (2η/d_out) Σ) D + (2η/d_out) Xᵀξ/n_train - (ηγ/d_out) (D + T),
 

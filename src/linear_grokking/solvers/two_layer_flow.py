@@ -1,4 +1,4 @@
-"""Gradient flow of the two-layer model by an adaptive Runge-Kutta method (Paper A, Sec. 5).
+"""Gradient flow of the two-layer model by an adaptive Runge-Kutta method (Paper A, Sec. 4.1).
 
 The flow dS/dt = -η(∇L + γS/d_out), t in GD steps, follows gradient descent to a relative
 O(η) of its own small steps, and an embedded pair of fifth and fourth order (Dormand and

@@ -31,7 +31,7 @@ _CHUNK = 256
 
 @dataclass(frozen=True)
 class Problem(Parameters):
-    """One-layer teacher–student regression at large size (Paper A, Sec. 2).
+    """One-layer teacher–student regression at large size (Paper A, Sec. 3).
 
     Fields are checked where they are used: ValueError names one that is out of range.
 
@@ -118,7 +118,7 @@ def gen_loss_floor(problem: Problem) -> Broadcast:
     """Return the generalization loss at t → ∞: (γ²/8d_out) E[1/(ν+γ/2)²] + the noise term.
 
     γ²/(8 d_out (1 − λ)³) for γ ≪ (1 − √λ)², λ < 1 and no noise.  Erratum: Paper A, Eq. 16, has
-    4 in place of 8, here and in the training loss.
+    4 in place of 8, here and in the training loss; its Eq. 15 gives 8.
 
     Without weight decay: s²λ/(1 − λ) for λ < 1, (1 − 1/λ)(1 + α²)/(2 d_out) + s²/(λ − 1) for
     λ > 1, and ``inf`` for λ = 1 with noise.  For λ > 1 the limit γ → 0 differs from γ = 0 in

@@ -53,7 +53,7 @@ def max_weight_decay(
 def twice_floor_delay(problem: Problem) -> Broadcast:
     """Return the time between the two losses' reaching twice their floors, for γ > 0.
 
-    `paper_weight_decay_delay` approximates it within 5 % for γ ≪ (1 − √λ)², without noise.
+    `saturation_delay` approximates it within 5 % for γ ≪ (1 − √λ)², without noise.
     """
     within("gamma", problem.gamma, "(0, inf)")
     return gen_time_to_loss(2.0 * gen_loss_floor(problem), problem) - train_time_to_loss(
@@ -61,12 +61,12 @@ def twice_floor_delay(problem: Problem) -> Broadcast:
     )
 
 
-def paper_weight_decay_delay(problem: Problem) -> Broadcast:
-    """Return d_out log(1 + √λ)/(2η(1 − √λ)²), the paper's time with weight decay, λ < 1.
+def saturation_delay(problem: Problem) -> Broadcast:
+    """Return d_out log(1 + √λ)/(2η(1 − √λ)²), λ < 1 (Paper A, Eq. 16, there d_out = 1).
 
-    Erratum: Paper A quotes it (for d_out = 1) as the grokking time.  It depends on neither γ
-    nor ε and is no time between crossings of a threshold; it approximates
-    `twice_floor_delay`.
+    The paper gives it as the grokking time where ε lies below the floor's threshold, so that no
+    accuracy arrives.  It depends on neither γ nor ε; read as the delay between the two losses'
+    saturation it approximates `twice_floor_delay`.
     """
     (problem,) = problem.checked()
     lambda_ = within("lambda_", problem.lambda_, "(0, 1)")

@@ -4,11 +4,13 @@ f(x) = T⁽¹⁾ᵀ φ(T⁽⁰⁾ᵀ x), widths d_in–d_h–d_out, entries of l
 and of layer 1 of variance 1/(2 d_h d_out), for teacher and student alike.  For wide layers,
 d_in ≫ d_h ≫ d_out, the product of the linear student's layers moves as one layer would:
 S⁽¹⁾ᵀS⁽¹⁾ stays near I/(2 d_out), which turns the learning rate η into η/(2 d_out²), and the
-smaller motion through S⁽⁰⁾S⁽⁰⁾ᵀ is left out.  So
+smaller motion through S⁽⁰⁾S⁽⁰⁾ᵀ is left out.  (The paper's rate is h = (‖S⁽⁰⁾‖² + ‖S⁽¹⁾‖²)/2, which
+equals ‖S⁽¹⁾‖² at this start only: docs/errata.md.)  So
 
     L(t) = L(0) × L⁽¹⁾(η/(2 d_out²), t),   L_gen(0) = ‖D(0)‖²_F/d_out,  D = S⁽⁰⁾S⁽¹⁾ − T,
 
-L⁽¹⁾ the one-layer loss for d_out = 1.  Erratum: the paper drops the 1/d_out of the prefactor.
+L⁽¹⁾ the one-layer loss for d_out = 1 (the paper's Eq. 19, which writes ‖D(0)‖² times a loss whose
+own 1/d_out it leaves open; with the mean over outputs of its Eq. 17 it is as here).
 Against trained nets the generalization loss is some 10 % off and the training loss up to
 30 %; nets with φ = tanh stay within a few per cent of linear ones.  All arguments broadcast;
 time is in steps.
@@ -25,7 +27,7 @@ from linear_grokking.theory._domain import Broadcast, Numbers, Parameters
 
 @dataclass(frozen=True)
 class Problem(Parameters):
-    """Two-layer teacher–student regression (Paper A, Sec. 5), checked where it is used.
+    """Two-layer teacher–student regression (Paper A, Sec. 4.1), checked where it is used.
 
     Attributes
     ----------

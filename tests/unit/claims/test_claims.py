@@ -7,14 +7,11 @@ import pytest
 from linear_grokking import claims
 from linear_grokking.claims import registry
 from linear_grokking.claims.verdict import Claim, Measurement
-from linear_grokking.figures.maps import tabulate_map
 from linear_grokking.figures.registry import figure_ids
 from linear_grokking.figures.tables import TableBuilder
 from linear_grokking.results.identity import hashed
 from linear_grokking.results.storage import write_frame
 from linear_grokking.theory import large_size, wendel
-from linear_grokking.theory.linear import Problem
-from linear_grokking.theory.linear_grokking_time import grokking_time
 
 
 def evidence(figure, table=None, options=None, root=None, **runs):
@@ -36,43 +33,6 @@ def stored(root, lambda_, **scalars):
 
 def by_id(made):
     return {claim.id: claim for claim in made}
-
-
-def phase_diagram(function):
-    builder = TableBuilder()
-    gamma, d_out = np.geomspace(1e-6, 1e-1, 30), np.geomspace(1, 1000, 20)
-    lambda_ = np.linspace(0.1, 1.5, 29)
-    for panel, x, y, still in (
-        ("gamma_d_out", gamma, d_out, {"lambda": 0.9}),
-        ("d_out_lambda", d_out, lambda_, {"gamma": 0.0}),
-    ):
-        times = function(panel, *np.meshgrid(x, y))
-        tabulate_map(builder, panel, x, y, times, still)
-    # The third diagram, whose columns the others have too.
-    tabulate_map(builder, "gamma_lambda", gamma[:2], lambda_[:2], np.ones((2, 2)), {"d_out": 1})
-    return builder.frame()
-
-
-def exact(panel, x, y):
-    if panel == "gamma_d_out":
-        return grokking_time(Problem(0.9, 0.01, gamma=x, d_out=y), 1e-3)
-    return grokking_time(Problem(y, 0.01, d_out=x), 1e-3)
-
-
-def test_phase_diagrams_of_the_formulas():
-    table = phase_diagram(exact)
-    made = by_id(registry.collect(evidence("A4", table, {"epsilon": 1e-3})))
-    assert made["A4-decay-delays-single-output"].verdict == "confirmed"
-    assert made["A4-decay-delays-always"].verdict == "contradicted"
-    assert made["A4-above-one-never"].verdict == "contradicted"
-    assert made["A4-above-one-never"].note
-
-
-def test_phase_diagram_that_is_white_above_one():
-    table = phase_diagram(lambda panel, x, y: np.where(y > 1, np.nan, 1e4 + x))
-    made = by_id(registry.collect(evidence("A4", table, {"epsilon": 1e-3})))
-    assert made["A4-above-one-never"].verdict == "confirmed"
-    assert made["A4-above-one"].verdict == "undecided"
 
 
 @pytest.mark.parametrize(("error", "expected"), [(0.0, "confirmed"), (0.1, "contradicted")])
@@ -139,32 +99,6 @@ def test_two_models_agree_if_they_end_on_one_side(two, full, expected):
         builder.add("accuracy", "limit", "theory", [1.0, 10.0], limit, parameters=shown)
     [claim] = registry.collect(evidence("B4", builder.frame()))
     assert claim.verdict == expected
-
-
-def test_effective_modes_are_those_of_a_spectrum():
-    lambda_, d_in, eta, d_out = 0.5, 1000, 0.01, 4
-    parameters = {"lambda": lambda_, "d_in": d_in, "eta": eta, "d_out": d_out}
-    parameters |= {"gamma": 0.0, "alpha": 1.0, "noise": 0.0}
-    x = np.random.default_rng(1).normal(size=(round(d_in / lambda_), d_in))
-    eigenvalues = np.linalg.eigvalsh(x.T @ x / len(x))
-    for step in (0.0, 300.0, 3000.0):
-        variances = np.exp(-4 * eta * eigenvalues * step / d_out)
-        modes = variances.sum() ** 2 / (variances**2).sum()
-        found = claims.linear._effective_modes(parameters, step)
-        assert found == pytest.approx(modes, rel=0.05)
-
-
-def test_scatter_of_errors_over_samples_follows_from_the_modes():
-    # Means over 2000 draws of D: the ratio has a standard error below 1 %.
-    d_out, variances = 6, np.geomspace(1, 0.01, 40)
-    modes = variances.sum() ** 2 / (variances**2).sum()
-    outputs = d_out / (1 + (d_out - 1) * (d_out + 2) / (d_out * modes))
-    draws = np.random.default_rng(2).normal(size=(2000, len(variances), d_out))
-    d = draws * np.sqrt(variances)[:, np.newaxis]
-    covariance = np.swapaxes(d, 1, 2) @ d
-    squares = (covariance**2).sum((1, 2)).mean()
-    trace = np.trace(covariance, axis1=1, axis2=2)
-    assert 2 * squares / (trace**2).mean() == pytest.approx(2 / outputs, rel=0.03)
 
 
 def test_every_figure_with_claims_exists():

@@ -15,6 +15,8 @@ NOT_HELD = {
     # No set above λ = ½ is separable.
     "B2": ["B2-log-slope"],
     "B10": ["B10-adam-margin"],
+    # Its two d_out lie below the maximum.
+    "A2": ["A2-rise-and-fall"],
     # At fewer than two σ all draws generalize.
     "B9": ["B9-sigma"],
     # Its one σ_A is large.

@@ -26,6 +26,7 @@ CONFIG = {
         "by_epsilon": {**LINEAR, "lambda": [0.3, 0.5], "epsilon": [1e-2, 1e-3]},
         "by_d_out": {**LINEAR, "d_out": [1, 4]},
         "by_gamma": {**LINEAR, "gamma": [1e-4, 1e-1]},
+        "decayed_above_one": {**LINEAR, "lambda": 1.5, "gamma": 1e-2},
         "by_alpha": {**LINEAR, "lambda": 0.8, "t_max": 1e5, "alpha": [1, 4]},
         "by_noise": {**LINEAR, "lambda": 0.8, "t_max": 1e5, "noise": [0, 1e-2]},
         "two_layer": {
@@ -55,6 +56,7 @@ CONFIG = {
         "A3": {
             "dynamics": "by_gamma",
             "times": "by_gamma",
+            "above_one": "decayed_above_one",
             "lambda": [0.5],
             "gamma": {"start": 1e-5, "stop": 1, "points": 20},
         },
@@ -64,7 +66,7 @@ CONFIG = {
             "lambda": {"start": 0.1, "stop": 2, "points": 9},
             "fixed": {"lambda": 0.9, "d_out": 1, "gamma": 0},
         },
-        "A5": {"dynamics": "two_layer"},
+        "A5": {"dynamics": "two_layer", "above_one": "two_layer"},
         "A6": {
             "t": {"start": 10, "stop": 1e5, "points": 41},
             "epsilon": [1e-3, 1e-6, 1e-12],
@@ -91,19 +93,25 @@ DYNAMICS = {
 }
 MEASURED_TIMES = {("grokking_time", "time", "experiment"), ("grokking_time", "time", "theory")}
 CONTRACT = {
-    "A1": DYNAMICS | MEASURED_TIMES | {("grokking_time", "small_epsilon", "paper")},
+    "A1": DYNAMICS
+    | MEASURED_TIMES
+    | {("grokking_time", "small_epsilon", "paper"), ("grokking_time", "lambert", "paper")},
     "A2": DYNAMICS | MEASURED_TIMES | {("grokking_time", "maximum", "theory")},
-    "A3": DYNAMICS | MEASURED_TIMES | {("grokking_time", "gamma_max", "theory")},
+    "A3": DYNAMICS
+    | MEASURED_TIMES
+    | {("grokking_time", "gamma_max", "theory"), ("grokking_time", "saturation", "paper")},
     "A4": {(panel, "time", "theory") for panel in ("gamma_d_out", "gamma_lambda", "d_out_lambda")},
     "A5": DYNAMICS | {("loss_ratio", "generalization_error", "experiment")},
     "A6": {
         ("loss", "train", "theory"),
         ("loss", "generalization", "theory"),
         ("loss", "train_late", "paper"),
-        ("loss", "generalization_late", "theory"),
-        ("loss", "generalization_late_paper", "paper"),
+        ("loss", "generalization_late", "paper"),
+        ("loss", "generalization_edge", "paper"),
         ("grokking_time", "time", "theory"),
         ("grokking_time", "late_time", "theory"),
+        ("grokking_time", "lambert", "paper"),
+        ("grokking_time", "expanded", "paper"),
         ("grokking_time", "small_epsilon", "paper"),
     },
     "A7": DYNAMICS
@@ -148,6 +156,31 @@ def test_markers_stand_where_the_median_accuracy_reaches_its_threshold(tables):
     np.testing.assert_allclose(reached["x"], exact, rtol=0.25)
     trained = pick(table, "accuracy", "train_reached", "experiment")
     assert trained["lambda"].tolist() == [0.5, 1.5]
+
+
+def test_times_that_panels_of_dynamics_mark_stand_beside_their_difference(tables):
+    table = tables["A1"]
+    marked = {
+        series: pick(table, "grokking_time", f"{series}_reached", "experiment")
+        for series in ("train", "generalization")
+    }
+    for series, rows in marked.items():
+        # λ = 1.5 does not generalize.
+        assert rows[["x", "epsilon"]].to_numpy().tolist() == [[0.5, 1e-3]], series
+        panel = pick(table, "loss", f"{series}_reached", "experiment", **{"lambda": 0.5})
+        assert rows["y"].item() == panel["x"].item()
+    delay = marked["generalization"]["y"].item() - marked["train"]["y"].item()
+    expected = linear_grokking_time.grokking_time(Problem(0.5, 0.01), 1e-3)
+    assert delay == pytest.approx(expected, rel=0.3)
+
+
+def test_a3_draws_eq_16_where_no_accuracy_arrives(tables):
+    table = tables["A3"]
+    level = pick(table, "grokking_time", "saturation", "paper")
+    (limit,) = pick(table, "grokking_time", "gamma_max", "theory")["x"]
+    assert level["x"].tolist() == [limit, 1.0]
+    q = 1 - np.sqrt(0.5)
+    np.testing.assert_allclose(level["y"], np.log(1 + np.sqrt(0.5)) / (2 * 0.01 * q**2))
 
 
 def test_measured_grokking_times_lie_near_the_curves(tables):
@@ -215,16 +248,22 @@ def test_a5_theory_starts_at_the_exact_loss_and_ratios_are_to_it(tables):
 
 def test_a6_shows_how_far_off_the_formulas_are(tables):
     table = tables["A6"]
-    paper = pick(table, "loss_ratio", "generalization_late_paper", "paper").set_index("x")["y"]
+    paper = pick(table, "loss_ratio", "generalization_edge", "paper").set_index("x")["y"]
     at = {x: paper.iloc[np.abs(paper.index - x).argmin()] for x in (1e3, 1e4)}
     assert at[1e3] == pytest.approx(8, rel=0.1) and at[1e4] == pytest.approx(2, rel=0.1)
-    sharper = pick(table, "loss_ratio", "generalization_late", "theory")
+    sharper = pick(table, "loss_ratio", "generalization_late", "paper")
     assert np.abs(sharper.loc[sharper["x"] > 1e3, "y"] - 1).max() < 0.01
     for epsilon, ratio in ((1e-3, 0.36), (1e-6, 0.76), (1e-12, 0.91)):
         rows = pick(table, "grokking_time_ratio", "small_epsilon", "paper", epsilon=epsilon)
         assert 1 / rows["y"].iloc[-1] == pytest.approx(ratio, abs=0.01)
         rows = pick(table, "grokking_time_ratio", "late_time", "theory", epsilon=epsilon)
         assert rows["y"].iloc[-1] == pytest.approx(1, abs=0.002)
+    for epsilon, ratio in ((1e-3, 1.12), (1e-6, 1.03), (1e-12, 1.012)):
+        rows = pick(table, "grokking_time_ratio", "lambert", "paper", epsilon=epsilon)
+        assert rows["y"].iloc[-1] == pytest.approx(ratio, abs=0.01)
+        rows = pick(table, "grokking_time", "expanded", "paper", epsilon=epsilon)
+        # Eq. 26 has no real value at λ = 0.9 and ε = 1e-3.
+        assert np.isnan(rows["y"].iloc[-1]) == (epsilon == 1e-3)
 
 
 def test_a7_finds_the_overfitting_minimum(tables):

@@ -25,7 +25,7 @@ def test_losses_that_end_below_all_floats_have_no_ratio(smoke):
     """At λ = 0.9 and η = 0.01 both losses are less than 1e-308 after some 6e6 steps."""
     span = {"start": 1, "stop": 1e9, "points": 50}
     table = tabulate(smoke[1], "A6", t=span)
-    for series in ("train_late", "generalization_late", "generalization_late_paper"):
+    for series in ("train_late", "generalization_late", "generalization_edge"):
         shown = pick(table, "loss_ratio", series)
         late = shown["x"] > 1e7
         assert late.any() and shown.loc[late, "y"].isna().all()

@@ -4,12 +4,14 @@ import pytest
 
 from linear_grokking.theory import linear
 from linear_grokking.theory.linear import Problem
-from linear_grokking.theory.linear_grokking_time import grokking_time
+from linear_grokking.theory.linear_grokking_time import grokking_time, train_time
 from linear_grokking.theory.linear_late_time import (
+    edge_gen_loss,
+    expanded_delay,
+    lambert_times,
     late_time_delay,
     late_time_gen_loss,
     late_time_train_loss,
-    paper_late_time_gen_loss,
     small_epsilon_delay,
 )
 
@@ -52,15 +54,15 @@ def test_generalization_loss_is_the_integral_of_the_training_loss(lambda_):
 
 def test_simplest_form_is_far_off_for_long():
     t, problem = np.array([1e3, 1e4]), Problem(0.9, ETA)
-    simplest = paper_late_time_gen_loss(t, problem)
+    simplest = edge_gen_loss(t, problem)
     np.testing.assert_allclose(simplest / linear.gen_loss(t, problem), [8.1, 2.0], rtol=0.02)
     # It holds at q²x ≫ 1: here close to where both underflow.
     t = 170 / (1 - np.sqrt(0.9)) ** 2 / ETA
-    ratio = paper_late_time_gen_loss(t, problem) / linear.gen_loss(t, problem)
+    ratio = edge_gen_loss(t, problem) / linear.gen_loss(t, problem)
     assert ratio == pytest.approx(1 + 3 / (8 * 170), rel=1e-3)
 
 
-LOSSES = [late_time_train_loss, late_time_gen_loss, paper_late_time_gen_loss]
+LOSSES = [late_time_train_loss, late_time_gen_loss, edge_gen_loss]
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -84,7 +86,7 @@ def test_small_epsilon_formula_is_the_limit_of_the_simplest_form():
     """The ratio of the two losses is 1/q² at all times, so is that of shifted exponentials."""
     q_squared = (1 - np.sqrt(0.5)) ** 2
     t, problem = 1000.0, Problem(0.5, ETA)
-    late, train = paper_late_time_gen_loss(t, problem), late_time_train_loss(t, problem)
+    late, train = edge_gen_loss(t, problem), late_time_train_loss(t, problem)
     delay = np.log(late / train) / (4 * ETA * q_squared)
     assert small_epsilon_delay(problem) == pytest.approx(delay, rel=1e-9)
 
@@ -100,32 +102,84 @@ def test_sharper_formula_is_close_to_the_exact_delay():
 @pytest.mark.parametrize("epsilon", [1e-3, 1e-8, 1e-12])
 @pytest.mark.parametrize("lambda_", [0.3, 0.9, 1 - 1e-6])
 def test_sharper_formula_is_between_the_late_time_crossings(lambda_, epsilon):
-    """Bisection of the late-time losses at 90 % accuracy and d_out = 5."""
+    delay = crossing(late_time_gen_loss, lambda_, epsilon) - crossing(
+        late_time_train_loss, lambda_, epsilon
+    )
+    measured = late_time_delay(Problem(lambda_, ETA, d_out=5), epsilon, accuracy=0.9)
+    assert measured == pytest.approx(delay, rel=1e-7)
+
+
+@pytest.mark.parametrize("epsilon", [1e-3, 1e-8, 1e-12])
+@pytest.mark.parametrize("lambda_", [0.3, 0.9, 1 - 1e-6])
+def test_lambert_times_are_the_crossings_of_both_simplest_forms(lambda_, epsilon):
+    times = lambert_times(Problem(lambda_, ETA, d_out=5), epsilon, accuracy=0.9)
+    expected = [crossing(loss, lambda_, epsilon) for loss in (late_time_train_loss, edge_gen_loss)]
+    assert times == pytest.approx(expected, rel=1e-9)
+
+
+@mpmath.workdps(50)
+@pytest.mark.parametrize(("lambda_", "epsilon"), [(0.5, 1e-3), (0.9, 1e-6), (0.95, 1e-9)])
+def test_lambert_times_and_their_expansion_as_the_paper_prints_them(lambda_, epsilon):
+    """Eqs. 24 to 26 in high precision, by the polynomial in λ that the paper writes out."""
+    printed = mpmath.mpf(lambda_)
+    q, unit = 1 - mpmath.sqrt(printed), 3 / (8 * ETA * (1 - mpmath.sqrt(printed)) ** 2)
+    powers = ((1.5, 1), (1, -6), (0.5, 15), (0, -20), (-0.5, 15), (-1, -6), (-1.5, 1))
+    sextic = sum(c * printed**power for power, c in powers) / mpmath.pi
+    cubic = (printed**-1.5 + printed**-0.5 - 2 / printed) / mpmath.pi
+    roots = [
+        mpmath.cbrt(each) / (3 * mpmath.mpf(epsilon) ** (mpmath.mpf(2) / 3))
+        for each in (sextic, cubic)
+    ]
+    z_train, z_gen = (2 ** (mpmath.mpf(5) / 3) * each for each in roots)
+    problem, paper = Problem(lambda_, ETA), {"accuracy": float(mpmath.erf(mpmath.sqrt(2)))}
+    expected = [float(unit * mpmath.lambertw(z)) for z in (z_train, z_gen)]
+    assert lambert_times(problem, epsilon, **paper) == pytest.approx(expected, rel=1e-9)
+    second = unit * mpmath.log(1 + mpmath.log(q ** (mpmath.mpf(4) / 3)) / mpmath.log(z_gen))
+    expected = float(mpmath.log(1 / q) / (2 * ETA * q**2) + second)
+    assert expanded_delay(problem, epsilon, **paper) == pytest.approx(expected, rel=1e-9)
+
+
+def test_expansion_has_no_value_at_the_papers_own_parameters():
+    """Its outer logarithm needs z_tr and z_gen on one side of 1."""
+    epsilon = np.array([1e-3, 1e-4, 1e-6, 1e-12])
+    problem = Problem(0.9, ETA)
+    found = expanded_delay(problem, epsilon)
+    np.testing.assert_array_equal(np.isnan(found), [True, True, False, False])
+    exact = grokking_time(problem, epsilon[2:])
+    np.testing.assert_allclose(found[2:] / exact, [1.04, 1.02], atol=0.01)
+
+
+def test_lambert_times_against_the_exact_ones():
+    trained, generalized = lambert_times(Problem(0.9, ETA), 1e-3)
+    assert trained == pytest.approx(train_time(Problem(0.9, ETA), 1e-3), rel=0.01)
+    delay = grokking_time(Problem(0.9, ETA), 1e-3)
+    assert generalized - trained == pytest.approx(1.12 * delay, rel=0.01)
+
+
+def crossing(loss, lambda_, epsilon):
+    """Bisect a loss for its threshold at 90 % accuracy and d_out = 5."""
     problem = Problem(lambda_, ETA, d_out=5)
     target = linear.loss_threshold(epsilon, d_out=5, accuracy=0.9)
-
-    def crossing(loss):
-        low, high = -20.0, 100.0
-        for _ in range(120):
-            middle = 0.5 * (low + high)
-            above = loss(np.exp(middle), problem) > target
-            low, high = (middle, high) if above else (low, middle)
-        return np.exp(low)
-
-    delay = crossing(late_time_gen_loss) - crossing(late_time_train_loss)
-    assert late_time_delay(problem, epsilon, accuracy=0.9) == pytest.approx(delay, rel=1e-7)
+    low, high = -20.0, 100.0
+    for _ in range(120):
+        middle = 0.5 * (low + high)
+        above = loss(np.exp(middle), problem) > target
+        low, high = (middle, high) if above else (low, middle)
+    return np.exp(low)
 
 
 FORMULAS = {
     "train": lambda problem: late_time_train_loss(1e3, problem),
     "gen": lambda problem: late_time_gen_loss(1e3, problem),
-    "paper": lambda problem: paper_late_time_gen_loss(1e3, problem),
+    "edge": lambda problem: edge_gen_loss(1e3, problem),
     "small_epsilon": small_epsilon_delay,
+    "lambert": lambda problem: lambert_times(problem, 1e-3),
+    "expanded": lambda problem: expanded_delay(problem, 1e-3),
     "delay": lambda problem: late_time_delay(problem, 1e-3),
 }
 
 
-@pytest.mark.parametrize("name", ["paper", "small_epsilon", "delay"])
+@pytest.mark.parametrize("name", ["edge", "small_epsilon", "lambert", "expanded", "delay"])
 @pytest.mark.parametrize("lambda_", [1.0, 1.5])
 def test_formulas_below_the_critical_ratio_refuse_others(name, lambda_):
     with pytest.raises(ValueError, match=f"lambda_ = {lambda_:g}: "):

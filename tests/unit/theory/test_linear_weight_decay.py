@@ -8,7 +8,7 @@ from linear_grokking.theory.linear import Problem
 from linear_grokking.theory.linear_grokking_time import grokking_time
 from linear_grokking.theory.linear_weight_decay import (
     max_weight_decay,
-    paper_weight_decay_delay,
+    saturation_delay,
     twice_floor_delay,
 )
 
@@ -75,10 +75,10 @@ def test_ends_of_the_greatest_weight_decay():
 
 
 @pytest.mark.parametrize("lambda_", [0.1, 0.5, 0.9, 0.99])
-def test_the_papers_weight_decay_time_is_a_delay_to_twice_the_floors(lambda_):
-    """Within 5 % for γ ≪ (1 − √λ)², and no threshold-crossing time (erratum)."""
+def test_the_saturation_delay_is_one_to_twice_the_floors(lambda_):
+    """Within 5 % for γ ≪ (1 − √λ)², and no threshold-crossing time."""
     problem = Problem(lambda_, ETA)
-    paper = paper_weight_decay_delay(problem)
+    paper = saturation_delay(problem)
     q = 1 - np.sqrt(lambda_)
     assert paper == pytest.approx(np.log(1 + np.sqrt(lambda_)) / (2 * ETA * q**2), rel=1e-12)
     delay = twice_floor_delay(replace(problem, gamma=1e-4 * q**2))
@@ -100,7 +100,7 @@ def test_twice_floor_delay_is_between_the_two_crossings():
 
 
 def test_delays_scale_with_output_dimension():
-    for delay in (paper_weight_decay_delay, twice_floor_delay):
+    for delay in (saturation_delay, twice_floor_delay):
         one, four = delay(Problem(0.9, ETA, gamma=1e-6, d_out=np.array([1, 4])))
         assert four == pytest.approx(4.0 * one, rel=1e-8)
 
@@ -109,7 +109,7 @@ def test_arguments_without_meaning_are_refused():
     with pytest.raises(ValueError, match="gamma = 0: "):
         twice_floor_delay(Problem(0.5, ETA))
     with pytest.raises(ValueError, match="lambda_ = 1: "):
-        paper_weight_decay_delay(Problem(1.0, ETA))
+        saturation_delay(Problem(1.0, ETA))
     with pytest.raises(ValueError, match=r"noise = 0\.1: "):
         max_weight_decay(Problem(0.5, ETA, noise=0.1), EPSILON)
 

@@ -22,6 +22,7 @@ CONFIGURATION = {
         "A3": {
             "dynamics": "one",
             "times": "one",
+            "above_one": "one",
             "lambda": [0.5],
             "gamma": {"start": 1e-3, "stop": 1e-2, "points": 2},
         },

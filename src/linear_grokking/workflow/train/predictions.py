@@ -38,7 +38,7 @@ def predict(spec: Mapping[str, Any], accuracy: float) -> Prediction:
     else:
         fields = (spec[key] for key in ("eta", "d_h", "d_out"))
         problem, times = two_layer.Problem(lambda_, *fields), two_layer
-        source = "lazy approximation of wide linear nets (Paper A, Sec. 5)"
+        source = "lazy approximation of wide linear nets (Paper A, Sec. 4.1)"
         if spec["gamma"] > 0:
             source += ", which leaves out the weight decay"
     return Prediction(
