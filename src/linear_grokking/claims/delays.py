@@ -216,6 +216,8 @@ def initial_conditions(evidence: Evidence) -> Iterator[Claim]:
     )
     if evidence.figure == "B11":
         early, late = of_shared_draws([first, last], "t_gen")
+        if not np.isfinite([early, late]).all():
+            raise Undecidable(f"{evidence.percent} accuracy does not come in all draws")
         yield Claim(
             "B11-later",
             f"A large ‖S₀‖ acts as a large σ does: {evidence.percent} accuracy comes at least "

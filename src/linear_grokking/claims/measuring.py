@@ -25,8 +25,15 @@ def mean_of(values: ArrayLike, *runs: RunResult) -> Measurement:
 
 
 def geometric_mean_of(values: ArrayLike, *runs: RunResult) -> Measurement:
-    """Return the geometric mean with Student's interval of the logarithms."""
-    mean = mean_of(np.log(np.asarray(values, float)))
+    """Return the geometric mean with Student's interval of the logarithms.
+
+    A value that is infinite, as a time that was not reached, or not above 0 has no place in it:
+    there is no interval then.
+    """
+    values = np.asarray(values, float)
+    if not (np.isfinite(values) & (values > 0)).all():
+        return Measurement.unknown(len(values), *runs)
+    mean = mean_of(np.log(values))
     value, low, high = (float(np.exp(each)) for each in (mean.value, mean.low, mean.high))
     return Measurement(value, low, high, mean.n, runs)
 

@@ -10,15 +10,16 @@ NOT_HELD = {
     # Its sets are so small that √N (1-2λ) is below 2 at every λ.
     "B1": ["B1-limit-norm", "B1-divergence"],
     "B6": ["B6-positive"],
-    "B7": ["B7-positive"],
+    "B7": ["B7-positive", "B7-positive-projection"],
     "B17": ["B17-limit-norm-of-largest"],
     # No set above λ = ½ is separable.
     "B2": ["B2-log-slope"],
     "B10": ["B10-adam-margin"],
     # Its two d_out lie below the maximum.
     "A2": ["A2-rise-and-fall"],
-    # At fewer than two σ all draws generalize.
-    "B9": ["B9-sigma"],
+    # No σ is 1; at fewer than two σ, and from no ‖S₀‖, all draws generalize.
+    "B9": ["B9-no-plateau-without", "B9-sigma"],
+    "B11": ["B11-initial-conditions"],
     # Its one σ_A is large.
     "B14": ["B14-small-spread"],
 }

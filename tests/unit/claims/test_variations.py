@@ -13,6 +13,8 @@ from linear_grokking.results.storage import write_frame
 STEPS = np.concatenate([[0.0], np.geomspace(1.0, 1e9, 181)])
 DRAWS = 5
 SCATTER = 1.0 + 0.01 * np.arange(DRAWS)[:, np.newaxis]
+OTHERS = ("B9-rising-loss-large", "B9-rising-loss-small", "B9-while-training")
+"""Claims of other modules on these figures."""
 SETS = {"n_train": 400, "law": "gaussian", "t_max": STEPS[-1]}
 
 
@@ -54,7 +56,7 @@ def claims_of(root, figure, **runs):
     request = {"figure": figure, "options": {}, "runs": runs}
     request |= {"threshold": 0.95, "loss_threshold": 1e-3}
     made = registry.collect(registry.Evidence(root, request, None))
-    return {claim.id: claim for claim in made}
+    return {claim.id: claim for claim in made if claim.id not in OTHERS}
 
 
 def verdicts(made):
