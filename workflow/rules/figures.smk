@@ -21,6 +21,7 @@ rule draw_figure:
         inputs(lambda wildcards: targets.pictures(plan, wildcards.figure)),
     output:
         "figures/{figure}.pdf",
+        "figures/{figure}.svg",
         report(
             "figures/{figure}.png",
             caption="../report/figure.rst",

@@ -65,7 +65,7 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
 
 def draw(table: pd.DataFrame) -> Figure:
     """Draw the three diagrams on one colour scale: red is short, blue long, white never."""
-    figure, axes = style.new_panels(1, 3, height=1.15)
+    figure, axes = style.new_panels(1, 3, height=2.35)
     low, high = table.loc[table["z"] > 0, "z"].quantile([0.005, 0.995])
     norm = LogNorm(10 ** np.floor(np.log10(low)), 10 ** np.ceil(np.log10(high)))
     for each, (panel, (x, y)) in zip(axes, PANELS.items(), strict=True):

@@ -69,7 +69,7 @@ def draw(table: pd.DataFrame) -> Figure:
     """Draw losses, accuracies and the losses' ratio to the theory, a column per activation."""
     present = [name for name in ACTIVATIONS if (table["activation"] == name).any()]
     layout = {"sharex": True, "sharey": "row", "squeeze": False, "height_ratios": (1, 1, 0.7)}
-    figure, axes = style.new_panels(3, len(present), width=2.2, height=2.6, **layout)
+    figure, axes = style.new_panels(3, len(present), height=5.2, **layout)
     colours = style.colours_of(table["d_h"])
     for column, activation in zip(axes.T, present, strict=True):
         some = rows(table, activation=activation)

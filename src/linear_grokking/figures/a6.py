@@ -102,7 +102,7 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
 
 def draw(table: pd.DataFrame) -> Figure:
     """Draw losses and grokking times with their approximations, ratios to the exact below."""
-    layout = {"width": 2.4, "height": 1.9, "sharex": "col", "height_ratios": (1, 0.6)}
+    layout = {"height": 4.7, "sharex": "col", "height_ratios": (1, 0.6)}
     figure, axes = style.new_panels(2, 2, downwards=True, **layout)
     _draw_losses(axes[0, 0], table)
     _prepare_ratios(axes[1, 0], LOSS_RATIOS)

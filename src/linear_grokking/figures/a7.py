@@ -75,7 +75,7 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
 
 def draw(table: pd.DataFrame) -> Figure:
     """Draw a row for the initialization scale and a row for label noise."""
-    figure, axes = style.new_panels(2, 3, height=2.1)
+    figure, axes = style.new_panels(2, 3, height=4.2)
     dynamics = table[table["panel"].isin(["loss", "accuracy"])]
     minima = rows(dynamics, series=MINIMUM)
     curves = dynamics.drop(minima.index)

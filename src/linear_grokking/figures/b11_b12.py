@@ -57,7 +57,7 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
 def draw(table: pd.DataFrame) -> Figure:
     """Draw losses, accuracies, ‖S‖ and b."""
     (key,) = set(KEYS.values()) & set(table.columns)
-    figure, axes = style.new_panels(2, 2, height=2.1)
+    figure, axes = style.new_panels(2, 2, height=4.3)
     colours = style.colours_of(table[key])
     peaks = rows(table, series="peak")
     draw_dynamics(axes.flat, table.drop(peaks.index), key, colours, DYNAMICS_PANELS)

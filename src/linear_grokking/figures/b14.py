@@ -78,7 +78,7 @@ def _tabulate_separation(builder: TableBuilder, run: RunResult, points: int) -> 
 def draw(table: pd.DataFrame) -> Figure:
     """Draw loss and accuracy above, and the plane of the separation for each σ_A below."""
     colours = style.colours_of(table["sigma_a"])
-    figure = style.new_figure(max(len(colours), 2), 2.1)
+    figure = style.new_figure(4.4)
     above, below = figure.add_gridspec(2, 1)
     upper = above.subgridspec(1, 2).subplots(squeeze=False)[0]
     lower = below.subgridspec(1, len(colours)).subplots(squeeze=False)[0]

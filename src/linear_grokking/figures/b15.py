@@ -56,7 +56,7 @@ def _limit(parameters: Mapping[str, Any]) -> float:
 def draw(table: pd.DataFrame) -> Figure:
     """Draw one row for each law: loss, accuracy, fraction of separable sets."""
     laws = list(table["law"].dropna().unique())
-    figure, axes = style.new_panels(len(laws), 3, height=1.05 * len(laws), squeeze=False)
+    figure, axes = style.new_panels(len(laws), 3, height=0.4 + 1.9 * len(laws), squeeze=False)
     colours = style.colours_of(table["lambda"])
     wendel = table["series"] == "wendel"
     for row, law in zip(axes, laws, strict=True):

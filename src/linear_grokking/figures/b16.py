@@ -70,7 +70,7 @@ _LIMITS = {"threshold": _threshold_limit, "random": random_limit}
 
 def draw(table: pd.DataFrame) -> Figure:
     """Draw a row of loss, accuracy and ‖S‖ for each way of assigning labels."""
-    figure, axes = style.new_panels(len(_ROWS), len(_PANELS), height=2.1)
+    figure, axes = style.new_panels(len(_ROWS), len(_PANELS), height=4.2)
     colours = style.colours_of(table["label_fraction"], reverse=True)
     for line, (labels, (_, name)) in zip(axes, _ROWS.items(), strict=True):
         curves = rows(table, labels=labels)

@@ -86,7 +86,7 @@ def _tabulate_reasons(builder: TableBuilder, dynamics: RunResult, separability: 
 
 def draw(table: pd.DataFrame) -> Figure:
     """Draw the separable fraction and its collapse above, ‖S_∞‖ and t₉₅ below."""
-    figure, axes = style.new_panels(2, 2, width=2.3, height=2.2)
+    figure, axes = style.new_panels(2, 2, height=4.6)
     colours = style.colours_of(table["n_train"])
     panels.draw_fractions(axes[0, 0], table, "n_train", colours, markersize=3.5)
     _draw_collapse(axes[0, 1], table, colours)

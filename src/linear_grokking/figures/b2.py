@@ -123,7 +123,7 @@ def draw(table: pd.DataFrame) -> Figure:
     """Draw a histogram for each λ, and the paths with their inset."""
     colours = style.colours_of(table["lambda"])
     n = len(colours)
-    layout = {"width": n + 1.35, "height": 1.15, "width_ratios": [1.0] * n + [1.35]}
+    layout = {"height": 2.2, "width_ratios": [1.0] * n + [1.35]}
     figure, axes = style.new_panels(1, n + 1, **layout)
     for each, (lambda_, colour) in zip(axes, colours.items(), strict=False):
         _draw_outputs(each, rows(table, _DENSITY, lambda_=lambda_), lambda_, colour)

@@ -97,7 +97,7 @@ def _tabulate_geometry(builder: TableBuilder, lambda_: float) -> None:
 
 def draw(table: pd.DataFrame) -> Figure:
     """Draw the geometry above, the map and its cuts below."""
-    figure, axes = style.new_panels(2, 3, height=2.1)
+    figure, axes = style.new_panels(2, 3, height=4.2)
     problems = rows(table, "geometry").groupby("lambda")
     for each, (lambda_, problem) in zip(axes[0], problems, strict=True):
         _draw_geometry(each, problem, lambda_)

@@ -45,7 +45,7 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
 
 def draw(table: pd.DataFrame) -> Figure:
     """Draw one column for each model, losses above accuracies."""
-    figure, axes = style.new_panels(2, 2, height=2.1)
+    figure, axes = style.new_panels(2, 2, height=4.3)
     colours = style.colours_of(table["lambda"])
     size = style.size_label(table)
     titles = {TWO_POINT: "two-point model", FULL: f"full model, {size}"}

@@ -34,7 +34,7 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
 
 def draw(table: pd.DataFrame) -> Figure:
     """Draw losses, accuracies, and the sizes of S and b."""
-    figure, axes = style.new_panels(1, 3, height=1.15)
+    figure, axes = style.new_panels(1, 3, height=2.35)
     draw_dynamics(axes[:2], table, "separable", COLOURS)
     draw_norm_sizes(axes[2], table, "separable", COLOURS)
     for each in axes:

@@ -69,7 +69,7 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
 
 def draw(table: pd.DataFrame) -> Figure:
     """Draw the paper's two panels, and the outputs."""
-    figure, axes = style.new_panels(1, 3, height=1.15)
+    figure, axes = style.new_panels(1, 3, height=2.35)
     for each, (panel, label, critical, two_point, place) in zip(
         axes,
         (

@@ -146,7 +146,7 @@ def _tabulate_measured(builder: TableBuilder, run: RunResult, epsilon: float) ->
 
 def draw(table: pd.DataFrame) -> Figure:
     """Draw how the times are read off, and their ratio against the distance from ½."""
-    figure, axes = style.new_panels(1, 2, width=2.6, height=1.3)
+    figure, axes = style.new_panels(1, 2, height=2.7)
     _draw_read_off(axes[0], rows(table, "loss"))
     _draw_ratio(axes[1], table)
     return figure
@@ -173,7 +173,7 @@ def _draw_read_off(axes: Axes, table: pd.DataFrame) -> None:
 
 def _draw_ratio(axes: Axes, table: pd.DataFrame) -> None:
     exact = rows(table, _PANEL, "exact")
-    colours = style.colours(["fit", *sorted(exact["sigma"].unique())])
+    colours = style.colours("sigma", sorted(exact["sigma"].unique()))
     slopes = rows(table, "slope").set_index("series")
     fit, predicted = slopes.loc["fit"], slopes.loc["predicted"]
     text = rf"fit, $\sigma\geq{fit['x']:g}$: slope {fit['y']:.4f}"

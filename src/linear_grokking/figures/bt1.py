@@ -24,7 +24,7 @@ _LAWS = {
     "log_t": r"$\lambda>\frac{1}{2}$:  $S\simeq M\ln t/(1+M^2)$,  $b\simeq-\ln t/(1+M^2)$,"
     r"  $M=\sigma(2\lambda-1)$",
 }
-_CENTRED = {"ha": "center", "va": "center", "fontsize": 9}
+_CENTRED = {"ha": "center", "va": "center", "fontsize": 7.5}
 
 
 class Options(TwoPointOptions):
@@ -65,7 +65,7 @@ def draw(table: pd.DataFrame) -> Figure:
     columns = _columns(table)
     lambdas, notes = columns[0][1], [_NOTE, *_LAWS.values()]
     height = 3 + len(lambdas) + len(notes)
-    figure = style.new_figure(2.9, 0.088 * height)
+    figure = style.new_figure(0.2 * height)
     axes = figure.subplots()
     n = len(columns) // 2 - 1  # columns of the weight, and of the bias
     x = np.cumsum([0.5, 1.1, *[1.4] * n, 1.6, *[1.4] * (n - 1)])
@@ -82,7 +82,7 @@ def draw(table: pd.DataFrame) -> Figure:
         for line, entry in enumerate(entries):
             axes.text(place, line + 2.7, entry, **_CENTRED)
     for line, note in enumerate(notes):
-        axes.text(0.1, len(lambdas) + 3.0 + line, note, va="center", fontsize=9)
+        axes.text(0.1, len(lambdas) + 3.0 + line, note, va="center", fontsize=7)
     return figure
 
 

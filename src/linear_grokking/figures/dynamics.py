@@ -65,8 +65,9 @@ def draw_dynamics(
 ) -> None:
     """Draw panels of curves against the step, coloured by the parameter ``by``.
 
-    Experiments are coloured bands and lines, theory is black; training is dashed, and
-    limits at t → ∞ (series that end in ``limit``) are dotted.
+    Experiments are coloured lines on bands, theory is black; training is dashed.  Limits at
+    t → ∞ are dotted where they are those of the drawn sets (series that end in ``limit``), and
+    black where they are those of large ones (``large_size_limit``).
     """
     for each, panel in zip(axes, panels, strict=True):
         curves = rows(table, panel)
@@ -79,11 +80,14 @@ def draw_dynamics(
             top = min(3 * losses.max(), style.LOSS_CEILING)
             each.set(ylim=(max(losses.min() / 2, style.LOSS_FLOOR), top), yscale="log")
         elif panel == "accuracy":
-            each.set_ylim(-0.03, 1.05)
+            lowest = curves[["y", "y_low"]].min().min()
+            each.set_ylim(lowest - 0.05 * (1.0 - lowest) - 0.01, 1.03)
 
 
 def _draw_curve(axes: Axes, curve: pd.DataFrame, series: str, source: str, colour: str) -> None:
-    if series.endswith("limit"):
+    if series == "large_size_limit":
+        axes.plot(curve["x"], curve["y"], zorder=4, **style.LARGE_SIZE_LIMIT)
+    elif series.endswith("limit"):
         axes.plot(curve["x"], curve["y"], color=colour, zorder=1, **style.LIMIT_LINE)
     elif series.endswith("_reached"):
         look = style.REACHED[series.removesuffix("_reached")]

@@ -53,6 +53,7 @@ def of_dynamics(
     *,
     theory: bool = False,
     limit: bool = False,
+    large_size: bool = False,
     also: Sequence[Line2D] = (),
     columns: int | None = None,
 ) -> None:
@@ -61,16 +62,18 @@ def of_dynamics(
     The entries stand in one row, or in so many ``columns``.
     """
     handles = [
-        line("training (experiment)", color=GREY, linestyle=style.TRAIN_LINE),
-        line("generalization (experiment)", color=GREY),
+        line("training", color=GREY, linestyle=style.TRAIN_LINE),
+        line("generalization", color=GREY),
     ]
     if theory:
         handles.append(line("theory", **style.THEORY_LINE))
     if limit:
-        handles.append(line(r"limit $t\to\infty$", color=GREY, **style.LIMIT_LINE))
+        handles.append(line(r"$t\to\infty$, these sets", color=GREY, **style.LIMIT_LINE))
+    if large_size:
+        handles.append(line(r"$t\to\infty$, $N\to\infty$", **style.LARGE_SIZE_LIMIT))
     for series, name in style.NAMES.items():
-        reaches = f"{name} accuracy reaches {percent(table)}"
+        reaches = f"{name} reaches {percent(table)}"
         handles.append(line(reaches, color=GREY, **style.REACHED[series]))
     handles += also
     columns = columns or min(len(handles), int(figure.get_figwidth() / style.LEGEND_ENTRY_WIDTH))
-    figure.legend(handles=handles, loc="outside lower center", ncols=columns, columnspacing=1.2)
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns, columnspacing=1.2, handletextpad=0.6)

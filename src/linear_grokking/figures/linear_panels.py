@@ -131,7 +131,7 @@ def draw_by(table: pd.DataFrame, x: str, by: str) -> tuple[Figure, Axes, dict[An
     colours
         Of the values of ``by``.
     """
-    figure, axes = style.new_panels(1, 3, height=1.15)
+    figure, axes = style.new_panels(1, 3, height=2.35)
     draw_runs(axes[:2], table, x)
     legends.of_dynamics(figure, table, theory=True)
     return figure, axes[2], _draw_times(axes[2], table, x, by)

@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from linear_grokking.figures import style
 from linear_grokking.figures.tables import TableBuilder, rows
 from linear_grokking.results.reading import RunResult
 
@@ -37,11 +38,11 @@ def tabulate_scalar(
 
 
 def draw_points(axes: Axes, points: pd.DataFrame, colour: str, **options: Any) -> None:
-    """Draw points with their interval; bars that reach infinity go to the upper edge.
+    """Draw points with their interval; bars that reach infinity end in an arrowhead at the edge.
 
     Points that are themselves infinite (never reached) become open triangles at the edge.
     """
-    options = {"marker": "o", "markersize": 4.5, "zorder": 4, "linewidth": 1.0, **options}
+    options = {"marker": "o", "markersize": 3.2, "zorder": 4, "linewidth": 0.8, **options}
     finite = points[np.isfinite(points["y"])]
     unbounded = np.isposinf(finite["y_high"])
     below = finite["y"] - finite["y_low"]
@@ -49,12 +50,13 @@ def draw_points(axes: Axes, points: pd.DataFrame, colour: str, **options: Any) -
     spread = [below.fillna(0), above.fillna(0)]
     axes.errorbar(finite["x"], finite["y"], spread, color=colour, linestyle="", **options)
     to_edge = {"xycoords": axes.get_xaxis_transform(), "textcoords": "data"}
-    bar = {"arrowstyle": "-", "color": colour, "linewidth": 1.0}
+    bar = {"arrowstyle": "-|>", "mutation_scale": 6, "shrinkA": 0, "shrinkB": 0}
+    bar |= {"color": colour, "linewidth": 0.8}
     for x, y in finite.loc[unbounded, ["x", "y"]].to_numpy():
         axes.annotate("", (x, _EDGE), (x, y), arrowprops=bar, **to_edge).set_in_layout(False)
     never = points.loc[np.isposinf(points["y"]), "x"]
     if len(never):
-        triangle = {"marker": "^", "markersize": 6, "markerfacecolor": "none", "linestyle": ""}
+        triangle = {"marker": "^", "markersize": 4.5, "markerfacecolor": "none", "linestyle": ""}
         place = {"transform": axes.get_xaxis_transform(), "clip_on": False}
         axes.plot(never, np.full(len(never), _EDGE), color=colour, **triangle, **place)
 
@@ -74,7 +76,8 @@ def draw_lines(
     Parameters
     ----------
     by, colours
-        The parameter that tells curves apart, and the colour of each of its values.
+        The parameter that tells curves apart, and the colour of each of its values: that of the
+        stripe under its line.
     look
         Properties of all lines.
     """
@@ -82,7 +85,8 @@ def draw_lines(
     curves = curves[curves["source"] != "experiment"]
     lines = []
     for value, curve in curves.groupby(by, sort=False) if by else [(None, curves)]:
-        own: dict[str, Any] = {"color": colours[value]} if colours else {}
         finite = curve["y"].where(np.isfinite(curve["y"]))
-        lines += axes.plot(curve["x"], finite, **{**own, **look})
+        if colours:
+            axes.plot(curve["x"], finite, color=colours[value], zorder=1, **style.STRIPE)
+        lines += axes.plot(curve["x"], finite, **{**style.THEORY_LINE, **look})
     return lines

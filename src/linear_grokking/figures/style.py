@@ -1,7 +1,10 @@
 """Colours, sizes and files of all figures; the style sheet lies beside this module.
 
-The palette is Okabe and Ito's, which people with any common colour vision tell apart.
-Experiments are coloured and theory is black; training is dashed, generalization solid.
+One grammar for all of them.  Experiments are coloured points, or lines on bands; theory is a
+thin black line, on a pale stripe of its parameter's colour where there are several.  A colour has one
+meaning in a figure: blue is the standard run, values of an ordered parameter go from light to dark
+orange, those of λ and of kinds take the palette.  Training is dashed, generalization solid.
+Figures are made for print: 7 inches wide, or 3.4 for one column.
 """
 
 import json
@@ -22,24 +25,51 @@ from linear_grokking.runtime.files import whole_file
 SHEET = Path(__file__).with_name("linear_grokking.mplstyle")
 
 BLUE, ORANGE, GREEN = "#0072B2", "#E69F00", "#009E73"
-PURPLE, SKY, VERMILION = "#CC79A7", "#56B4E9", "#D55E00"
-PALETTE = (VERMILION, BLUE, PURPLE, GREEN, ORANGE, SKY)
+PURPLE, SKY, VERMILION = "#7A1F6B", "#56B4E9", "#D55E00"
+PALETTE = (ORANGE, PURPLE, GREEN, SKY, VERMILION)
+"""Of values beside the standard one, which is blue, told apart by people with any common vision
+and, the first ones, in grey; a test measures it."""
+RAMP = ("#F9BE6B", "#DE7A22", "#8F3B04", "#401B00")
+"""Of values of an ordered parameter beside the standard one, in ascending order."""
+STANDARD: Mapping[str, tuple[float, ...]] = {
+    "lambda": (0.9, 0.48),
+    "d_out": (1,),
+    "epsilon": (1e-3,),
+    "alpha": (1,),
+    "noise": (0,),
+    "sigma": (5,),
+    "sigma_a": (0,),
+    "s0_norm": (0.1,),
+    "b0": (0,),
+    "label_fraction": (1,),
+}
+"""Values of the runs with which a figure compares, by configuration key."""
+ORDERED = (*("d_out", "d_h", "gamma", "epsilon", "alpha", "noise", "n_train"),)
+ORDERED += ("sigma", "sigma_a", "s0_norm", "b0")
+"""Parameters whose values stand for more and less."""
 THEORY = "#000000"
 PAPER = "#777777"
 UNREACHED = "#E4E4E4"
 
 TRAIN_LINE = (0, (4, 1.5))
-THEORY_LINE: Mapping[str, Any] = {"color": THEORY, "linewidth": 0.9}
+THEORY_LINE: Mapping[str, Any] = {"color": THEORY, "linewidth": 0.8}
+STRIPE: Mapping[str, Any] = {"linewidth": 3.0, "alpha": 0.4, "solid_capstyle": "butt"}
+"""What lies under a theory's line, in the colour of its parameter."""
 LARGE_SIZE: Mapping[str, Any] = {**THEORY_LINE, "label": r"$N\to\infty$"}
 LIMIT_LINE: Mapping[str, Any] = {"linestyle": (0, (1, 1.2)), "linewidth": 1.0}
-GUIDE: Mapping[str, Any] = {"color": PAPER, "linewidth": 0.8, "linestyle": ":"}
+"""Where the very sets that were drawn lead for t → ∞."""
+LARGE_SIZE_LIMIT: Mapping[str, Any] = {**THEORY_LINE, "linestyle": (0, (5, 1.5, 1, 1.5))}
+"""Where large sets lead for t → ∞."""
+BIAS_LINE = (0, (3, 1.2, 1, 1.2))
+"""b, where ‖S‖ is solid."""
+GUIDE: Mapping[str, Any] = {"color": PAPER, "linewidth": 0.6, "linestyle": ":"}
 """A line that marks a place on an axis."""
-REFERENCE: Mapping[str, Any] = {"color": PAPER, "linewidth": 0.9, "linestyle": "--"}
+REFERENCE: Mapping[str, Any] = {"color": PAPER, "linewidth": 0.8, "linestyle": "--"}
 """A line of what to compare with."""
-EDGE = {"markeredgecolor": "black", "markeredgewidth": 0.8}
+EDGE = {"markeredgecolor": "black", "markeredgewidth": 0.6}
 REACHED: Mapping[str, Mapping[str, Any]] = {
-    "train": {"marker": "D", "markersize": 6, "linestyle": "", **EDGE},
-    "generalization": {"marker": "*", "markersize": 11, "linestyle": "", **EDGE},
+    "train": {"marker": "D", "markersize": 4.5, "linestyle": "", **EDGE},
+    "generalization": {"marker": "*", "markersize": 8, "linestyle": "", **EDGE},
 }
 """Markers of the times at which an accuracy reaches its threshold."""
 BAND_ALPHA = 0.22
@@ -52,13 +82,16 @@ LOSS_FLOOR = 1e-8
 LOSS_CEILING = 1e8
 """Losses above this are not shown: only a divergence lies there."""
 
-PANEL_WIDTH, PANEL_HEIGHT = 3.4, 2.9
-"""Size of one panel, in inches."""
-LEGEND_ENTRY_WIDTH = 2.0
+WIDTH, COLUMN = 7.0, 3.4
+"""Width of a figure in inches: of a page, or of one of its columns."""
+ROW = 1.9
+"""Height of a row of panels, in inches."""
+LEGEND_ENTRY_WIDTH = 1.6
 """Room for one entry of the legend below a figure, in inches."""
 
 DIVERGING = "RdYlBu"
 SEQUENTIAL = "viridis"
+RAMP_MAP = "YlOrBr"
 
 SYMBOLS = {
     "lambda": r"$\lambda$",
@@ -80,17 +113,32 @@ SYMBOLS = {
 """How a configuration key is written on an axis or in a legend."""
 
 
-def colours(values: Sequence[Any]) -> dict[Any, str]:
-    """Give each value a colour: the palette's, or steps of a colour map where it ends."""
-    if len(values) <= len(PALETTE):
-        return dict(zip(values, PALETTE, strict=False))
-    steps = colormaps[SEQUENTIAL].resampled(len(values) + 1)
-    return {value: to_hex(steps(k)) for k, value in enumerate(values)}
+def colours(key: str, values: Sequence[Any]) -> dict[Any, str]:
+    """Give each value of a parameter a colour.
+
+    Parameters
+    ----------
+    key
+        Under which `STANDARD` and `ORDERED` know it.
+    values
+        In the order in which they take the other colours.
+    """
+    standard = [value for value in values if value in STANDARD.get(key, ())][:1]
+    others = [value for value in values if value not in standard]
+    free: Sequence[str] = RAMP if key in ORDERED else PALETTE
+    if len(others) > len(free):
+        steps = colormaps[RAMP_MAP](np.linspace(0.3, 1.0, len(others)))
+        free = [to_hex(step) for step in steps]
+    elif key in ORDERED:
+        # The ends of the ramp are told apart best.
+        free = [free[k] for k in np.linspace(0, len(free) - 1, len(others)).round().astype(int)]
+    found = {**dict.fromkeys(standard, BLUE), **dict(zip(others, free, strict=False))}
+    return {value: found[value] for value in values}
 
 
 def colours_of(column: pd.Series, *, reverse: bool = False) -> dict[Any, str]:
-    """Give each value in a table's column a colour, the values in ascending order."""
-    return colours(sorted(column.dropna().unique(), reverse=reverse))
+    """Give each value in a table's column of a parameter a colour, the values in ascending order."""
+    return colours(str(column.name), sorted(column.dropna().unique(), reverse=reverse))
 
 
 def line_of(series: str) -> Any:
@@ -105,7 +153,7 @@ def number(value: float) -> str:
         mantissa = mantissa.rstrip("0").rstrip(".")
         power = rf"10^{{{int(exponent)}}}"
         return rf"${power}$" if mantissa == "1" else rf"${mantissa}\times {power}$"
-    return f"{value:g}"
+    return f"{value:g}".replace("-", "\N{MINUS SIGN}")
 
 
 def label(key: str, value: Any) -> str:
@@ -119,20 +167,20 @@ def size_label(table: pd.DataFrame) -> str:
     return label("n_train", int(table["n_train"].dropna().iloc[0]))
 
 
-def new_figure(columns: float, rows: float) -> Figure:
-    """Return an empty figure, sized for so many panels across and down.
+def new_figure(height: float, width: float = WIDTH) -> Figure:
+    """Return an empty figure of a size in inches.
 
     It uses the style sheet; draw inside ``mpl.rc_context`` of `sheet`.
     """
-    return Figure(figsize=(columns * PANEL_WIDTH, rows * PANEL_HEIGHT))
+    return Figure(figsize=(width, height))
 
 
 def new_panels(
     rows: int,
     columns: int,
     *,
-    width: float | None = None,
     height: float | None = None,
+    width: float = WIDTH,
     downwards: bool = False,
     **options: Any,
 ) -> tuple[Figure, np.ndarray]:
@@ -140,14 +188,14 @@ def new_panels(
 
     Parameters
     ----------
-    width, height
-        Size of the figure in panels; None for as many as there are.
+    height, width
+        Size of the figure in inches; by default `ROW` for each row of panels.
     downwards
         Letter the panels column by column.
     options
         Go to `Figure.subplots`, which gives the axes their shape.
     """
-    figure = new_figure(width or columns, height or rows)
+    figure = new_figure(rows * ROW if height is None else height, width)
     axes = figure.subplots(rows, columns, **options)
     letter(axes.T.flat if downwards else axes.flat)
     return figure, axes
@@ -156,7 +204,7 @@ def new_panels(
 def letter(axes: Iterable[Axes]) -> None:
     """Write (a), (b), … above the panels' upper left corners."""
     for name, each in zip("abcdefghijklmnop", axes, strict=False):
-        each.set_title(f"({name})", loc="left")
+        each.set_title(f"({name})", loc="left", fontweight="bold")
 
 
 def sheet() -> Any:
@@ -165,19 +213,21 @@ def sheet() -> Any:
 
 
 def save(figure: Figure, path: Path, *, spec: str, provenance: dict[str, Any]) -> None:
-    """Save a figure as PDF or PNG, whole or not at all, with its spec and provenance inside.
+    """Save a figure as PDF, SVG or PNG, whole or not at all, with spec and provenance inside.
 
     Raises
     ------
     ValueError
-        If the file's name ends neither in .pdf nor in .png.
+        If the file's name ends otherwise.
     """
     record = json.dumps(provenance, sort_keys=True)
     if path.suffix == ".pdf":
         metadata = {"Subject": spec, "Keywords": record, "Title": path.stem}
+    elif path.suffix == ".svg":
+        metadata = {"Description": spec, "Keywords": [record], "Title": path.stem}
     elif path.suffix == ".png":
         metadata = {"spec": spec, "provenance": record, "Title": path.stem}
     else:
-        raise ValueError(f"{path}: figures are saved as .pdf or .png")
+        raise ValueError(f"{path}: figures are saved as .pdf, .svg or .png")
     with whole_file(path) as temporary:
         figure.savefig(temporary, metadata=metadata, format=path.suffix[1:])

@@ -19,7 +19,7 @@ _MADE_HERE = re.compile(
     rf"results/(?:{'|'.join(FOLDERS.values())})/({RUN_ID.pattern})/"
     r"\.?\d+-\d+\.(?:parquet(?:\..+)?|resume)"
     rf"|results/(?:summaries|scalars)/({RUN_ID.pattern})\.parquet(?:\.damaged)?"
-    rf"|figures/(?:tables/)?({FIGURE_ID.pattern})\.(?:pdf|png|parquet|csv)(?:\.damaged)?"
+    rf"|figures/(?:tables/)?({FIGURE_ID.pattern})\.(?:pdf|svg|png|parquet|csv)(?:\.damaged)?"
 )
 """Where the workflow writes, and in groups the run or figure that a file is of."""
 

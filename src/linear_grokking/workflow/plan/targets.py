@@ -114,7 +114,7 @@ def table(plan: Plan, figure_id: str) -> Target:
 def pictures(plan: Plan, figure_id: str) -> Target:
     """Return what draws a figure from its table."""
     made = table(plan, figure_id)
-    outputs = (f"figures/{figure_id}.{suffix}" for suffix in ("pdf", "png"))
+    outputs = (f"figures/{figure_id}.{suffix}" for suffix in ("pdf", "svg", "png"))
     request = {"figure": figure_id, "table": made.made_of}
     return Target("draw_figure", tuple(outputs), made.outputs[-1:], request)
 
