@@ -76,4 +76,4 @@ def of_dynamics(
         handles.append(line(reaches, color=GREY, **style.REACHED[series]))
     handles += also
     columns = columns or min(len(handles), int(figure.get_figwidth() / style.LEGEND_ENTRY_WIDTH))
-    figure.legend(handles=handles, loc="outside lower center", ncols=columns, columnspacing=1.2, handletextpad=0.6)
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns, columnspacing=1.2)

@@ -1,9 +1,9 @@
 """Colours, sizes and files of all figures; the style sheet lies beside this module.
 
 One grammar for all of them.  Experiments are coloured points, or lines on bands; theory is a
-thin black line, on a pale stripe of its parameter's colour where there are several.  A colour has one
-meaning in a figure: blue is the standard run, values of an ordered parameter go from light to dark
-orange, those of λ and of kinds take the palette.  Training is dashed, generalization solid.
+thin black line, on a pale stripe of its parameter's colour where there are several.  A colour has
+one meaning in a figure: blue is the standard run, values of an ordered parameter go from light to
+dark orange, those of λ and of kinds take the palette.  Training is dashed, generalization solid.
 Figures are made for print: 7 inches wide, or 3.4 for one column.
 """
 
@@ -137,7 +137,7 @@ def colours(key: str, values: Sequence[Any]) -> dict[Any, str]:
 
 
 def colours_of(column: pd.Series, *, reverse: bool = False) -> dict[Any, str]:
-    """Give each value in a table's column of a parameter a colour, the values in ascending order."""
+    """Give each value in a table's column of a parameter a colour, in ascending order."""
     return colours(str(column.name), sorted(column.dropna().unique(), reverse=reverse))
 
 
