@@ -78,9 +78,9 @@ def draw(table: pd.DataFrame) -> Figure:
         draw_dynamics(line, curves.drop(constant.index), "label_fraction", colours, _PANELS)
         for r, ends in constant.groupby("label_fraction"):
             line[1].plot(ends["x"], ends["y"], color=colours[r], linewidth=0.8, zorder=1)
-        line[1].set(title=name, ylim=(0.45, 1.02))
+        line[1].set_title(name)
     legends.of_values(axes[0, 0], "label_fraction", colours, loc="lower left")
     constant = legends.line("always $-1$", color=style.PAPER, linewidth=0.8)
-    legends.add(axes[1, 1], [constant], loc="lower left")
+    legends.add(axes[1, 1], [constant], loc="lower right")
     legends.of_dynamics(figure, table, limit=True)
     return figure

@@ -7,22 +7,22 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
 from pydantic import Field
 
-from linear_grokking.config.fields import Span
 from linear_grokking.config.figure_options import FigureOptions, LogisticRuns, SeparabilityRuns
 from linear_grokking.figures import legends, style
 from linear_grokking.figures import separability_panels as panels
 from linear_grokking.figures.logistic_panels import check_all_known, pair_runs, tabulate_unreached
-from linear_grokking.figures.points import draw_lines, draw_points, tabulate_scalar
+from linear_grokking.figures.points import draw_lines, draw_points
 from linear_grokking.figures.tables import FigureData, TableBuilder, percent, rows
 from linear_grokking.results.reading import RunResult
-from linear_grokking.theory import wendel
+from linear_grokking.theory import large_size, wendel
 
 TITLE = "Finite size: how sharp the transition at λ = ½ is (ours)"
 _SCALED = "separable_fraction_scaled"
-_ASIDE = 0.0016
-"""Distance in λ at which neighbouring sizes are drawn."""
+_ASIDE = 1.06
+"""Factor in N at which neighbouring λ are drawn, whose N are the same."""
 
 _SCALED_RANGE = 4.5
 """Largest |√N (2λ-1)| that is shown."""
@@ -36,29 +36,45 @@ class Options(FigureOptions):
     dynamics: LogisticRuns = Field(
         description="Dynamics below λ = ½, at sizes and λ of the separability runs."
     )
-    lambda_: Span = Field(alias="lambda", description="Range of λ of the large-size curves.")
 
 
 def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
-    """Return the table: separable fraction, ‖S_∞‖ and t₉₅ against λ for each N.
+    """Return the table: separable fractions against λ, and medians against N.
 
-    Panel ``separable_fraction_scaled`` has √N (2λ-1) as x; its series ``large_size`` is
-    Wendel's probability for N → ∞.  Panel ``grokking_time_unreached`` holds the fractions
-    of sets that did not reach the threshold before the run's end: ``separable`` ones, few
-    of which ever will, and ``censored`` ones, which will.
+    Panels ``s_inf_norm_ratio`` and ``grokking_time_ratio`` hold the medians over their
+    large-size values, for each λ below ½.  Panel ``separable_fraction_scaled`` has √N (2λ-1) as
+    x; its series ``large_size`` is Wendel's probability for N → ∞.  Panel
+    ``grokking_time_unreached`` holds the fractions of sets that did not reach the threshold
+    before the run's end: ``separable`` ones, few of which ever will, and ``censored`` ones,
+    which will.
     """
     builder = TableBuilder()
     statistics, dynamics = data.runs("small", "large"), data.runs("dynamics")
     panels.tabulate_separable_fraction(builder, statistics)
     _tabulate_collapse(builder, statistics)
-    keys = ["n_train"]
-    tabulate_scalar(builder, statistics, "s_inf_norm", "s_inf_norm", "median", "lambda", keys)
-    tabulate_scalar(builder, dynamics, "t_gen", "grokking_time", "t95", "lambda", keys)
-    for pair in pair_runs(dynamics, statistics):
-        _tabulate_reasons(builder, *pair)
-    eta = dynamics[0].parameters["eta"]
-    panels.tabulate_large_size(builder, options.lambda_.linear(), eta, data.threshold)
+    lambdas = {run.parameters["lambda"] for run in dynamics}
+    for run in statistics:
+        lambda_ = run.parameters["lambda"]
+        if lambda_ in lambdas and lambda_ <= panels.LARGEST_BELOW:
+            curve = large_size.limit_norm(lambda_) / run.parameters["sigma"]
+            _tabulate_ratio(builder, run, "s_inf_norm", "s_inf_norm", "median", curve)
+    for run, sets in pair_runs(dynamics, statistics):
+        lambda_, eta = run.parameters["lambda"], run.parameters["eta"]
+        time = np.exp(large_size.log_time_to_accuracy(lambda_, eta, data.threshold))
+        _tabulate_ratio(builder, run, "t_gen", "grokking_time", "t95", time)
+        _tabulate_reasons(builder, run, sets)
     return builder.frame()
+
+
+def _tabulate_ratio(
+    builder: TableBuilder, run: RunResult, quantity: str, name: str, series: str, curve: float
+) -> None:
+    """Add a median with quartiles, in units of its large-size value, against N."""
+    row = run.number(quantity)
+    scaled = {key: row[key] / curve for key in ("median", "q25", "q75")}
+    shown = {"lambda": run.parameters["lambda"]}
+    x = run.parameters["n_train"]
+    builder.add_summary(f"{name}_ratio", series, x, {**scaled, "n": row["n"]}, shown)
 
 
 def _tabulate_collapse(builder: TableBuilder, runs: Sequence[RunResult]) -> None:
@@ -86,22 +102,23 @@ def _tabulate_reasons(builder: TableBuilder, dynamics: RunResult, separability: 
 
 def draw(table: pd.DataFrame) -> Figure:
     """Draw the separable fraction and its collapse above, ‖S_∞‖ and t₉₅ below."""
-    figure, axes = style.new_panels(2, 2, height=4.6)
-    colours = style.colours_of(table["n_train"])
-    panels.draw_fractions(axes[0, 0], table, "n_train", colours, markersize=3.5)
+    figure, axes = style.new_panels(2, 2, height=4.4)
+    colours = style.colours_of(rows(table, "separable_fraction")["n_train"])
+    panels.draw_fractions(axes[0, 0], table, "n_train", colours)
     _draw_collapse(axes[0, 1], table, colours)
-    norms, times = axes[1]
-    _draw_medians(norms, table, "s_inf_norm", "large_size", colours)
-    panels.lambda_axis(norms, r"median $\|S_\infty\|$")
-    _draw_medians(times, table, "grokking_time", "t95", colours)
-    panels.lambda_axis(times, f"median time of {percent(table)} (steps)")
-    point = {"marker": "o", "markersize": 4}
-    handles = [
-        legends.line(style.label("n_train", n), color=colour, **point)
-        for n, colour in colours.items()
-    ]
-    handles.append(legends.line(r"Wendel; $N\to\infty$", **style.THEORY_LINE))
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+    handles = [legends.mark(style.label("n_train", n), colour) for n, colour in colours.items()]
+    handles.append(legends.line("Wendel", **style.THEORY_LINE))
+    legends.add(axes[0, 0], handles, loc="upper left")
+    lambdas = style.colours_of(rows(table, "s_inf_norm_ratio")["lambda"])
+    percent_time = rf"median time to {percent(table)}"
+    for each, name, series, label in (
+        (axes[1, 0], "s_inf_norm", "median", r"median $\|S_\infty\|$"),
+        (axes[1, 1], "grokking_time", "t95", percent_time),
+    ):
+        _draw_ratios(each, rows(table, f"{name}_ratio", series), lambdas)
+        each.set(xlabel=style.SYMBOLS["n_train"], ylabel=rf"{label} / $N\to\infty$")
+    handles = [legends.mark(style.label("lambda", x), colour) for x, colour in lambdas.items()]
+    legends.add(axes[1, 0], handles, loc="upper right")
     return figure
 
 
@@ -110,30 +127,28 @@ def _draw_collapse(axes: Axes, table: pd.DataFrame, colours: Mapping[Any, str]) 
     fractions = rows(table, _SCALED, source="experiment")
     fractions = fractions[fractions["x"].abs() <= _SCALED_RANGE]
     for n_train, points in fractions.groupby("n_train"):
-        draw_points(axes, points, colours[n_train], markersize=3.5)
+        draw_points(axes, points, colours[n_train])
     axes.axvline(0.0, **style.GUIDE)
     axes.set(xlabel=r"$\sqrt{N}\,(2\lambda-1)$", ylabel="fraction separable")
 
 
-def _draw_medians(
-    axes: Axes, table: pd.DataFrame, panel: str, theory: str, colours: Mapping[Any, str]
-) -> None:
-    """Draw medians with quartiles below λ = ½, joined by size, and the large-size curve.
-
-    Sizes are drawn side by side, so that their quartiles do not hide each other; the axis
-    ends well above the medians, short of the divergence.
-    """
-    draw_lines(axes, table, panel, theory, **style.THEORY_LINE)
-    medians = rows(table, panel, source="experiment")
-    medians = medians[medians["x"] < panels.CRITICAL].sort_values("x")
-    finite = medians[np.isfinite(medians["y"])]
-    axes.set_xlim(medians["x"].min() - 0.01, panels.CRITICAL + 0.004)
-    axes.locator_params(axis="x", nbins=6)
-    axes.set_yscale("log")
-    axes.set_ylim(finite["y_low"].min() / 1.5, 1.5 * finite["y"].max() ** 1.3)
-    sizes = medians.groupby("n_train")
-    for position, (n_train, points) in enumerate(sizes):
-        points = points.assign(x=points["x"] + _ASIDE * (position - (len(sizes) - 1) / 2))
-        joined = points[np.isfinite(points["y"])]
-        axes.plot(joined["x"], joined["y"], color=colours[n_train], linewidth=0.8, alpha=0.6)
-        draw_points(axes, points, colours[n_train], markersize=3.5)
+def _draw_ratios(axes: Axes, points: pd.DataFrame, colours: Mapping[Any, str]) -> None:
+    """Draw medians with quartiles against N, λ side by side, on the line of large sets."""
+    axes.axhline(1.0, **style.THEORY_LINE)
+    axes.set(xscale="log", yscale="log")
+    finite = points[np.isfinite(points["y"])]
+    spread = points[["y", "y_low", "y_high"]].replace(np.inf, np.nan)
+    low, top = spread.min().min() / 1.3, max(3.0, 1.3 * finite["y"].max())
+    axes.set_ylim(low, top)
+    # What ends beyond the axis ends in an arrowhead, as what is infinite does.
+    points = points.assign(y_high=points["y_high"].where(points["y_high"] < top, np.inf))
+    for position, (lambda_, theirs) in enumerate(points.groupby("lambda")):
+        aside = _ASIDE ** (position - (len(colours) - 1) / 2)
+        draw_points(axes, theirs.assign(x=theirs["x"] * aside), colours[lambda_])
+    sizes = sorted(points["x"].unique())
+    axes.set_xticks(sizes, [f"{size:g}" for size in sizes])
+    axes.xaxis.set_minor_locator(NullLocator())
+    if top / low < 100:
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
+        axes.yaxis.set_minor_locator(NullLocator())

@@ -35,9 +35,13 @@ def draw(table: pd.DataFrame) -> Figure:
     colours = style.colours_of(table["sigma"])
     lambdas = style.colours_of(table["lambda"])
     figure, axes = style.new_panels(len(panels), len(lambdas), downwards=True, squeeze=False)
+    # All σ have one limit of σ‖S‖.
+    scaled = table["y"] * table["sigma"].where(table["panel"] == "weight_norm", 1.0)
+    spread = {k: table[k] * (scaled / table["y"]).fillna(1.0) for k in ("y_low", "y_high")}
+    table = table.assign(y=scaled, **spread)
     for column, lambda_ in zip(axes.T, lambdas, strict=True):
         draw_dynamics(column, rows(table, lambda_=lambda_), "sigma", colours, panels)
-        column[1].set_ylim(0.45, 1.02)
+        column[2].set_ylabel(r"$\sigma\|S\|$")
         column[0].set_title(style.label("lambda", lambda_))
     legends.of_values(axes[0, 0], "sigma", colours, loc="lower left")
     legends.of_dynamics(figure, table, limit=True)

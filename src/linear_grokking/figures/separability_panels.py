@@ -39,12 +39,12 @@ def tabulate_separable_fraction(
     """Add the fraction of separable sets with its 95 % interval, and Wendel's probability.
 
     The parameters ``keys`` tell series apart.  Wendel's curve is a function of whole d at each
-    of the runs' N, from the smallest to the largest d and some way beyond.
+    of the runs' N, over the λ of all runs and some way beyond.
     """
     panel = "separable_fraction"
     tabulate_scalar(builder, runs, "separable", panel, "fraction", "lambda", keys, "proportion")
+    lambdas = [run.parameters["lambda"] for run in runs]
     for n_train in sorted({run.parameters["n_train"] for run in runs}):
-        lambdas = [r.parameters["lambda"] for r in runs if r.parameters["n_train"] == n_train]
         d = np.arange(round(min(lambdas) * n_train), round(max(*lambdas, 0.55) * n_train) + 1)
         probability = wendel.separable_probability(np.full_like(d, n_train), d)
         builder.add(panel, "wendel", "theory", d / n_train, probability, {"n_train": n_train})
@@ -80,22 +80,35 @@ def draw_statistic(
     theory
         Series → line properties, ``label`` among them.
     measured
-        Series → name, colour and marker; by default those of `tabulate_statistic`.
+        Series → name, colour and marker; by default those of `tabulate_statistic`, and how many
+        draws the mean leaves out.
     also, place
         What the legend holds beside these, and where it lies.
     """
     if measured is None:
         size = style.size_label(rows(table, panel))
-        looks = {"median": (MEDIAN, "o"), "mean": (MEAN, "s")}
-        measured = {series: (f"{size}, {series}", *look) for series, look in looks.items()}
+        measured = {
+            "median": (f"median, {size}", MEDIAN, "o"),
+            "mean": (f"mean{_left_out(rows(table, panel))}", MEAN, "s"),
+        }
     handles: list[Line2D] = []
     for series, look in theory.items():
         handles += draw_lines(axes, table, panel, series, **look)
     for series, (name, colour, marker) in measured.items():
-        draw_points(axes, rows(table, panel, series, "experiment"), colour, marker=marker)
-        handles.append(legends.mark(name, colour, marker))
+        points = rows(table, panel, series, "experiment")
+        # A mean on its median hides it unless it is hollow.
+        hollow = {"markerfacecolor": "none", "markersize": 4.5} if series == "mean" else {}
+        draw_points(axes, points, colour, marker=marker, **hollow)
+        handles.append(legends.mark(name, colour, marker, **hollow))
     lambda_axis(axes, label)
     legends.add(axes, [*handles, *also], loc=place)
+
+
+def _left_out(points: pd.DataFrame) -> str:
+    """Say what share of the draws means leave out: those where the quantity does not exist."""
+    counted = rows(points, series="mean", source="experiment")["n"].astype(float)
+    most = 1.0 - counted.min() / counted.max()
+    return f"; up to {100 * most:.0f} % left out" if most > 0 else ""
 
 
 def draw_fractions(

@@ -86,7 +86,7 @@ WIDTH, COLUMN = 7.0, 3.4
 """Width of a figure in inches: of a page, or of one of its columns."""
 ROW = 1.9
 """Height of a row of panels, in inches."""
-LEGEND_ENTRY_WIDTH = 1.6
+LEGEND_ENTRY_WIDTH = 1.35
 """Room for one entry of the legend below a figure, in inches."""
 
 DIVERGING = "RdYlBu"

@@ -93,7 +93,8 @@ def category(figure: str) -> str:
 class Values:
     """Parameters of the runs of one role: the values that occur, in the grid's order.
 
-    ``realizations`` are those of each run, ``common_realizations`` those that all runs have.
+    ``realizations`` are those of each run, ``common_realizations`` those that all runs have;
+    ``how`` says what their curves and bands are, and how they were made.
     """
 
     def __init__(self, runs: list[Mapping[str, Any]]):
@@ -101,6 +102,10 @@ class Values:
 
     def __getitem__(self, key: str) -> str:
         realizations = [run["realizations"] for run in self._runs]
+        if key == "how":
+            steps = self["gd_steps"]
+            first = "" if steps == "0" else f"{steps} steps of gradient descent, then "
+            return f"medians and quartiles of {min(realizations)} draws; {first}gradient flow"
         if key == "realizations":
             found = realizations
         elif key == "common_realizations":

@@ -75,7 +75,6 @@ CONFIG = {
             "small": "small",
             "large": "large",
             "dynamics": "dynamics",
-            "lambda": {"start": 0.3, "stop": 0.49, "points": 20},
         },
     },
 }
