@@ -1,4 +1,4 @@
-"""Zoomable versions of some panels, with values under the pointer.
+"""Zoomable versions of some panels, with values under the pointer, one below the other.
 
 They are drawn from the same tables as the figures, with plotly; the page carries plotly's
 code once.
@@ -15,25 +15,36 @@ from plotly.subplots import make_subplots
 from linear_grokking.figures import style
 from linear_grokking.report.captions import written
 
+_THEORY = "#888888"
+"""Readable on both pages, the light and the dark one."""
 _DASH = {"train": "dash", "generalization": "solid"}
 _WORDS = {"train": "training", "weight_norm": "‖S‖", "bias": "b"}
 """What a series shows, where its name is another."""
-_HEIGHT = 430
+_NAMES = {"weight_norm": "‖S‖", "bias": "b"}
+"""How a panel's axis is called, where not by its own name."""
+_HEIGHT = 300
+"""Of one panel, in pixels."""
 
 
 def dynamics(table: pd.DataFrame, panels: Sequence[str]) -> go.Figure:
     """Draw panels of dynamics against the step, coloured by λ."""
-    figure = make_subplots(cols=len(panels), rows=1, horizontal_spacing=0.09)
+    figure = make_subplots(cols=1, rows=len(panels), vertical_spacing=0.3 / len(panels))
     rows = table[table["panel"].isin(panels) & table["lambda"].notna()]
     colours = style.colours_of(rows["lambda"])
     shown: set[str] = set()
     for (panel, value, series, source), curve in rows.groupby(
         ["panel", "lambda", "series", "source"], sort=False
     ):
-        if series.endswith(("_reached", "_discrete", "limit")):
+        if series.endswith(("_discrete", "limit")):
             continue
         curve = curve[curve["x"] > 0]
         experiment = source == "experiment"
+        place: dict[str, Any] = {"row": panels.index(panel) + 1, "col": 1}
+        if series.endswith("_reached"):
+            _add_reached(figure, curve, series, colours[value], place)
+            continue
+        if experiment:
+            _add_band(figure, curve, colours[value], place)
         curve_name = f"λ = {value:g}, {_WORDS.get(series, series)}"
         # The legend holds what tells curves apart: a colour, a line, or theory as a whole.
         group = f"λ = {value:g}" + ", training" * (series == "train") if experiment else "theory"
@@ -45,29 +56,69 @@ def dynamics(table: pd.DataFrame, panels: Sequence[str]) -> go.Figure:
             showlegend=group not in shown,
             mode="lines",
             line={
-                "color": colours[value] if experiment else "#888888",
-                "dash": _DASH.get(series, "solid"),
+                "color": colours[value] if experiment else _THEORY,
+                "dash": _DASH.get(series, "solid") if experiment else "solid",
                 "width": 2 if experiment else 1,
             },
             hovertemplate="t = %{x:.4g}<br>%{y:.4g}<extra>"
             f"{curve_name}{'' if experiment else ' (theory)'}</extra>",
-            row=1,
-            col=panels.index(panel) + 1,
+            **place,
         )
         shown.add(group)
     # Panels show the same times: zooming one zooms all.
     figure.update_xaxes(type="log", title="step t", exponentformat="power", matches="x")
-    for column, panel in enumerate(panels, start=1):
+    for row, panel in enumerate(panels, start=1):
         log = panel == "loss"
         figure.update_yaxes(
             type="log" if log else "linear",
             range=[-7, 3] if log else None,
-            title=panel.replace("_", " "),
+            title=_NAMES.get(panel, panel),
             exponentformat="power",
-            row=1,
-            col=column,
+            row=row,
+            col=1,
         )
-    return _laid_out(figure)
+    return _laid_out(figure, len(panels))
+
+
+def _add_band(
+    figure: go.Figure, curve: pd.DataFrame, colour: str, place: Mapping[str, Any]
+) -> None:
+    """Add the quartiles of a curve as the figures draw them."""
+    edges = (("y_high", None), ("y_low", "tonexty"))
+    red, green, blue = (int(colour[k : k + 2], 16) for k in (1, 3, 5))
+    for edge, fill in edges:
+        figure.add_scatter(
+            x=curve["x"].to_numpy(),
+            y=_significant(curve[edge]),
+            mode="lines",
+            line={"width": 0},
+            fill=fill,
+            fillcolor=f"rgba({red}, {green}, {blue}, {style.BAND_ALPHA})",
+            showlegend=False,
+            hoverinfo="skip",
+            **place,
+        )
+
+
+def _add_reached(
+    figure: go.Figure, points: pd.DataFrame, series: str, colour: str, place: Mapping[str, Any]
+) -> None:
+    """Add where an accuracy reaches its threshold: a diamond for training, else a star."""
+    word = _WORDS.get(series.removesuffix("_reached"), "generalization")
+    figure.add_scatter(
+        x=points["x"].to_numpy(),
+        y=_significant(points["y"]),
+        mode="markers",
+        marker={
+            "symbol": "diamond" if word == "training" else "star",
+            "size": 9 if word == "training" else 12,
+            "color": colour,
+            "line": {"width": 1, "color": _THEORY},
+        },
+        showlegend=False,
+        hovertemplate=f"{word} accuracy reached at t = %{{x:.4g}}<extra></extra>",
+        **place,
+    )
 
 
 def maps(
@@ -92,14 +143,14 @@ def maps(
         Fraction of the cells that the colour map tells apart; the longest times, where the time
         diverges, share its end.
     """
-    figure = make_subplots(cols=len(panels), rows=1, horizontal_spacing=0.08)
+    figure = make_subplots(cols=1, rows=len(panels), vertical_spacing=0.3 / len(panels))
     chosen = table[table["panel"].isin(panels)]
     if log_time:
         decades = chosen["z"] / np.log(10.0)
     else:
         decades = np.log10(chosen["z"].where(chosen["z"] > 0))
     lowest, highest = decades.quantile([0.01, coloured])
-    for column, (panel, titles) in enumerate(panels.items(), start=1):
+    for number, (panel, titles) in enumerate(panels.items(), start=1):
         rows = chosen.assign(z=decades)[chosen["panel"] == panel]
         cells = rows.pivot(index="y", columns="x", values="z")
         figure.add_heatmap(
@@ -109,19 +160,19 @@ def maps(
             zmin=lowest,
             zmax=highest,
             colorscale=colours,
-            showscale=column == len(panels),
+            showscale=number == 1,
             colorbar={"title": "log₁₀ t"},
             zsmooth=False,
             hovertemplate=f"{titles[0]} = %{{x}}<br>{titles[1]} = %{{y}}"
             "<br>log₁₀ t = %{z:.3f}<extra></extra>",
-            row=1,
-            col=column,
+            row=number,
+            col=1,
         )
-        at = {"row": 1, "col": column}
+        at = {"row": number, "col": 1}
         figure.update_xaxes(title=titles[0], exponentformat="power", **_ticks(cells.columns), **at)
         figure.update_yaxes(title=titles[1], exponentformat="power", **_ticks(cells.index), **at)
     figure.update_xaxes(ticklabelstandoff=6)
-    return _laid_out(figure)
+    return _laid_out(figure, len(panels))
 
 
 def _axis_type(centres: pd.Index) -> str:
@@ -161,13 +212,13 @@ def _significant(values: pd.Series | np.ndarray) -> list[Any]:
     return np.array(rounded, object).reshape(array.shape).tolist()
 
 
-def _laid_out(figure: go.Figure) -> go.Figure:
+def _laid_out(figure: go.Figure, panels: int) -> go.Figure:
     figure.update_layout(
-        height=_HEIGHT,
+        height=100 + _HEIGHT * panels,
         margin={"l": 60, "r": 10, "t": 34, "b": 50},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
-        legend={"orientation": "h", "y": -0.2},
+        legend={"orientation": "h", "yref": "container", "y": 0},
         font={"family": "system-ui, sans-serif"},
     )
     return figure

@@ -18,7 +18,7 @@ from plotly.offline import get_plotlyjs
 from linear_grokking.claims.verdict import VERDICTS, Disagreement
 from linear_grokking.figures import tables
 from linear_grokking.report import interactive
-from linear_grokking.report.captions import caption, category, written
+from linear_grokking.report.captions import Values, caption, category, written
 from linear_grokking.results.identity import RECORDED
 from linear_grokking.results.storage import (
     StorageError,
@@ -37,6 +37,20 @@ HEADLINES = (
     *("B1-perfect-below", "B1-margin-accuracy", "B3-both", "B6-wendel-gaussian", "B8-slope"),
 )
 """Claims that the opening page names if they were confirmed."""
+LEADING = ("A1", "B1")
+"""Figures that stand before everything else."""
+SIZES = (
+    ("Paper A: input dimension d_in", "A1", "dynamics", "d_in", "1000"),
+    ("Paper A: draws", "A1", "dynamics", "realizations", "not said"),
+    ("Paper B: samples N of the dynamics", "B1", "dynamics", "n_train", "40 000"),
+    ("Paper B: N where ‖S_∞‖ is measured", "B1", "statistics", "n_train", "2400"),
+    ("… draws per λ", "B1", "statistics", "realizations", "15 000"),
+    ("Paper B: N where the margin is measured", "B7", "margins", "n_train", "2400"),
+    ("… draws per λ", "B7", "margins", "realizations", "1000"),
+    ("Paper B: N of final accuracies and times", "B1", "final_dynamics", "n_train", "400"),
+    ("… draws per λ", "B1", "final_dynamics", "realizations", "100"),
+)
+"""What is compared in size: figure, role, parameter, and the paper's value."""
 _HIDDEN = RECORDED | {"measure", "model", "solver"}
 
 
@@ -75,6 +89,8 @@ def write_page(
         verdicts=VERDICTS,
         counts=Counter(claim["verdict"] for claim in judged),
         by_paper=_by_paper(judged),
+        leading=[entry for entry in entries if entry["id"] in LEADING],
+        sizes=_sizes(request["tables"], root),
         headlines=[claim for claim in confirmed if claim["id"] in HEADLINES],
         disagreements=_disagreements(judged),
         undecided=[claim for claim in judged if claim["verdict"] == "undecided"],
@@ -92,6 +108,10 @@ def write_page(
         raise ValueError(f"the report has {size} bytes; at most {MAX_BYTES} are allowed")
     with whole_file(output) as temporary:
         temporary.write_text(page, encoding="utf-8")
+
+
+_CLAIM_ID = re.compile(r"\b([AB]T?\d+-[a-z][\w.-]*\w)")
+"""The id of a claim in a note."""
 
 
 def _resource(name: str) -> str:
@@ -137,6 +157,16 @@ def _figure(
         "revision": _short(provenance["revision"]),
         "time": provenance["time"],
     }
+
+
+def _sizes(made_of: Mapping[str, str], root: Path) -> list[tuple[Markup, str, str]]:
+    """Return the sizes of the runs beside the papers'."""
+    found = []
+    for what, figure, role, key, paper in SIZES:
+        if figure in made_of:
+            request, _, _ = tables.read_table(root, figure, made_of[figure])
+            found.append((_typeset(what), Values(request["runs"][role])[key], paper))
+    return found
 
 
 def _claims(path: Path, made_of: str) -> list[dict[str, Any]]:
@@ -216,8 +246,11 @@ def _short(commit: str | None) -> str:
 
 
 def _typeset(text: str) -> Markup:
-    """Return a sentence with its subscripts and powers of ten as such."""
-    return Markup(_subscripts(str(escape(text))))
+    """Return a sentence with its subscripts and powers of ten as such; claims' ids as links."""
+    pieces = _CLAIM_ID.split(str(escape(text)))
+    pieces[::2] = [_subscripts(words) for words in pieces[::2]]
+    pieces[1::2] = [f'<a href="#claim-{name}">measured</a>' for name in pieces[1::2]]
+    return Markup("".join(pieces))
 
 
 def _subscripts(markup: str) -> str:

@@ -59,6 +59,21 @@ function openTarget() {
 addEventListener("hashchange", openTarget);
 openTarget();
 
+// A picture opens alone, at its full size.
+for (const picture of document.querySelectorAll(".picture img, .leading img")) {
+  picture.addEventListener("click", async () => {
+    const blob = await (await fetch(picture.src)).blob();
+    open(URL.createObjectURL(blob));
+  });
+}
+
+// A plot that was closed when the page was drawn has no width yet.
+for (const details of document.querySelectorAll("details")) {
+  details.addEventListener("toggle", () => {
+    for (const plot of details.querySelectorAll(".js-plotly-plot")) Plotly.Plots.resize(plot);
+  });
+}
+
 // Interactive plots take the page's colours.
 const dark = matchMedia("(prefers-color-scheme: dark)");
 function recolour() {
