@@ -1,10 +1,13 @@
 """Every figure of the smoke configuration: its table keeps the contract, its drawing is whole."""
 
+import re
+
 import numpy as np
 import pytest
 from figure_tables import drawn, stored
 from matplotlib.collections import QuadMesh
 from matplotlib.legend import Legend
+from matplotlib.text import Text
 
 from linear_grokking.figures import registry, style
 
@@ -12,6 +15,8 @@ pytestmark = pytest.mark.filterwarnings("error")
 
 FIGURES = registry.figure_ids()
 MAPS = {"gamma_d_out", "gamma_lambda", "d_out_lambda", "sigma_distance"}
+SMALLEST = 6.5
+"""Size of text in points, subscripts aside."""
 SINGLE = {"output_density", "conformal_path", "norm_ratio", "draws", "separation"}
 """Panels of single draws, or of all draws' points together: their values have no spread."""
 
@@ -66,3 +71,15 @@ def test_drawing_fills_every_panel_and_clips_no_text(table, figure_id, tmp_path)
             inside += np.sum((x >= left) & (x <= right) & (y >= low) & (y <= high))
         is_map = any(isinstance(each, QuadMesh) for each in axes.collections)
         assert inside > 10 or is_map or figure_id == "BT1", axes
+
+
+@pytest.mark.parametrize("figure_id", FIGURES)
+def test_text_is_large_enough_for_print_and_written_alike(table, figure_id, tmp_path):
+    figure = drawn(figure_id, table, tmp_path / f"{figure_id}.png")
+    assert figure.get_figwidth() in (style.WIDTH, style.COLUMN)
+    texts = [each for each in figure.findobj(Text) if each.get_visible() and each.get_text()]
+    assert {each.get_text() for each in texts if each.get_fontsize() < SMALLEST} == set()
+    for text in (each.get_text() for each in texts):
+        plain = re.sub(r"\$[^$]*\$", "", text)
+        # A percent sign stands off, a minus is no hyphen, and what is reached is an accuracy.
+        assert not re.search(r"\d%|(^|[ =(])-\d|\bof 95 %", plain), text
