@@ -42,9 +42,8 @@ def test_every_row_says_what_it_is_and_where_it_is_from(table, figure_id):
 @pytest.mark.parametrize("figure_id", [each for each in FIGURES if each != "BT1"])
 def test_medians_lie_between_quartiles_and_say_of_how_many_draws(table, figure_id):
     measured = table[(table["source"] == "experiment") & np.isfinite(table["y"])]
-    alone = measured["series"].str.endswith(("_reached", "_error")) | measured["panel"].isin(SINGLE)
-    # B16's, at r = 1: all draws tend to the same.
-    alone |= (measured["panel"] == "accuracy_minus_one") & (measured["series"] == "limit")
+    single = measured["panel"].isin(SINGLE)
+    alone = measured["series"].str.endswith(("_reached", "_error", "peak")) | single
     spread = measured[~alone]
     assert (spread["y_low"] <= spread["y"]).all()
     assert (spread["y"] <= spread["y_high"]).all()
@@ -70,7 +69,7 @@ def test_drawing_fills_every_panel_and_clips_no_text(table, figure_id, tmp_path)
             x, y = np.asarray(line.get_xdata(), float), np.asarray(line.get_ydata(), float)
             inside += np.sum((x >= left) & (x <= right) & (y >= low) & (y <= high))
         is_map = any(isinstance(each, QuadMesh) for each in axes.collections)
-        assert inside > 10 or is_map or figure_id == "BT1", axes
+        assert inside > 5 or is_map or figure_id == "BT1", axes
 
 
 @pytest.mark.parametrize("figure_id", FIGURES)
