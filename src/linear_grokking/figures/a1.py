@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from pydantic import Field
@@ -17,8 +18,11 @@ from linear_grokking.figures.linear_panels import (
 )
 from linear_grokking.figures.points import draw_lines
 from linear_grokking.figures.tables import FigureData, rows
-from linear_grokking.theory.linear import Problem
+from linear_grokking.theory.linear import Problem, loss_threshold
 from linear_grokking.theory.linear_late_time import lambert_times, small_epsilon_delay
+
+EDGE = 1.06
+"""Largest λ that is shown."""
 
 TITLE = "Grokking as a function of λ in one-layer linear regression (Paper A, Fig. 1)"
 
@@ -37,8 +41,9 @@ class Options(FigureOptions):
 def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     """Return the table: losses and accuracies by λ, grokking times by ε against λ.
 
-    Series ``small_epsilon`` is the paper's Eq. 12, ``lambert`` the difference of its Eqs. 25 and
-    24.
+    The time diverges where the loss's floor, above λ = 1, meets the threshold; points close to
+    it show the curve's end.  Series ``small_epsilon`` is the paper's Eq. 12, ``lambert`` the
+    difference of its Eqs. 25 and 24.
     """
     builder, shared = tabulate_by(data, "lambda", "epsilon")
     tabulate_reached(builder, data, "lambda", "epsilon")
@@ -47,7 +52,11 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     problem = Problem(below, shared["eta"])
     for epsilon in options.epsilon:
         at = {**shared, "epsilon": epsilon}
-        tabulate_times(builder, "lambda", values, at, "epsilon", data.threshold)
+        # The floor 1 - 1/λ of the loss meets the threshold a little above λ = 1.
+        pole = 1 / (1 - float(loss_threshold(epsilon, accuracy=data.threshold)))
+        close = pole - np.geomspace(1e-12, 0.05, 60)
+        curve = np.union1d(values, close[(close > values[0]) & (close < values[-1])])
+        tabulate_times(builder, "lambda", curve, at, "epsilon", data.threshold)
         times = lambert_times(problem, epsilon, accuracy=data.threshold)
         delay, shown = times.gen - times.train, {"epsilon": epsilon}
         builder.add("grokking_time", "lambert", "paper", below, delay, shown)
@@ -59,17 +68,22 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
 def draw(table: pd.DataFrame) -> Figure:
     """Draw losses, accuracies and grokking times."""
     figure, right, colours = draw_by(table, "lambda", "epsilon")
-    look: dict[str, Any] = {"color": style.THEORY, "linestyle": "--"}
-    look["label"] = r"Eq. 12 ($\epsilon\to0$)"
-    formula = draw_lines(right, table, "grokking_time", "small_epsilon", **look)
-    thin = {"linestyle": "-.", "linewidth": 0.8}
-    each = {"by": "epsilon", "colours": colours}
-    draw_lines(right, table, "grokking_time", "lambert", **thin, **each)
-    formula.append(legends.line(r"Eq. 25 $-$ Eq. 24", color=legends.GREY, **thin))
-    edge = rows(table, "grokking_time")["x"].max()
+    dashed: dict[str, Any] = {"linestyle": (0, (5, 2)), "label": r"Eq. 12 ($\epsilon\to0$)"}
+    formula = draw_lines(right, table, "grokking_time", "small_epsilon", **dashed)
+    lambert = rows(table, "grokking_time", "lambert")
+    epsilon = style.STANDARD["epsilon"][0]
+    if epsilon in set(lambert["epsilon"]):
+        dotted = {"linestyle": (0, (1, 1)), "linewidth": 1.2}
+        label = rf"Eqs. 24, 25 ($\epsilon$ = {style.number(epsilon)})"
+        some = rows(lambert, epsilon=epsilon)
+        formula += draw_lines(right, some, "grokking_time", "lambert", label=label, **dotted)
+    edge = min(EDGE, rows(table, "grokking_time")["x"].max())
     if edge > 1:
         right.axvspan(1.0, edge, color=style.UNREACHED, linewidth=0, zorder=0)
         right.set_xlim(0.0, edge)
-    place = {"loc": "upper left", "title": "grey: never reached"}
+    # Room for the legend above the curves, which go on to infinity.
+    measured = rows(table, "grokking_time", "time", "experiment")["y"]
+    right.set_ylim(1.0, 1e3 * measured[np.isfinite(measured)].max())
+    place = {"loc": "upper left", "title": "grey: never reached", "alignment": "left"}
     legends.of_values(right, "epsilon", colours, also=formula, **place)
     return figure

@@ -11,6 +11,7 @@ from linear_grokking.config.fields import Positive, Span
 from linear_grokking.config.figure_options import FigureOptions, LinearRuns
 from linear_grokking.figures import legends, style
 from linear_grokking.figures.linear_panels import draw_by, problem_of, tabulate_by, tabulate_times
+from linear_grokking.figures.points import tabulate_scalar
 from linear_grokking.figures.tables import FigureData, rows
 from linear_grokking.theory.linear_grokking_time import grokking_time, slowest_d_out
 
@@ -37,9 +38,19 @@ class Options(FigureOptions):
 def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     """Return the table: losses and accuracies by d_out, grokking times by λ against d_out.
 
-    Series ``maximum`` holds the d_out with the longest grokking time, and that time.
+    The measured times are those of the runs ``times``, and where these have none those of the
+    runs ``dynamics``.  Series ``maximum`` holds the d_out with the longest grokking time, and
+    that time.
     """
     builder, shared = tabulate_by(data, "d_out", "lambda")
+    taken = {(run.parameters["d_out"], run.parameters["lambda"]) for run in data.runs("times")}
+    further = [
+        run
+        for run in data.runs("dynamics")
+        if (run.parameters["d_out"], run.parameters["lambda"]) not in taken
+    ]
+    panel, keys = "grokking_time", ["lambda"]
+    tabulate_scalar(builder, further, "grokking_time", panel, "time", "d_out", keys)
     values = np.unique(np.rint(options.d_out.log()))
     epsilon, largest = shared["epsilon"], int(options.d_out.stop)
     for lambda_ in options.lambda_:
@@ -56,15 +67,19 @@ def draw(table: pd.DataFrame) -> Figure:
     """Draw losses, accuracies and grokking times."""
     figure, right, colours = draw_by(table, "d_out", "lambda")
     right.set_xscale("log")
-    above = {"xytext": (0, 6), "textcoords": "offset points", "ha": "center", "fontsize": "small"}
+    below = {"xytext": (0, -4), "textcoords": "offset points", "ha": "center", "va": "top"}
     for lambda_, row in rows(table, series="maximum").set_index("lambda").iterrows():
         x, y = row["x"], row["y"]
-        right.plot(x, y, MAXIMUM, color=colours[lambda_], zorder=5, **style.EDGE)
-        right.annotate(f"{x:g}", (x, y), **above)
+        look = {"markersize": 4.5, "zorder": 5, **style.EDGE}
+        right.plot(x, y, MAXIMUM, color=colours[lambda_], **look)
+        right.annotate(f"{x:g}", (x, y), fontsize=6.5, **below)
+    low, high = right.get_ylim()
+    right.set_ylim(low / 8, 1.6 * high)  # room for legend and tick
     right.axvline(CAPTION, ymin=0.93, **{**style.GUIDE, "linestyle": "-"})
-    low = {"xycoords": right.get_xaxis_transform(), "va": "top", "fontsize": "small"}
+    place = {"xycoords": right.get_xaxis_transform(), "va": "top", "fontsize": 6.5}
     offset = {"xytext": (3, 0), "textcoords": "offset points"}
-    right.annotate(f"caption: {CAPTION}", (CAPTION, 0.99), **low, **offset)
-    mark = legends.mark("maximum", "none", MAXIMUM, markeredgecolor="black")
+    right.annotate(f"paper: {CAPTION}", (CAPTION, 0.99), **place, **offset)
+    label = r"maximum, at this $d_\mathrm{out}$"
+    mark = legends.mark(label, "none", MAXIMUM, markersize=4.5, markeredgecolor="black")
     legends.of_values(right, "lambda", colours, also=[mark], loc="lower center")
     return figure

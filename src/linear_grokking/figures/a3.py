@@ -60,17 +60,27 @@ def draw(table: pd.DataFrame) -> Figure:
     """Draw losses, accuracies and grokking times."""
     figure, right, colours = draw_by(table, "gamma", "lambda")
     right.set_xscale("log")
-    left, edge = right.get_xlim()
-    for lambda_, limit in rows(table, series="gamma_max").set_index("lambda")["x"].items():
-        right.axvspan(limit, edge, color="black", alpha=0.10, linewidth=0, zorder=0)
-        right.axvline(limit, **{**style.GUIDE, "color": colours[lambda_]})
+    low, high = right.get_ylim()
+    top = 30 * high  # room for the legend above the curves
+    right.set_ylim(low, top)
+    limits = rows(table, series="gamma_max").set_index("lambda")["x"]
+    edge = 8 * limits.max()
+    for number, (lambda_, limit) in enumerate(limits.sort_values().items()):
+        curve = rows(table, "grokking_time", "time", "theory", lambda_=lambda_)
+        last = curve.loc[np.isfinite(curve["y"]), "y"].iloc[-1]
+        # It diverges there, but as a logarithm: no points lead up to the frame.
+        right.plot([limit, limit], [last, top], color=colours[lambda_], zorder=1, **style.STRIPE)
+        right.plot([limit, limit], [last, top], **style.THEORY_LINE)
+        height = 0.98 - 0.035 * number
+        bar = {"color": colours[lambda_], "linewidth": 3.0, "solid_capstyle": "butt"}
+        right.plot([limit, edge], [height, height], transform=right.get_xaxis_transform(), **bar)
     level = {"linestyle": (0, (5, 2)), "linewidth": 1.0}
     each = {"by": "lambda", "colours": colours}
     draw_lines(right, table, "grokking_time", "saturation", **level, **each)
-    right.set_xlim(left, edge)
-    low, high = right.get_ylim()
-    right.set_ylim(low, 8 * high)  # room for the legend above the curves
-    entry = legends.line("Eq. 16 (saturation)", color=legends.GREY, **level)
-    place = {"loc": "upper left", "title": "grey: never reached"}
-    legends.of_values(right, "lambda", colours, also=[entry], **place)
+    right.set_xlim(rows(table, "grokking_time", "time", "theory")["x"].min(), edge)
+    entries = [
+        legends.line("never reached", color=legends.GREY, linewidth=3),
+        legends.line("Eq. 16 (saturation)", **{**style.THEORY_LINE, **level}),
+    ]
+    legends.of_values(right, "lambda", colours, also=entries, loc="upper left")
     return figure

@@ -1,10 +1,16 @@
 """Fig. A4."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 from pydantic import Field
+from scipy.ndimage import binary_dilation
 
 from linear_grokking.config.fields import NonNegative, Positive, Section, Span
 from linear_grokking.config.figure_options import FigureOptions
@@ -23,6 +29,8 @@ PANELS = {
 """Panel → the parameters along x and y; the third one is fixed."""
 
 SCALES = {"gamma": "log", "d_out": "log", "lambda": "linear"}
+NARROW = 2.5
+"""Decades of time below which a diagram has contours between the decades."""
 
 
 class Fixed(Section):
@@ -64,17 +72,66 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
 
 
 def draw(table: pd.DataFrame) -> Figure:
-    """Draw the three diagrams on one colour scale: red is short, blue long, white never."""
-    figure, axes = style.new_panels(1, 3, height=2.35)
+    """Draw the three diagrams on one colour scale: red is short, blue long, hatched never."""
+    figure, axes = style.new_panels(1, 3, height=2.5)
     low, high = table.loc[table["z"] > 0, "z"].quantile([0.005, 0.995])
     norm = LogNorm(10 ** np.floor(np.log10(low)), 10 ** np.ceil(np.log10(high)))
     for each, (panel, (x, y)) in zip(axes, PANELS.items(), strict=True):
         cells = rows(table, panel)
         each.set(xscale=SCALES[x], xlabel=style.SYMBOLS[x])
         each.set(yscale=SCALES[y], ylabel=style.SYMBOLS[y])
+        never: dict[str, Any] = {
+            "facecolor": style.UNREACHED,
+            "edgecolor": style.PAPER,
+            "hatch": "////",
+        }
+        each.axvspan(cells["x"].min(), cells["x"].max(), zorder=0, linewidth=0, **never)
         mesh = draw_map(each, cells, cmap=style.DIVERGING, norm=norm)
+        _draw_contours(each, cells)
         (still,) = SCALES.keys() - {x, y}
         each.set_title(style.label(still, cells[still].iloc[0]), loc="right", fontsize="medium")
-    bar = figure.colorbar(mesh, ax=axes, extend="both", pad=0.01, aspect=30)
-    bar.set_label(f"{TIME_LABEL}; white: never")
+    bar = figure.colorbar(mesh, ax=axes, extend="both", pad=0.01, aspect=25)
+    bar.set_label(TIME_LABEL)
+    key = Patch(label="never reached", **never)
+    figure.legend(handles=[key], loc="outside lower center")
     return figure
+
+
+def _draw_contours(axes: Axes, cells: pd.DataFrame) -> None:
+    """Draw contours of whole decades, or of 2 and 5 in each where there are few, with labels."""
+    grid = cells.pivot(index="y", columns="x", values="z")
+    z = np.ma.masked_invalid(grid.to_numpy())
+    low, high = (np.log10(cells.loc[cells["z"] > 0, "z"].quantile(q)) for q in (0.01, 0.995))
+    steps = [1.0, 2.0, 5.0] if high - low < NARROW else [1.0]
+    powers = np.arange(np.floor(low), np.ceil(high) + 1)
+    levels = np.sort(np.outer(10.0**powers, steps).ravel())
+    levels = levels[(levels > 10**low) & (levels < 10**high)]
+    if len(levels):
+        x, y = grid.columns.to_numpy(), grid.index.to_numpy()
+        # Cells beside those without a time have times of other decades.
+        z.mask = binary_dilation(np.ma.getmaskarray(z), iterations=2)
+        lines = axes.contour(x, y, z, levels, colors="black", linewidths=0.6)
+        places = _places(axes, lines.allsegs)
+        axes.clabel(lines, fmt=_power, fontsize=6.5, inline_spacing=2, manual=places)
+
+
+def _places(axes: Axes, contours: Sequence[Sequence[np.ndarray]]) -> list[tuple[float, float]]:
+    """Return a place for the label of each contour that has one away from the panel's edges."""
+    found = []
+    for number, segments in enumerate(contours):
+        points = np.concatenate([np.empty((0, 2)), *segments])
+        inside = axes.transAxes.inverted().transform(axes.transData.transform(points))
+        far = ((inside > (0.14, 0.02)) & (inside < (0.86, 0.97))).all(axis=1)
+        if far.any():
+            wanted = 0.3 + 0.25 * (number % 2)
+            nearest = np.argmin(np.where(far, np.abs(inside[:, 0] - wanted), np.inf))
+            found.append((points[nearest, 0], points[nearest, 1]))
+    return found
+
+
+def _power(value: float) -> str:
+    """Write a contour's time: 10³, 2·10³."""
+    exponent = int(np.floor(np.log10(value) + 1e-9))
+    mantissa = round(value / 10.0**exponent)
+    power = rf"10^{{{exponent}}}"
+    return f"${power}$" if mantissa == 1 else rf"${mantissa}{{\cdot}}{power}$"

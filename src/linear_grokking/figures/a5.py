@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -11,14 +12,14 @@ from pydantic import Field
 from linear_grokking.config.figure_options import FigureOptions, TwoLayerRuns
 from linear_grokking.figures import legends, style
 from linear_grokking.figures.dynamics import draw_band, draw_dynamics, step_axis, tabulate_dynamics
-from linear_grokking.figures.linear_panels import ratio, tabulate_loss
+from linear_grokking.figures.linear_panels import colours_of, ratio, tabulate_loss
 from linear_grokking.figures.tables import FigureData, TableBuilder, rows, transformed
 from linear_grokking.theory import two_layer
 
 TITLE = "Grokking in two-layer nets against the lazy approximation (Paper A, Fig. 5)"
-RATIOS = (0.4, 1.6)
 ERROR_BAR_EVERY = 8
 
+COMPARISON = "tanh_over_linear"
 KEYS = ("d_h", "activation")
 ACTIVATIONS = {"identity": "linear", "tanh": "tanh"}
 _LOSSES = {
@@ -44,7 +45,8 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
 
     Panel ``loss_ratio`` has the median losses over the lazy approximation's, quartiles
     likewise; series ``generalization_error`` is the median standard error that comes from
-    sampling the generalization loss of a tanh net, in the same units.
+    sampling the generalization loss of a tanh net, in the same units.  Panel
+    ``tanh_over_linear`` has the median losses of tanh nets over those of linear ones.
     """
     builder = TableBuilder()
     for run in data.runs("dynamics"):
@@ -62,17 +64,38 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
                 error = run.curve("gen_loss_error")
                 name, y = "generalization_error", ratio(error["median"].to_numpy(float), loss)
                 builder.add("loss_ratio", name, "experiment", steps, y, shown, n=error["n"])
-    return builder.frame()
+    table = builder.frame()
+    return pd.concat([table, _tanh_over_linear(table)], ignore_index=True)
+
+
+def _tanh_over_linear(table: pd.DataFrame) -> pd.DataFrame:
+    """Return rows that compare the activations: median losses at the steps that both have."""
+    losses = rows(table, "loss", source="experiment")
+    losses = losses[losses["series"].isin(list(_LOSSES))]
+    linear, tanh = (rows(losses, activation=name) for name in ACTIVATIONS)
+    both = tanh.merge(linear[["series", "d_h", "x", "y"]], on=["series", "d_h", "x"])
+    both["y"] = ratio(both["y_x"].to_numpy(), both["y_y"].to_numpy())
+    # Of medians: it has no quartiles.
+    both[["y_low", "y_high"]] = np.nan
+    return both.assign(panel=COMPARISON)[table.columns]
 
 
 def draw(table: pd.DataFrame) -> Figure:
     """Draw losses, accuracies and the losses' ratio to the theory, a column per activation."""
     present = [name for name in ACTIVATIONS if (table["activation"] == name).any()]
-    layout = {"sharex": True, "sharey": "row", "squeeze": False, "height_ratios": (1, 1, 0.7)}
-    figure, axes = style.new_panels(3, len(present), height=5.2, **layout)
-    colours = style.colours_of(table["d_h"])
+    figure = style.new_figure(6.4)
+    grid = figure.add_gridspec(4, len(present), height_ratios=(1, 1, 0.75, 0.6))
+    axes = (
+        grid[:3, :]
+        .subgridspec(3, len(present), height_ratios=(1, 1, 0.75))
+        .subplots(sharex=True, sharey="row", squeeze=False)
+    )
+    last = figure.add_subplot(grid[3, :])
+    style.letter([*axes.flat, last])
+    colours = colours_of(table["d_h"])
+    measured = table[table["panel"] != COMPARISON]
     for column, activation in zip(axes.T, present, strict=True):
-        some = rows(table, activation=activation)
+        some = rows(measured, activation=activation)
         draw_dynamics(column[:2], some, "d_h", colours)
         _draw_ratio(column[2], some, colours)
         column[0].set_title(ACTIVATIONS[activation])
@@ -80,17 +103,20 @@ def draw(table: pd.DataFrame) -> Figure:
             each.set_xlabel("")
     for each in axes[:, 1:].flat:
         each.set_ylabel("")
+    _limit(axes[2, 0], rows(measured, "loss_ratio"))
+    _draw_comparison(last, rows(table, COMPARISON), colours)
     legends.of_values(axes[0, 0], "d_h", colours, loc="lower left")
     lazy = legends.line("Eq. 19 (lazy approximation)", **style.THEORY_LINE)
-    legends.of_dynamics(figure, table, also=[lazy], columns=3)
+    error = legends.line("(f): sampling error", color=legends.GREY, linestyle="", marker="|")
+    legends.of_dynamics(figure, table, also=[lazy, error], columns=3)
     return figure
 
 
 def _draw_ratio(axes: Axes, table: pd.DataFrame, colours: Mapping[int, str]) -> None:
     """Draw the ratios, and the error from sampling the generalization loss on a few records."""
-    axes.axhline(1.0, **style.THEORY_LINE)
+    axes.axhline(1.0, zorder=1, **style.THEORY_LINE)
     step_axis(axes)
-    axes.set(ylabel="loss / Eq. 19", ylim=RATIOS)
+    axes.set(ylabel="loss / Eq. 19")
     for d_h, ratios in rows(table, "loss_ratio").groupby("d_h", sort=False):
         for series in _LOSSES:
             draw_band(axes, rows(ratios, series=series), series, colours[d_h])
@@ -98,5 +124,21 @@ def _draw_ratio(axes: Axes, table: pd.DataFrame, colours: Mapping[int, str]) -> 
         few = rows(records, series="generalization")[::ERROR_BAR_EVERY]
         error = rows(records, series="generalization_error")["y"][::ERROR_BAR_EVERY]
         if len(error):
-            bars = {"color": colours[d_h], "linestyle": "", "zorder": 5}
+            bars = {"color": colours[d_h], "linestyle": "", "zorder": 5, "linewidth": 0.8}
             axes.errorbar(few["x"], few["y"], yerr=error, **bars)
+
+
+def _limit(axes: Axes, ratios: pd.DataFrame) -> None:
+    """Show all bands of the ratios, which share an axis."""
+    drawn = ratios.loc[ratios["series"].isin(list(_LOSSES)), ["y", "y_low", "y_high"]]
+    low, high = drawn.min().min(), drawn.max().max()
+    axes.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
+
+
+def _draw_comparison(axes: Axes, table: pd.DataFrame, colours: Mapping[int, str]) -> None:
+    """Draw the losses of tanh nets over those of linear ones."""
+    axes.axhline(1.0, **style.REFERENCE)
+    step_axis(axes)
+    axes.set(ylabel="tanh / linear")
+    for (d_h, series), curve in table.groupby(["d_h", "series"], sort=False):
+        draw_band(axes, curve, series, colours[d_h])

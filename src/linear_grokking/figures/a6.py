@@ -14,7 +14,7 @@ from linear_grokking.config.figure_options import FigureOptions
 from linear_grokking.figures import legends, style
 from linear_grokking.figures.linear_panels import LOSSES, TIME_LABEL, ratio
 from linear_grokking.figures.points import draw_lines
-from linear_grokking.figures.tables import FigureData, TableBuilder
+from linear_grokking.figures.tables import FigureData, TableBuilder, rows
 from linear_grokking.theory import linear
 from linear_grokking.theory import linear_late_time as late
 from linear_grokking.theory.linear_grokking_time import grokking_time
@@ -36,8 +36,8 @@ LINES = {
 
 DELAYS: Mapping[str, Mapping[str, Any]] = {
     "late_time": {"linestyle": "-", "linewidth": 1.0, "label": "Eqs. 22 and 23 solved"},
-    "lambert": {"linestyle": "-.", "linewidth": 1.0, "label": "Eqs. 24, 25"},
-    "expanded": {"linestyle": ":", "linewidth": 1.6, "label": "Eq. 26, where it is real"},
+    "lambert": {"linestyle": "-.", "linewidth": 1.1, "label": "Eqs. 24, 25"},
+    "expanded": {"linestyle": ":", "linewidth": 1.6, "label": "Eq. 26, where real"},
 }
 """Series of grokking times that depend on ε → how it is drawn."""
 
@@ -112,16 +112,15 @@ def draw(table: pd.DataFrame) -> Figure:
     colours = style.colours_of(table["epsilon"], reverse=True)
     _draw_times(axes[0, 1], table, colours)
     _prepare_ratios(axes[1, 1], TIME_RATIOS)
-    each = {"by": "epsilon", "colours": colours}
     for series, look in {**DELAYS, "small_epsilon": {"linestyle": "--"}}.items():
-        draw_lines(axes[1, 1], table, "grokking_time_ratio", series, **look, **each)
+        _draw_coloured(axes[1, 1], table, "grokking_time_ratio", series, colours, look)
     axes[1, 1].set(xlabel=style.SYMBOLS["lambda"], ylabel="formula / exact")
     return figure
 
 
 def _draw_losses(axes: Axes, table: pd.DataFrame) -> None:
     for series, name in style.NAMES.items():
-        look = {"color": style.THEORY, "linestyle": style.line_of(series), "linewidth": 2.4}
+        look = {"linestyle": style.line_of(series), "linewidth": 2.4}
         draw_lines(axes, table, "loss", series, label=f"{name}: Eq. 8 (exact)", **look)
     for series, (colour, line, name) in LINES.items():
         look = {"color": colour, "linestyle": line, "linewidth": 1.2}
@@ -134,20 +133,32 @@ def _draw_losses(axes: Axes, table: pd.DataFrame) -> None:
 
 
 def _draw_times(axes: Axes, table: pd.DataFrame, colours: dict[float, str]) -> None:
-    each = {"by": "epsilon", "colours": colours}
-    limit: dict[str, Any] = {"color": style.THEORY, "linestyle": "--"}
-    exact = {"linewidth": 3.0, "alpha": 0.45}
-    draw_lines(axes, table, "grokking_time", "small_epsilon", **limit)
-    draw_lines(axes, table, "grokking_time", "time", **exact, **each)
+    limit: dict[str, Any] = {"color": style.PAPER, "linestyle": "--", "linewidth": 1.0}
+    exact = {**style.THEORY_LINE, "linewidth": 2.4}
+    draw_lines(axes, table, "grokking_time", "time", by="epsilon", **exact)
     for series, look in DELAYS.items():
-        draw_lines(axes, table, "grokking_time", series, **look, **each)
+        _draw_coloured(axes, table, "grokking_time", series, colours, look)
+    draw_lines(axes, table, "grokking_time", "small_epsilon", **limit)
     axes.set(yscale="log", ylabel=TIME_LABEL)
     kinds = [
-        legends.line("exact", color=legends.GREY, **exact),
+        legends.line("exact", **exact),
         *(legends.line(color=legends.GREY, **look) for look in DELAYS.values()),
         legends.line(r"Eq. 12 ($\epsilon\to0$)", **limit),
     ]
     legends.of_values(axes, "epsilon", colours, also=kinds, loc="upper left")
+
+
+def _draw_coloured(
+    axes: Axes,
+    table: pd.DataFrame,
+    panel: str,
+    series: str,
+    colours: Mapping[float, str],
+    look: Mapping[str, Any],
+) -> None:
+    """Draw a formula in the colour of each ε: the exact times beside it are black."""
+    for epsilon, colour in colours.items():
+        draw_lines(axes, rows(table, epsilon=epsilon), panel, series, color=colour, **look)
 
 
 def _prepare_ratios(axes: Axes, limits: tuple[float, float]) -> None:

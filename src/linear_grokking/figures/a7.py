@@ -23,10 +23,12 @@ TITLE = "Initialization scale and label noise in one-layer linear regression (be
 KEYS = ["alpha", "noise"]
 MINIMUM = "generalization_minimum"
 MARKS = {
-    "experiment": {"marker": "o", "linestyle": "", "markersize": 7, "zorder": 6, **style.EDGE},
-    "theory": {"marker": "+", "linestyle": "", "markersize": 12, "zorder": 7},
+    "experiment": {"marker": "o", "linestyle": "", "markersize": 4.5, "zorder": 6, **style.EDGE},
+    "theory": {"marker": "x", "linestyle": "", "markersize": 6, "zorder": 7},
 }
 """How an overfitting minimum is drawn."""
+NOISES = ("#C9A0C4", "#A2559A", "#6A1B60")
+"""Of noise variances above 0, in ascending order: oranges are those of α here."""
 
 
 class Options(FigureOptions):
@@ -75,23 +77,30 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
 
 def draw(table: pd.DataFrame) -> Figure:
     """Draw a row for the initialization scale and a row for label noise."""
-    figure, axes = style.new_panels(2, 3, height=4.2)
+    figure, axes = style.new_panels(2, 3, height=4.5)
     dynamics = table[table["panel"].isin(["loss", "accuracy"])]
     minima = rows(dynamics, series=MINIMUM)
     curves = dynamics.drop(minima.index)
     scaled = rows(curves, noise=0)
     noisy = rows(curves, alpha=minima["alpha"].iloc[0])
-    panels.draw_runs(axes[0, :2], scaled, "alpha")
-    panels.draw_runs(axes[1, :2], noisy, "noise")
-    colours = style.colours_of(noisy["noise"])
+    scales = panels.colours_of(scaled["alpha"])
+    panels.draw_runs(axes[0, :2], scaled, "alpha", scales)
+    variances = sorted(noisy["noise"].unique())
+    colours = style.colours("noise", variances)
+    above = [noise for noise in variances if noise > 0]
+    if len(above) <= len(NOISES):
+        colours |= dict(zip(above, NOISES, strict=False))
+    panels.draw_runs(axes[1, :2], noisy, "noise", colours)
     for (noise, source), row in minima.groupby(["noise", "source"], sort=False):
         colour = colours[noise] if source == "experiment" else style.THEORY
         axes[1, 0].plot(row["x"], row["y"], color=colour, **MARKS[source])
-    _draw_delays(axes[0, 2], table, style.colours_of(scaled["alpha"]))
+    _draw_delays(axes[0, 2], table, scales)
     _draw_minima(axes[1, 2], table, colours)
+    bars = {"marker": "o", "markersize": 3.2, "linestyle": ""}
     marks = [
-        legends.line("overfitting minimum", color=legends.GREY, **MARKS["experiment"]),
-        legends.line("its prediction", color=style.THEORY, **MARKS["theory"]),
+        legends.line("(d): overfitting minimum", color=legends.GREY, **MARKS["experiment"]),
+        legends.line("(d): its prediction", color=style.THEORY, **MARKS["theory"]),
+        legends.line("(c), (f): medians, quartiles", color=legends.GREY, **bars),
     ]
     legends.of_dynamics(figure, table, theory=True, also=marks, columns=4)
     return figure
@@ -114,14 +123,14 @@ def _draw_minima(axes: Axes, table: pd.DataFrame, colours: dict[float, str]) -> 
     losses[spread] = losses[spread].div(losses["x"], axis=0)
     handles = []
     for series, line, marker, name in (
-        ("final", ":", "s", r"end, $t\to\infty$"),
-        ("minimum", "-", "o", "minimum"),
+        ("final", ":", {"marker": "s", "markersize": 6, "fillstyle": "none"}, r"end, $t\to\infty$"),
+        ("minimum", "-", {"marker": "o", "markersize": 3.2}, "minimum"),
     ):
-        look = {"linestyle": line, **style.THEORY_LINE}
+        look = {**style.THEORY_LINE, "linestyle": line}
         draw_lines(axes, losses, "minimum_loss", series, **look)
         for noise, point in rows(losses, series=series, source="experiment").groupby("x"):
-            draw_points(axes, point, colours[noise], marker=marker)
-        handles.append(legends.line(name, marker=marker, markersize=4.5, **look))
+            draw_points(axes, point, colours[noise], **marker)
+        handles.append(legends.line(name, **marker, **look))
     axes.set(xscale="log", xlabel=style.SYMBOLS["noise"], ylabel="generalization loss / $s^2$")
     axes.set_ylim(bottom=0)
     axes.legend(handles=handles, loc="lower left")

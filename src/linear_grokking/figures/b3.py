@@ -1,5 +1,6 @@
 """Fig. B3."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -7,6 +8,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter, LogLocator, MultipleLocator, NullLocator
 from numpy.typing import ArrayLike
 from pydantic import Field
 from scipy.special import ndtri
@@ -21,14 +24,27 @@ from linear_grokking.figures.two_point_panels import TwoPointOptions, distance_l
 from linear_grokking.theory.margin import log_law_slopes
 from linear_grokking.theory.two_point_times import log_time_to_gen_accuracy
 
-TITLE = "The two-point model: geometry, and the time of 95 % over (σ, 1-2λ) (Paper B, Fig. 3)"
+TITLE = "The two-point model: geometry, and time to 95 % accuracy over (σ, 1-2λ) (Paper B, Fig. 3)"
 _SIGMA_LIMIT = 1e6
 """A σ beyond which S is at S_∞ from the start, as far as double precision can tell."""
 
+_TEN = np.log(10.0)
 _PLANE = 1.9
 """Edge of the (S, b) plane that is shown."""
-_CONTOUR_STEP = 5.0
+_CONTOUR_STEP = 2.0
+"""Decades of time between contours."""
+_HIGHEST = 0.3
+"""Largest 1-2λ at which a contour is labelled: above, the label would leave the panel."""
+_INNER = 15
+"""Distances from -min |1-2λ| to its positive, where the axis is linear; 0 is among them."""
 _DASHED = {"linewidth": 1.2, "linestyle": "--"}
+_EDGES = ((1, style.BLUE), (2, style.VERMILION))
+"""Constraints and their colours."""
+_STAR = {"marker": "*", "color": style.THEORY, "markersize": 7, "linestyle": ""}
+_RING = {"marker": "o", "color": style.THEORY, "markersize": 8, "markerfacecolor": "none"}
+_RING |= {"linestyle": ""}
+_SHADE: Mapping[str, Any] = {"alpha": 0.18, "linewidth": 0}
+_DECADE = FuncFormatter(lambda power, _: rf"$10^{{{power:g}}}$")
 
 
 class Options(TwoPointOptions):
@@ -60,7 +76,8 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     for lambda_ in options.geometry:
         _tabulate_geometry(builder, lambda_)
     sigma, above_zero = options.sigma.log(), options.distance.log()
-    distance = np.concatenate([-above_zero[::-1], [0.0], above_zero])
+    inner = np.linspace(-1.0, 1.0, _INNER)[1:-1] * above_zero[0]
+    distance = np.concatenate([-above_zero[::-1], inner, above_zero])
 
     def log_time(distance: ArrayLike, sigma: ArrayLike, **others: float) -> np.ndarray:
         problem = replace(options.problem(distance, sigma), **others)
@@ -97,72 +114,88 @@ def _tabulate_geometry(builder: TableBuilder, lambda_: float) -> None:
 
 def draw(table: pd.DataFrame) -> Figure:
     """Draw the geometry above, the map and its cuts below."""
-    figure, axes = style.new_panels(2, 3, height=4.2)
+    figure, (planes, panels) = style.new_panels(2, 3, height=5.0)
     problems = rows(table, "geometry").groupby("lambda")
-    for each, (lambda_, problem) in zip(axes[0], problems, strict=True):
+    for each, (lambda_, problem) in zip(planes, problems, strict=True):
         _draw_geometry(each, problem, lambda_)
-    # The lines stand in the first panel, the points in the second.
-    handles, _ = axes[0, 0].get_legend_handles_labels()
-    for each, some in zip(axes[0], (handles[:2], handles[2:]), strict=False):
-        legends.add(each, some, loc="upper center", markerscale=0.7)
-    _draw_map(figure, axes[1, 0], table)
-    _draw_cuts(axes[1, 1], axes[1, 2], table)
+    handles = []
+    for number, colour in _EDGES:
+        handles.append(legends.line(rf"$S x_{number} + b = -1$", color=colour))
+        handles.append(Patch(label=rf"$S x_{number} + b \leq -1$", color=colour, **_SHADE))
+    handles.append(legends.line("smallest norm that meets both", **_STAR))
+    handles.append(legends.line("the same norm", **style.GUIDE))
+    handles.append(legends.line("generalizing direction, (0, −1)", **_RING))
+    figure.legend(handles=handles, loc="outside upper center", ncols=4)
+    _draw_map(panels[0], table)
+    _draw_cuts(panels[1], panels[2], table)
     return figure
 
 
 def _draw_geometry(axes: Axes, table: pd.DataFrame, lambda_: float) -> None:
     """Draw a hard-margin problem: its constraints, then its solutions."""
-    edges = []
-    for number, colour in ((1, style.BLUE), (2, style.ORANGE)):
-        look: dict[str, Any] = {"color": colour, "label": rf"$S x_{number} + b = -1$"}
-        edges += draw_lines(axes, table, "geometry", f"constraint_{number}", **look)
-    for edge in edges:
+    for number, colour in _EDGES:
+        (edge,) = draw_lines(axes, table, "geometry", f"constraint_{number}", color=colour)
         # What a constraint allows lies below its edge; both are met where the shades overlap.
-        shade: dict[str, Any] = {"color": edge.get_color(), "alpha": 0.18, "linewidth": 0}
         s, b = edge.get_data()
-        axes.fill_between(s, b, -_PLANE, **shade)
+        axes.fill_between(s, b, -_PLANE, color=colour, **_SHADE)
     weight, bias = rows(table, series="optimum")[["x", "y"]].to_numpy()[0]
     angle = np.linspace(0.0, 2.0 * np.pi, 200)
     radius = np.hypot(weight, bias)
     axes.plot(radius * np.cos(angle), radius * np.sin(angle), **style.GUIDE)
-    star = {"marker": "*", "color": style.VERMILION, "markersize": 12, "markeredgecolor": "black"}
-    ring = {"marker": "o", "color": "black", "markersize": 11, "markerfacecolor": "none"}
-    axes.plot(weight, bias, linestyle="", label="smallest norm", **star)
-    axes.plot(0.0, -1.0, linestyle="", label="generalizing, (0, −1)", **ring)
-    arrow = {"arrowstyle": "->", "color": style.VERMILION}
+    axes.plot(weight, bias, **_STAR)
+    axes.plot(0.0, -1.0, **_RING)
+    arrow = {"arrowstyle": "->", "color": style.THEORY, "linewidth": 0.8}
     axes.annotate("", (weight, bias), (0, 0), arrowprops=arrow)
     axis = {"color": style.PAPER, "linewidth": 0.5, "zorder": 0}
     axes.axhline(0.0, **axis)
     axes.axvline(0.0, **axis)
     axes.set(xlim=(-_PLANE, _PLANE), ylim=(-_PLANE, _PLANE), aspect="equal")
-    axes.set(xlabel="$S$", ylabel="$b$")
+    axes.set(xlabel="$S$", ylabel="$b$", xticks=[-1, 0, 1], yticks=[-1, 0, 1])
     sign = "=" if lambda_ == 0.5 else (">" if lambda_ < 0.5 else "<")
     what = "not separable" if lambda_ <= 0.5 else "separable"
-    axes.set_title(rf"$x_2 {sign} 0$: {what}")
+    axes.set_title(rf"$x_2 {sign} 0$: {what}", loc="right")
 
 
-def _draw_map(figure: Figure, axes: Axes, table: pd.DataFrame) -> None:
+def _draw_map(axes: Axes, table: pd.DataFrame) -> None:
+    """Draw the times as colours, which the contours' labels name."""
     cells = rows(table, "sigma_distance").pivot(index="y", columns="x", values="z")
     sigma, distance = cells.columns.to_numpy(), cells.index.to_numpy()
-    z = np.ma.masked_invalid(cells.to_numpy())
+    z = np.ma.masked_invalid(cells.to_numpy()) / _TEN
     top = np.ceil(z[distance >= 0].max() / _CONTOUR_STEP) * _CONTOUR_STEP
     axes.set(xscale="log", xlabel=style.SYMBOLS["sigma"], ylabel=r"$1-2\lambda$")
-    axes.set_yscale("symlog", linthresh=distance[distance > 0].min(), linscale=0.5)
+    # Linear up to the distance that the spacing of the cells grows from.
+    linear = rows(table, "distance_cut")["x"].min()
+    axes.set_yscale("symlog", linthresh=linear, linscale=0.5)
+    powers = 10.0 ** np.arange(0, np.log10(linear) - 0.1, -2)
+    axes.set_yticks([*-powers, 0, *powers])
     axes.set_facecolor(style.UNREACHED)
     colours = {"cmap": style.SEQUENTIAL, "vmin": 0.0, "vmax": top, "rasterized": True}
-    mesh = axes.pcolormesh(sigma, distance, z, shading="nearest", **colours)
+    axes.pcolormesh(sigma, distance, z, shading="nearest", **colours)
     levels = np.arange(_CONTOUR_STEP, top, _CONTOUR_STEP)
     lines = axes.contour(sigma, distance, z, levels, colors="white", linewidths=0.8)
-    # The last one is squeezed against the edge beyond which the time is infinite.
-    axes.clabel(lines, levels[:-1], fmt="%g", fontsize=7)
+    places = _places(z, cells, levels)
+    axes.clabel(lines, fmt=_DECADE, fontsize=6.5, inline_spacing=2, manual=places)
     threshold = table.attrs["threshold"]
     look = {**_DASHED, "color": style.VERMILION, "label": rf"$A_\mathrm{{gen}}\to {threshold:g}$"}
     edge = draw_lines(axes, table, "sigma_distance_edge", "edge", **look)
     axes.axhline(0.0, **{**style.GUIDE, "color": "white"})
     axes.text(0.8, 0.22, "never", transform=axes.transAxes, ha="center", va="center")
     legends.add(axes, edge, loc="lower right")
-    label = rf"$\ln t$ at which $A_\mathrm{{gen}}={threshold:g}$"
-    figure.colorbar(mesh, ax=axes, extend="both", label=label)
+    axes.set_title(_time_label(table), loc="right")
+
+
+def _places(z: np.ndarray, cells: pd.DataFrame, levels: np.ndarray) -> list[tuple[float, float]]:
+    """Return where contours are labelled: on one column, or where they come close to λ = ½."""
+    sigma, distance = cells.columns.to_numpy(), cells.index.to_numpy()
+    column, critical = len(sigma) * 4 // 5, int(np.argmin(np.abs(distance)))
+    found = []
+    for level in levels:
+        above = np.flatnonzero((distance >= 0) & (z[:, column] >= level))
+        if len(above) and distance[above[-1]] < _HIGHEST:
+            found.append((sigma[column], distance[above[-1]]))
+        else:
+            found.append((sigma[np.argmax(z[critical] >= level)], distance[critical]))
+    return found
 
 
 def _draw_cuts(at_distance: Axes, at_sigma: Axes, table: pd.DataFrame) -> None:
@@ -171,7 +204,8 @@ def _draw_cuts(at_distance: Axes, at_sigma: Axes, table: pd.DataFrame) -> None:
     colours = style.colours_of(cuts.loc[cuts["lambda"] < CRITICAL, "lambda"])
     for lambda_, cut in cuts.groupby("lambda"):
         colour = colours.get(lambda_, style.THEORY)
-        at_distance.plot(cut["x"], cut["y"], color=colour, label=distance_label(lambda_))
+        label = distance_label(lambda_)
+        at_distance.plot(cut["x"], cut["y"] / _TEN, color=colour, label=label)
     at_distance.set_title(r"fixed $1-2\lambda$")
     at_distance.set_xlabel(style.SYMBOLS["sigma"])
 
@@ -179,12 +213,20 @@ def _draw_cuts(at_distance: Axes, at_sigma: Axes, table: pd.DataFrame) -> None:
     colours = style.colours_of(cuts["sigma"])
     for sigma, cut in cuts.groupby("sigma"):
         label = style.label("sigma", sigma)
-        at_sigma.plot(cut["x"], cut["y"], color=colours[sigma], label=label)
+        at_sigma.plot(cut["x"], cut["y"] / _TEN, color=colours[sigma], label=label)
+    settled = rows(table, "distance_cut", "settled")
     limit = {**_DASHED, "color": style.THEORY, "label": r"$\sigma\to\infty$"}
-    draw_lines(at_sigma, table, "distance_cut", "settled", **limit)
+    at_sigma.plot(settled["x"], settled["y"] / _TEN, **limit)
     at_sigma.set_title(r"fixed $\sigma$")
     at_sigma.set_xlabel(r"$1-2\lambda$")
-    at_sigma.invert_xaxis()
-    for axes in (at_distance, at_sigma):
-        axes.set(xscale="log", ylabel=rf"$\ln t$ of {percent(table)}", ylim=(0.0, None))
-        legends.add(axes, loc="upper left")
+    for axes, place in ((at_distance, "upper left"), (at_sigma, "upper right")):
+        axes.set(xscale="log", ylabel=_time_label(table), ylim=(0.0, None))
+        axes.yaxis.set_major_locator(MultipleLocator(2.0))
+        axes.yaxis.set_major_formatter(_DECADE)
+        axes.xaxis.set_major_locator(LogLocator(numticks=6))
+        axes.xaxis.set_minor_locator(NullLocator())
+        legends.add(axes, loc=place)
+
+
+def _time_label(table: pd.DataFrame) -> str:
+    return f"time to {percent(table)} accuracy (steps)"

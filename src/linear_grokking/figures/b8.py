@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from pydantic import Field
 
 from linear_grokking.config.fields import Positive, Span
@@ -23,6 +24,7 @@ TITLE = "Grokking time of the two-point model near λ = ½ (Paper B, Fig. 8; ICM
 _PANEL = "root_log_ratio"
 _LARGE_SIZE_DISTANCE = 1e-3
 """Smallest 1-2λ of the large-size curve, which has left the panel long before."""
+_MEASURED = style.GREEN
 _LOG_TIMES = {"train": log_time_to_train_loss, "generalization": log_time_to_gen_loss}
 
 
@@ -146,9 +148,10 @@ def _tabulate_measured(builder: TableBuilder, run: RunResult, epsilon: float) ->
 
 def draw(table: pd.DataFrame) -> Figure:
     """Draw how the times are read off, and their ratio against the distance from ½."""
-    figure, axes = style.new_panels(1, 2, height=2.7)
+    figure, axes = style.new_panels(1, 2, height=3.5)
     _draw_read_off(axes[0], rows(table, "loss"))
-    _draw_ratio(axes[1], table)
+    handles = _draw_ratio(axes[1], table)
+    figure.legend(handles=handles, loc="outside lower center", ncols=3)
     return figure
 
 
@@ -171,32 +174,43 @@ def _draw_read_off(axes: Axes, table: pd.DataFrame) -> None:
     legends.add(axes, loc="upper right")
 
 
-def _draw_ratio(axes: Axes, table: pd.DataFrame) -> None:
+def _draw_ratio(axes: Axes, table: pd.DataFrame) -> list[Line2D]:
+    """Draw the ratios, and return what a legend of them holds."""
     exact = rows(table, _PANEL, "exact")
     colours = style.colours("sigma", sorted(exact["sigma"].unique()))
+    draw_lines(axes, table, _PANEL, "exact", by="sigma", colours=colours)
+    handles = [
+        legends.line(f"two points, {style.label('sigma', sigma)}", color=colour, **style.STRIPE)
+        for sigma, colour in colours.items()
+    ]
     slopes = rows(table, "slope").set_index("series")
     fit, predicted = slopes.loc["fit"], slopes.loc["predicted"]
-    text = rf"fit, $\sigma\geq{fit['x']:g}$: slope {fit['y']:.4f}"
-    of_fit = {"color": colours["fit"], "zorder": 5}
-    dashed = {"linestyle": "--", "linewidth": 1.0}
-    dash_dotted = {"color": style.THEORY, "linestyle": "-.", "linewidth": 1.2}
-    handles = []
-    for sigma, points in exact.groupby("sigma"):
-        look = {"color": colours[sigma], "marker": "o", "markersize": 3.5, "linestyle": ""}
-        label = f"two points, {style.label('sigma', sigma)}"
-        handles += axes.plot(points["x"], points["y"], label=label, **look)
+    _draw_fit(axes, table, fit["y"])
+    dotted = {"linestyle": ":", "linewidth": 1.4}
+    dashed = {**style.REFERENCE, "linewidth": 1.0}
     for series, label, look in (
-        ("settled", r"two points, $\sigma\to\infty$", style.THEORY_LINE),
-        ("fit", rf"{text} $\pm$ {fit['y_high'] - fit['y']:.4f}", of_fit),
-        ("predicted", rf"paper: slope $1/\sqrt{{2}}$ = {predicted['y']:.4f}", of_fit | dashed),
-        ("large_size", r"full model, $N\to\infty$", dash_dotted),
+        ("settled", r"two points, $\sigma\to\infty$", dotted),
+        ("predicted", rf"paper: slope $1/\sqrt{{2}}$ = {predicted['y']:.4f}", dashed),
+        ("large_size", r"full model, $N\to\infty$", {"linestyle": "-.", "linewidth": 1.2}),
     ):
         handles += draw_lines(axes, table, _PANEL, series, label=label, **look)
     measured = rows(table, _PANEL, "median")
-    draw_points(axes, measured, style.THEORY, marker="s")
-    label = f"full model, {style.size_label(measured)}, median"
-    handles.append(legends.mark(label, style.THEORY, "s", markersize=4.5))
+    draw_points(axes, measured, _MEASURED, marker="s")
+    sigma = style.label("sigma", measured["sigma"].iloc[0])
+    label = f"full model, {style.size_label(measured)}, {sigma}: median, quartiles"
+    handles.append(legends.mark(label, _MEASURED, "s", markersize=3.2))
     axes.set(xlim=(0.0, None), xlabel=r"$|\ln(1-2\lambda)|$")
     axes.set_ylim(0.0, 1.15 * exact["y"].max())
     axes.set_ylabel(r"$\sqrt{\ln(t^*_\mathrm{gen}/t^*_\mathrm{tr})}$")
-    axes.legend(handles=handles, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return handles
+
+
+def _draw_fit(axes: Axes, table: pd.DataFrame, slope: float) -> None:
+    """Mark, below the curves, from where to where their slope is taken, and say it."""
+    ends = rows(table, _PANEL, "fit")["x"]
+    height = 0.07
+    look = {"color": style.PAPER, "linewidth": 0.8, "marker": "|", "markersize": 6}
+    axes.plot(ends, [height, height], transform=axes.get_xaxis_transform(), **look)
+    text = f"slope here, settled $S$: {slope:.4f}"
+    place = {"transform": axes.get_xaxis_transform(), "ha": "center", "va": "bottom"}
+    axes.text(ends.mean(), height + 0.02, text, fontsize=6.5, color=style.PAPER, **place)

@@ -65,11 +65,11 @@ def draw(table: pd.DataFrame) -> Figure:
     columns = _columns(table)
     lambdas, notes = columns[0][1], [_NOTE, *_LAWS.values()]
     height = 3 + len(lambdas) + len(notes)
-    figure = style.new_figure(0.2 * height)
+    figure = style.new_figure(0.19 * height)
     axes = figure.subplots()
     n = len(columns) // 2 - 1  # columns of the weight, and of the bias
     x = np.cumsum([0.5, 1.1, *[1.4] * n, 1.6, *[1.4] * (n - 1)])
-    axes.set(xlim=(0.0, x[-1] + 0.7), ylim=(height, 0.0))
+    axes.set(xlim=(0.0, x[-1] + 0.7), ylim=(height - 0.6, 0.0))
     axes.axis("off")
     for rule in (0.1, 2.1, len(lambdas) + 2.3):
         axes.axhline(rule, color="black", linewidth=1.0)
@@ -82,7 +82,7 @@ def draw(table: pd.DataFrame) -> Figure:
         for line, entry in enumerate(entries):
             axes.text(place, line + 2.7, entry, **_CENTRED)
     for line, note in enumerate(notes):
-        axes.text(0.1, len(lambdas) + 3.0 + line, note, va="center", fontsize=7)
+        axes.text(0.1, len(lambdas) + 3.0 + line, note, va="center", fontsize=6.5)
     return figure
 
 

@@ -71,8 +71,11 @@ def draw_dynamics(
     """
     for each, panel in zip(axes, panels, strict=True):
         curves = rows(table, panel)
+        # Wide where a theory lies on them, so that they show on either side of it.
+        theory = curves["series"].isin(list(style.NAMES)) & (curves["source"] == "theory")
+        width = 2.4 if theory.any() else 1.2
         for (value, series, source), curve in curves.groupby([by, "series", "source"], sort=False):
-            _draw_curve(each, curve, series, source, colours[value])
+            _draw_curve(each, curve, series, source, colours[value], width)
         step_axis(each)
         each.set_ylabel(_AXIS_LABELS.get(panel, panel.replace("_", " ")))
         if panel == "loss":
@@ -84,7 +87,9 @@ def draw_dynamics(
             each.set_ylim(lowest - 0.05 * (1.0 - lowest) - 0.01, 1.03)
 
 
-def _draw_curve(axes: Axes, curve: pd.DataFrame, series: str, source: str, colour: str) -> None:
+def _draw_curve(
+    axes: Axes, curve: pd.DataFrame, series: str, source: str, colour: str, width: float
+) -> None:
     if series == "large_size_limit":
         axes.plot(curve["x"], curve["y"], zorder=4, **style.LARGE_SIZE_LIMIT)
     elif series.endswith("limit"):
@@ -93,20 +98,29 @@ def _draw_curve(axes: Axes, curve: pd.DataFrame, series: str, source: str, colou
         look = style.REACHED[series.removesuffix("_reached")]
         axes.plot(curve["x"], curve["y"], color=colour, zorder=5, **look)
     elif source == "experiment":
-        draw_band(axes, curve, series, colour)
+        draw_band(axes, curve, series, colour, linewidth=width)
     elif not series.endswith("_discrete"):
         curve = curve[curve["x"] > 0]
-        line = style.line_of(series)
+        # Dashes are in line widths: these lie in the middle of the experiment's.
+        scale = width / style.THEORY_LINE["linewidth"]
+        dashes = (0, tuple(scale * each for each in style.TRAIN_LINE[1]))
+        line = dashes if series.startswith("train") else "-"
         axes.plot(curve["x"], curve["y"], linestyle=line, zorder=4, **style.THEORY_LINE)
 
 
 def draw_band(
-    axes: Axes, curve: pd.DataFrame, series: str, colour: str, label: str | None = None
+    axes: Axes,
+    curve: pd.DataFrame,
+    series: str,
+    colour: str,
+    label: str | None = None,
+    linewidth: float = 1.2,
 ) -> None:
     """Draw medians after step 0 as the line of a series, on a band between the quartiles."""
     curve = curve[curve["x"] > 0]
     line = style.line_of(series)
-    axes.plot(curve["x"], curve["y"], color=colour, linestyle=line, zorder=3, label=label)
+    look = {"color": colour, "linestyle": line, "linewidth": linewidth}
+    axes.plot(curve["x"], curve["y"], zorder=3, label=label, **look)
     band = {"color": colour, "alpha": style.BAND_ALPHA, "linewidth": 0, "zorder": 2}
     axes.fill_between(curve["x"], curve["y_low"], curve["y_high"], **band)
 

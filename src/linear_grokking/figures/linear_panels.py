@@ -41,7 +41,7 @@ def tabulate_by(data: FigureData, x: str, by: str) -> tuple[TableBuilder, Mappin
         Parameters of the runs ``times``, to be replaced where they vary.
     """
     builder = TableBuilder()
-    tabulate_runs(builder, data.runs("dynamics"), [x])
+    tabulate_runs(builder, data.runs("dynamics"), [x, by])
     runs = data.runs("times")
     tabulate_scalar(builder, runs, "grokking_time", "grokking_time", "time", x, [by])
     return builder, runs[0].parameters
@@ -120,6 +120,21 @@ def tabulate_times(
     builder.add("grokking_time", "time", "theory", values, times, {by: parameters[by]})
 
 
+def colours_of(column: pd.Series) -> dict[Any, str]:
+    """Give each value of a parameter a colour, with which black theory can lie on it.
+
+    Values of λ leave orange to the ramps beside it, and ramps end before their darkest colour.
+    """
+    found = style.colours_of(column)
+    others = [value for value, colour in found.items() if colour != style.BLUE]
+    if column.name == "lambda":
+        found |= dict(zip(others, style.PALETTE[1:], strict=False))
+    elif column.name in style.ORDERED and len(others) < len(style.RAMP):
+        steps = np.linspace(0, len(style.RAMP) - 2, len(others)).round().astype(int)
+        found |= {value: style.RAMP[step] for value, step in zip(others, steps, strict=True)}
+    return found
+
+
 def draw_by(table: pd.DataFrame, x: str, by: str) -> tuple[Figure, Axes, dict[Any, str]]:
     """Draw losses and accuracies by ``x``, and grokking times against it by another parameter.
 
@@ -131,15 +146,22 @@ def draw_by(table: pd.DataFrame, x: str, by: str) -> tuple[Figure, Axes, dict[An
     colours
         Of the values of ``by``.
     """
-    figure, axes = style.new_panels(1, 3, height=2.35)
+    figure, axes = style.new_panels(1, 3, height=2.6)
     draw_runs(axes[:2], table, x)
-    legends.of_dynamics(figure, table, theory=True)
+    fixed = style.label(by, rows(table, "loss")[by].iloc[0])
+    for each in axes[:2]:
+        each.set_title(fixed, loc="right", fontsize="medium")
+    bars = {"color": legends.GREY, "marker": "o", "markersize": 3.2, "linestyle": ""}
+    measured = legends.line(r"(c): measured $\Delta t$, quartiles", **bars)
+    legends.of_dynamics(figure, table, theory=True, also=[measured], columns=3)
     return figure, axes[2], _draw_times(axes[2], table, x, by)
 
 
-def draw_runs(axes: np.ndarray, table: pd.DataFrame, key: str) -> None:
+def draw_runs(
+    axes: np.ndarray, table: pd.DataFrame, key: str, colours: Mapping[Any, str] | None = None
+) -> None:
     """Draw losses and accuracies, coloured by one parameter, with its legend in the first."""
-    colours = style.colours_of(rows(table, "loss")[key])
+    colours = colours or colours_of(rows(table, "loss")[key])
     draw_dynamics(axes, table, key, colours)
     legends.of_values(axes[0], key, colours, loc="lower left")
 
@@ -150,7 +172,7 @@ def _draw_times(axes: Axes, table: pd.DataFrame, x: str, by: str) -> dict[Any, s
     The axis ends short of the last decades of a divergence.
     """
     times = rows(table, "grokking_time")
-    colours = style.colours_of(times[by])
+    colours = colours_of(times[by])
     draw_lines(axes, table, "grokking_time", "time", by=by, colours=colours)
     axes.set(yscale="log", xlabel=style.SYMBOLS[x], ylabel=TIME_LABEL)
     expected = rows(times, series="time", source="theory")["y"]

@@ -195,6 +195,21 @@ def test_measured_grokking_times_lie_near_the_curves(tables):
             assert row["y"] == pytest.approx(expected, rel=0.3)
 
 
+def test_a1_has_points_up_to_where_the_floor_meets_the_threshold(tables):
+    curves = pick(tables["A1"], "grokking_time", "time", "theory")
+    for epsilon, curve in curves.groupby("epsilon"):
+        pole = 1 / (1 - linear.loss_threshold(epsilon))
+        finite = np.isfinite(curve["y"])
+        assert (curve.loc[finite, "x"] < pole).all() and (curve.loc[~finite, "x"] >= pole).all()
+        assert curve.loc[finite, "y"].max() > 1e7
+
+
+def test_a2_measures_the_times_of_its_dynamics_too(tables):
+    measured = pick(tables["A2"], "grokking_time", "time", "experiment")
+    assert not measured.duplicated(["x", "lambda"]).any()
+    assert set(pick(tables["A2"], "loss", "train")["d_out"]) <= set(measured["x"])
+
+
 def test_a2_marks_the_slowest_whole_d_out(tables):
     maxima = pick(tables["A2"], "grokking_time", "maximum", "theory").set_index("lambda")
     d_out = np.arange(1, 301)
@@ -239,6 +254,13 @@ def test_a5_theory_starts_at_the_exact_loss_and_ratios_are_to_it(tables):
             np.testing.assert_allclose(
                 ratio["y"].to_numpy() * lazy["y"].to_numpy(), measured["y"], rtol=1e-12
             )
+            compared = pick(table, "tanh_over_linear", "generalization", d_h=d_h)
+            share = {"identity": 1 / compared["y"], "tanh": compared["y"]}[activation].to_numpy()
+            other = {"identity": "tanh", "tanh": "identity"}[activation]
+            of_other = pick(
+                table, "loss", "generalization", "experiment", d_h=d_h, activation=other
+            )
+            np.testing.assert_allclose(share * of_other["y"], measured["y"], rtol=1e-12)
     # Sampled on 500 samples of 2 outputs: an error of some √(2/(2·500)) of the loss.
     errors = pick(table, "loss_ratio", "generalization_error", "experiment")
     assert set(errors["activation"]) == {"tanh"}
