@@ -40,19 +40,35 @@ def test_numbers_are_shown_and_sorted(value, shown, key):
     assert (page._number(value), page._key(value)) == (shown, key)
 
 
-def test_contradicted_claims_are_grouped_by_what_explains_them():
+def test_disagreements_are_grouped_by_what_they_are_and_what_explains_them():
     rows = [
-        {"id": name, "verdict": verdict, "note": note}
-        for name, verdict, note in (
-            ("a", "contradicted", "why"),
-            ("b", "confirmed", "why"),
-            ("c", "contradicted", ""),
-            ("d", "contradicted", "why"),
-            ("e", "contradicted", ""),
+        {"id": name, "disagreement": disagreement, "note": note}
+        for name, disagreement, note in (
+            ("a", "finite size", "why"),
+            ("b", "", "why"),
+            ("c", "erratum", ""),
+            ("d", "finite size", "why"),
+            ("e", "erratum", ""),
+            ("f", "finite size", "because"),
         )
     ]
-    grouped = [(note, [row["id"] for row in group]) for note, group in page._by_reason(rows)]
-    assert grouped == [("why", ["a", "d"]), ("", ["c"]), ("", ["e"])]
+    grouped = {
+        kind: [(note, [row["id"] for row in group]) for note, group in reasons]
+        for kind, reasons in page._disagreements(rows).items()
+    }
+    assert grouped == {
+        "erratum": [("", ["c"]), ("", ["e"])],
+        "finite size": [("why", ["a", "d"]), ("because", ["f"])],
+    }
+    assert list(grouped) == ["erratum", "finite size"]
+
+
+def test_ids_of_claims_in_prose_are_links():
+    shown = str(page._typeset("It does (A4-above-one-edge), as ‖S_∞‖ for d_out = 1e-05."))
+    assert shown == (
+        'It does (<a href="#claim-A4-above-one-edge">measured</a>), as ‖S<sub>∞</sub>‖ for '
+        "d<sub>out</sub> = 10⁻⁵."
+    )
 
 
 def test_an_axis_with_both_signs_has_powers_of_ten():
