@@ -16,8 +16,8 @@ from linear_grokking.report.interactive import _ticks
         ("γ = 1e-05 or 3.8e-03", "γ = 10⁻⁵ or 0.0038"),
         ("within 5 %", "within 5\N{NO-BREAK SPACE}%"),
         (
-            "B1-divergence-exponent, a1_dynamics 2",
-            "B1-divergence-exponent, a1<sub>dynamics</sub> 2",
+            "B1, a1_dynamics 2",
+            "B1, a1<sub>dynamics</sub> 2",
         ),
     ],
 )
