@@ -229,5 +229,5 @@ def _draw_shares(axes: Axes, table: pd.DataFrame) -> None:
     axes.set(xlim=_NEAR, ylim=(0, 1), xticks=[0.5, 0.6], yticks=[0, 1])
     axes.set_title("shares; pale: later", loc="right", fontsize=6.5, pad=2)
     look = {"fontsize": 6.5, "ha": "center", "va": "center", "transform": axes.transAxes}
-    axes.text(0.28, 0.25, "in time", **look)
+    axes.text(0.3, 0.25, "in time", **look)
     axes.text(0.74, 0.75, "never", **look)
