@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import numpy as np
+import pandas as pd
 from scipy.special import ndtr
 
 from linear_grokking.claims.measuring import furthest, interpolated, median_of, slope_of
@@ -188,9 +189,11 @@ def both_limits_needed(evidence: Evidence) -> Iterator[Claim]:
 )
 def same_side(evidence: Evidence) -> Iterator[Claim]:
     """Compare their limits at each λ."""
-    limits = evidence.rows("accuracy", "limit").groupby(["lambda", "model"])["y"].first()
-    for lambda_, ends in limits.unstack().dropna().iterrows():
-        two, full = Measurement.exact(ends["two_point"]), ends["logistic"]
+    points = evidence.rows("accuracy", "limit").query("model == 'two_point'")
+    large = evidence.rows("accuracy", "large_size_limit").query("model == 'logistic'")
+    ends = [each.groupby("lambda")["y"].first() for each in (points, large)]
+    for lambda_, two_points, full in pd.concat(ends, axis=1).dropna().itertuples():
+        two = Measurement.exact(two_points)
         above = full >= evidence.threshold
         differ = (
             "In numbers they differ: the two-point margin 2λ-1 exceeds the full model's, "

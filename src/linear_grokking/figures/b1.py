@@ -4,19 +4,32 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from pydantic import Field
+from scipy.optimize import brentq
 
 from linear_grokking.config.fields import Span
 from linear_grokking.config.figure_options import FigureOptions, LogisticRuns, SeparabilityRuns
 from linear_grokking.figures import legends, style
 from linear_grokking.figures import logistic_panels as logistic
 from linear_grokking.figures import separability_panels as panels
+from linear_grokking.figures.points import draw_lines, draw_points
 from linear_grokking.figures.tables import FigureData, TableBuilder, percent, rows
 from linear_grokking.results.reading import RunResult
 from linear_grokking.results.statistics import summarize_values
 from linear_grokking.theory import margin, two_point
 
 TITLE = "Dynamics below, near and above λ = ½, and how they end (Paper B, Fig. 1)"
+
+_LOOKS = {
+    "median": {"colour": style.GREEN, "marker": "o", "markersize": 3.0, "zorder": 5},
+    "mean": {"colour": style.SKY, "marker": "s", "markerfacecolor": "none", "markersize": 4.2},
+    "at_t_max": {"colour": style.VERMILION, "marker": "v", "markersize": 3.0},
+}
+"""Statistics over the draws: their colours are of no λ."""
+_TWO_POINT = {**style.REFERENCE, "linewidth": 1.0, "label": "two-point model"}
+_NEAR = (0.415, 0.625)
+"""λ of the transition, and of the shares of draws that do not reach the accuracy."""
 
 
 class Options(FigureOptions):
@@ -37,14 +50,17 @@ class Options(FigureOptions):
 def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     """Return the table: dynamics by λ; ‖S_∞‖, final accuracy and t₉₅ against λ.
 
-    Panel ``final_accuracy`` has the accuracy at t → ∞ (``median``, ``mean``), and when the run
-    ended (``at_t_max``).  Series ``t95`` is the median with quartiles, inf where half of the
+    Panel ``final_accuracy`` has the accuracy at t → ∞ (``median``, ``mean``), when the run
+    ended (``at_t_max``), and the largest λ at which large sets reach the threshold
+    (``threshold``).  Series ``t95`` is the median with quartiles, inf where half of the
     sets or more do not reach the threshold.  Panel ``grokking_time_unreached`` has the fraction
     of sets whose limit lies below it (``never``), and of those that would reach it after the
     run's end (``censored``).
     """
     builder = TableBuilder()
     logistic.tabulate_with_limits(builder, data, "lambda")
+    for run in data.runs("dynamics"):
+        logistic.tabulate_large_size_limits(builder, run, {"lambda": run.parameters["lambda"]})
     panels.tabulate_statistic(builder, data.runs("statistics"), "s_inf_norm")
     finals = data.runs("final_dynamics")
     for run, partner in logistic.pair_runs(finals, data.runs("final_separability")):
@@ -52,13 +68,25 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
         _tabulate_end(builder, run, limits.to_numpy(), data.threshold)
 
     values = options.lambda_.linear()
+    # The curves that diverge at ½ bend within a step of this grid.
+    near = np.linspace(0.48, panels.LARGEST_BELOW, 80)
+    near = near[(near > values[0]) & (near < values[-1])]
+    values = np.unique(np.concatenate([values, near]))
     first = finals[0].parameters
     panels.tabulate_large_size(builder, values, first["eta"], data.threshold)
     below = values[values <= panels.LARGEST_BELOW]
     builder.add("s_inf_norm", "two_point", "theory", below, two_point.s_infinity(below, 1.0))
     accuracy = margin.limit_gen_accuracy(values, first["sigma"])
     builder.add("final_accuracy", "margin", "theory", values, accuracy)
+    last = _last_to_reach(data.threshold, first["sigma"])
+    builder.add("final_accuracy", "threshold", "theory", last, data.threshold)
     return builder.frame()
+
+
+def _last_to_reach(threshold: float, sigma: float) -> float:
+    """Return the λ > ½ at which the limit of large sets falls to an accuracy."""
+    ends = 0.5, 2.0
+    return brentq(lambda x: float(margin.limit_gen_accuracy(x, sigma)) - threshold, *ends)
 
 
 def _tabulate_end(
@@ -78,39 +106,128 @@ def _tabulate_end(
 
 
 def draw(table: pd.DataFrame) -> Figure:
-    """Draw three columns of dynamics, and the right column against λ."""
-    figure, axes = logistic.draw_columns(table, spare=1)
-    norms, accuracies, times = axes[:, -1]
+    """Draw a column of dynamics for each λ, and below them three panels against λ."""
+    figure = style.new_figure(7.6)
+    above, below = figure.add_gridspec(2, 1, height_ratios=[2.6, 1.0])
+    lambdas = table.loc[table["panel"] == "loss", "lambda"].unique()
+    columns = above.subgridspec(3, len(lambdas)).subplots(squeeze=False)
+    norms, accuracies, times = below.subgridspec(1, 3).subplots(squeeze=False)[0]
+    style.letter([*columns.T.flat, norms, accuracies, times])
+    logistic.draw_columns(columns, table[table["lambda"].isin(lambdas)])
     _draw_limit_norm(norms, table)
-    measured = {
-        "at_t_max": ("when the run ends", style.SKY, "v"),
-        "median": (r"$t\to\infty$, median", panels.MEDIAN, "o"),
-        "mean": (r"$t\to\infty$, mean", panels.MEAN, "s"),
-    }
-    panel, label, theory = "final_accuracy", "final accuracy", {"margin": style.LARGE_SIZE}
-    panels.draw_statistic(accuracies, table, panel, label, theory, measured, place="lower left")
+    _draw_accuracies(accuracies, table)
     _draw_times(times, table)
-    legends.of_dynamics(figure, table, theory=True, limit=True)
+    also = [
+        legends.line(r"$N\to\infty$", **style.THEORY_LINE),
+        legends.line(**_TWO_POINT),
+        _mark("median", "median and quartiles"),
+        _mark("mean", "mean and standard error"),
+        _mark("at_t_max", "median when the runs end"),
+        legends.mark(
+            "median not reached by then", style.GREEN, "^", markersize=4.5, markerfacecolor="none"
+        ),
+    ]
+    legends.of_dynamics(figure, table, limit=True, large_size=True, also=also, columns=4)
     return figure
 
 
+def _mark(series: str, label: str) -> Line2D:
+    look = {key: value for key, value in _LOOKS[series].items() if key != "zorder"}
+    return legends.mark(label, look.pop("colour"), **look)
+
+
+def _draw_measured(axes: Axes, table: pd.DataFrame, panel: str, names: dict[str, str]) -> None:
+    """Draw statistics over the draws: series → how it looks."""
+    for series, name in names.items():
+        points = rows(table, panel, series, "experiment")
+        draw_points(axes, points, **_LOOKS[name])
+
+
 def _draw_limit_norm(axes: Axes, table: pd.DataFrame) -> None:
-    dashed = {**style.REFERENCE, "linewidth": 1.2, "label": "two-point model"}
-    theory = {"large_size": style.LARGE_SIZE, "two_point": dashed}
-    panels.draw_statistic(axes, table, "s_inf_norm", r"$\|S_\infty\|$", theory)
-    points = rows(table, "s_inf_norm", source="experiment")
+    panel = "s_inf_norm"
+    draw_lines(axes, table, panel, "large_size")
+    draw_lines(axes, table, panel, "two_point", **_TWO_POINT)
+    points = rows(table, panel, source="experiment")
     finite = points.loc[np.isfinite(points["y"]), "y"]
     # Where the median of every run is infinite, theory alone sets the scale.
-    axes.set_ylim(0, 1.15 * finite.max() if len(finite) else None)
+    axes.set_ylim(0, 1.4 * finite.max() if len(finite) else None)
     axes.set_xlim(points["x"].min() - 0.01, 0.505)
+    _draw_measured(axes, table, panel, {"mean": "mean", "median": "median"})
+    panels.lambda_axis(axes, rf"$\|S_\infty\|$, {style.size_label(points)}")
+    _write_left_out(axes, points)
+
+
+def _write_left_out(axes: Axes, points: pd.DataFrame) -> None:
+    """Write above the panel how many of the draws, the separable ones, the means leave out."""
+    means = rows(points, series="mean").sort_values("x")
+    drawn = rows(points, series="median")["n"].max()
+    low, high = axes.get_xlim()
+    look = {"va": "bottom", "fontsize": 6.5, "color": style.SKY}
+    look |= {"transform": axes.get_xaxis_transform()}
+    last = np.inf
+    for x, n in means[["x", "n"]].to_numpy(float)[::-1]:
+        share = 1 - n / drawn
+        if x <= last - 0.15 * (high - low) and share >= 0.005:
+            axes.text(x, 1.01, f"{100 * share:.0f} %", ha="center", **look)
+            last = x
+    if np.isfinite(last):
+        text = "above: share of the draws\nthat the mean leaves out"
+        axes.text(0.04, 0.97, text, **{**look, "va": "top", "transform": axes.transAxes})
+
+
+def _draw_accuracies(axes: Axes, table: pd.DataFrame) -> None:
+    whole = axes.inset_axes((0.7, 0.6, 0.29, 0.38))
+    names = {"at_t_max": "at_t_max", "mean": "mean", "median": "median"}
+    for each in (axes, whole):
+        draw_lines(each, table, "final_accuracy", "margin")
+        each.axvline(panels.CRITICAL, **style.GUIDE)
+    _draw_measured(axes, table, "final_accuracy", names)
+    panels.lambda_axis(axes, "final accuracy")
+    lowest = rows(table, "final_accuracy").query("@_NEAR[0] <= x <= @_NEAR[1]")["y"].min()
+    axes.set(xlim=_NEAR, ylim=(lowest - 0.04, 1.02))
+    points = rows(table, "final_accuracy", "median")
+    whole.plot(points["x"], points["y"], ".", color=style.GREEN, markersize=2.5)
+    whole.set(xticks=[0.1, 0.5, 0.9], yticks=[0.6, 1.0])
 
 
 def _draw_times(axes: Axes, table: pd.DataFrame) -> None:
-    times = rows(table, "grokking_time", source="experiment")["y"]
-    finite = times[np.isfinite(times)]
-    axes.set(yscale="log", ylim=(1, 1e4 * finite.max() if len(finite) else 1e10))
-    label, theory = f"time of {percent(table)} accuracy (steps)", {"t95": style.LARGE_SIZE}
-    measured = {"t95": ("median, quartiles", panels.MEDIAN, "o")}
-    never = legends.mark("never", panels.MEDIAN, "^", markerfacecolor="none")
-    legend = {"also": [never], "place": "upper left"}
-    panels.draw_statistic(axes, table, "grokking_time", label, theory, measured, **legend)
+    points = rows(table, "grokking_time", source="experiment")
+    times = points.loc[np.isfinite(points["y"]), "y"]
+    low = times[times > 0].min() / 5 if (times > 0).any() else 1
+    axes.set(yscale="log", ylim=(low, 1e5 * times.max() if len(times) else 1e10))
+    draw_lines(axes, table, "grokking_time", "t95")
+    _draw_measured(axes, table, "grokking_time", {"t95": "median"})
+    _draw_lower_quartiles(axes, points)
+    panels.lambda_axis(axes, f"time to {percent(table)} accuracy")
+    for x in rows(table, "final_accuracy", "threshold")["x"]:
+        text = rf"$N\to\infty$: never" "\n" rf"above $\lambda$ = {x:.2f}"
+        place = {"xycoords": axes.get_xaxis_transform(), "textcoords": axes.transAxes}
+        arrow = {"arrowstyle": "-", "shrinkA": 0, "shrinkB": 0, **style.THEORY_LINE}
+        look = {"arrowprops": arrow, "fontsize": 6.5, "ha": "left", "va": "center"}
+        axes.annotate(text, (x, 0.93), (0.61, 0.8), **place, **look)
+    _draw_shares(axes.inset_axes((0.66, 0.13, 0.33, 0.4)), table)
+
+
+def _draw_lower_quartiles(axes: Axes, points: pd.DataFrame) -> None:
+    """Draw from the lower quartile upwards where the median lies at infinity."""
+    reached = points[np.isposinf(points["y"]) & np.isfinite(points["y_low"])]
+    top = axes.get_ylim()[1]
+    look = {"color": style.GREEN, "linewidth": 0.8}
+    axes.vlines(reached["x"], reached["y_low"], top, **look)
+    axes.plot(reached["x"], reached["y_low"], "_", markersize=4, color=style.GREEN)
+
+
+def _draw_shares(axes: Axes, table: pd.DataFrame) -> None:
+    """Draw which share of the draws reaches the accuracy never, after the run, and in it."""
+    never, late = (
+        rows(table, "grokking_time_unreached", series).sort_values("x")
+        for series in ("never", "censored")
+    )
+    shares = [1.0 - never["y"].to_numpy() - late["y"].to_numpy(), late["y"], never["y"]]
+    colours = [style.GREEN, style.UNREACHED, "#8A8A8A"]
+    axes.stackplot(never["x"], *shares, colors=colours, alpha=0.8, linewidth=0)
+    axes.set(xlim=_NEAR, ylim=(0, 1), xticks=[0.5, 0.6], yticks=[0, 1])
+    axes.set_title("shares; pale: later", loc="right", fontsize=6.5, pad=2)
+    look = {"fontsize": 6.5, "ha": "center", "va": "center", "transform": axes.transAxes}
+    axes.text(0.3, 0.25, "in time", **look)
+    axes.text(0.74, 0.75, "never", **look)

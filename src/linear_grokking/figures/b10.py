@@ -1,5 +1,6 @@
 """Fig. B10."""
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -7,14 +8,18 @@ from pydantic import Field
 
 from linear_grokking.config.figure_options import FigureOptions, LogisticRuns, SeparabilityRuns
 from linear_grokking.figures import legends, style
+from linear_grokking.figures import logistic_panels as logistic
 from linear_grokking.figures.dynamics import draw_dynamics
-from linear_grokking.figures.logistic_panels import draw_norm_sizes, tabulate_by_verdict
 from linear_grokking.figures.separability_panels import CRITICAL
 from linear_grokking.figures.tables import FigureData, TableBuilder, rows
 
 TITLE = "Adam below, near and above λ = ½, beside gradient descent (Paper B, App. F.2)"
-COLOURS = {"adam": style.VERMILION, "gradient_flow": style.BLUE}
-NAMES = {"adam": "Adam", "gradient_flow": "gradient descent"}
+COLOURS = {"adam": style.ORANGE, "gradient_flow": style.BLUE}
+NAMES = {"adam": "Adam", "gradient_flow": "gradient descent, then its flow"}
+
+_OTHERS = {"linewidth": 0.6, "alpha": 0.8, "zorder": 2}
+"""Draws on the other side of the transition than their λ."""
+_CURVES = ("train", "generalization", "weight_norm", "bias")
 
 
 class Options(FigureOptions):
@@ -30,53 +35,61 @@ class Options(FigureOptions):
 def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     """Return the table: dynamics by λ, solver, and whether the draws are separable.
 
-    Series ``limit`` is 1, or gradient descent's Φ(1/(σM)) on separable sets; what Adam tends
-    to there is where its curve ends.
+    Series ``limit`` is 1, or gradient descent's Φ(1/(σM)) on separable sets, and
+    ``large_size_limit`` that of large sets; what Adam tends to above ½ is not known.
     """
     builder = TableBuilder()
-    tabulate_by_verdict(builder, data, "adam", "gradient_descent")
+    logistic.tabulate_by_verdict(builder, data, "adam", "gradient_descent")
+    for run in data.runs("gradient_descent"):
+        shown = {key: run.parameters[key] for key in ("lambda", "solver")}
+        logistic.tabulate_large_size_limits(builder, run, shown)
     return builder.frame()
 
 
 def draw(table: pd.DataFrame) -> Figure:
     """Draw a column of loss, accuracy, and the sizes of S and b, for each λ.
 
-    A column shows the draws that are on the side of the transition that its λ is on; the
-    others if there are none.
+    A column shows the draws that are on the side of the transition that its λ is on (the
+    others if there are none), and thin the median of those that are on the other.
     """
     lambdas = sorted(table["lambda"].unique())
-    figure, axes = style.new_panels(3, len(lambdas), downwards=True, squeeze=False)
+    figure, axes = style.new_panels(3, len(lambdas), height=5.1, downwards=True, squeeze=False)
     for column, lambda_ in zip(axes.T, lambdas, strict=True):
         here = rows(table, lambda_=lambda_)
         expected = lambda_ > CRITICAL
         side = expected if (here["separable"] == expected).any() else not expected
-        shown = rows(here, separable=side)
+        shown = here[(here["separable"] == side) | (here["series"] == "large_size_limit")]
         draw_dynamics(column[:2], shown, "solver", COLOURS)
-        draw_norm_sizes(column[2], shown, "solver", COLOURS)
+        logistic.draw_norm_sizes(column[2], shown, "solver", COLOURS)
+        _draw_others(column, here[here["separable"] == (not side)])
         column[0].set_title(_title(lambda_, here, side))
         if side:
-            _mark_ends(column[1], shown)
-    handles = [legends.line(NAMES[solver], color=c) for solver, c in COLOURS.items()]
-    legends.add(axes[1, 0], handles, loc="lower right")
-    legends.of_dynamics(figure, table, limit=True)
+            _write_end(column[1], shown)
+    logistic.align(axes)
+    also = [legends.line(NAMES[solver], color=c) for solver, c in COLOURS.items()]
+    also.append(legends.line("the other draws", color=legends.GREY, **_OTHERS))
+    legends.of_dynamics(figure, table, limit=True, large_size=True, also=also, columns=3)
     return figure
 
 
-def _mark_ends(axes: Axes, table: pd.DataFrame) -> None:
-    """Write what accuracy each solver tends to: Adam's last one, gradient descent's limit."""
+def _draw_others(column: np.ndarray, table: pd.DataFrame) -> None:
+    """Draw the medians of a column's draws of the other verdict."""
+    curves = table[(table["x"] > 0) & table["series"].isin(_CURVES)]
+    for (panel, series, solver), curve in curves.groupby(["panel", "series", "solver"]):
+        row = {"loss": 0, "accuracy": 1}.get(panel, 2)
+        sign, line = (-1, style.BIAS_LINE) if panel == "bias" else (1, style.line_of(series))
+        y = sign * curve["y"]
+        y = y.where((y > 0) | (row == 1))
+        column[row].plot(curve["x"], y, color=COLOURS[solver], linestyle=line, **_OTHERS)
+
+
+def _write_end(axes: Axes, table: pd.DataFrame) -> None:
+    """Write where Adam's accuracy has come to, which is not its limit."""
     last = rows(table, "accuracy", "generalization", solver="adam").iloc[-1]
-    limit = rows(table, "accuracy", "limit", solver="gradient_flow").iloc[-1]
-    ends = [last["x"], limit["x"]], [last["y"], last["y"]]
-    axes.plot(*ends, color=COLOURS["adam"], **style.LIMIT_LINE)
-    at_right = {"textcoords": "offset points", "ha": "right", "fontsize": 8}
-    below, above = {"xytext": (0, -3), "va": "top"}, {"xytext": (0, 3), "va": "bottom"}
-    for row, solver, text, place in (
-        (last, "adam", "Adam ends at", below),
-        (limit, "gradient_flow", r"$\Phi(1/\sigma M)$ =", above),
-    ):
-        where = limit["x"], row["y"]
-        text = f"{text} {row['y']:.2f}"
-        axes.annotate(text, where, color=COLOURS[solver], **at_right, **place)
+    text = f"Adam: {last['y']:.2f} at $t$ = {style.number(last['x'])}"
+    look = {"ha": "left", "va": "center", "fontsize": 6.5, "color": COLOURS["adam"]}
+    place = {"xytext": (4, 0), "textcoords": "offset points"}
+    axes.annotate(text, (last["x"], last["y"]), **place, **look)
 
 
 def _title(lambda_: float, table: pd.DataFrame, side: bool) -> str:

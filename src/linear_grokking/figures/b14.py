@@ -1,5 +1,8 @@
 """Fig. B14."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -18,7 +21,11 @@ TITLE = "Two Gaussians without bias: dynamics, and how the classes are separated
 _DEVIATIONS = 2.0
 """Size of the ellipses of the inputs' law, in standard deviations."""
 
-_CLASSES = {"plus": (1.0, style.VERMILION), "minus": (-1.0, style.BLUE)}
+_CLASSES: Mapping[str, tuple[float, Mapping[str, Any]]] = {
+    "plus": (1.0, {"marker": "o", "markersize": 2.0, "color": "#8A8A8A", "markeredgewidth": 0}),
+    "minus": (-1.0, {"marker": "x", "markersize": 2.2, "color": "#555555", "markeredgewidth": 0.5}),
+}
+"""Label and marker of each class: colours are those of σ_A."""
 
 
 class Options(FigureOptions):
@@ -46,7 +53,7 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
         tabulate_dynamics(builder, run, shown)
         lengths = {key: run.parameters[key] for key in ("mu", "sigma", "sigma_a")}
         limit = limit_gen_accuracy(lambda_=run.parameters["lambda"], **lengths)
-        builder.add("accuracy", "limit", "theory", time_span(run), limit, shown)
+        builder.add("accuracy", "large_size_limit", "theory", time_span(run), limit, shown)
     for run in data.runs("outputs"):
         _tabulate_separation(builder, run, options.points)
     return builder.frame()
@@ -78,37 +85,44 @@ def _tabulate_separation(builder: TableBuilder, run: RunResult, points: int) -> 
 def draw(table: pd.DataFrame) -> Figure:
     """Draw loss and accuracy above, and the plane of the separation for each σ_A below."""
     colours = style.colours_of(table["sigma_a"])
-    figure = style.new_figure(4.4)
-    above, below = figure.add_gridspec(2, 1)
+    figure = style.new_figure(4.9)
+    above, below = figure.add_gridspec(2, 1, height_ratios=[1, 1])
     upper = above.subgridspec(1, 2).subplots(squeeze=False)[0]
     lower = below.subgridspec(1, len(colours)).subplots(squeeze=False)[0]
     style.letter([*upper, *lower])
     draw_dynamics(upper, table, "sigma_a", colours)
-    upper[1].set_ylim(0.45, 1.02)
     legends.of_values(upper[0], "sigma_a", colours, loc="lower left")
     for axes, (value, colour) in zip(lower, colours.items(), strict=True):
-        _draw_separation(axes, rows(table, "separation", sigma_a=value))
+        _draw_separation(axes, rows(table, "separation", sigma_a=value), colour)
         axes.set_title(style.label("sigma_a", value), color=colour)
-    lower[0].set_ylabel(r"$x\cdot u$, $u \parallel S - S_1 e_1$")
-    # What the pictures of the separation show stands in a panel that has room.
+        axes.label_outer()
+    lower[0].set_ylabel(r"$x\cdot u$, $u$ along $S$ across $e_1$")
     law = f"law, {_DEVIATIONS:g} standard deviations"
-    handles = [
-        *(legends.mark(f"training, $y={y:+.0f}$", colour, ".") for y, colour in _CLASSES.values()),
+    also = [
+        *(
+            legends.mark(f"training, $y={y:+.0f}$", **_marker(look))
+            for y, look in _CLASSES.values()
+        ),
         legends.line(law, **style.THEORY_LINE),
-        legends.line(r"$S\cdot x = 0$", color=style.GREEN),
+        legends.line(r"$S\cdot x = 0$", color=legends.GREY),
     ]
-    legends.add(upper[1], handles, loc="lower right", title="panels below")
-    legends.of_dynamics(figure, table, limit=True)
+    legends.of_dynamics(figure, table, large_size=True, also=also, columns=4)
     return figure
 
 
-def _draw_separation(axes: Axes, table: pd.DataFrame) -> None:
-    for series, (_, colour) in _CLASSES.items():
+def _marker(look: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how a class looks in a legend, where its marker may be larger."""
+    rest = {key: value for key, value in look.items() if key != "color"}
+    return {"colour": look["color"], **rest, "markersize": 4.0}
+
+
+def _draw_separation(axes: Axes, table: pd.DataFrame, colour: str) -> None:
+    for series, (_, look) in _CLASSES.items():
         points = rows(table, series=series)
-        axes.plot(points["x"], points["y"], ".", color=colour, markersize=2.5, alpha=0.7)
+        axes.plot(points["x"], points["y"], linestyle="", **look)
         law = rows(table, series=f"law_{series}")
         axes.plot(law["x"], law["y"], **style.THEORY_LINE)
     boundary = rows(table, series="boundary")
-    axes.plot(boundary["x"], boundary["y"], color=style.GREEN)
+    axes.plot(boundary["x"], boundary["y"], color=colour)
     reach = 1.9 * rows(table, source="theory")["y"].max()
     axes.set(xlim=(-0.5, 0.5), ylim=(-reach, reach), xlabel=r"$x\cdot e_1$")

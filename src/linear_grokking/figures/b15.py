@@ -11,8 +11,11 @@ from linear_grokking.config.figure_options import FigureOptions, LogisticRuns, S
 from linear_grokking.figures import legends, style
 from linear_grokking.figures import separability_panels as panels
 from linear_grokking.figures.dynamics import draw_dynamics, tabulate_dynamics, time_span
-from linear_grokking.figures.tables import FigureData, TableBuilder
+from linear_grokking.figures.tables import FigureData, TableBuilder, rows
 from linear_grokking.theory import anisotropic, margin
+
+_MEASURED = style.GREEN
+"""Of no λ."""
 
 TITLE = "Other laws symmetric about the origin: the same transition at λ = ½ (ICML App. G)"
 _TITLES = {
@@ -32,14 +35,14 @@ class Options(FigureOptions):
 def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     """Return the table: dynamics by law and λ; separable fractions with Wendel's curve.
 
-    Series ``limit`` is the generalization accuracy at t → ∞ for large N.
+    Series ``large_size_limit`` is the generalization accuracy at t → ∞ for large N.
     """
     builder = TableBuilder()
     for run in data.runs("dynamics"):
         shown = {key: run.parameters[key] for key in ("law", "lambda")}
         tabulate_dynamics(builder, run, shown)
         limit = _limit(run.parameters)
-        builder.add("accuracy", "limit", "theory", time_span(run), limit, shown)
+        builder.add("accuracy", "large_size_limit", "theory", time_span(run), limit, shown)
     panels.tabulate_separable_fraction(builder, data.runs("statistics"), ("n_train", "law"))
     return builder.frame()
 
@@ -63,11 +66,11 @@ def draw(table: pd.DataFrame) -> Figure:
         curves = table[(table["law"] == law) | wendel]
         draw_dynamics(row[:2], curves, "lambda", colours)
         row[0].set_title(_TITLES[law])
-        row[1].set_ylim(0.45, 1.03)
-        panels.draw_fractions(row[2], curves, "law", {law: panels.MEDIAN})
+        panels.draw_fractions(row[2], curves, "law", {law: _MEASURED})
         row[2].locator_params(axis="x", nbins=5)
     legends.of_values(axes[0, 0], "lambda", colours, loc="lower left")
-    points = legends.mark(style.size_label(table), panels.MEDIAN)
-    legends.add(axes[0, 2], [legends.line(**panels.WENDEL_LINE), points], loc="lower right")
-    legends.of_dynamics(figure, table, limit=True)
+    size = style.size_label(rows(table, "separable_fraction"))
+    points = legends.mark(f"{size}, 95 % interval", _MEASURED)
+    also = [legends.line(**panels.WENDEL_LINE), points]
+    legends.of_dynamics(figure, table, large_size=True, also=also, columns=4)
     return figure

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullLocator
 from pydantic import Field
+from scipy.special import ndtr
 
 from linear_grokking.config.fields import Count
 from linear_grokking.config.figure_options import (
@@ -51,10 +51,11 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
 
     Panel ``output_density``: x is f, from all realizations; series ``large_size`` is that of
     the limit at the same bias: of S_∞, or, above λ = ½, of the points beyond the hard margin
-    at the same ‖S‖; series ``positive`` has b as x, where S·x = 0, and the fraction of points
-    with S·x > 0 as y.  Panel ``conformal_path``: ‖S‖ against τ, series ``with_bias`` and
-    ``without_bias``.  Panel ``norm_ratio``: ‖S‖/|b| against the step, and its limit, the
-    margin M.
+    at the same ‖S‖, whose rest, ``margin_share`` (y), lies at one f (x); series ``positive``
+    has b as x, where S·x = 0, and the fraction of points with S·x > 0 as y.  Panel
+    ``conformal_path``: ‖S‖ against τ, series ``with_bias`` and ``without_bias``.  Panel
+    ``norm_ratio``: ‖S‖/|b| against the step, and its limit: the margin M of the set
+    (``margin``), and that of large sets (``large_size_margin``).
     """
     builder = TableBuilder()
     for run, partner in pair_runs(data.runs("outputs"), data.runs("dynamics")):
@@ -96,9 +97,12 @@ def _tabulate_outputs(
         theory = large_size.output_density(f - bias, lambda_)
     else:
         # The points are as far as a Gaussian has them, or else at the margin.
-        scale = run.parameters["sigma"] * norm
-        f = np.linspace(edges[0], bias - scale * float(mean_margin(lambda_)), 400)
+        scale, margin = run.parameters["sigma"] * norm, float(mean_margin(lambda_))
+        at_margin = bias - scale * margin
+        f = np.linspace(edges[0], at_margin, 400)
         theory = normal_density((bias - f) / scale) / scale
+        share = float(ndtr(margin))
+        builder.add(_DENSITY, "margin_share", "theory", at_margin, share, shown)
     builder.add(_DENSITY, "large_size", "theory", f, theory, shown)
 
 
@@ -109,9 +113,11 @@ def _tabulate_ratio(builder: TableBuilder, run: RunResult, separability: RunResu
     shown = {"lambda": run.parameters["lambda"]}
     ratio = history["weight_norm"] / history["bias"].abs()
     builder.add(_RATIO, "ratio", "experiment", history["step"], ratio, shown, n=1)
+    ends = [history["step"].min(), history["step"].max()]
+    large = run.parameters["sigma"] * float(mean_margin(run.parameters["lambda"]))
+    builder.add(_RATIO, "large_size_margin", "theory", ends, large, shown)
     first = separability.only([0]).scalars.iloc[0]
     if first["separable"]:
-        ends = [history["step"].min(), history["step"].max()]
         builder.add(_RATIO, "margin", "experiment", ends, first["margin"], shown, n=1)
 
 
@@ -120,16 +126,23 @@ def _first_realization(run: RunResult) -> pd.DataFrame:
 
 
 def draw(table: pd.DataFrame) -> Figure:
-    """Draw a histogram for each λ, and the paths with their inset."""
+    """Draw a histogram for each λ, and below them the paths and the ratio."""
     colours = style.colours_of(table["lambda"])
-    n = len(colours)
-    layout = {"height": 2.2, "width_ratios": [1.0] * n + [1.35]}
-    figure, axes = style.new_panels(1, n + 1, **layout)
-    for each, (lambda_, colour) in zip(axes, colours.items(), strict=False):
+    figure = style.new_figure(4.3)
+    above, below = figure.add_gridspec(2, 1)
+    upper = above.subgridspec(1, len(colours)).subplots(squeeze=False)[0]
+    paths, ratio = below.subgridspec(1, 2).subplots(squeeze=False)[0]
+    style.letter([*upper, paths, ratio])
+    for each, (lambda_, colour) in zip(upper, colours.items(), strict=True):
         _draw_outputs(each, rows(table, _DENSITY, lambda_=lambda_), lambda_, colour)
-    axes[0].set_ylabel("density over the training set")
-    _draw_paths(axes[-1], table, colours)
-    _draw_inset(axes[-1].inset_axes([0.15, 0.6, 0.36, 0.36]), rows(table, _RATIO), colours)
+    upper[0].set_ylabel("density")
+    _draw_paths(paths, table, colours)
+    _draw_ratio(ratio, rows(table, _RATIO), colours)
+    handles = [
+        legends.line(r"$N\to\infty$ (arrow: share at one place)", **style.THEORY_LINE),
+        legends.line(r"$f=b$, that is $S\cdot x_i=0$", **style.REFERENCE),
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=2)
     return figure
 
 
@@ -137,46 +150,56 @@ def _draw_outputs(axes: Axes, table: pd.DataFrame, lambda_: float, colour: str) 
     outputs = rows(table, series="outputs")
     width = outputs["x"].diff().median()
     axes.bar(outputs["x"], outputs["y"], width=width, color=colour, alpha=0.55, linewidth=0)
-    label = r"$N\to\infty$" if lambda_ < CRITICAL else r"$N\to\infty$, beyond the margin"
-    draw_lines(axes, table, _DENSITY, "large_size", label=label, **style.THEORY_LINE)
+    draw_lines(axes, table, _DENSITY, "large_size")
     positive = rows(table, series="positive").iloc[0]
-    label = rf"$f=b$: $S\cdot x_i=0$, {positive['y']:.0%} beyond"
-    axes.axvline(positive["x"], label=label, **style.REFERENCE)
-    axes.set(xlabel=r"output $f(x_i)$", ylim=(0, 1.3 * outputs["y"].max()))
+    axes.axvline(positive["x"], **style.REFERENCE)
+    top = 1.25 * max(outputs["y"].max(), rows(table, series="large_size")["y"].max())
+    axes.set(xlabel=r"output $f(x_i)$", ylim=(0, top))
     axes.set_title(style.label("lambda", lambda_), color=colour)
-    legends.add(axes, loc="upper left")
+    lines = [f"{100 * positive['y']:.0f} % have $S\\cdot x_i>0$"]
+    for x, share in rows(table, series="margin_share")[["x", "y"]].to_numpy():
+        arrow = {"arrowstyle": "-|>", "mutation_scale": 7, "shrinkA": 0, "shrinkB": 0}
+        arrow |= {"linewidth": 0.8, "color": style.THEORY}
+        axes.annotate("", (x, 0.88 * top), (x, 0), arrowprops=arrow)
+        lines.append(f"$N\\to\\infty$: {100 * share:.0f} % at the margin")
+    place = {"transform": axes.transAxes, "va": "top", "fontsize": 6.5}
+    axes.text(0.03, 0.97, "\n".join(lines), **place)
 
 
 def _draw_paths(axes: Axes, table: pd.DataFrame, colours: dict[float, str]) -> None:
     paths = rows(table, _PATH)
     paths = paths[paths["x"] > 0]
+    handles = []
     for lambda_, path in rows(paths, series="with_bias").groupby("lambda"):
-        look = {"color": colours[lambda_], "linewidth": 3.0, "alpha": 0.6}
-        label = f"{style.label('lambda', lambda_)}, with bias"
-        axes.plot(path["x"], path["y"], label=label, **look)
-    for _, path in rows(paths, series="without_bias").groupby("lambda"):
-        look = {"linestyle": "--", "zorder": 4, **style.THEORY_LINE}
-        (last,) = axes.plot(path["x"], path["y"], **look)
-    last.set_label("no bias")
+        look = {**style.STRIPE, "color": colours[lambda_]}
+        axes.plot(path["x"], path["y"], **look)
+        handles.append(legends.line(style.label("lambda", lambda_), color=colours[lambda_]))
+    thin = {"linestyle": style.TRAIN_LINE, "linewidth": 1.0}
+    for lambda_, path in rows(paths, series="without_bias").groupby("lambda"):
+        axes.plot(path["x"], path["y"], color=colours[lambda_], zorder=4, **thin)
+    handles.append(legends.line("with bias", **{**style.STRIPE, "color": legends.GREY}))
+    handles.append(legends.line("without bias", color=legends.GREY, **thin))
     axes.set(xscale="log", xlabel=r"conformal time $\tau$ (steps)")
     axes.set(yscale="log", ylabel=r"$\|S\|$")
     axes.set_xlim(1.0, paths["x"].max() * 1.2)
-    legends.add(axes, loc="lower right")
+    legends.add(axes, handles, loc="upper left")
 
 
-def _draw_inset(axes: Axes, table: pd.DataFrame, colours: dict[float, str]) -> None:
-    at_right = {"xycoords": ("axes fraction", "data"), "ha": "right", "va": "top", "fontsize": 7}
-    below = {"xytext": (0, -3), "textcoords": "offset points"}
+def _draw_ratio(axes: Axes, table: pd.DataFrame, colours: dict[float, str]) -> None:
     for lambda_, curves in table.groupby("lambda"):
         ratio, margin = rows(curves, series="ratio"), rows(curves, series="margin")
         axes.plot(ratio["x"], ratio["y"], color=colours[lambda_])
-        axes.plot(margin["x"], margin["y"], color="black", **style.LIMIT_LINE)
-        for m in margin["y"].iloc[:1]:
-            axes.annotate(f"$M={m:.3f}$", (0.98, m), **at_right, **below)
+        axes.plot(margin["x"], margin["y"], color=colours[lambda_], **style.LIMIT_LINE)
+        large = rows(curves, series="large_size_margin")
+        axes.plot(large["x"], large["y"], **style.LARGE_SIZE_LIMIT)
+    handles = [
+        *(
+            legends.line(style.label("lambda", x), color=colours[x])
+            for x in table["lambda"].unique()
+        ),
+        legends.line("margin $M$ of this set", color=legends.GREY, **style.LIMIT_LINE),
+        legends.line(r"margin, $N\to\infty$", **style.LARGE_SIZE_LIMIT),
+    ]
     axes.set(xscale="log", yscale="log", xlim=(1.0, max(table["x"].max(), 10.0)))
-    axes.xaxis.set_major_locator(LogLocator(numticks=3))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_ylim(bottom=0.4 * table["y"].min())
-    axes.set_xlabel("step $t$", fontsize=8, labelpad=1)
-    axes.set_ylabel(r"$\|S\|/|b|$", fontsize=8, labelpad=1)
-    axes.tick_params(labelsize=7)
+    axes.set(xlabel="step $t$", ylabel=r"$\|S\|/|b|$")
+    legends.add(axes, handles, loc="upper right")

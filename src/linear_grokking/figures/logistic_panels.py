@@ -6,11 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from linear_grokking.figures import legends, style
 from linear_grokking.figures.dynamics import (
-    draw_band,
     draw_dynamics,
     step_axis,
     tabulate_dynamics,
@@ -19,7 +17,8 @@ from linear_grokking.figures.dynamics import (
 from linear_grokking.figures.tables import FigureData, TableBuilder, rows
 from linear_grokking.results.reading import RunResult
 from linear_grokking.results.statistics import summarize_proportion, summarize_values
-from linear_grokking.theory.margin import separable_gen_accuracy
+from linear_grokking.theory import large_size
+from linear_grokking.theory.margin import limit_gen_accuracy, separable_gen_accuracy
 
 DYNAMICS_PANELS = ("loss", "accuracy", "weight_norm", "bias")
 
@@ -120,6 +119,22 @@ def tabulate_limit_lines(
             builder.add_summary(panel, "limit", time_span(dynamics), row, parameters)
 
 
+def tabulate_large_size_limits(
+    builder: TableBuilder, run: RunResult, parameters: Mapping[str, Any]
+) -> None:
+    """Add where large Gaussian sets lead for t → ∞: series ``large_size_limit``.
+
+    It is that of the accuracy and, below λ = ½, of the exponential loss's ‖S‖.
+    """
+    lambda_, sigma = run.parameters["lambda"], run.parameters["sigma"]
+    limits = {"accuracy": float(limit_gen_accuracy(lambda_, sigma))}
+    if lambda_ < 0.5:
+        limits["weight_norm"] = float(large_size.limit_norm(lambda_)) / sigma
+    for panel, limit in limits.items():
+        span = time_span(run)
+        builder.add(panel, "large_size_limit", "theory", span, limit, parameters)
+
+
 def tabulate_by_verdict(builder: TableBuilder, data: FigureData, *roles: str) -> None:
     """Add runs by λ and solver, their separable draws and the others apart.
 
@@ -156,46 +171,59 @@ def tabulate_unreached(
         builder.add_summary(panel, series, x, share, parameters, statistic="proportion")
 
 
-def draw_columns(table: pd.DataFrame, spare: int = 0) -> tuple[Figure, np.ndarray]:
-    """Draw a column of loss, accuracy, and ‖S‖ with b, for each λ.
-
-    Returns the figure and the axes (3, columns); so many ``spare`` columns on the right are
-    left to the caller.
-    """
+def draw_columns(columns: np.ndarray, table: pd.DataFrame) -> None:
+    """Draw loss, accuracy, and the sizes of S and b into a column of axes for each λ."""
     colours = style.colours_of(table["lambda"])
-    figure, axes = style.new_panels(3, len(colours) + spare, downwards=True, squeeze=False)
-    for column, (lambda_, colour) in zip(axes.T, colours.items(), strict=False):
+    for column, (lambda_, colour) in zip(columns.T, colours.items(), strict=True):
         curves = rows(table, lambda_=lambda_)
         draw_dynamics(column[:2], curves, "lambda", colours)
-        _draw_norms(column[2], curves)
+        draw_norm_sizes(column[2], curves, "lambda", colours)
+        note_clipped(column[0], rows(curves, "loss", "generalization"), colour)
         column[0].set_title(style.label("lambda", lambda_), color=colour)
-    return figure, axes
+    align(columns)
 
 
-def _draw_norms(axes: Axes, table: pd.DataFrame) -> None:
-    """Draw ‖S‖ and b against the step, medians with quartiles."""
-    looks = {"weight_norm": (style.GREEN, r"$\|S\|$"), "bias": (style.PURPLE, r"$b$")}
-    for panel, (colour, label) in looks.items():
-        draw_band(axes, rows(table, panel, panel), panel, colour, label)
-    limit = rows(table, "weight_norm", "limit")
-    axes.plot(limit["x"], limit["y"], color=style.GREEN, **style.LIMIT_LINE)
-    step_axis(axes)
-    axes.set_ylabel(r"$\|S\|$, $b$")
-    legends.add(axes)
+def align(axes: np.ndarray) -> None:
+    """Give each row of panels the same y range, and only outer panels names and legends."""
+    for row in axes:
+        low, high = np.array([each.get_ylim() for each in row]).T
+        for each in row:
+            each.set_ylim(low.min(), high.max())
+    for each in axes.flat:
+        each.label_outer()
+    for each in axes[:, 1:].flat:
+        if each.get_legend() is not None:
+            each.get_legend().remove()
+
+
+def note_clipped(axes: Axes, curve: pd.DataFrame, colour: str) -> None:
+    """Write where a loss ends that leaves its panel at the top."""
+    last = curve["y"].iloc[-1] if len(curve) else 0.0
+    if last > axes.get_ylim()[1]:
+        text = rf"ends near $10^{{{np.log10(last):.0f}}}$"
+        look = {"ha": "right", "va": "top", "color": colour, "fontsize": 6.5}
+        axes.text(0.98, 0.97, text, transform=axes.transAxes, **look)
 
 
 def draw_norm_sizes(axes: Axes, table: pd.DataFrame, by: str, colours: Mapping[Any, str]) -> None:
-    """Draw ‖S‖ (solid) and -b (dashed) against the step in logarithms, coloured by ``by``."""
+    """Draw ‖S‖ (solid) and -b (dash-dotted) against the step in logarithms, coloured by ``by``."""
     handles = []
     for panel, sign, line, label in (
         ("weight_norm", 1.0, "-", r"$\|S\|$"),
-        ("bias", -1.0, "-.", "$-b$"),
+        ("bias", -1.0, style.BIAS_LINE, "$-b$"),
     ):
-        handles.append(legends.line(label, color=style.PAPER, linestyle=line))
+        handles.append(legends.line(label, color=legends.GREY, linestyle=line))
         curves = rows(table, panel, panel)
         for value, curve in curves[curves["x"] > 0].groupby(by, sort=False):
-            size = sign * curve["y"]
-            axes.plot(curve["x"], size.where(size > 0), color=colours[value], linestyle=line)
+            sizes = sign * curve[["y", "y_low", "y_high"]]
+            sizes = sizes.where(sizes > 0)
+            axes.plot(curve["x"], sizes["y"], color=colours[value], linestyle=line, zorder=3)
+            band = {"color": colours[value], "alpha": style.BAND_ALPHA, "linewidth": 0}
+            axes.fill_between(curve["x"], sizes["y_low"], sizes["y_high"], **band)
+    for value, limit in rows(table, "weight_norm", "limit").groupby(by, sort=False):
+        axes.plot(limit["x"], limit["y"], color=colours[value], zorder=2, **style.LIMIT_LINE)
+    limit = rows(table, "weight_norm", "large_size_limit")
+    axes.plot(limit["x"], limit["y"], zorder=4, **style.LARGE_SIZE_LIMIT)
     step_axis(axes)
     axes.set(yscale="log", ylabel=r"$\|S\|$, $-b$")
     legends.add(axes, handles, loc="upper left")

@@ -91,9 +91,13 @@ def test_positive_outputs_are_judged_without_leaving_draws_out(tmp_path, figure,
 )
 def test_two_models_agree_if_they_end_on_one_side(two, full, expected):
     builder = TableBuilder()
-    for model, limit in (("two_point", two), ("logistic", full)):
+    for model, series, limit in (
+        ("two_point", "limit", two),
+        ("logistic", "limit", 0.5),
+        ("logistic", "large_size_limit", full),
+    ):
         shown = {"model": model, "lambda": 0.52}
-        builder.add("accuracy", "limit", "theory", [1.0, 10.0], limit, parameters=shown)
+        builder.add("accuracy", series, "theory", [1.0, 10.0], limit, parameters=shown)
     [claim] = claims.two_point.same_side(evidence("B4", builder.frame()))
     assert claim.verdict == expected
 

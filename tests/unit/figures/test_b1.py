@@ -5,6 +5,7 @@ import pytest
 
 from linear_grokking.figures import b1, style
 from linear_grokking.figures.tables import TableBuilder
+from linear_grokking.theory.margin import limit_gen_accuracy
 
 STEPS = np.geomspace(1, 1e6, 8)
 LAMBDAS = (0.49, 0.52)
@@ -42,8 +43,15 @@ def test_b1_is_drawn_though_no_run_reaches_95_per_cent(tmp_path, time, norm):
     with style.sheet():
         figure = b1.draw(table(time, norm))
         figure.savefig(tmp_path / "b1.png", dpi=30)
-    norms, _, times = (axes for axes in figure.axes if axes.get_subplotspec().colspan.start == 2)
+    # Two columns of three panels, and three panels below, two of them with an inset.
+    norms, _, times = figure.axes[6:9]
     for axes in (norms, times):
         assert np.isfinite(axes.get_ylim()).all()
     triangles = [line for line in times.lines if line.get_marker() == "^" and len(line.get_xdata())]
     assert len(triangles) == (1 if np.isinf(time) else 0)
+
+
+def test_large_sets_reach_the_threshold_a_little_beyond_one_half():
+    last = b1._last_to_reach(0.95, 5.0)
+    assert last == pytest.approx(0.5197, abs=1e-4)
+    assert limit_gen_accuracy(last, 5.0) == pytest.approx(0.95, abs=1e-9)

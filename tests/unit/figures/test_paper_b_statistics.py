@@ -18,6 +18,7 @@ from linear_grokking.runtime.memory import BATCH_BYTES
 from linear_grokking.solvers.gradient_descent import gradient_descent
 from linear_grokking.solvers.log_flow.flow import gradient_flow
 from linear_grokking.solvers.separability import assess
+from linear_grokking.theory.margin import limit_gen_accuracy
 from linear_grokking.workflow.plan import targets
 
 SETS = {"measure": "separability", "n_train": 40, "realizations": 25}
@@ -133,6 +134,17 @@ def test_b14_picture_is_the_plane_of_the_classifier(tables):
     ellipse = rows[rows["series"] == "law_plus"]
     radius = ((ellipse["x"] - 0.2) / 0.1) ** 2 + ellipse["y"] ** 2
     assert radius.to_numpy() == pytest.approx(4.0)
+
+
+def test_b15_limits_are_those_of_large_sets_of_each_law(tables):
+    limits = pick(tables["B15"], "accuracy", "large_size_limit")
+    mixture, anisotropic = (
+        limits[(limits["law"] == law) & (limits["lambda"] == 0.6)]["y"].iloc[0]
+        for law in ("mixture", "anisotropic")
+    )
+    assert mixture == pytest.approx(float(limit_gen_accuracy(0.6, 5.0)))
+    assert mixture < anisotropic < 1.0
+    assert (limits.loc[limits["lambda"] == 0.4, "y"] == 1.0).all()
 
 
 def test_b17_fractions_of_all_sizes_collapse(tables):

@@ -8,6 +8,7 @@ from scipy.integrate import solve_ivp
 from scipy.optimize import minimize
 from scipy.special import ndtr, ndtri
 
+from linear_grokking.theory.margin import limit_gen_accuracy
 from linear_grokking.theory.two_point import TwoPoint
 from linear_grokking.theory.two_point_solution import solution
 from linear_grokking.theory.two_point_times import log_grokking_ratio
@@ -21,6 +22,14 @@ CONFIG = {
         "two_point": {"model": "two_point", "lambda": [0.4, 0.52], "sigma": 5, "t_max": 1e6},
         "read_off": {"model": "two_point", "lambda": 0.4995, "sigma": 20, "t_max": 1e20},
         "full": {**FULL, "lambda": [0.4, 0.55], "sigma": 5, "t_max": 1e6},
+        "sets": {
+            "measure": "separability",
+            "n_train": 60,
+            "lambda": [0.4, 0.55],
+            "sigma": 5,
+            "margin": True,
+            "realizations": 6,
+        },
         "exponential": {
             **FULL,
             "lambda": 0.3,
@@ -38,7 +47,7 @@ CONFIG = {
             "sigma_cut": [0.1, 0],
             "distance_cut": [1, 30],
         },
-        "B4": {"two_point": "two_point", "full": "full"},
+        "B4": {"two_point": "two_point", "full": "full", "separability": "sets"},
         "B8": {
             "read_off": "read_off",
             "full": "exponential",
@@ -138,6 +147,11 @@ def test_both_models_have_their_dynamics_and_limits(tables):
         state = solution(1e6, TwoPoint.at_lambda(lambda_, 5.0, 0.01, 0.1, 0.0))
         late = ndtr(-state.bias / (5.0 * state.weight))
         np.testing.assert_allclose(limit.loc[limit["lambda"] == lambda_, "y"], late, atol=1e-4)
+    # The full model has two limits: of its sets, and of large ones.
+    large = pick(table, "accuracy", "large_size_limit", model="logistic", lambda_=0.55)["y"].iloc[0]
+    assert large == pytest.approx(float(limit_gen_accuracy(0.55, 5.0)))
+    sets = pick(table, "accuracy", "limit", model="logistic", lambda_=0.55).iloc[0]
+    assert sets["n"] == 6 and sets["y_low"] < sets["y"] < sets["y_high"]
     # The run ends below its limit, and its 95 % lies on its own curve.
     final = pick(table, "accuracy", "generalization", model="two_point", lambda_=0.52)["y"].iloc[-1]
     assert 0.5 < final < 0.842
@@ -271,3 +285,11 @@ def test_tables_come_as_csv_with_all_digits_too(plan, tables):
     pd.testing.assert_frame_equal(
         read_back.astype(expected.dtypes.to_dict()), expected, check_exact=True
     )
+
+
+def test_two_points_have_a_step_for_their_training_accuracy(tables, tmp_path):
+    figure = drawn("B4", tables["B4"], tmp_path / "B4.png")
+    two, full = figure.axes[2:4]
+    for axes, style in ((two, "steps-post"), (full, "default")):
+        styles = {line.get_drawstyle() for line in axes.lines if line.is_dashed()}
+        assert style in styles and len(styles - {"default"}) == (style == "steps-post")
