@@ -67,7 +67,8 @@ def draw(table: pd.DataFrame) -> Figure:
             _write_end(column[1], shown)
     logistic.align(axes)
     also = [legends.line(NAMES[solver], color=c) for solver, c in COLOURS.items()]
-    also.append(legends.line("the other draws", color=legends.GREY, **_OTHERS))
+    if rows(table, "loss").groupby("lambda")["separable"].nunique().max() > 1:
+        also.append(legends.line("the other draws", color=legends.GREY, **_OTHERS))
     legends.of_dynamics(figure, table, limit=True, large_size=True, also=also, columns=3)
     return figure
 

@@ -200,9 +200,9 @@ def note_clipped(axes: Axes, curve: pd.DataFrame, colour: str) -> None:
     """Write where a loss ends that leaves its panel at the top."""
     last = curve["y"].iloc[-1] if len(curve) else 0.0
     if last > axes.get_ylim()[1]:
-        text = rf"ends near $10^{{{np.log10(last):.0f}}}$"
+        near = rf"near $10^{{{np.log10(last):.0f}}}$" if np.isfinite(last) else "beyond $10^{308}$"
         look = {"ha": "right", "va": "top", "color": colour, "fontsize": 6.5}
-        axes.text(0.98, 0.97, text, transform=axes.transAxes, **look)
+        axes.text(0.98, 0.97, f"ends {near}", transform=axes.transAxes, **look)
 
 
 def draw_norm_sizes(axes: Axes, table: pd.DataFrame, by: str, colours: Mapping[Any, str]) -> None:
