@@ -46,7 +46,7 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
                 limits = logistic.limit_accuracies(run, partner)
                 logistic.tabulate_limit_lines(builder, run, limits, shown)
             elif (limit := _LIMITS[labels](run)) is not None:
-                builder.add("accuracy", "limit", "theory", ends, limit, shown)
+                builder.add("accuracy", "large_size_limit", "theory", ends, limit, shown)
     return builder.frame()
 
 
@@ -82,5 +82,5 @@ def draw(table: pd.DataFrame) -> Figure:
     legends.of_values(axes[0, 0], "label_fraction", colours, loc="lower left")
     constant = legends.line("always $-1$", color=style.PAPER, linewidth=0.8)
     legends.add(axes[1, 1], [constant], loc="lower right")
-    legends.of_dynamics(figure, table, limit=True)
+    legends.of_dynamics(figure, table, limit=True, large_size=True, columns=3)
     return figure

@@ -118,7 +118,7 @@ def draw(table: pd.DataFrame) -> Figure:
         _draw_ratios(each, rows(table, f"{name}_ratio", series), lambdas)
         each.set(xlabel=style.SYMBOLS["n_train"], ylabel=rf"{label} / $N\to\infty$")
     handles = [legends.mark(style.label("lambda", x), colour) for x, colour in lambdas.items()]
-    legends.add(axes[1, 0], handles, loc="upper right")
+    legends.add(axes[1, 0], handles, loc="lower right", ncols=2)
     return figure
 
 

@@ -230,7 +230,7 @@ def test_labels_by_the_input_beside_random_ones(tables):
         end = pick(table, "accuracy", "generalization", **shown)["y"].iloc[-1]
         assert 0.5 < end < r
         # N = 60: the large-size limit is met roughly.
-        limit = pick(table, "accuracy", "limit", **shown)["y"].iloc[0]
+        limit = pick(table, "accuracy", "large_size_limit", **shown)["y"].iloc[0]
         assert end == pytest.approx(limit, abs=0.15)
     same = [
         pick(table, "loss", "generalization", labels=each, label_fraction=1) for each in _LABELS
