@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 from pydantic import Field
 from scipy.special import ndtr
 
@@ -181,7 +182,10 @@ def _draw_paths(axes: Axes, table: pd.DataFrame, colours: dict[float, str]) -> N
     handles.append(legends.line("without bias", color=legends.GREY, **thin))
     axes.set(xscale="log", xlabel=r"conformal time $\tau$ (steps)")
     axes.set(yscale="log", ylabel=r"$\|S\|$")
-    axes.set_xlim(1.0, paths["x"].max() * 1.2)
+    # Above ½ the path with bias goes on for ever, alone.
+    axes.set_xlim(1.0, rows(paths, series="without_bias")["x"].max() * 1.2)
+    inside = paths[paths["x"] <= axes.get_xlim()[1]]["y"]
+    axes.set_ylim(inside.min() / 1.5, inside.max() * 2)
     legends.add(axes, handles, loc="upper left")
 
 
@@ -201,5 +205,8 @@ def _draw_ratio(axes: Axes, table: pd.DataFrame, colours: dict[float, str]) -> N
         legends.line(r"margin, $N\to\infty$", **style.LARGE_SIZE_LIMIT),
     ]
     axes.set(xscale="log", yscale="log", xlim=(1.0, max(table["x"].max(), 10.0)))
-    axes.set(xlabel="step $t$", ylabel=r"$\|S\|/|b|$")
+    # A decade below, so that two powers of ten are labelled.
+    bottom = 0.9 * 10.0 ** np.floor(np.log10(table["y"].min()))
+    axes.set(xlabel="step $t$", ylabel=r"$\|S\|/|b|$", ylim=(bottom, None))
+    axes.yaxis.set_minor_formatter(NullFormatter())
     legends.add(axes, handles, loc="upper right")
