@@ -89,7 +89,7 @@ def test_figure_tables(root):
         found, _ = columns(path)
         assert (documented.keys() - {"z"}) <= found.keys(), path
         assert all(found[name] == documented[name] for name in found.keys() & documented.keys())
-        others = found.keys() - documented.keys() - {"separable"}
+        others = found.keys() - documented.keys() - {"separable", "realization"}
         assert others <= configuration_keys(), path
 
 

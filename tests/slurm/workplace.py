@@ -24,7 +24,7 @@ REPOSITORY = Path(__file__).parents[2]
 TRAINING = {"train_block", "measure_separability", "record_outputs"}
 
 # What outputs end in.
-FINISHED = {".parquet", ".pdf", ".png", ".csv", ".html", ".json"}
+FINISHED = {".parquet", ".pdf", ".svg", ".png", ".csv", ".html", ".json"}
 
 # Columns of results/runs.parquet that tell of the machine and not of the numbers.
 OF_THE_MACHINE = ["seconds", "device", "revision"]

@@ -83,7 +83,8 @@ def draw(table: pd.DataFrame) -> Figure:
         right.set_xlim(0.0, edge)
     # Room for the legend above the curves, which go on to infinity.
     measured = rows(table, "grokking_time", "time", "experiment")["y"]
-    right.set_ylim(1.0, 1e3 * measured[np.isfinite(measured)].max())
+    if np.isfinite(measured).any():
+        right.set_ylim(1.0, 1e3 * measured[np.isfinite(measured)].max())
     place = {"loc": "upper left", "title": "grey: never reached", "alignment": "left"}
     legends.of_values(right, "epsilon", colours, also=formula, **place)
     return figure

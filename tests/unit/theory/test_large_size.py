@@ -88,6 +88,7 @@ def test_density_of_outputs_gives_the_positive_part_and_the_loss(lambda_):
     mean = integral(lambda f: f, right) / fraction
     assert positive_mean(lambda_) == pytest.approx(mean, rel=1e-8)
     assert limit_loss(lambda_) == pytest.approx(total(np.exp), rel=1e-8)
+    assert normalized_positive_mean(lambda_) == pytest.approx(mean / r, rel=1e-8)
     # What lies within a distance of 0, in units of ‖S_∞‖.
     near = [np.linspace(*ends, 40_001) for ends in ((-0.1 * r, 0.0), (0.0, 0.1 * r))]
     share = sum(integral(np.ones_like, each) for each in near)

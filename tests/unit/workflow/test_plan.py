@@ -115,7 +115,7 @@ def test_files_lie_where_the_data_contract_says(plan):
     assert plan.block_files(run_id) == [f"results/separability/{run_id}/0-0.parquet"]
     summaries = tuple(f"results/{folder}/{run_id}.parquet" for folder in ("summaries", "scalars"))
     assert targets.summary(plan, run_id).outputs == summaries
-    drawn = ("figures/B6.pdf", "figures/B6.png")
+    drawn = ("figures/B6.pdf", "figures/B6.svg", "figures/B6.png")
     tables = ("figures/tables/B6.csv", "figures/tables/B6.parquet")
     assert targets.chain(plan, "B6").inputs == (
         *(*drawn, *tables),
@@ -252,7 +252,7 @@ def test_what_other_code_made_is_made_again(plan, monkeypatch):
     linear_grokking.workflow.made_of._code.cache_clear()
     today = plan_of(plan.root)
     assert outdated(today) == [
-        *("figures/A1.pdf", "figures/A1.png", "figures/B6.pdf", "figures/B6.png"),
+        *(f"figures/{each}.{suffix}" for each in ("A1", "B6") for suffix in ("pdf", "svg", "png")),
         "results/report.html",
     ]
     linear_grokking.workflow.made_of._code.cache_clear()

@@ -61,7 +61,7 @@ def test_a_manifest_of_runs_without_blocks_is_refused_by_name(tmp_path):
 
 def test_a_table_is_drawn_and_pictures_say_what_they_are_made_of(plan, tmp_path):
     target = targets.pictures(plan, "A1")
-    pictures = [tmp_path / "A1.pdf", tmp_path / "A1.png"]
+    pictures = [tmp_path / f"A1.{suffix}" for suffix in ("pdf", "svg", "png")]
     draw_figure(target.request, pictures, plan.root)
     pdf, png = (path.read_bytes() for path in pictures)
     assert png.startswith(b"\x89PNG") and pdf.startswith(b"%PDF")
