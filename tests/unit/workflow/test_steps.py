@@ -63,9 +63,9 @@ def test_a_table_is_drawn_and_pictures_say_what_they_are_made_of(plan, tmp_path)
     target = targets.pictures(plan, "A1")
     pictures = [tmp_path / f"A1.{suffix}" for suffix in ("pdf", "svg", "png")]
     draw_figure(target.request, pictures, plan.root)
-    pdf, png = (path.read_bytes() for path in pictures)
-    assert png.startswith(b"\x89PNG") and pdf.startswith(b"%PDF")
-    assert all(target.made_of.encode() in picture for picture in (pdf, png))
+    pdf, svg, png = (path.read_bytes() for path in pictures)
+    assert png.startswith(b"\x89PNG") and pdf.startswith(b"%PDF") and b"<svg" in svg
+    assert all(target.made_of.encode() in picture for picture in (pdf, svg, png))
 
 
 def test_whoever_reads_compares_with_what_was_asked_for(plan, tmp_path):
