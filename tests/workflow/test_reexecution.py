@@ -107,7 +107,7 @@ def test_style_sheet(repository):
 
 def test_draw_of_one_figure_and_tabulate_of_another(repository):
     figures = "src/linear_grokking/figures"
-    repository.edit(f"{figures}/a1.py", '"linestyle": "--"', '"linestyle": "-."')
+    repository.edit(f"{figures}/a1.py", '"linewidth": 1.2', '"linewidth": 1.3')
     table = ("    return builder.frame()", "    return builder.frame().copy()")
     repository.edit(f"{figures}/b6.py", *table)
     assert repository.build() == {"draw A1", *drawn("B6")}
