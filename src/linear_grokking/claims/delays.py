@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from linear_grokking.claims.draws import by_sigma
 from linear_grokking.claims.measuring import (
     extremes_of,
     furthest,
@@ -173,11 +174,7 @@ def rising_loss(evidence: Evidence) -> Iterator[Claim]:
 )
 def rising_loss_by_sigma(evidence: Evidence) -> Iterator[Claim]:
     """Compare the largest loss with the first one at the smallest and the largest σ."""
-    runs = evidence.runs("dynamics", keep=lambda p: p["lambda"] < CRITICAL)
-    if len(runs) < 2:
-        raise Undecidable("fewer than two σ below λ = ½")
-    runs.sort(key=lambda run: run.parameters["sigma"])
-    smallest, largest = runs[0], runs[-1]
+    smallest, *_, largest = by_sigma(evidence)
     yield Claim(
         "B9-rising-loss-large",
         f"At σ = {largest.parameters['sigma']:g} the generalization loss rises by at least a tenth "

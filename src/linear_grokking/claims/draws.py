@@ -6,13 +6,19 @@ import pandas as pd
 from linear_grokking.claims.registry import Evidence
 from linear_grokking.claims.verdict import Undecidable
 from linear_grokking.figures.logistic_panels import limit_accuracies, pair_runs
+from linear_grokking.figures.separability_panels import CRITICAL
 from linear_grokking.results.reading import RunResult
+
+
+def with_limits(run: RunResult, sets: RunResult) -> pd.DataFrame:
+    """Return the scalars of a run beside the columns of `limit_accuracies`, one row a draw."""
+    return run.scalars.merge(limit_accuracies(run, sets), on="realization")
 
 
 def draws_of(
     evidence: Evidence, dynamics: str, separability: str, query: str
 ) -> list[tuple[RunResult, pd.DataFrame]]:
-    """Return runs with their realizations: scalars, and the columns of `limit_accuracies`.
+    """Return runs with their realizations, as `with_limits` has them.
 
     Parameters
     ----------
@@ -29,12 +35,27 @@ def draws_of(
     """
     found = []
     for run, sets in pair_runs(evidence.runs(dynamics), evidence.runs(separability)):
-        draws = run.scalars.merge(limit_accuracies(run, sets), on="realization")
-        draws = draws.assign(lambda_=run.parameters["lambda"]).query(query)
+        draws = with_limits(run, sets).assign(lambda_=run.parameters["lambda"]).query(query)
         found += [(run, draws)] if len(draws) else []
     if not found:
         raise Undecidable(f"no realization of {dynamics} is {query!r}")
     return found
+
+
+def by_sigma(evidence: Evidence) -> list[RunResult]:
+    """Return the runs ``dynamics`` at the λ just below ½, the smallest σ first; at least two.
+
+    Raises
+    ------
+    Undecidable
+        If there are fewer.
+    """
+    runs = evidence.runs("dynamics", keep=lambda p: p["lambda"] < CRITICAL)
+    nearest = max(run.parameters["lambda"] for run in runs)
+    runs = [run for run in runs if run.parameters["lambda"] == nearest]
+    if len(runs) < 2:
+        raise Undecidable("fewer than two σ below λ = ½")
+    return sorted(runs, key=lambda run: run.parameters["sigma"])
 
 
 def column(draws: list[tuple[RunResult, pd.DataFrame]], name: str) -> np.ndarray:

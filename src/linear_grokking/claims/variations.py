@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.special import ndtri
 
+from linear_grokking.claims.draws import by_sigma, with_limits
 from linear_grokking.claims.measuring import (
     extremes_of,
     geometric_mean_of,
@@ -25,20 +26,10 @@ _SETTLING_STEP = 1e4
 """When ‖S‖ is compared between values of σ: between literal training and the end."""
 
 
-def _by_sigma(evidence: Evidence) -> list[RunResult]:
-    """Return the runs at the λ just below ½, the smallest σ first; at least two."""
-    runs = evidence.runs("dynamics", keep=lambda p: p["lambda"] < CRITICAL)
-    nearest = max(run.parameters["lambda"] for run in runs)
-    runs = [run for run in runs if run.parameters["lambda"] == nearest]
-    if len(runs) < 2:
-        raise Undecidable("fewer than two σ below λ = ½")
-    return sorted(runs, key=lambda run: run.parameters["sigma"])
-
-
 @claims_of("B9", statement="Generalization needs more time the larger σ.", source=_BY_SIGMA)
 def sigma(evidence: Evidence) -> Iterator[Claim]:
     """Compare the smallest and the largest σ at which all draws generalize."""
-    runs = _by_sigma(evidence)
+    runs = by_sigma(evidence)
     times = of_shared_draws(runs, "t_gen")
     finite = np.flatnonzero(np.isfinite(times).all(axis=1))
     if len(finite) < 2:
@@ -57,7 +48,7 @@ def sigma(evidence: Evidence) -> Iterator[Claim]:
 @claims_of("B9", statement="S settles the sooner the larger σ.", source=_BY_SIGMA)
 def settles_sooner(evidence: Evidence) -> Iterator[Claim]:
     """Compare ‖S‖/‖S_∞‖ at one step at the smallest and the largest σ."""
-    runs = _by_sigma(evidence)
+    runs = by_sigma(evidence)
     chosen = [runs[0], runs[-1]]
     shares = []
     for run, sets in pair_runs(chosen, evidence.runs("separability")):
@@ -91,9 +82,9 @@ def saturates(evidence: Evidence) -> Iterator[Claim]:
 
     With S settled b = -log(ηC_∞t), so that -log(ηC_∞) is read off the run's end.
     """
-    run = _by_sigma(evidence)[-1]
+    run = by_sigma(evidence)[-1]
     ((_, sets),) = pair_runs([run], evidence.runs("separability"))
-    draws = run.scalars.merge(limit_accuracies(run, sets), on="realization")
+    draws = with_limits(run, sets)
     draws = draws[~draws["separable"] & np.isfinite(draws["t_gen"])]
     if draws.empty:
         raise Undecidable("no set that is not separable generalizes")
@@ -119,7 +110,7 @@ def separable_limit(evidence: Evidence) -> Iterator[Claim]:
     """Compare where training ends with the margin of each set, by σ."""
     runs = evidence.runs("dynamics", keep=lambda p: p["lambda"] > CRITICAL)
     for run, sets in pair_runs(runs, evidence.runs("separability")):
-        draws = run.scalars.merge(limit_accuracies(run, sets), on="realization")
+        draws = with_limits(run, sets)
         draws = draws[draws["separable"].astype(bool)]
         if draws.empty:
             continue
@@ -170,9 +161,15 @@ def two_gaussians_limit(evidence: Evidence) -> Iterator[Claim]:
 )
 def small_spread(evidence: Evidence) -> Iterator[Claim]:
     """Compare the times of generalization of σ_A = 0 and of those that end perfect too."""
-    (without,) = evidence.runs("dynamics", keep=lambda p: p["sigma_a"] == 0)
+    without = {
+        run.parameters["lambda"]: run
+        for run in evidence.runs("dynamics", keep=lambda p: p["sigma_a"] == 0)
+    }
     for run in evidence.runs("dynamics", keep=lambda p: p["sigma_a"] > 0):
-        times = of_shared_draws([run, without], "t_gen")
+        reference = without.get(run.parameters["lambda"])
+        if reference is None:
+            continue
+        times = of_shared_draws([run, reference], "t_gen")
         if _two_gaussians_limit(run) < _PERFECT or not np.isfinite(times).all():
             continue
         spread = run.parameters["sigma_a"]
@@ -180,7 +177,7 @@ def small_spread(evidence: Evidence) -> Iterator[Claim]:
             f"B14-follows-sigma_a-{spread:g}",
             f"With σ_A = {spread:g} the time of {evidence.percent} accuracy is that of σ_A = 0 on "
             "the same sets, within 20 % (measured: their ratio).",
-            geometric_mean_of(times[0] / times[1], run, without).within(1.0, 0.2),
+            geometric_mean_of(times[0] / times[1], run, reference).within(1.0, 0.2),
         )
 
 

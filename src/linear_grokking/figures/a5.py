@@ -119,7 +119,7 @@ def _draw_ratio(axes: Axes, table: pd.DataFrame, colours: Mapping[int, str]) -> 
     axes.set(ylabel="loss / Eq. 19")
     for d_h, ratios in rows(table, "loss_ratio").groupby("d_h", sort=False):
         for series in _LOSSES:
-            draw_band(axes, rows(ratios, series=series), series, colours[d_h])
+            draw_band(axes, rows(ratios, series=series), style.line_of(series), colours[d_h])
         records = ratios[ratios["x"] > 0]
         few = rows(records, series="generalization")[::ERROR_BAR_EVERY]
         error = rows(records, series="generalization_error")["y"][::ERROR_BAR_EVERY]
@@ -141,4 +141,4 @@ def _draw_comparison(axes: Axes, table: pd.DataFrame, colours: Mapping[int, str]
     step_axis(axes)
     axes.set(ylabel="tanh / linear")
     for (d_h, series), curve in table.groupby(["d_h", "series"], sort=False):
-        draw_band(axes, curve, series, colours[d_h])
+        draw_band(axes, curve, style.line_of(series), colours[d_h])

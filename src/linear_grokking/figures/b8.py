@@ -158,7 +158,7 @@ def draw(table: pd.DataFrame) -> Figure:
 def _draw_read_off(axes: Axes, table: pd.DataFrame) -> None:
     for series, index in (("train", "tr"), ("generalization", "gen")):
         curve, name = rows(table, series=series), style.NAMES[series]
-        draw_band(axes, curve, series, style.BLUE, name)
+        draw_band(axes, curve, style.line_of(series), style.BLUE, name)
         at = rows(table, series=f"{series}_at_epsilon").iloc[0]
         place, epsilon = (at["x"], at["y"]), at["y"]
         axes.plot(*place, color=style.BLUE, zorder=5, **style.REACHED[series])

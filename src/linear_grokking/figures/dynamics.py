@@ -98,7 +98,7 @@ def _draw_curve(
         look = style.REACHED[series.removesuffix("_reached")]
         axes.plot(curve["x"], curve["y"], color=colour, zorder=5, **look)
     elif source == "experiment":
-        draw_band(axes, curve, series, colour, linewidth=width)
+        draw_band(axes, curve, style.line_of(series), colour, linewidth=width)
     elif not series.endswith("_discrete"):
         curve = curve[curve["x"] > 0]
         # Dashes are in line widths: these lie in the middle of the experiment's.
@@ -111,14 +111,13 @@ def _draw_curve(
 def draw_band(
     axes: Axes,
     curve: pd.DataFrame,
-    series: str,
+    line: Any,
     colour: str,
     label: str | None = None,
     linewidth: float = 1.2,
 ) -> None:
-    """Draw medians after step 0 as the line of a series, on a band between the quartiles."""
+    """Draw medians after step 0 as a line of some style, on a band between the quartiles."""
     curve = curve[curve["x"] > 0]
-    line = style.line_of(series)
     look = {"color": colour, "linestyle": line, "linewidth": linewidth}
     axes.plot(curve["x"], curve["y"], zorder=3, label=label, **look)
     band = {"color": colour, "alpha": style.BAND_ALPHA, "linewidth": 0, "zorder": 2}

@@ -151,8 +151,7 @@ def draw_by(table: pd.DataFrame, x: str, by: str) -> tuple[Figure, Axes, dict[An
     fixed = style.label(by, rows(table, "loss")[by].iloc[0])
     for each in axes[:2]:
         each.set_title(fixed, loc="right", fontsize="medium")
-    bars = {"color": legends.GREY, "marker": "o", "markersize": 3.2, "linestyle": ""}
-    measured = legends.line(r"(c): measured $\Delta t$, quartiles", **bars)
+    measured = legends.mark(r"(c): measured $\Delta t$, quartiles", legends.GREY, markersize=3.2)
     legends.of_dynamics(figure, table, theory=True, also=[measured], columns=3)
     return figure, axes[2], _draw_times(axes[2], table, x, by)
 

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 
 from linear_grokking.figures import legends, style
 from linear_grokking.figures.dynamics import (
+    draw_band,
     draw_dynamics,
     step_axis,
     tabulate_dynamics,
@@ -214,12 +215,10 @@ def draw_norm_sizes(axes: Axes, table: pd.DataFrame, by: str, colours: Mapping[A
     ):
         handles.append(legends.line(label, color=legends.GREY, linestyle=line))
         curves = rows(table, panel, panel)
-        for value, curve in curves[curves["x"] > 0].groupby(by, sort=False):
-            sizes = sign * curve[["y", "y_low", "y_high"]]
-            sizes = sizes.where(sizes > 0)
-            axes.plot(curve["x"], sizes["y"], color=colours[value], linestyle=line, zorder=3)
-            band = {"color": colours[value], "alpha": style.BAND_ALPHA, "linewidth": 0}
-            axes.fill_between(curve["x"], sizes["y_low"], sizes["y_high"], **band)
+        sizes = sign * curves[["y", "y_low", "y_high"]]
+        curves = curves.assign(**sizes.where(sizes > 0))
+        for value, curve in curves.groupby(by, sort=False):
+            draw_band(axes, curve, line, colours[value])
     for value, limit in rows(table, "weight_norm", "limit").groupby(by, sort=False):
         axes.plot(limit["x"], limit["y"], color=colours[value], zorder=2, **style.LIMIT_LINE)
     limit = rows(table, "weight_norm", "large_size_limit")

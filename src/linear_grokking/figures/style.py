@@ -4,7 +4,7 @@ One grammar for all of them.  Experiments are coloured points, or lines on bands
 thin black line, on a pale stripe of its parameter's colour where there are several.  A colour has
 one meaning in a figure: blue is the standard run, values of an ordered parameter go from light to
 dark orange, those of λ and of kinds take the palette.  Training is dashed, generalization solid.
-Figures are made for print: 7 inches wide, or 3.4 for one column.
+Figures are made for print, 7 inches wide.
 """
 
 import json
@@ -82,8 +82,8 @@ LOSS_FLOOR = 1e-8
 LOSS_CEILING = 1e8
 """Losses above this are not shown: only a divergence lies there."""
 
-WIDTH, COLUMN = 7.0, 3.4
-"""Width of a figure in inches: of a page, or of one of its columns."""
+WIDTH = 7.0
+"""Width of a figure in inches: that of a page."""
 ROW = 1.9
 """Height of a row of panels, in inches."""
 LEGEND_ENTRY_WIDTH = 1.35
@@ -167,12 +167,12 @@ def size_label(table: pd.DataFrame) -> str:
     return label("n_train", int(table["n_train"].dropna().iloc[0]))
 
 
-def new_figure(height: float, width: float = WIDTH) -> Figure:
-    """Return an empty figure of a size in inches.
+def new_figure(height: float) -> Figure:
+    """Return an empty figure of a height in inches, `WIDTH` wide.
 
     It uses the style sheet; draw inside ``mpl.rc_context`` of `sheet`.
     """
-    return Figure(figsize=(width, height))
+    return Figure(figsize=(WIDTH, height))
 
 
 def new_panels(
@@ -180,7 +180,6 @@ def new_panels(
     columns: int,
     *,
     height: float | None = None,
-    width: float = WIDTH,
     downwards: bool = False,
     **options: Any,
 ) -> tuple[Figure, np.ndarray]:
@@ -188,14 +187,14 @@ def new_panels(
 
     Parameters
     ----------
-    height, width
-        Size of the figure in inches; by default `ROW` for each row of panels.
+    height
+        Of the figure in inches; by default `ROW` for each row of panels.
     downwards
         Letter the panels column by column.
     options
         Go to `Figure.subplots`, which gives the axes their shape.
     """
-    figure = new_figure(rows * ROW if height is None else height, width)
+    figure = new_figure(rows * ROW if height is None else height)
     axes = figure.subplots(rows, columns, **options)
     letter(axes.T.flat if downwards else axes.flat)
     return figure, axes

@@ -90,7 +90,7 @@ def write_page(
         counts=Counter(claim["verdict"] for claim in judged),
         by_paper=_by_paper(judged),
         leading=[entry for entry in entries if entry["id"] in LEADING],
-        sizes=_sizes(request["tables"], root),
+        sizes=_sizes(entries),
         headlines=[claim for claim in confirmed if claim["id"] in HEADLINES],
         disagreements=_disagreements(judged),
         undecided=[claim for claim in judged if claim["verdict"] == "undecided"],
@@ -153,20 +153,21 @@ def _figure(
         "width": int.from_bytes(image[16:20], "big") // 2,
         "interactive": interactive.html(figure, table),
         "claims": [claim for claim in claims if claim["figure"] == figure],
+        "runs": request["runs"],
         "run_ids": list(dict.fromkeys(run_ids)),
         "revision": _short(provenance["revision"]),
         "time": provenance["time"],
     }
 
 
-def _sizes(made_of: Mapping[str, str], root: Path) -> list[tuple[Markup, str, str]]:
+def _sizes(entries: Sequence[Mapping[str, Any]]) -> list[tuple[Markup, str, str]]:
     """Return the sizes of the runs beside the papers'."""
-    found = []
-    for what, figure, role, key, paper in SIZES:
-        if figure in made_of:
-            request, _, _ = tables.read_table(root, figure, made_of[figure])
-            found.append((_typeset(what), Values(request["runs"][role])[key], paper))
-    return found
+    runs = {entry["id"]: entry["runs"] for entry in entries}
+    return [
+        (_typeset(what), Values(runs[figure][role])[key], paper)
+        for what, figure, role, key, paper in SIZES
+        if figure in runs
+    ]
 
 
 def _claims(path: Path, made_of: str) -> list[dict[str, Any]]:

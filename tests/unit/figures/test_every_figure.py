@@ -77,7 +77,7 @@ def test_drawing_fills_every_panel_and_clips_no_text(table, figure_id, tmp_path)
 @pytest.mark.parametrize("figure_id", FIGURES)
 def test_text_is_large_enough_for_print_and_written_alike(table, figure_id, tmp_path):
     figure = drawn(figure_id, table, tmp_path / f"{figure_id}.png")
-    assert figure.get_figwidth() in (style.WIDTH, style.COLUMN)
+    assert figure.get_figwidth() == style.WIDTH
     texts = [each for each in figure.findobj(Text) if each.get_visible() and each.get_text()]
     assert {each.get_text() for each in texts if each.get_fontsize() < SMALLEST} == set()
     for text in (each.get_text() for each in texts):
