@@ -1,6 +1,7 @@
 """Claims on separability, S_∞ and the margin: Paper B's Figs. 1, 6, 7, 15 and 17."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -234,13 +235,15 @@ def divergence(evidence: Evidence) -> Iterator[Claim]:
 def positive(evidence: Evidence) -> Iterator[Claim]:
     """Evaluate their curves close to ½, and compare the medians with them."""
     figure = evidence.figure
-    name, constant, source = {
+    another = ours("large-size limit; not the quantity of Paper B's Fig. 7")
+    name, constant, of_limit, of_curve = {
         "B6": (
             "fraction",
             large_size.CRITICAL_POSITIVE_FRACTION,
             paper_b("App. E.1 and Fig. 6, left (some constant); value ours"),
+            _OURS,
         ),
-        "B7": ("mean", large_size.CRITICAL_POSITIVE_MEAN, _OURS),
+        "B7": ("mean", large_size.CRITICAL_POSITIVE_MEAN, another, another),
     }[figure]
     words, curve = _LARGE_SIZE[f"positive_{name}"]
     limit = Measurement.exact(curve(0.5 - 1e-4))
@@ -249,10 +252,11 @@ def positive(evidence: Evidence) -> Iterator[Claim]:
         f"As λ → ½ the {words} of large sets tends to a constant, not to 0: the curve at "
         "1-2λ = 2e-4 is the constant within 3 %.",
         limit.within(constant, 0.03),
-        source=source,
+        source=of_limit,
     )
     runs = evidence.runs("statistics")
-    yield _median_claim(f"{figure}-positive-{name}-curve", runs, f"positive_{name}", 0.1)
+    claim = _median_claim(f"{figure}-positive-{name}-curve", runs, f"positive_{name}", 0.1)
+    yield replace(claim, source=of_curve)
 
 
 @claims_of(
