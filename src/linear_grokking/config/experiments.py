@@ -231,10 +231,52 @@ class LinearExperiment(
 
     model: Literal["linear"] = Field(description="One linear layer.")
     solver: Annotated[str, OneOf(*solvers_of("linear", "dynamics"))] = Field(
-        "spectral", description="Exact GD in the eigenbasis, or literal steps."
+        "spectral",
+        description="GD exactly in the eigenbasis, other methods likewise, or literal steps.",
     )
     alpha: Axis[Positive] = Field((1.0,), description="Factor on the initial student.")
     noise: Axis[NonNegative] = Field((0.0,), description="Variance of the training-label noise.")
+    momentum: Axis[Annotated[Real, Field(ge=0, lt=1)]] | None = Field(
+        None, description="momentum: share of the last step that is kept; by default λ."
+    )
+    nesterov: bool = Field(False, description="momentum: Nesterov's look ahead.")
+    grokfast_alpha: Axis[Annotated[Real, Field(ge=0, lt=1)]] = Field(
+        (0.98,), description="grokfast: decay α of the average of the gradients."
+    )
+    grokfast_lamb: Axis[NonNegative] = Field(
+        (2.0,), description="grokfast: factor κ on that average."
+    )
+    batch_size: Axis[Count] = Field(
+        (32,), description="sgd: samples of a step, drawn without replacement."
+    )
+
+    def check_keys(self) -> None:
+        """See `Experiment.check_keys`."""
+        super().check_keys()
+        if self.solver == "conjugate_gradients" and "eta" in self.model_fields_set:
+            raise refused("sets eta, which has no meaning with solver: conjugate_gradients")
+
+    def unused(self, parameters: Mapping[str, Any]) -> Iterator[str]:
+        """See `Experiment.unused`."""
+        yield from super().unused(parameters)
+        if parameters["solver"] == "conjugate_gradients":
+            yield "eta"
+
+    def sized(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        """See `Experiment.sized`."""
+        spec = super().sized(parameters)
+        lambda_ = spec["d_in"] / spec["n_train"]
+        if self.solver == "momentum" and "momentum" not in spec:
+            if lambda_ >= 1:
+                raise refused(f"needs momentum with solver: momentum at lambda = {lambda_:g}")
+            # Polyak's choice at eta = d_out/2.
+            spec["momentum"] = parameters["momentum"] = lambda_
+        if spec.get("batch_size", 0) > spec["n_train"]:
+            raise refused(
+                f"sets batch_size = {spec['batch_size']}; at most n_train = {spec['n_train']} "
+                "samples are there"
+            )
+        return spec
 
 
 class TwoLayerExperiment(TeacherStudent, title="Paper A, two layers: linear or tanh"):

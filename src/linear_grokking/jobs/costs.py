@@ -166,6 +166,15 @@ def linear_steps(spec: Spec) -> Cost:
     return _literal(spec, step, numbers=8.0 * d_in * d_out, width=d_out, calls=8.0)
 
 
+def linear_batches(spec: Spec) -> Cost:
+    """Return the cost of steps on mini-batches, on the host."""
+    d_in, d_out, batch = (spec[key] for key in ("d_in", "d_out", "batch_size"))
+    step = [(batch, d_in, d_out)] * 3
+    width = float(d_out)
+    cost = _literal(spec, step, numbers=8.0 * d_in * d_out, width=width, calls=20.0)
+    return Cost(cost.seconds, cost.data_bytes)
+
+
 def two_layer_flow(spec: Spec) -> Cost:
     """Return the cost of the two-layer flow."""
     d_in, d_h, d_out, n, n_gen = (spec[key] for key in ("d_in", "d_h", "d_out", "n_train", "n_gen"))

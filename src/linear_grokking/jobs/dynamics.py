@@ -37,7 +37,7 @@ def solved(
         trajectory = solve(
             model,
             params,
-            eta=spec["eta"],
+            **{key: spec[key] for key in ("eta",) if key in spec},
             steps=steps,
             checkpoint=context.checkpoint(batch),
             on_record=context.on_record,

@@ -143,6 +143,31 @@ KINDS: Sequence[Kind] = (
         cost=costs.linear_spectral,
         solve="solvers.spectral:spectral",
     ),
+    *(
+        Kind(
+            *("linear", solver, "dynamics"),
+            job="jobs.teacher_student:one_layer",
+            schema=LINEAR,
+            cost=costs.linear_spectral,
+            solve=f"solvers.linear_methods:{function}",
+            options=options,
+        )
+        for solver, function, options in (
+            ("momentum", "with_momentum", ("momentum", "nesterov")),
+            ("grokfast", "grokfast", ("grokfast_alpha", "grokfast_lamb")),
+            ("conjugate_gradients", "conjugate_gradients", ()),
+        )
+    ),
+    Kind(
+        *("linear", "sgd", "dynamics"),
+        job="jobs.teacher_student:one_layer_in_batches",
+        schema=LINEAR,
+        cost=costs.linear_batches,
+        solve="solvers.mini_batches:sgd",
+        options=("batch_size",),
+        literal=True,
+        saves_state=True,
+    ),
     Kind(
         *("linear", "gradient_descent", "dynamics"),
         job="jobs.teacher_student:one_layer",

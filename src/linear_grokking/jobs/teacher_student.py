@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from linear_grokking.data.draws import TeacherStudentData, stacked, teacher_student
+from linear_grokking.data.streams import generator
 from linear_grokking.jobs.dynamics import Spec, histories
 from linear_grokking.models.contract import Params
-from linear_grokking.models.linear import LinearModel
+from linear_grokking.models.linear import LinearModel, SampledLinearModel
 from linear_grokking.models.two_layer import TwoLayerModel
 from linear_grokking.runtime.context import JobContext, Results
 from linear_grokking.runtime.devices import mover
@@ -19,10 +20,22 @@ def one_layer(
     """Yield the histories of linear regression."""
 
     def set_up(batch: Sequence[int]) -> tuple[LinearModel, Params]:
-        widths = (spec["d_in"], spec["d_out"])
-        options = {"alpha": spec["alpha"], "noise": spec["noise"]}
-        data = _drawn(spec, batch, context, widths, options)
+        data = _regression(spec, batch, context)
         return LinearModel(data, spec["epsilon"], spec["gamma"]), data.student
+
+    return histories(spec, realizations, context, solve, set_up)
+
+
+def one_layer_in_batches(
+    spec: Spec, realizations: Sequence[int], context: JobContext, *, solve: Solver
+) -> Results:
+    """Yield the histories of linear regression on mini-batches, with a stream for each."""
+    batches = {"law": "batches", "n_train": spec["n_train"], "batch_size": spec["batch_size"]}
+
+    def set_up(batch: Sequence[int]) -> tuple[SampledLinearModel, Params]:
+        data = _regression(spec, batch, context)
+        streams = tuple(generator(spec["seed"], batches, each, "batches") for each in batch)
+        return SampledLinearModel(data, spec["epsilon"], spec["gamma"], streams), data.student
 
     return histories(spec, realizations, context, solve, set_up)
 
@@ -38,6 +51,12 @@ def two_layers(
         return model, data.student
 
     return histories(spec, realizations, context, solve, set_up)
+
+
+def _regression(spec: Spec, batch: Sequence[int], context: JobContext) -> TeacherStudentData:
+    """Draw a batch of linear regression problems."""
+    options = {"alpha": spec["alpha"], "noise": spec["noise"]}
+    return _drawn(spec, batch, context, (spec["d_in"], spec["d_out"]), options)
 
 
 def _drawn(

@@ -4,6 +4,9 @@ With D = S - T the deviation of the student from the teacher and Σ = XᵀX/n_tr
 training loss is Tr[DᵀΣD]/d_out and the generalization loss ‖D‖²_F/d_out.
 """
 
+from dataclasses import dataclass
+
+import numpy as np
 from array_api_compat import array_namespace
 
 from linear_grokking.models.contract import Params
@@ -13,7 +16,7 @@ from linear_grokking.models.teacher_student import (
     sample_errors,
 )
 from linear_grokking.runtime.arrays import Array
-from linear_grokking.shapes import Float
+from linear_grokking.shapes import Float, Int
 
 
 class LinearModel(TeacherStudentModel):
@@ -31,10 +34,14 @@ class LinearModel(TeacherStudentModel):
 
     def gradient(self, params: Params) -> Params:
         """Return the gradient of `loss`, 2Xᵀ(XD - ξ)/(n_train d_out)."""
-        inputs = self.data.inputs
+        return (self._pulled_back(self.data.inputs, self.training_residual(params)),)
+
+    def _pulled_back(
+        self, inputs: Float[Array, "*R n d_in"], residual: Float[Array, "*R n d_out"]
+    ) -> Float[Array, "*R d_in d_out"]:
+        """Return the gradient of the mean square of some samples' residuals."""
         scale = 2.0 / (inputs.shape[-2] * self.d_out)
-        transposed = array_namespace(inputs).matrix_transpose(inputs)
-        return (scale * (transposed @ self.training_residual(params)),)
+        return scale * (array_namespace(inputs).matrix_transpose(inputs) @ residual)
 
     def observables(self, params: Params) -> dict[str, Float[Array, "*R"]]:
         """See `TeacherStudentModel.observables`; `gen_loss` is the expectation."""
@@ -42,3 +49,25 @@ class LinearModel(TeacherStudentModel):
         train_errors = sample_errors(self.training_residual(params))
         gen_errors = sample_errors(self.data.fresh @ deviation)
         return self.measured(train_errors, gen_errors) | {"gen_loss": population_loss(deviation)}
+
+
+@dataclass(frozen=True)
+class SampledLinearModel(LinearModel):
+    """The model of realizations that draw mini-batches.
+
+    Attributes
+    ----------
+    streams : tuple of R generators
+        What each realization draws its batches from.
+    """
+
+    streams: tuple[np.random.Generator, ...] = ()
+
+    def batch_gradient(self, params: Params, batches: Int[np.ndarray, "R B"]) -> Params:
+        """Return the gradient on the samples of given numbers (R, B) alone."""
+        which = np.arange(len(batches))[:, np.newaxis], batches
+        inputs = self.data.inputs[which]
+        residual = inputs @ (params[0] - self.teacher)
+        if self.data.label_noise is not None:
+            residual = residual - self.data.label_noise[which]
+        return (self._pulled_back(inputs, residual),)

@@ -48,7 +48,7 @@ class UpdateRule(Protocol):
         ...
 
 
-class _Descent:
+class Descent:
     """θ ← θ − η(∇L + w θ)."""
 
     def __init__(self, eta: float, weight_decay: float) -> None:
@@ -56,12 +56,14 @@ class _Descent:
         self.weight_decay = weight_decay
 
     def update(self, params: Params, gradient: Params, step: int) -> None:
+        """See `UpdateRule.update`."""
         for theta, slope in zip(params, gradient, strict=True):
             if self.weight_decay:
                 theta *= 1.0 - self.eta * self.weight_decay
             theta -= self.eta * slope
 
     def memory(self) -> Mapping[str, list[Array]]:
+        """See `UpdateRule.memory`."""
         return {}
 
 
@@ -89,7 +91,11 @@ class SingleSteps:
         for name, rate in self._model.integrands(self.params).items():
             self.clocks[name] += rate
         self.step += 1
-        self._rule.update(self.params, self._model.gradient(self.params), self.step)
+        self._rule.update(self.params, self.gradient(), self.step)
+
+    def gradient(self) -> Params:
+        """Return the gradient that the next step follows."""
+        return self._model.gradient(self.params)
 
     def _arrays(self) -> dict[str, Array]:
         """Return all arrays that change, by name."""
@@ -175,7 +181,7 @@ def descent(model: Model, params: Params, eta: float) -> Walker:
     stretches = model.stretches()
     if stretches is not None:
         return CompiledSteps(stretches, params, eta)
-    return SingleSteps(model, params, _Descent(eta, model.weight_decay))
+    return SingleSteps(model, params, Descent(eta, model.weight_decay))
 
 
 def follow(

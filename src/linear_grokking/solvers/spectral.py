@@ -12,7 +12,12 @@ eigenvalue ν relaxes geometrically to its fixed point,
 
 n and τ the components of Xᵀξ/n_train and T.  Outside the span of the inputs (ν = 0) no
 gradient acts and the student only decays, S(t) = (1 - ηγ/d_out)ᵗ S(0).
+
+Other methods have the same fixed point, and their own polynomial of the curvature
+h = (2/d_out)(ν + γ/2) in place of (1 - ηh)ᵗ (`linear_methods`).
 """
+
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -33,8 +38,58 @@ from linear_grokking.solvers.trajectory import (
 )
 
 
+class Evolution(Protocol):
+    """How a method moves the modes of a quadratic loss towards its minimum."""
+
+    def check(self, largest: float) -> None:
+        """Raise ValueError where the method diverges with this largest curvature."""
+        ...
+
+    def relaxation(
+        self,
+        curvatures: Float[np.ndarray, " K"],
+        squares: Float[np.ndarray, " K"],
+        steps: Float[np.ndarray, " T"],
+    ) -> tuple[Float[np.ndarray, "T K"], Float[np.ndarray, "T K"]]:
+        """Return what is left of each mode's initial error, and 1 minus that.
+
+        ``squares`` are those of the initial errors.
+        """
+        ...
+
+
+class GradientDescent:
+    """What is left after t steps is (1 - ηh)ᵗ."""
+
+    def __init__(self, eta: float) -> None:
+        check_rate(eta)
+        self.eta = eta
+
+    def check(self, largest: float) -> None:
+        """See `Evolution.check`."""
+        check_curvature("gradient descent", self.eta, largest, 2.0 / self.eta)
+
+    def relaxation(
+        self,
+        curvatures: Float[np.ndarray, " K"],
+        squares: Float[np.ndarray, " K"],
+        steps: Float[np.ndarray, " T"],
+    ) -> tuple[Float[np.ndarray, "T K"], Float[np.ndarray, "T K"]]:
+        """See `Evolution.relaxation`."""
+        return _relaxation(self.eta * curvatures, steps[:, np.newaxis])
+
+
+def check_curvature(method: str, eta: float, largest: float, bound: float) -> None:
+    """Raise ValueError where the largest curvature is not below what a method takes with η."""
+    if largest >= bound:
+        raise ValueError(
+            f"eta = {eta}: {method} diverges on this training set; "
+            f"must be below {eta * bound / largest:.6g}, as its largest curvature is {largest:.6g}"
+        )
+
+
 class SpectralPath:
-    """The path of full-batch GD from one initial student, on one training set.
+    """The path of a full-batch method from one initial student, on one training set.
 
     Parameters
     ----------
@@ -43,8 +98,10 @@ class SpectralPath:
         Of the training labels.
     layers
         Teacher and initial student, (d_in, d_out).
-    eta, gamma
-        Learning rate and weight decay.
+    evolution
+        The method.
+    gamma
+        Weight decay.
 
     Attributes
     ----------
@@ -54,6 +111,8 @@ class SpectralPath:
         Their orthonormal eigenvectors.
     initial, limit : (modes, d_out)
         Components of D at step 0 and at its fixed point.
+    curvatures : (modes,)
+        Those of the loss along the modes, weight decay included; `null_curvature` elsewhere.
     interpolation : (modes, d_out)
         Components of the D that fits the noisy labels exactly, as far as the modes can.
     unfittable : float
@@ -64,7 +123,7 @@ class SpectralPath:
     Raises
     ------
     ValueError
-        Where GD with this η diverges.
+        Where the method diverges.
     """
 
     def __init__(
@@ -72,19 +131,16 @@ class SpectralPath:
         inputs: Float[np.ndarray, "N d_in"],
         noise: Float[np.ndarray, "N d_out"] | None,
         layers: Params,
-        eta: float,
+        evolution: Evolution,
         gamma: float,
     ) -> None:
-        self.eta, self.gamma = eta, gamma
+        self.evolution = evolution
         teacher, student = layers
         n_train, d_out = len(inputs), teacher.shape[1]
         self.eigenvalues, self.vectors = _modes(inputs)
-        limit_of_eta = d_out / (self.eigenvalues[-1] + gamma / 2)
-        if eta >= limit_of_eta:
-            raise ValueError(
-                f"eta = {eta}: gradient descent diverges on this training set; "
-                f"must be below d_out/(largest eigenvalue + gamma/2) = {limit_of_eta:.6g}"
-            )
+        self.curvatures = 2.0 / d_out * (self.eigenvalues + gamma / 2)
+        self.null_curvature = gamma / d_out
+        evolution.check(float(self.curvatures[-1]))
         modes = self.eigenvalues[:, np.newaxis]
         along_teacher = self.vectors.T @ teacher
         self.initial = self.vectors.T @ (student - teacher)
@@ -109,14 +165,24 @@ class SpectralPath:
 
     def components(self, steps: Float[np.ndarray, " T"]) -> Float[np.ndarray, "T modes d_out"]:
         """Return the components (records, modes, d_out) of D at the steps (records,)."""
-        rates = 2 * self.eta / self.d_out * (self.eigenvalues + self.gamma / 2)
-        left, gone = _relaxation(rates, steps[:, np.newaxis])
-        return left[..., np.newaxis] * self.initial + gone[..., np.newaxis] * self.limit
+        left, gone = (each[:, :-1, np.newaxis] for each in self._relaxation(steps))
+        return left * self.initial + gone * self.limit
 
     def null_deviation(self, steps: Float[np.ndarray, " T"]) -> Float[np.ndarray, "T d_in d_out"]:
         """Return the part (records, d_in, d_out) of D outside the span of the inputs."""
-        left, _ = _relaxation(np.array(self.eta * self.gamma / self.d_out), steps)
-        return left[:, np.newaxis, np.newaxis] * self.null_student - self.null_teacher
+        left, _ = self._relaxation(steps)
+        return left[:, -1, np.newaxis, np.newaxis] * self.null_student - self.null_teacher
+
+    def _relaxation(
+        self, steps: Float[np.ndarray, " T"]
+    ) -> tuple[Float[np.ndarray, "T K"], Float[np.ndarray, "T K"]]:
+        """See `Evolution.relaxation`: of all modes, and last of what is outside the span."""
+        errors = np.sum((self.initial - self.limit) ** 2, axis=1)
+        return self.evolution.relaxation(
+            np.append(self.curvatures, self.null_curvature),
+            np.append(errors, np.sum(self.null_student**2)),
+            steps,
+        )
 
     def deviation(self, steps: Float[np.ndarray, " T"]) -> Float[np.ndarray, "T d_in d_out"]:
         """Return D = S - T, (records, d_in, d_out), at the steps (records,)."""
@@ -134,17 +200,30 @@ def spectral(
 ) -> Trajectory:
     """Evaluate full-batch gradient descent exactly at the recorded steps.
 
-    See `trajectory.Solver`; parameters are S of shape (R, d_in, d_out), on the host.  Each
-    realization is diagonalized on its own; 1e12 steps and beyond cost no more than one.  The
+    See `trajectory.Solver` and `evaluate`; 1e12 steps and beyond cost no more than one.  The
     checkpoint is not used: nothing that lasts is ever half done.
+    """
+    return evaluate(model, params, GradientDescent(eta), steps, on_record)
+
+
+def evaluate(
+    model: LinearModel,
+    params: Params,
+    evolution: Evolution,
+    steps: ArrayLike,
+    on_record: OnRecord | None,
+) -> Trajectory:
+    """Return the trajectory of a method, from its modes.
+
+    Parameters are S of shape (R, d_in, d_out), on the host; each realization is diagonalized on
+    its own.
 
     Raises
     ------
     ValueError
-        Where GD with this η diverges: the message says from which η on.
+        Where the method diverges: the message says from which η on.
     """
     steps = checked_steps(steps)
-    check_rate(eta)
     (students,) = params
     data = model.data
     (teachers,) = data.teacher
@@ -152,7 +231,7 @@ def spectral(
     for k, student in enumerate(students):
         noise = None if data.label_noise is None else data.label_noise[k]
         layers = (teachers[k], student)
-        paths.append(SpectralPath(data.inputs[k], noise, layers, eta, model.gamma))
+        paths.append(SpectralPath(data.inputs[k], noise, layers, evolution, model.gamma))
 
     def students_at(step: float) -> Params:
         at = np.array([step])

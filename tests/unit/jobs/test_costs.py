@@ -188,6 +188,7 @@ ADAM = FLOW | {"solver": "adam", "dtype": "float64"}
 OUTPUTS = {"measure": "outputs"}
 LINEAR = SPECS["linear"] | {"d_in": 1000, "n_train": 1111, "n_gen": 10_000, "records": 120}
 LITERAL = {"solver": "gradient_descent", "t_max": 600, "records": 50}
+BATCHES = LINEAR | {"solver": "sgd", "n_gen": 2000, "t_max": 3000}
 TWO_LAYERS = SPECS["two_layer"] | {
     "activation": "identity", "d_in": 1000, "d_h": 200, "d_out": 5, "n_train": 1111,
     "n_gen": 10_000, "records": 200, "t_max": 2e5,
@@ -225,6 +226,11 @@ MEASURED = [
     (LINEAR | {"d_out": 100}, 2.9, 369),
     (LINEAR | {"n_train": 625}, 0.18, 326),
     (LINEAR | {"n_train": 5000}, 0.47, 420),
+    (LINEAR | {"solver": "momentum"}, 0.4, 300),
+    (LINEAR | {"solver": "grokfast"}, 0.4, 300),
+    (LINEAR | {"solver": "conjugate_gradients"}, 0.4, 300),
+    (BATCHES | {"batch_size": 16}, 0.42, 150),
+    (BATCHES | {"batch_size": 256}, 1.6, 150),
     (LINEAR | LITERAL, 0.45, 182),
     (LINEAR | LITERAL | {"d_out": 50}, 7.2, 185),
     (TWO_LAYERS, 4.0, 290),

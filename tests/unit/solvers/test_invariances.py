@@ -22,7 +22,7 @@ from linear_grokking.models.two_layer import TwoLayerModel
 from linear_grokking.solvers import two_layer_flow
 from linear_grokking.solvers.gradient_descent import gradient_descent
 from linear_grokking.solvers.log_flow.flow import gradient_flow
-from linear_grokking.solvers.spectral import SpectralPath, spectral
+from linear_grokking.solvers.spectral import GradientDescent, SpectralPath, spectral
 from linear_grokking.theory import linear, linear_grokking_time
 from linear_grokking.theory.linear import Problem
 from linear_grokking.theory.two_point import TwoPoint
@@ -81,7 +81,7 @@ def path_of(model, student, eta):
     """Return the exact path of the only realization."""
     (inputs,), (teacher,), (start,) = model.data.inputs, model.teacher, student
     noise = None if model.data.label_noise is None else model.data.label_noise[0]
-    return SpectralPath(inputs, noise, (teacher, start), eta, model.gamma)
+    return SpectralPath(inputs, noise, (teacher, start), GradientDescent(eta), model.gamma)
 
 
 def assert_same_losses(one, other, rtol, factor=1.0):

@@ -9,7 +9,8 @@ from stopping import Stopping
 
 from linear_grokking.data.draws import classification, stacked, teacher_student
 from linear_grokking.data.laws import Gaussian
-from linear_grokking.models.linear import LinearModel
+from linear_grokking.data.streams import generator
+from linear_grokking.models.linear import LinearModel, SampledLinearModel
 from linear_grokking.models.logistic import LogisticModel
 from linear_grokking.models.losses import LOSSES
 from linear_grokking.models.two_layer import TwoLayerModel
@@ -17,6 +18,8 @@ from linear_grokking.runtime.checkpoints import Interrupted
 from linear_grokking.solvers import log_flow, two_layer_flow
 from linear_grokking.solvers.adam import adam
 from linear_grokking.solvers.gradient_descent import gradient_descent
+from linear_grokking.solvers.linear_methods import grokfast, with_momentum
+from linear_grokking.solvers.mini_batches import sgd
 from linear_grokking.solvers.spectral import spectral
 from linear_grokking.solvers.trajectory import (
     Outcome,
@@ -38,6 +41,12 @@ def linear(realizations):
     sizes = {"n_train": 15, "n_gen": 40, "widths": (12, 2), "noise": 0.05}
     data = stacked([teacher_student(seed=2, realization=k, **sizes) for k in realizations])
     return LinearModel(data, epsilon=0.05, gamma=0.02), data.student
+
+
+def sampled(realizations):
+    model, params = linear(realizations)
+    streams = tuple(generator(2, {"law": "batches"}, k, "batches") for k in realizations)
+    return SampledLinearModel(model.data, model.epsilon, model.gamma, streams), params
 
 
 def two_layer(realizations, activation="identity"):
@@ -75,10 +84,16 @@ class Case:
 
 # Steps of flows are common to a batch: its members agree with single runs to the tolerance.
 TIGHT = (("rtol", 1e-8),)
+AMPLIFIED = (("grokfast_alpha", 0.9), ("grokfast_lamb", 2.0))
 WITH_ERROR = OF_TEACHER_STUDENT | {"gen_loss_error"}
 CASES = {
     "linear spectral": Case(linear, spectral, OF_TEACHER_STUDENT),
     "linear gradient_descent": Case(linear, gradient_descent, OF_TEACHER_STUDENT),
+    "linear momentum": Case(
+        linear, with_momentum, OF_TEACHER_STUDENT, options=(("momentum", 0.7),)
+    ),
+    "linear grokfast": Case(linear, grokfast, OF_TEACHER_STUDENT, options=AMPLIFIED),
+    "linear sgd": Case(sampled, sgd, OF_TEACHER_STUDENT, options=(("batch_size", 4),)),
     "two_layer gradient_flow": Case(
         two_layer, two_layer_flow.gradient_flow, WITH_ERROR, 1e-5, TIGHT
     ),
@@ -91,6 +106,9 @@ CASES = {
     "logistic gradient_descent": Case(logistic, gradient_descent, OF_LOGISTIC),
     "logistic adam": Case(logistic, adam, OF_LOGISTIC),
 }
+
+
+EXACT = (spectral, with_momentum, grokfast)
 
 
 @pytest.fixture(params=list(CASES.values()), ids=list(CASES))
@@ -110,7 +128,7 @@ def test_realizations_lead_everywhere(case):
         assert values.shape == (3, len(STEPS)) and np.all(np.isfinite(values))
     _, start = case.problem(REALIZATIONS)
     assert [theta.shape for theta in found.params] == [theta.shape for theta in start]
-    assert (found.gradients == 0) == (case.solver is spectral)
+    assert (found.gradients == 0) == (case.solver in EXACT)
 
 
 def test_each_realization_is_what_it_is_alone(case):
@@ -173,7 +191,7 @@ def test_a_single_realization_is_shown_at_every_record(case):
 def test_a_batch_that_was_stopped_goes_on_with_the_same_bits(case, offers):
     expected = case(REALIZATIONS)
     checkpoint = Stopping(offers)
-    if case.solver is not spectral:  # which is never half done
+    if case.solver not in EXACT:  # which are never half done
         with pytest.raises(Interrupted):
             case(REALIZATIONS, checkpoint=checkpoint)
         assert checkpoint.saved

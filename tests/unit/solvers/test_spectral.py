@@ -11,7 +11,7 @@ from scipy.special import ive
 from linear_grokking.data.draws import stacked, teacher_student
 from linear_grokking.models.linear import LinearModel
 from linear_grokking.solvers.gradient_descent import gradient_descent
-from linear_grokking.solvers.spectral import SpectralPath, spectral
+from linear_grokking.solvers.spectral import GradientDescent, SpectralPath, spectral
 
 D_IN = 24
 OBSERVABLES = ("train_loss", "gen_loss", "train_accuracy", "gen_accuracy")
@@ -40,7 +40,9 @@ def changed(model, **data):
 
 def path_of(model, student, *, eta, gamma=0.0):
     data = model.data
-    return SpectralPath(data.inputs, data.label_noise, (model.teacher, student), eta, gamma)
+    return SpectralPath(
+        data.inputs, data.label_noise, (model.teacher, student), GradientDescent(eta), gamma
+    )
 
 
 def solve(model, student, *, eta, steps, gamma=0.0):

@@ -1,3 +1,5 @@
+from math import comb
+
 import numpy as np
 import pytest
 from oracles import exponential_average, spectral_mean
@@ -112,3 +114,15 @@ def test_average_over_real_spectra(lambda_):
 def test_impossible_ratios_are_refused(function, wrong):
     with pytest.raises(ValueError, match="lambda_ = "):
         function(wrong)
+
+
+@pytest.mark.parametrize("lambda_", [0.3, 1.0, 2.5])
+def test_gauss_quadrature_has_the_moments_of_the_law(lambda_):
+    """E[ν^k] = Σ_r λ^r C(k, r) C(k - 1, r)/(r + 1); with 8 nodes up to ν^16."""
+    nodes, weights = mp.gauss_quadrature(lambda_, 8)
+    for k in range(1, 17):
+        terms = [lambda_**r * comb(k, r) * comb(k - 1, r) / (r + 1) for r in range(k)]
+        assert nodes ** (k - 1) @ weights == pytest.approx(sum(terms), rel=1e-12)
+    k = 17
+    terms = [lambda_**r * comb(k, r) * comb(k - 1, r) / (r + 1) for r in range(k)]
+    assert nodes ** (k - 1) @ weights != pytest.approx(sum(terms), rel=1e-12)

@@ -1,0 +1,288 @@
+"""Fig. A8."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from pydantic import Field
+
+from linear_grokking.config.fields import Span
+from linear_grokking.config.figure_options import FigureOptions, LinearRuns
+from linear_grokking.figures import legends, style
+from linear_grokking.figures import linear_panels as panels
+from linear_grokking.figures.dynamics import draw_band, step_axis, tabulate_dynamics
+from linear_grokking.figures.points import draw_lines, draw_points, tabulate_scalar
+from linear_grokking.figures.tables import FigureData, TableBuilder, rows
+from linear_grokking.results.crossings import first_crossing
+from linear_grokking.results.reading import RunResult
+from linear_grokking.theory import linear, linear_optimizers, mini_batches
+from linear_grokking.theory.first_order import Grokfast, Momentum
+from linear_grokking.theory.linear_grokking_time import gen_time, train_time
+from linear_grokking.theory.linear_optimizers import Losses
+
+TITLE = "Optimizers in one-layer linear regression: how fast can one grok? (beyond Paper A)"
+METHOD = ["solver", "nesterov", "eta"]
+"""What tells methods apart."""
+SERIES = {"train": "t_train", "generalization": "t_gen"}
+SCALING = ("gradient_descent", "tuned", "conjugate_gradients")
+"""Roles whose runs are at several λ."""
+COLOURS = (
+    *(style.BLUE, style.VERMILION, style.ORANGE, style.SKY, style.PURPLE, style.GREEN),
+    legends.GREY,
+)
+MARKERS = {"train": "D", "generalization": "o"}
+
+
+class Options(FigureOptions):
+    """What Fig. A8 is drawn from."""
+
+    gradient_descent: LinearRuns = Field(description="Plain runs, one per λ.")
+    larger_rate: LinearRuns = Field(description="A plain run with a larger learning rate.")
+    momentum: LinearRuns = Field(description="A run with momentum, at the rate of the plain ones.")
+    nesterov: LinearRuns = Field(description="The same with Nesterov's look ahead.")
+    grokfast: LinearRuns = Field(description="A run with amplified slow gradients.")
+    tuned: LinearRuns = Field(description="Runs with the momentum λ, one per λ.")
+    conjugate_gradients: LinearRuns = Field(description="Runs of conjugate gradients, one per λ.")
+    mini_batches: LinearRuns = Field(description="Runs on mini-batches, one per batch size.")
+    distance: Span = Field(description="Range of 1 - λ of the theory curves, log-spaced.")
+
+
+def losses_of(parameters: Mapping[str, Any], steps: np.ndarray) -> Losses:
+    """Return the theory's losses (T,) of a run's method at some steps (T,)."""
+    lambda_, solver = parameters["lambda"], parameters["solver"]
+    if solver == "conjugate_gradients":
+        return linear_optimizers.conjugate_gradient_losses(steps, lambda_)
+    eta = parameters["eta"]
+    if solver == "momentum":
+        method = Momentum(eta, parameters["momentum"], parameters["nesterov"])
+    elif solver == "grokfast":
+        method = Grokfast(eta, parameters["grokfast_alpha"], parameters["grokfast_lamb"])
+    elif solver == "sgd":
+        sizes = (parameters["d_in"], parameters["batch_size"])
+        return mini_batches.mini_batch_losses(steps, lambda_, eta, *sizes)
+    else:
+        method = Momentum(eta, 0.0)
+    return linear_optimizers.losses(steps, lambda_, method)
+
+
+def times_of(run: RunResult, threshold: float) -> dict[str, float]:
+    """Return when the theory's accuracies of a run reach the threshold, by series."""
+    steps = run.curve("train_loss")["step"].to_numpy(float)
+    found = losses_of(run.parameters, steps)
+    return {
+        series: first_crossing(steps, linear.accuracy(loss, run.parameters["epsilon"]), threshold)
+        for series, loss in zip(SERIES, found, strict=True)
+    }
+
+
+def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
+    """Return the table.
+
+    Losses and accuracies of all methods at the largest λ (panels ``loss``, ``accuracy``), with
+    the least loss of Krylov methods (series ``bound``); times of both accuracies against 1 - λ
+    (``times``), by method (``methods``, at the largest λ), and against the batch size (``batches``,
+    the last point that of the full batch).
+    """
+    builder = TableBuilder()
+    roles = [role for role in options.roles() if role != "mini_batches"]
+    largest = max(run.parameters["lambda"] for run in data.runs("gradient_descent"))
+    for run in data.runs(*roles):
+        shown = _method(run)
+        if run.parameters["lambda"] == largest:
+            tabulate_dynamics(builder, run, shown)
+            steps = run.curve("train_loss")["step"].to_numpy(float)
+            for series, loss in zip(SERIES, losses_of(run.parameters, steps), strict=True):
+                panels.tabulate_loss(builder, run, series, steps, loss, shown)
+            for series, time in times_of(run, data.threshold).items():
+                tabulate_scalar(builder, [run], SERIES[series], "methods", series, "lambda", METHOD)
+                builder.add("methods", series, "theory", largest, time, shown)
+    steps = np.arange(1, 1000)
+    bound = linear_optimizers.least_gen_loss(steps, largest)
+    builder.add("loss", "bound", "theory", steps, bound)
+    _tabulate_scaling(builder, options, data)
+    _tabulate_batches(builder, data)
+    return builder.frame()
+
+
+def _method(run: RunResult) -> dict[str, Any]:
+    """Return what tells a run's method from others, as far as it has it."""
+    return {key: run.parameters[key] for key in METHOD if key in run.parameters}
+
+
+def _tabulate_scaling(builder: TableBuilder, options: Options, data: FigureData) -> None:
+    """Add measured times against 1 - λ, and the theory's with the threshold loss of the accuracy."""
+    distance = options.distance.log()
+    plain = data.runs("gradient_descent")[0].parameters
+    loss = float(linear.loss_threshold(plain["epsilon"], accuracy=data.threshold))
+    for role in SCALING:
+        for run in data.runs(role):
+            for series, quantity in SERIES.items():
+                at, row = 1.0 - run.parameters["lambda"], run.number(quantity)
+                builder.add_summary("times", series, at, row, _method(run))
+    problem = panels.problem_of(plain, **{"lambda": 1.0 - distance})
+    accuracy = {"accuracy": data.threshold}
+    conjugate = [linear_optimizers.conjugate_gradient_times(loss, 1.0 - each) for each in distance]
+    theory = {
+        "gradient_descent": Losses(
+            train_time(problem, plain["epsilon"], **accuracy),
+            gen_time(problem, plain["epsilon"], **accuracy),
+        ),
+        "tuned": linear_optimizers.tuned_momentum_times(loss, 1.0 - distance),
+        "conjugate_gradients": Losses(*np.array(conjugate).T),
+    }
+    for role, times in theory.items():
+        for series, time in zip(SERIES, times, strict=True):
+            shown = _method(data.runs(role)[0])
+            builder.add("times", series, "theory", distance, time, shown)
+    bound = linear_optimizers.least_gen_time(loss, 1.0 - distance)
+    builder.add("times", "bound", "theory", distance, bound)
+
+
+def _tabulate_batches(builder: TableBuilder, data: FigureData) -> None:
+    runs = data.runs("mini_batches")
+    parameters = runs[0].parameters
+    full = [
+        run
+        for run in data.runs("gradient_descent")
+        if run.parameters["lambda"] == parameters["lambda"]
+    ]
+    for run in [*runs, *full]:
+        p = run.parameters
+        size = p.get("batch_size", round(p["d_in"] / p["lambda"]))
+        for series, time in times_of(run, data.threshold).items():
+            row = run.number(SERIES[series])
+            builder.add_summary("batches", series, size, row, {"lambda": p["lambda"]})
+            builder.add("batches", series, "theory", size, time, {"lambda": p["lambda"]})
+    limit = parameters["eta"] * parameters["d_in"]
+    builder.add("batches", "limit", "theory", limit, 0.0)
+
+
+def draw(table: pd.DataFrame) -> Figure:
+    """Draw losses of all methods, their times, and those of mini-batches."""
+    figure, axes = style.new_panels(2, 3, height=5.2)
+    dynamics = rows(table, "loss", source="experiment")
+    methods = list(_methods(dynamics[dynamics["series"] == "generalization"]))
+    colours = dict(zip(methods, COLOURS, strict=False))
+    slow = _equal_speed(methods)
+    shown = [method for method in methods if not method[1] and method not in slow[1:2]]
+    for each, series, title in zip(
+        axes[0, :2], ("generalization", "train"), ("generalization", "training"), strict=True
+    ):
+        _draw_losses(each, table, shown, colours, [series])
+        each.set_ylabel(f"{title} loss")
+    bound = rows(table, "loss", "bound")
+    axes[0, 0].plot(bound["x"], bound["y"], **style.REFERENCE)
+    _draw_losses(axes[0, 2], table, slow, colours, ["generalization", "train"])
+    axes[0, 2].set_ylabel("loss")
+    _draw_times(axes[1, 0], table, colours)
+    _draw_methods(axes[1, 1], table, colours)
+    _draw_batches(axes[1, 2], table)
+    handles = [legends.line(_label(m), color=c) for m, c in colours.items()]
+    handles += [
+        legends.line("theory", **style.THEORY_LINE),
+        legends.line("no Krylov method is faster", **style.REFERENCE),
+        legends.mark("training", legends.GREY, MARKERS["train"], fillstyle="none", markersize=4),
+        legends.mark("generalization", legends.GREY, MARKERS["generalization"], markersize=4),
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=3, columnspacing=1.2)
+    return figure
+
+
+def _methods(table: pd.DataFrame) -> Iterator[tuple]:
+    """Yield the methods of a table's rows in their order."""
+    yield from table[METHOD].drop_duplicates().itertuples(index=False, name=None)
+
+
+def _of(table: pd.DataFrame, method: tuple) -> pd.DataFrame:
+    """Return a table's rows of a method, whose missing keys are null."""
+    for key, value in zip(METHOD, method, strict=True):
+        found = table[key]
+        table = table[found.isna() if pd.isna(value) else found == value]
+    return table
+
+
+def _label(method: tuple) -> str:
+    """Name a method."""
+    solver, nesterov, eta = method
+    name = {
+        "spectral": "gradient descent",
+        "momentum": "Nesterov" if nesterov is True else "momentum",
+        "grokfast": "Grokfast",
+        "conjugate_gradients": "conjugate gradients",
+    }[solver]
+    return name if pd.isna(eta) else rf"{name}, $\eta$ = {style.number(eta)}"
+
+
+def _equal_speed(methods: Sequence[tuple]) -> list[tuple]:
+    """Return plain descent at both rates, and Grokfast."""
+    return [method for method in methods if method[0] in ("spectral", "grokfast")]
+
+
+def _draw_losses(
+    axes: Axes,
+    table: pd.DataFrame,
+    methods: Sequence[tuple],
+    colours: Mapping[tuple, str],
+    series: Sequence[str],
+) -> None:
+    """Draw losses of some methods, theory on experiment."""
+    for method in methods:
+        for name in series:
+            curves = rows(_of(table, method), "loss", name)
+            curve = rows(curves, source="experiment")
+            draw_band(axes, curve, style.line_of(name), colours[method], linewidth=2.4)
+            theory = rows(curves, source="theory")
+            theory = theory[theory["x"] > 0]
+            axes.plot(theory["x"], theory["y"], zorder=4, **style.THEORY_LINE)
+    step_axis(axes)
+    axes.set(yscale="log", ylim=(1e-6, 3), xlim=(0.8, 1e5))
+
+
+def _draw_times(axes: Axes, table: pd.DataFrame, colours: Mapping[tuple, str]) -> None:
+    times = rows(table, "times")
+    for method in _methods(rows(times, source="experiment")):
+        for series, marker in MARKERS.items():
+            found = rows(_of(times, method), series=series)
+            theory = rows(found, source="theory")
+            line = style.line_of(series)
+            axes.plot(theory["x"], theory["y"], color=colours[method], zorder=1, **style.STRIPE)
+            axes.plot(theory["x"], theory["y"], **{**style.THEORY_LINE, "linestyle": line})
+            fill = "none" if series == "train" else "full"
+            points = rows(found, source="experiment")
+            draw_points(axes, points, colours[method], marker=marker, fillstyle=fill)
+    draw_lines(axes, table, "times", "bound", **style.REFERENCE)
+    axes.set(xscale="log", yscale="log", xlabel=r"$1-\lambda$", ylabel="time (steps)")
+    axes.invert_xaxis()
+
+
+def _draw_methods(axes: Axes, table: pd.DataFrame, colours: Mapping[tuple, str]) -> None:
+    """Draw both times of each method on a line of its own, slowest above."""
+    times = rows(table, "methods")
+    for k, (method, colour) in enumerate(reversed(colours.items())):
+        for series, marker in MARKERS.items():
+            found = rows(_of(times, method), series=series)
+            point = rows(found, source="experiment").iloc[0]
+            fill = "none" if series == "train" else "full"
+            spread = [[point["y"] - point["y_low"]], [point["y_high"] - point["y"]]]
+            look = {"marker": marker, "fillstyle": fill, "markersize": 4.5, "color": colour}
+            axes.errorbar(point["y"], k, xerr=spread, linestyle="", linewidth=0.8, **look)
+            expected = rows(found, source="theory")["y"].iloc[0]
+            axes.plot(expected, k, marker="|", markersize=9, color=style.THEORY, zorder=6)
+    axes.set(xscale="log", xlabel="time (steps)", ylim=(-0.7, len(colours) - 0.3), yticks=[])
+
+
+def _draw_batches(axes: Axes, table: pd.DataFrame) -> None:
+    for series, marker in MARKERS.items():
+        found = rows(table, "batches", series)
+        theory = rows(found, source="theory").sort_values("x")
+        axes.plot(theory["x"], theory["y"], color=style.BLUE, zorder=1, **style.STRIPE)
+        line = style.line_of(series)
+        axes.plot(theory["x"], theory["y"], **{**style.THEORY_LINE, "linestyle": line})
+        fill = "none" if series == "train" else "full"
+        points = rows(found, source="experiment")
+        draw_points(axes, points, style.BLUE, marker=marker, fillstyle=fill)
+    axes.axvline(rows(table, "batches", "limit")["x"].iloc[0], **style.GUIDE)
+    axes.set(xscale="log", yscale="log", xlabel="batch size $B$", ylabel="time (steps)")
