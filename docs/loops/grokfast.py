@@ -27,5 +27,5 @@ def losses(rate, factor, steps):
 steps = [300, 1000, 3000]
 print("step  Grokfast  (1 + κ)η         η")
 ours, larger, plain = losses(eta, kappa, steps), losses(3 * eta, 0, steps), losses(eta, 0, steps)
-for step, *found in zip(steps, ours, larger, plain):
+for step, *found in zip(steps, ours, larger, plain, strict=True):
     print(f"{step:4d}" + "".join(f"  {loss:8.2e}" for loss in found))

@@ -52,9 +52,9 @@ def test_the_worked_example_of_a_figure_followed_literally(tmp_path):
             (tmp_path / path).write_text(block, encoding="utf-8")
 
     run_commands(text, tmp_path)
-    for name in ("figures/B18.pdf", "figures/B18.svg", "figures/B18.png"):
+    for name in ("figures/B23.pdf", "figures/B23.svg", "figures/B23.png"):
         assert (tmp_path / name).stat().st_size > 5_000
-    table = pq.read_table(tmp_path / "figures/tables/B18.parquet").to_pandas()
+    table = pq.read_table(tmp_path / "figures/tables/B23.parquet").to_pandas()
     measured = table[table["source"] == "experiment"].set_index("x")["y"]
     assert measured.index.tolist() == [1.0, 2.0, 4.0] and measured.is_monotonic_increasing
 

@@ -14,12 +14,11 @@ from linear_grokking.config.figure_options import FigureOptions, LinearRuns
 from linear_grokking.figures import legends, style
 from linear_grokking.figures import linear_panels as panels
 from linear_grokking.figures.dynamics import draw_band, step_axis, tabulate_dynamics
-from linear_grokking.figures.points import draw_lines, draw_points, tabulate_scalar
+from linear_grokking.figures.points import draw_lines, draw_points
 from linear_grokking.figures.tables import FigureData, TableBuilder, rows
-from linear_grokking.results.crossings import first_crossing
+from linear_grokking.jobs import expected
 from linear_grokking.results.reading import RunResult
-from linear_grokking.theory import linear, linear_optimizers, mini_batches
-from linear_grokking.theory.first_order import Grokfast, Momentum
+from linear_grokking.theory import linear, linear_optimizers
 from linear_grokking.theory.linear_grokking_time import gen_time, train_time
 from linear_grokking.theory.linear_optimizers import Losses
 
@@ -50,32 +49,16 @@ class Options(FigureOptions):
     distance: Span = Field(description="Range of 1 - λ of the theory curves, log-spaced.")
 
 
-def losses_of(parameters: Mapping[str, Any], steps: np.ndarray) -> Losses:
+def losses_of(run: RunResult, steps: np.ndarray) -> Losses:
     """Return the theory's losses (T,) of a run's method at some steps (T,)."""
-    lambda_, solver = parameters["lambda"], parameters["solver"]
-    if solver == "conjugate_gradients":
-        return linear_optimizers.conjugate_gradient_losses(steps, lambda_)
-    eta = parameters["eta"]
-    if solver == "momentum":
-        method = Momentum(eta, parameters["momentum"], parameters["nesterov"])
-    elif solver == "grokfast":
-        method = Grokfast(eta, parameters["grokfast_alpha"], parameters["grokfast_lamb"])
-    elif solver == "sgd":
-        sizes = (parameters["d_in"], parameters["batch_size"])
-        return mini_batches.mini_batch_losses(steps, lambda_, eta, *sizes)
-    else:
-        method = Momentum(eta, 0.0)
-    return linear_optimizers.losses(steps, lambda_, method)
+    return expected.losses_of(run.parameters, run.parameters["lambda"], steps)
 
 
 def times_of(run: RunResult, threshold: float) -> dict[str, float]:
     """Return when the theory's accuracies of a run reach the threshold, by series."""
     steps = run.curve("train_loss")["step"].to_numpy(float)
-    found = losses_of(run.parameters, steps)
-    return {
-        series: first_crossing(steps, linear.accuracy(loss, run.parameters["epsilon"]), threshold)
-        for series, loss in zip(SERIES, found, strict=True)
-    }
+    times = expected.times_of(run.parameters, run.parameters["lambda"], steps, threshold)
+    return dict(zip(SERIES, times, strict=True))
 
 
 def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
@@ -94,10 +77,10 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
         if run.parameters["lambda"] == largest:
             tabulate_dynamics(builder, run, shown)
             steps = run.curve("train_loss")["step"].to_numpy(float)
-            for series, loss in zip(SERIES, losses_of(run.parameters, steps), strict=True):
+            for series, loss in zip(SERIES, losses_of(run, steps), strict=True):
                 panels.tabulate_loss(builder, run, series, steps, loss, shown)
             for series, time in times_of(run, data.threshold).items():
-                tabulate_scalar(builder, [run], SERIES[series], "methods", series, "lambda", METHOD)
+                builder.add_summary("methods", series, largest, run.number(SERIES[series]), shown)
                 builder.add("methods", series, "theory", largest, time, shown)
     steps = np.arange(1, 1000)
     bound = linear_optimizers.least_gen_loss(steps, largest)
@@ -113,7 +96,7 @@ def _method(run: RunResult) -> dict[str, Any]:
 
 
 def _tabulate_scaling(builder: TableBuilder, options: Options, data: FigureData) -> None:
-    """Add measured times against 1 - λ, and the theory's with the threshold loss of the accuracy."""
+    """Add times against 1 - λ, the theory's at the loss of the threshold accuracy."""
     distance = options.distance.log()
     plain = data.runs("gradient_descent")[0].parameters
     loss = float(linear.loss_threshold(plain["epsilon"], accuracy=data.threshold))
@@ -157,12 +140,14 @@ def _tabulate_batches(builder: TableBuilder, data: FigureData) -> None:
             builder.add_summary("batches", series, size, row, {"lambda": p["lambda"]})
             builder.add("batches", series, "theory", size, time, {"lambda": p["lambda"]})
     limit = parameters["eta"] * parameters["d_in"]
-    builder.add("batches", "limit", "theory", limit, 0.0)
+    builder.add("batches", "limit", "theory", limit, 0.0, {"lambda": parameters["lambda"]})
 
 
 def draw(table: pd.DataFrame) -> Figure:
     """Draw losses of all methods, their times, and those of mini-batches."""
     figure, axes = style.new_panels(2, 3, height=5.2)
+    # Conjugate gradients have no rate, and momentum alone looks ahead.
+    table = table.fillna({"nesterov": False, "eta": 0.0})
     dynamics = rows(table, "loss", source="experiment")
     methods = list(_methods(dynamics[dynamics["series"] == "generalization"]))
     colours = dict(zip(methods, COLOURS, strict=False))
@@ -180,6 +165,11 @@ def draw(table: pd.DataFrame) -> Figure:
     _draw_times(axes[1, 0], table, colours)
     _draw_methods(axes[1, 1], table, colours)
     _draw_batches(axes[1, 2], table)
+    largest = style.label("lambda", rows(table, "methods")["x"].iloc[0])
+    for each in (*axes[0], axes[1, 1]):
+        each.set_title(largest, loc="right", fontsize="medium")
+    batches = style.label("lambda", rows(table, "batches")["lambda"].iloc[0])
+    axes[1, 2].set_title(batches, loc="right", fontsize="medium")
     handles = [legends.line(_label(m), color=c) for m, c in colours.items()]
     handles += [
         legends.line("theory", **style.THEORY_LINE),
@@ -197,11 +187,8 @@ def _methods(table: pd.DataFrame) -> Iterator[tuple]:
 
 
 def _of(table: pd.DataFrame, method: tuple) -> pd.DataFrame:
-    """Return a table's rows of a method, whose missing keys are null."""
-    for key, value in zip(METHOD, method, strict=True):
-        found = table[key]
-        table = table[found.isna() if pd.isna(value) else found == value]
-    return table
+    """Return a table's rows of a method."""
+    return table[(table[METHOD] == method).all(axis=1)]
 
 
 def _label(method: tuple) -> str:
@@ -209,11 +196,11 @@ def _label(method: tuple) -> str:
     solver, nesterov, eta = method
     name = {
         "spectral": "gradient descent",
-        "momentum": "Nesterov" if nesterov is True else "momentum",
+        "momentum": "Nesterov" if nesterov else "momentum",
         "grokfast": "Grokfast",
         "conjugate_gradients": "conjugate gradients",
     }[solver]
-    return name if pd.isna(eta) else rf"{name}, $\eta$ = {style.number(eta)}"
+    return f"{name}, {style.label('eta', eta)}" if eta else name
 
 
 def _equal_speed(methods: Sequence[tuple]) -> list[tuple]:
@@ -261,7 +248,7 @@ def _draw_times(axes: Axes, table: pd.DataFrame, colours: Mapping[tuple, str]) -
 def _draw_methods(axes: Axes, table: pd.DataFrame, colours: Mapping[tuple, str]) -> None:
     """Draw both times of each method on a line of its own, slowest above."""
     times = rows(table, "methods")
-    for k, (method, colour) in enumerate(reversed(colours.items())):
+    for k, (method, colour) in enumerate(reversed([*colours.items()])):
         for series, marker in MARKERS.items():
             found = rows(_of(times, method), series=series)
             point = rows(found, source="experiment").iloc[0]

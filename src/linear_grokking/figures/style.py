@@ -104,6 +104,7 @@ SYMBOLS = {
     "noise": r"noise $s^2$",
     "n_train": r"$N$",
     "d": r"$d$",
+    "eta": r"$\eta$",
     "sigma": r"$\sigma$",
     "sigma_a": r"$\sigma_A$",
     "s0_norm": r"$\|S_0\|$",

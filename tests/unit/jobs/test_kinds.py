@@ -14,7 +14,7 @@ from linear_grokking.results.identity import FOLDERS, hashed
 from linear_grokking.workflow.plan import read
 
 SIZES = {
-    "linear": {"d_in": 10, "n_train": 20},
+    "linear": {"d_in": 20, "n_train": 40},
     "two_layer": {"d_in": 10, "n_train": 20, "d_h": 4},
     "logistic": {"n_train": 20, "d": 8},
     "two_point": {"lambda": 0.4},
@@ -59,7 +59,8 @@ def test_a_kind_names_code_that_takes_what_it_says(kind):
     assert set(job) == {"spec", "realizations", "context", *given}
     if kind.solve:
         taken = inspect.signature(function(kind.solve)).parameters
-        assert {"model", "params", "eta", "steps", "checkpoint", "on_record"} <= set(taken)
+        assert {"model", "params", "steps", "checkpoint", "on_record"} <= set(taken)
+        assert ("eta" in taken) == ("eta" in spec_of(kind))
         assert set(kind.options) <= set(taken) & set(spec_of(kind))
 
 

@@ -62,6 +62,8 @@ Written: DIR/0-0.parquet, a history as the workflow writes it; with --checkpoint
 Examples:
   linear-grokking train
   linear-grokking train --d_in=500 --n_train=1000
+  linear-grokking train --solver=momentum --lr=0.49 --n_epochs=300
+  linear-grokking train --solver=sgd --batch_size=32 --n_epochs=2e4
   linear-grokking train --architecture=2layer_linear --d_h=50 --d_out=5 --accuracy_threshold=1e-4
   linear-grokking train --architecture=logistic --sigma=5 --checkpoints=20
 """

@@ -1,4 +1,4 @@
-"""What the papers' theory says about one run, for comparison with what was measured."""
+"""What theory says about one run, for comparison with what was measured."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from linear_grokking.jobs import expected
+from linear_grokking.solvers.trajectory import record_steps
 from linear_grokking.theory import large_size, linear, linear_grokking_time, margin, two_layer
 
 
@@ -31,6 +33,8 @@ def predict(spec: Mapping[str, Any], accuracy: float) -> Prediction:
     if spec["model"] == "logistic":
         return _logistic(spec, accuracy)
     lambda_ = spec["d_in"] / spec["n_train"]
+    if spec["solver"] not in _DESCENTS:
+        return _other_method(spec, lambda_, accuracy)
     if spec["model"] == "linear":
         fields = (spec[key] for key in ("eta", "gamma", "d_out", "alpha", "noise"))
         problem, times = linear.Problem(lambda_, *fields), linear_grokking_time
@@ -46,6 +50,19 @@ def predict(spec: Mapping[str, Any], accuracy: float) -> Prediction:
         float(times.gen_time(problem, spec["epsilon"], accuracy=accuracy)),
         source,
     )
+
+
+_DESCENTS = ("spectral", "gradient_flow", "gradient_descent")
+
+
+def _other_method(spec: Mapping[str, Any], lambda_: float, accuracy: float) -> Prediction:
+    """Predict the times of linear regression by another method than gradient descent."""
+    plain = all(spec.get(key, value) == value for key, value in expected.PLAIN.items())
+    if not plain or lambda_ >= 1:
+        return Prediction(None, None, "no formula covers this method at these parameters")
+    steps = record_steps(spec["t_max"], spec["records"])
+    times = expected.times_of(spec, lambda_, steps, accuracy)
+    return Prediction(*times, "the method's polynomial at large size (docs/theory.md)")
 
 
 def _logistic(spec: Mapping[str, Any], accuracy: float) -> Prediction:

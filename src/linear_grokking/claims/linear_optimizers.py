@@ -1,0 +1,234 @@
+"""Claims on other optimizers of one-layer linear regression: Fig. A8."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from linear_grokking.claims.measuring import (
+    furthest,
+    geometric_mean_of,
+    mean_of,
+    of_shared_draws,
+)
+from linear_grokking.claims.registry import Evidence, claims_of
+from linear_grokking.claims.verdict import Claim, Undecidable, ours
+from linear_grokking.figures.a8 import SERIES, losses_of, times_of
+from linear_grokking.results.reading import RunResult
+from linear_grokking.theory.linear_optimizers import least_gen_loss
+
+THEORY = "docs/theory.md, Other optimizers"
+GROKFAST = ours(f"{THEORY}; the method: Lee et al. 2024, arXiv 2405.20233")
+
+
+@claims_of(
+    "A8",
+    statement="Every method's times are those of its polynomial on the Marchenko–Pastur law.",
+    source=ours(THEORY),
+)
+def times_follow_theory(evidence: Evidence) -> Iterator[Claim]:
+    """Compare times of each run with the theory's, of slow methods in units of plain descent's."""
+    for run in evidence.runs("momentum", "nesterov", "grokfast"):
+        plain = _plain(evidence, run)
+        theory = [times_of(each, evidence.threshold)["generalization"] for each in (run, plain)]
+        measured = of_shared_draws([run, plain], "t_gen")
+        name = "nesterov" if run.parameters.get("nesterov") else run.parameters["solver"]
+        yield Claim(
+            f"A8-speed-up-{name}",
+            f"At η = {run.parameters['eta']:g} {name.capitalize()} generalizes earlier than plain "
+            f"gradient descent, by the formulas' factor {theory[1] / theory[0]:.3g} within 5 % "
+            "(on the same draws; tolerance ours).",
+            geometric_mean_of(measured[1] / measured[0], run, plain).within(
+                theory[1] / theory[0], 0.05
+            ),
+        )
+    for role in ("tuned", "conjugate_gradients"):
+        for run in evidence.runs(role):
+            theory = times_of(run, evidence.threshold)
+            ratios = [
+                geometric_mean_of(run.scalars[quantity] / theory[series], run)
+                for series, quantity in SERIES.items()
+            ]
+            name, lambda_ = role.replace("_", " "), run.parameters["lambda"]
+            yield Claim(
+                f"A8-times-{role.replace('_', '-')}-lambda-{lambda_:g}",
+                f"The times of {evidence.percent} accuracy of "
+                f"{'momentum β = λ' if role == 'tuned' else name} at λ = {lambda_:g} are those "
+                "of the formulas within 15 % (the ratio that is further from 1; tolerance ours).",
+                furthest(ratios).within(1.0, 0.15),
+            )
+
+
+def _plain(evidence: Evidence, run: RunResult) -> RunResult:
+    """Return the run of plain gradient descent at another run's λ and learning rate."""
+    at = {key: run.parameters[key] for key in ("lambda", "eta")}
+    return evidence.runs("gradient_descent", keep=lambda p: at.items() <= p.items())[0]
+
+
+@claims_of(
+    "A8",
+    statement="With momentum λ training comes last.",
+    source=ours(f"{THEORY}; Polyak 1964, Pedregosa and Scieur 2020"),
+)
+def no_delay(evidence: Evidence) -> Iterator[Claim]:
+    """Look at the ratio of the losses in the first steps, and at the two times."""
+    for run in evidence.runs("tuned"):
+        lambda_ = run.parameters["lambda"]
+        steps, train, gen = run.curves("train_loss", "gen_loss")
+        early = (steps >= 1) & (steps <= 6)
+        ratios = np.exp(np.mean(np.log(train[:, early] / gen[:, early]), axis=1))
+        theory = losses_of(run, steps[early])
+        yield Claim(
+            f"A8-losses-lambda-{lambda_:g}",
+            f"With momentum β = λ = {lambda_:g} the training loss lies above the generalization "
+            "loss, by the formulas' factor (1 + λ at Polyak's own rate η = ½): average ratio at "
+            "steps 1 to 6 within 15 % (tolerance ours).",
+            geometric_mean_of(ratios, run).within(
+                float(np.exp(np.mean(np.log(theory.train / theory.gen)))), 0.15
+            ),
+        )
+        ahead = run.scalars["t_gen"] / run.scalars["t_train"]
+        yield Claim(
+            f"A8-no-delay-lambda-{lambda_:g}",
+            f"With momentum β = λ = {lambda_:g} there is no delay: generalization reaches "
+            f"{evidence.percent} no later than training (ratio of the times).",
+            geometric_mean_of(ahead, run).at_most(1.0),
+        )
+
+
+@claims_of(
+    "A8",
+    statement="Delays are a matter of the optimizer: conjugate gradients train first.",
+    source=ours(THEORY),
+)
+def conjugate_gradients_grok(evidence: Evidence) -> Iterator[Claim]:
+    """Compare the two times at the largest λ."""
+    run = max(evidence.runs("conjugate_gradients"), key=lambda run: run.parameters["lambda"])
+    theory = times_of(run, evidence.threshold)
+    expected = theory["generalization"] / theory["train"]
+    yield Claim(
+        "A8-conjugate-gradients-grok",
+        f"At λ = {run.parameters['lambda']:g} conjugate gradients generalize later than they "
+        "train, by the formulas' factor within 20 % (tolerance ours).",
+        geometric_mean_of(run.scalars["t_gen"] / run.scalars["t_train"], run).within(expected, 0.2),
+    )
+
+
+@claims_of(
+    "A8",
+    statement="No method in the span of past gradients generalizes faster than the bound.",
+    source=ours(f"{THEORY}, large size"),
+)
+def nothing_is_faster(evidence: Evidence) -> Iterator[Claim]:
+    """Compare median losses with the bound, as long as these are not those of the last modes."""
+    for run in evidence.runs("conjugate_gradients"):
+        lambda_ = run.parameters["lambda"]
+        steps, gen = run.curves("gen_loss")
+        ratios = gen / least_gen_loss(steps, lambda_)
+        early = ratios[:, (steps >= 1) & (np.median(gen, axis=0) > 1e-2)]
+        closest = np.argmin(np.median(early, axis=0))
+        yield Claim(
+            f"A8-speed-limit-lambda-{lambda_:g}",
+            f"At λ = {lambda_:g} the generalization loss of the fastest method, conjugate "
+            "gradients, stays above the least that any method in the span of past gradients "
+            "reaches at large size, while it is above 0.01 (ratio where they are closest; 5 % left "
+            "to finite size).",
+            geometric_mean_of(early[:, closest], run).at_least(0.95),
+        )
+
+
+@claims_of(
+    "A8",
+    statement="Grokfast does what a (1 + κ) times larger learning rate does.",
+    source=GROKFAST,
+)
+def grokfast_is_a_larger_rate(evidence: Evidence) -> Iterator[Claim]:
+    """Compare times of generalization, draw by draw."""
+    (fast,) = evidence.runs("grokfast")
+    factor = 1.0 + fast.parameters["grokfast_lamb"]
+    plain = _plain(evidence, fast)
+    pair = of_shared_draws([fast, plain], "t_gen")
+    yield Claim(
+        "A8-grokfast-speed-up",
+        f"Grokfast with κ = {factor - 1:g} generalizes 1 + κ = {factor:g} times earlier than "
+        "gradient descent at the same learning rate, within 3 % (tolerance ours).",
+        geometric_mean_of(pair[1] / pair[0], fast, plain).within(factor, 0.03),
+    )
+    (larger,) = evidence.runs("larger_rate")
+    if not np.isclose(larger.parameters["eta"], factor * fast.parameters["eta"]):
+        raise Undecidable(f"no plain run has a learning rate {factor:g} times larger")
+    pair = of_shared_draws([fast, larger], "t_gen")
+    yield Claim(
+        "A8-grokfast-helps",
+        "Amplifying slow gradients helps beyond a larger learning rate: generalization comes at "
+        f"least 5 % earlier than with a {factor:g} times larger one.",
+        geometric_mean_of(pair[1] / pair[0], fast, larger).at_least(1.05),
+        note="Below the larger rate's own limit of stability there is no gain; Grokfast's limit "
+        "lies at a rate about 1 + κ times larger than gradient descent's with it.",
+    )
+
+
+@claims_of(
+    "A8",
+    statement="The time of gradient descent grows like (1 - λ)⁻², that of the best like its root.",
+    source=ours(THEORY),
+)
+def exponents(evidence: Evidence) -> Iterator[Claim]:
+    """Compare the growth between the two largest λ with the formulas', draw by draw."""
+    for role, tolerance in (("gradient_descent", 0.3), ("tuned", 0.1)):
+        runs = sorted(evidence.runs(role), key=lambda run: run.parameters["lambda"])[-2:]
+        if len(runs) < 2:
+            raise Undecidable(f"the runs of {role} have one λ")
+        far, near = of_shared_draws(runs, "t_gen")
+        distance = [1.0 - run.parameters["lambda"] for run in runs]
+        scale = np.log(distance[0] / distance[1])
+        expected = [times_of(run, evidence.threshold)["generalization"] for run in runs]
+        name = role.replace("_", " ")
+        yield Claim(
+            f"A8-exponent-{role.replace('_', '-')}",
+            f"Between λ = {1 - distance[0]:g} and {1 - distance[1]:g} the time of {name} grows "
+            "with 1/(1 - λ) by the formulas' local exponent, which tends to "
+            f"{2 if role == 'gradient_descent' else 1} at λ = 1, within {tolerance:g} (ours).",
+            mean_of(np.log(near / far) / scale, *runs).near(
+                float(np.log(expected[1] / expected[0]) / scale), tolerance
+            ),
+        )
+
+
+@claims_of(
+    "A8",
+    statement="Noise of mini-batches makes training later, and generalization no earlier.",
+    source=ours("docs/theory.md, Mini-batches; Paquette et al. 2021"),
+)
+def batches(evidence: Evidence) -> Iterator[Claim]:
+    """Compare the smallest batch with the full one and with the recursion."""
+    runs = sorted(evidence.runs("mini_batches"), key=lambda run: run.parameters["batch_size"])
+    small, lambda_ = runs[0], runs[0].parameters["lambda"]
+    size = small.parameters["batch_size"]
+    steps, train, gen = small.curves("train_loss", "gen_loss")
+    expected = losses_of(small, steps)
+    middle = (steps >= 30) & (steps <= 300)
+    for name, found, theory in (("train", train, expected.train), ("gen", gen, expected.gen)):
+        ratios = np.exp(np.mean(np.log(found[:, middle] / theory[middle]), axis=1))
+        yield Claim(
+            f"A8-batches-{name}-loss",
+            f"With batches of {size} samples the {name} loss is that of the recursion at "
+            "steps 30 to 300, within 15 % on (geometric) average (tolerance ours).",
+            geometric_mean_of(ratios, small).within(1.0, 0.15),
+        )
+    full = evidence.runs("gradient_descent", keep=lambda p: p["lambda"] == lambda_)[0]
+    theory = [times_of(run, evidence.threshold) for run in (small, full)]
+    trained = of_shared_draws([small, full], "t_train")
+    yield Claim(
+        "A8-batches-train-later",
+        f"Batches of {size} samples train later than full ones by the recursion's factor, "
+        "within 15 % (tolerance ours).",
+        geometric_mean_of(trained[0] / trained[1], small, full).within(
+            theory[0]["train"] / theory[1]["train"], 0.15
+        ),
+    )
+    generalized = of_shared_draws([small, full], "t_gen")
+    yield Claim(
+        "A8-batches-generalize-no-earlier",
+        f"Batches of {size} samples generalize no earlier than full ones (2 % ours).",
+        geometric_mean_of(generalized[0] / generalized[1], small, full).at_least(0.98),
+    )

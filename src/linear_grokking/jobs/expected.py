@@ -1,0 +1,47 @@
+"""What the theory expects of a run of linear regression by any of its methods."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from linear_grokking.results.crossings import first_crossing
+from linear_grokking.theory import linear, linear_optimizers, mini_batches
+from linear_grokking.theory.first_order import Grokfast, Momentum
+from linear_grokking.theory.linear_optimizers import Losses
+
+PLAIN: Mapping[str, Any] = {"d_out": 1, "gamma": 0, "alpha": 1, "noise": 0, "law": "gaussian"}
+"""Parameters for which the losses of other methods than gradient descent are known, at λ < 1."""
+
+
+def losses_of(parameters: Mapping[str, Any], lambda_: float, steps: np.ndarray) -> Losses:
+    """Return the losses (T,) at large size of a run's method, at ascending steps (T,).
+
+    Parameters
+    ----------
+    parameters
+        Of the run, under their configuration keys; `PLAIN` ones.
+    """
+    solver = parameters["solver"]
+    if solver == "conjugate_gradients":
+        return linear_optimizers.conjugate_gradient_losses(steps, lambda_)
+    eta = parameters["eta"]
+    if solver == "sgd":
+        sizes = (parameters["d_in"], parameters["batch_size"])
+        return mini_batches.mini_batch_losses(steps, lambda_, eta, *sizes)
+    if solver == "momentum":
+        method = Momentum(eta, parameters["momentum"], parameters["nesterov"])
+    elif solver == "grokfast":
+        method = Grokfast(eta, parameters["grokfast_alpha"], parameters["grokfast_lamb"])
+    else:
+        method = Momentum(eta, 0.0)
+    return linear_optimizers.losses(steps, lambda_, method)
+
+
+def times_of(
+    parameters: Mapping[str, Any], lambda_: float, steps: np.ndarray, accuracy: float
+) -> Losses:
+    """Return when the accuracies of `losses_of` reach a level, read off at the steps (T,)."""
+    found = losses_of(parameters, lambda_, steps)
+    levels = (linear.accuracy(loss, parameters["epsilon"]) for loss in found)
+    return Losses(*(first_crossing(steps, level, accuracy) for level in levels))
