@@ -12,7 +12,7 @@ LONGEST_ARGUMENT = 2**17
 """Bytes of one argument on Linux."""
 
 
-@pytest.mark.parametrize("runs", [700, pytest.param(MAX_GRID, marks=pytest.mark.long)])
+@pytest.mark.parametrize("runs", [600, pytest.param(MAX_GRID, marks=pytest.mark.long)])
 def test_many_runs_are_listed_and_drawn_in_one_figure(repository, make, runs):
     axes = {"d": list(range(1, 101)), "sigma": [1 + k / 100 for k in range(runs // 100)]}
     sets = {"measure": "separability", "n_train": 2, "realizations": 1, **axes}
