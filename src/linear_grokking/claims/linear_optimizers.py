@@ -12,11 +12,19 @@ from linear_grokking.claims.measuring import (
 )
 from linear_grokking.claims.registry import Evidence, claims_of
 from linear_grokking.claims.verdict import Claim, Undecidable, ours
+from linear_grokking.figures import style
 from linear_grokking.figures.a8 import SERIES, losses_of, times_of
 from linear_grokking.results.reading import RunResult
 from linear_grokking.theory.linear_optimizers import least_gen_loss
 
 THEORY = "docs/theory.md, Other optimizers"
+_NAMES = {
+    "larger_rate": "Gradient descent with a larger rate",
+    "momentum": "Momentum",
+    "nesterov": "Nesterov's momentum",
+    "grokfast": "Grokfast",
+    "tuned": "Momentum β = λ",
+}
 GROKFAST = ours(f"{THEORY}; the method: Lee et al. 2024, arXiv 2405.20233")
 
 
@@ -27,20 +35,23 @@ GROKFAST = ours(f"{THEORY}; the method: Lee et al. 2024, arXiv 2405.20233")
 )
 def times_follow_theory(evidence: Evidence) -> Iterator[Claim]:
     """Compare times of each run with the theory's, of slow methods in units of plain descent's."""
-    for run in evidence.runs("momentum", "nesterov", "grokfast"):
+    for role in ("larger_rate", "momentum", "nesterov", "grokfast", "tuned"):
+        run = max(evidence.runs(role), key=lambda run: run.parameters["lambda"])
         plain = _plain(evidence, run)
-        theory = [times_of(each, evidence.threshold)["generalization"] for each in (run, plain)]
-        measured = of_shared_draws([run, plain], "t_gen")
-        name = "nesterov" if run.parameters.get("nesterov") else run.parameters["solver"]
-        yield Claim(
-            f"A8-speed-up-{name}",
-            f"At η = {run.parameters['eta']:g} {name.capitalize()} generalizes earlier than plain "
-            f"gradient descent, by the formulas' factor {theory[1] / theory[0]:.3g} within 5 % "
-            "(on the same draws; tolerance ours).",
-            geometric_mean_of(measured[1] / measured[0], run, plain).within(
-                theory[1] / theory[0], 0.05
-            ),
-        )
+        theory = [times_of(each, evidence.threshold) for each in (run, plain)]
+        for series, quantity in SERIES.items():
+            measured = of_shared_draws([run, plain], quantity)
+            factor = theory[1][series] / theory[0][series]
+            # Its times are of other modes than plain descent's, and do not scatter with them.
+            tolerance = 0.3 if role == "tuned" else 0.05
+            yield Claim(
+                f"A8-{series}-sooner-{role.replace('_', '-')}",
+                f"{_NAMES[role]} (η = {run.parameters['eta']:g}, λ = {run.parameters['lambda']:g}) "
+                f"reaches {evidence.percent} {style.NAMES[series]} accuracy sooner than gradient "
+                f"descent with η = {plain.parameters['eta']:g}, by the formulas' factor "
+                f"{factor:.3g} within {100 * tolerance:.0f} % (on the same draws; tolerance ours).",
+                geometric_mean_of(measured[1] / measured[0], run, plain).within(factor, tolerance),
+            )
     for role in ("tuned", "conjugate_gradients"):
         for run in evidence.runs(role):
             theory = times_of(run, evidence.threshold)
@@ -59,9 +70,9 @@ def times_follow_theory(evidence: Evidence) -> Iterator[Claim]:
 
 
 def _plain(evidence: Evidence, run: RunResult) -> RunResult:
-    """Return the run of plain gradient descent at another run's λ and learning rate."""
-    at = {key: run.parameters[key] for key in ("lambda", "eta")}
-    return evidence.runs("gradient_descent", keep=lambda p: at.items() <= p.items())[0]
+    """Return the run of plain gradient descent at another run's λ."""
+    lambda_ = run.parameters["lambda"]
+    return evidence.runs("gradient_descent", keep=lambda p: p["lambda"] == lambda_)[0]
 
 
 @claims_of(
@@ -148,7 +159,7 @@ def grokfast_is_a_larger_rate(evidence: Evidence) -> Iterator[Claim]:
     plain = _plain(evidence, fast)
     pair = of_shared_draws([fast, plain], "t_gen")
     yield Claim(
-        "A8-grokfast-speed-up",
+        "A8-grokfast-factor",
         f"Grokfast with κ = {factor - 1:g} generalizes 1 + κ = {factor:g} times earlier than "
         "gradient descent at the same learning rate, within 3 % (tolerance ours).",
         geometric_mean_of(pair[1] / pair[0], fast, plain).within(factor, 0.03),

@@ -114,7 +114,7 @@ def _run(
 
     def follow(step: float, params: tuple[Any, ...]) -> None:
         look(step, params)
-        bar.update(step - bar.n if kind.literal else 1)
+        bar.update(round(step) - bar.n if kind.literal else 1)
 
     context = JobContext(
         device=device,
