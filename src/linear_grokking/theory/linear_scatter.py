@@ -3,7 +3,7 @@
 In the eigenbasis of Σ the entries of D are independent normal numbers, of variance V_ν/d_in by
 the large-size theory (`linear`); the generalization loss L = ‖D‖²/d_out therefore has, at a
 given spectrum, mean E[V] and variance 2 E[V²]/(d_in d_out).  That the spectrum itself differs
-is left out: it matters where fewer than some five modes carry the loss (`effective_modes`).
+is left out: it matters where few modes carry the loss (`effective_modes`).
 Ours; derived in docs/theory.md.
 """
 
@@ -15,6 +15,9 @@ from numpy.typing import ArrayLike
 from linear_grokking.theory import linear, linear_grokking_time, marchenko_pastur
 from linear_grokking.theory._domain import Broadcast, within
 from linear_grokking.theory.linear import Problem
+
+MANY_MODES = 5
+"""Effective modes from which the first order holds: within 10 % for deviations, 5 % for medians."""
 
 
 def effective_modes(t: ArrayLike, problem: Problem, d_in: ArrayLike) -> Broadcast:
