@@ -453,10 +453,10 @@ def name_of(value: Any) -> str | None:
 
 AnyExperiment = Annotated[
     Annotated[LinearExperiment, Tag("linear")]
-    | Annotated[GrokkingTimesExperiment, Tag("grokking_times")]
     | Annotated[TwoLayerExperiment, Tag("two_layer")]
     | Annotated[LogisticExperiment, Tag("logistic")]
     | Annotated[SeparabilityExperiment, Tag("separability")]
+    | Annotated[GrokkingTimesExperiment, Tag("grokking_times")]
     | Annotated[TwoPointExperiment, Tag("two_point")],
     Discriminator(name_of),
 ]

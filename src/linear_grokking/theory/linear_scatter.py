@@ -100,7 +100,8 @@ def _parts(nu: np.ndarray, t: np.ndarray, problem: Problem) -> tuple[np.ndarray,
     # Where neither data nor decay acts (ν = γ = 0) nothing of the teacher is learned.
     acts = shifted > 0
     k = np.divide(-np.expm1(exponent), shifted, out=np.zeros_like(decay), where=acts)
-    return decay, 1.0 - nu * k, k
+    # h is 1 - νk, without its cancellation at late times.
+    return decay, decay + half * k, k
 
 
 def _variances(nu: np.ndarray, t: np.ndarray, problem: Problem) -> np.ndarray:

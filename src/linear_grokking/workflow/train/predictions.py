@@ -6,7 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from linear_grokking.theory import large_size, linear, linear_grokking_time, margin, two_layer
+from linear_grokking.theory import (
+    large_size,
+    linear,
+    linear_grokking_time,
+    linear_scatter,
+    margin,
+    two_layer,
+)
 
 
 @dataclass(frozen=True)
@@ -19,11 +26,14 @@ class Prediction:
         inf where never, None where no formula says.
     source
         What the prediction is.
+    gen_time_deviation
+        Standard deviation of the second time over draws, None where no formula says.
     """
 
     train_time: float | None
     gen_time: float | None
     source: str
+    gen_time_deviation: float | None = None
 
 
 def predict(spec: Mapping[str, Any], accuracy: float) -> Prediction:
@@ -31,10 +41,12 @@ def predict(spec: Mapping[str, Any], accuracy: float) -> Prediction:
     if spec["model"] == "logistic":
         return _logistic(spec, accuracy)
     lambda_ = spec["d_in"] / spec["n_train"]
+    deviation = None
     if spec["model"] == "linear":
         fields = (spec[key] for key in ("eta", "gamma", "d_out", "alpha", "noise"))
         problem, times = linear.Problem(lambda_, *fields), linear_grokking_time
         source = "gradient flow at large size (Paper A)"
+        deviation = _deviation(problem, spec, accuracy)
     else:
         fields = (spec[key] for key in ("eta", "d_h", "d_out"))
         problem, times = two_layer.Problem(lambda_, *fields), two_layer
@@ -45,7 +57,20 @@ def predict(spec: Mapping[str, Any], accuracy: float) -> Prediction:
         float(times.train_time(problem, spec["epsilon"], accuracy=accuracy)),
         float(times.gen_time(problem, spec["epsilon"], accuracy=accuracy)),
         source,
+        deviation,
     )
+
+
+def _deviation(problem: linear.Problem, spec: Mapping[str, Any], accuracy: float) -> float | None:
+    """Return how much t*_gen differs between draws, where enough modes carry the loss."""
+    at = {"epsilon": spec["epsilon"], "accuracy": accuracy}
+    time = linear_grokking_time.gen_time(problem, **at)
+    if not 0 < time < np.inf:
+        return None
+    modes = linear_scatter.effective_modes(time, problem, spec["d_in"])
+    if modes < linear_scatter.MANY_MODES:
+        return None
+    return float(linear_scatter.gen_time_deviation(problem, spec["d_in"], **at))
 
 
 def _logistic(spec: Mapping[str, Any], accuracy: float) -> Prediction:
