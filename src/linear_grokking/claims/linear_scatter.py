@@ -20,13 +20,12 @@ from linear_grokking.claims.verdict import (
     Undecidable,
     ours,
 )
-from linear_grokking.figures.a9 import beside, loss_times
+from linear_grokking.figures.linear_law_panels import beside, loss_times, normal_law
 from linear_grokking.figures.linear_panels import problem_of
 from linear_grokking.results.reading import RunResult
 from linear_grokking.theory import hard_edge
 from linear_grokking.theory.linear import loss_threshold
-from linear_grokking.theory.linear_grokking_time import gen_time
-from linear_grokking.theory.linear_scatter import MANY_MODES, effective_modes, gen_time_deviation
+from linear_grokking.theory.linear_scatter import MANY_MODES, effective_modes
 
 FEW_MODES = 1.0
 """Effective modes below which the first order is no longer expected to serve."""
@@ -40,11 +39,9 @@ _SHARE = 0.01
 
 def _theory(run: RunResult, threshold: float) -> tuple[float, float, float]:
     """Return mean and deviation of t_gen by the formulas, and the modes that carry its loss."""
-    problem, d_in = problem_of(run.parameters), run.parameters["d_in"]
-    given = {"epsilon": run.parameters["epsilon"], "accuracy": threshold}
-    time = gen_time(problem, **given)
-    deviation = gen_time_deviation(problem, d_in, **given)
-    return float(time), float(deviation), float(effective_modes(time, problem, d_in))
+    time, deviation = normal_law(run, threshold)
+    modes = effective_modes(time, problem_of(run.parameters), run.parameters["d_in"])
+    return time, deviation, float(modes)
 
 
 def _setting(run: RunResult) -> str:
@@ -58,9 +55,10 @@ def _setting(run: RunResult) -> str:
 )
 def scatter(evidence: Evidence) -> Iterator[Claim]:
     """Compare deviation and median of many draws with the formulas."""
-    runs = {run.run_id: run for run in evidence.runs("law", "scatter")}.values()
+    found = evidence.runs("law", "scatter", keep=lambda p: p["lambda"] < 1)
+    runs = {run.run_id: run for run in found}.values()
     theory = {run.run_id: _theory(run, evidence.threshold) for run in runs}
-    (law,) = evidence.runs("law")
+    law = evidence.runs("law", keep=lambda p: p["lambda"] < 1)[0]
     mean, deviation, _ = theory[law.run_id]
     many = [run for run in runs if theory[run.run_id][2] >= MANY_MODES]
     if not many:
@@ -133,7 +131,7 @@ def same_law(evidence: Evidence) -> Iterator[Claim]:
 )
 def tails(evidence: Evidence) -> Iterator[Claim]:
     """Measure exponents of the latest draws, shares beyond a late time, and P(ν_min)."""
-    for run in evidence.runs("hard_edge"):
+    for run in evidence.runs("hard_edge", keep=lambda p: p["n_train"] >= p["d_in"]):
         sizes = {key: run.parameters[key] for key in ("n_train", "d_in")}
         excess = sizes["n_train"] - sizes["d_in"]
         where = f"N - d = {excess}, d = {sizes['d_in']}"
