@@ -22,7 +22,10 @@ _COLUMNS = {
     "gradient-descent steps": ("step", "conformal_time", "step_of_min_gen_loss", "t_max", *TIMES),
     "1 / gradient-descent step": ("eta",),
     "s": ("seconds",),
-    "1": ("train_loss", "gen_loss", "gen_loss_error", "bias", "positive_mean", "output"),
+    "1": (
+        *("train_loss", "gen_loss", "gen_loss_error", "bias", "positive_mean", "output"),
+        "smallest_eigenvalue",
+    ),
     "fraction of samples": ("train_accuracy", "gen_accuracy", "positive_fraction"),
     "unit of the inputs": ("margin", "positive_projection", "along", "across"),
     "1 / unit of the inputs": ("weight_norm", "s_inf_norm"),

@@ -48,12 +48,13 @@ def root(smoke):
 
 def test_blocks_of_every_kind(root):
     seen = set()
-    for folder in ("histories", "separability", "outputs"):
+    for folder in ("histories", "separability", "outputs", "grokking_times"):
         for path in (root / "results" / folder).rglob("*.parquet"):
             found, metadata = columns(path)
             assert found == dictionary()[kind(metadata)], path
             seen.add(kind(metadata))
-    assert seen == {"linear", "two_layer", "logistic", "two_point", "separability", "outputs"}
+    dynamics = {"linear", "two_layer", "logistic", "two_point"}
+    assert seen == dynamics | {"separability", "outputs", "grokking_times"}
 
 
 def test_summaries(root):

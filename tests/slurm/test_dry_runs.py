@@ -235,7 +235,7 @@ def test_what_is_submitted(folder):
     for program in programs.iterdir():
         program.chmod(0o755)
     quick = "--retries 0 --slurm-init-seconds-before-status-checks 1 --max-jobs-per-timespan 100/1s"
-    only = "--until train_block measure_separability record_outputs"
+    only = "--until train_block measure_separability record_outputs draw_times"
     done = folder.run(
         f'PATH="$PWD/bin:$PATH" snakemake --profile slurm {quick} {only}',
         PARTITION="cores",

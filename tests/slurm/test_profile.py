@@ -10,7 +10,7 @@ from linear_grokking.config import load_merged
 from linear_grokking.workflow.plan import Plan, job_names, read
 
 REPOSITORY = Path(__file__).parents[2]
-TRAINING = ("train_block", "measure_separability", "record_outputs")
+TRAINING = ("train_block", "measure_separability", "record_outputs", "draw_times")
 
 
 @pytest.fixture

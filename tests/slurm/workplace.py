@@ -21,7 +21,7 @@ from linear_grokking.workflow.plan.targets import CLAIMS
 
 REPOSITORY = Path(__file__).parents[2]
 
-TRAINING = {"train_block", "measure_separability", "record_outputs"}
+TRAINING = {"train_block", "measure_separability", "record_outputs", "draw_times"}
 
 # What outputs end in.
 FINISHED = {".parquet", ".pdf", ".svg", ".png", ".csv", ".html", ".json"}

@@ -38,6 +38,7 @@ COMMANDS = {
     "block of separability": job_of("logistic", "newton", "separability"),
     "block of logistic flow": job_of("logistic", "gradient_flow"),
     "block of linear": job_of("linear", "spectral"),
+    "block of grokking times": job_of("linear", "bidiagonal", "grokking_times"),
     "block of two layers": job_of("two_layer", "gradient_flow"),
     "summarize": "import linear_grokking.workflow.steps.summarize",
     "planning": "from linear_grokking.workflow.plan import json_schema; json_schema()",

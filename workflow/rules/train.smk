@@ -27,3 +27,10 @@ use rule train_block as record_outputs with:
         "results/outputs/{run_id}/{block}.parquet",
     log:
         "logs/record_outputs/{run_id}/{block}.log",
+
+
+use rule train_block as draw_times with:
+    output:
+        "results/grokking_times/{run_id}/{block}.parquet",
+    log:
+        "logs/draw_times/{run_id}/{block}.log",

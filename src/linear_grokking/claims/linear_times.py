@@ -1,6 +1,6 @@
 """Claims on grokking times of one-layer linear regression: Paper A's Figs. 1 to 3."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from linear_grokking.results.reading import RunResult
 from linear_grokking.results.statistics import quantile
 from linear_grokking.theory import linear
 from linear_grokking.theory.linear_grokking_time import gen_time, grokking_time, slowest_d_out
+from linear_grokking.theory.linear_scatter import effective_modes, gen_time_deviation
 
 _BY = {"A1": ("epsilon", "ε"), "A2": ("d_out", "d_out"), "A3": ("lambda", "λ")}
 _SOURCES = {
@@ -66,20 +67,6 @@ def theory_at(function: Callable[..., Any], run: RunResult, threshold: float) ->
     return function(problem_of(run.parameters), run.parameters["epsilon"], accuracy=threshold)
 
 
-def _effective_modes(parameters: Mapping[str, Any], step: float) -> float:
-    """Return how many modes carry the generalization loss (derived in docs/theory.md)."""
-    loss = linear.gen_loss(np.array([0.0, step, 2.0 * step]), problem_of(parameters))
-    return float(parameters["d_in"] * loss[1] ** 2 / (loss[0] * loss[2]))
-
-
-def _scatter(parameters: Mapping[str, Any], step: float) -> float:
-    """Return sd(t_gen)/t_gen of one draw at d_out = 1 (derived in docs/theory.md)."""
-    problem = problem_of(parameters)
-    spread = np.sqrt(2.0 * linear.gen_loss(2.0 * step, problem) / parameters["d_in"])
-    slope = 4.0 * parameters["eta"] * linear.train_loss(step, problem)
-    return float(spread / slope / step)
-
-
 @claims_of(
     "A2",
     statement="The accuracy formula gives t*_gen.",
@@ -89,12 +76,13 @@ def generalization_time(evidence: Evidence) -> Iterator[Claim]:
     """Compare them, for each d_out of the dynamics."""
     for run in evidence.runs("dynamics"):
         d_out, times = run.parameters["d_out"], run.scalars["t_gen"]
+        problem, d_in = problem_of(run.parameters), run.parameters["d_in"]
         theory = theory_at(gen_time, run, evidence.threshold)
         if not np.isfinite([*times, theory]).all():
             continue
         if d_out > 1:
             tolerance = 0.05
-            modes = _effective_modes(run.parameters, theory)
+            modes = effective_modes(theory, problem, d_in)
             note = (
                 "An effect of finite d_in: the formula takes a sample's d_out errors as "
                 "independent, for which far more modes than d_out must carry the loss; when "
@@ -104,15 +92,17 @@ def generalization_time(evidence: Evidence) -> Iterator[Claim]:
             )
         else:
             tolerance = 0.15
+            at = run.parameters["epsilon"]
+            scatter = gen_time_deviation(problem, d_in, at, accuracy=evidence.threshold) / theory
             note = (
                 "One output is exact on average, but few slow modes carry its loss: one draw's "
-                f"time scatters by {100 * _scatter(run.parameters, theory):.0f} %, by the formula."
+                f"time scatters by {100 * scatter:.0f} %, by the formula."
             )
         yield Claim(
             f"A2-generalization-time-d_out-{d_out}",
             f"The accuracy formula gives the time of {evidence.percent} generalization accuracy "
             f"within {100 * tolerance:.0f} % (tolerance ours) at d_out = {d_out}, "
-            f"d_in = {run.parameters['d_in']}.",
+            f"d_in = {d_in}.",
             geometric_mean_of(times / theory, run).within(1.0, tolerance),
             note=note,
             otherwise=Disagreement.SIZE,

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy.special import chdtrc, stdtrit
+from scipy.special import chdtrc, gammaincinv, stdtrit
 
 from linear_grokking.claims.verdict import Measurement, Undecidable
 from linear_grokking.results import statistics
@@ -48,6 +48,30 @@ def median_of(values: ArrayLike, *runs: RunResult) -> Measurement:
         return Measurement.unknown(0, *runs)
     low, high = (float(edge) for edge in statistics.median_interval(values))
     return Measurement(float(statistics.quantile(values, 0.5)), low, high, len(values), runs)
+
+
+def deviation_of(values: ArrayLike, *runs: RunResult) -> Measurement:
+    """Return the standard deviation with its interval; none for fewer than two, or where inf is."""
+    values = np.asarray(values, float)
+    if len(values) < 2 or not np.isfinite(values).all():
+        return Measurement.unknown(len(values), *runs)
+    return Measurement(*statistics.deviation_interval(values), len(values), runs)
+
+
+def hill_exponent_of(values: ArrayLike, share: float, *runs: RunResult) -> Measurement:
+    """Return the exponent a of P(x > X) ~ X^-a from a share of largest values (Hill 1975).
+
+    The mean of their logarithms over the next smaller value is 1/a times a gamma variable,
+    which gives the interval.  Fewer than ten have none.
+    """
+    values = np.sort(np.asarray(values, float))[::-1]
+    count = int(share * len(values))
+    if count < 10 or not np.isfinite(values).all():
+        return Measurement.unknown(len(values), *runs)
+    exponent = float(1.0 / np.mean(np.log(values[:count] / values[count])))
+    tail = (1 - statistics.CONFIDENCE) / 2
+    low, high = (exponent * float(gammaincinv(count, p)) / count for p in (tail, 1 - tail))
+    return Measurement(exponent, low, high, len(values), runs)
 
 
 def extremes_of(values: ArrayLike, *runs: RunResult) -> Measurement:

@@ -68,6 +68,8 @@ class Experiment(Section):
     plain: ClassVar[frozenset[str]] = frozenset({"realizations", "block", "seed"})
     random: ClassVar[bool] = True
     """Whether the runs depend on the seed."""
+    timed: ClassVar[bool] = False
+    """Whether they depend on the accuracy that counts as reached; others are read off later."""
 
     realizations: Count = Field(1, description="Independent draws of data and initial weights.")
     block: Count | None = Field(
@@ -85,8 +87,16 @@ class Experiment(Section):
         """Return a parameter by its configuration key."""
         return getattr(self, "lambda_" if key == "lambda" else key)
 
-    def grid(self, seed: int) -> Iterator[GridPoint]:
-        """Yield the grid's points, the last axis varying fastest."""
+    def grid(self, seed: int, accuracy: float = 0.95) -> Iterator[GridPoint]:
+        """Yield the grid's points, the last axis varying fastest.
+
+        Parameters
+        ----------
+        seed
+            The configuration's, for experiments that have none of their own.
+        accuracy
+            That counts as reached.
+        """
         fields = {key: self.value(key) for key in self.parameters()}
         axes = {
             key: value if isinstance(value, tuple) else (value,)
@@ -100,6 +110,8 @@ class Experiment(Section):
             spec = self.sized(parameters)
             if self.random:
                 spec["seed"] = seed if self.seed is None else self.seed
+            if self.timed:
+                spec["accuracy"] = accuracy
             yield GridPoint(parameters, spec)
 
     def sized(self, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -191,22 +203,17 @@ class Trained(Experiment, title="How it is trained"):
     )
 
 
-class TeacherStudent(Trained, title="Linear regression and two-layer nets (Paper A)"):
-    """A student that learns a teacher of its own kind."""
+class Regression(Experiment, title="Linear regression and two-layer nets (Paper A)"):
+    """Sizes of a teacher's problem, and when its student is right."""
 
-    measure: Literal["dynamics"] = Field("dynamics", description="What is measured.")
     d_in: Axis[Count] = Field((1000,), description="Input dimension.")
-    d_out: Axis[Count] = Field((1,), description="Output dimension.")
     lambda_: Axis[Positive] | None = Field(
         None, alias="lambda", description="λ = d_in/n_train; critical at 1."
     )
     n_train: Axis[Count] | None = Field(None, description="Training samples, instead of lambda.")
-    gamma: Axis[NonNegative] = Field((0.0,), description="Weight decay γ of every layer.")
     epsilon: Axis[Positive] = Field(
         (1.0e-3,), description="A sample is right if its squared error per output is at most ε."
     )
-    n_gen: Count = Field(10_000, description="Fresh samples that generalization is measured on.")
-    t_max: Time = Field(1.0e5, description="Last step.")
 
     def check_keys(self) -> None:
         """See `Experiment.check_keys`."""
@@ -222,6 +229,16 @@ class TeacherStudent(Trained, title="Linear regression and two-layer nets (Paper
         else:
             parameters["lambda"] = spec["d_in"] / spec["n_train"]
         return spec
+
+
+class TeacherStudent(Trained, Regression, title="Linear regression and two-layer nets (Paper A)"):
+    """A student that learns a teacher of its own kind."""
+
+    measure: Literal["dynamics"] = Field("dynamics", description="What is measured.")
+    d_out: Axis[Count] = Field((1,), description="Output dimension.")
+    gamma: Axis[NonNegative] = Field((0.0,), description="Weight decay γ of every layer.")
+    n_gen: Count = Field(10_000, description="Fresh samples that generalization is measured on.")
+    t_max: Time = Field(1.0e5, description="Last step.")
 
 
 class LinearExperiment(
@@ -277,6 +294,21 @@ class LinearExperiment(
                 "samples are there"
             )
         return spec
+
+
+class GrokkingTimesExperiment(
+    Regression, title="Paper A, one layer: exact grokking times of many draws, without data"
+):
+    """Draws of the one-layer problem's spectrum, and when their losses fall."""
+
+    timed: ClassVar[bool] = True
+
+    model: Literal["linear"] = Field("linear", description="One linear layer, one output.")
+    measure: Literal["grokking_times"] = Field(description="When accuracies are reached.")
+    solver: Annotated[str, OneOf(*solvers_of("linear", "grokking_times"))] = Field(
+        "bidiagonal", description="Spectra of random bidiagonal matrices; exact GD."
+    )
+    eta: Axis[Positive] = Field((0.01,), description="Learning rate η.")
 
 
 class TwoLayerExperiment(TeacherStudent, title="Paper A, two layers: linear or tanh"):
@@ -449,10 +481,15 @@ class TwoPointExperiment(Trained, title="Paper B: the two-point model, solved ex
     b0: Axis[Real] = Field((0.0,), description="Initial bias.")
 
 
+BY_MEASURE = ("separability", "grokking_times")
+"""Measures whose experiments have a class of their own, of the same name."""
+
+
 def name_of(value: Any) -> str | None:
-    """Choose the class of an experiment: separability by measure, others by model."""
+    """Choose the class of an experiment: by measure where that has its own, others by model."""
     read = value.get if isinstance(value, dict) else lambda key: getattr(value, key, None)
-    name = "separability" if read("measure") == "separability" else read("model")
+    measure = read("measure")
+    name = measure if measure in BY_MEASURE else read("model")
     return name if isinstance(name, str) else None
 
 
@@ -461,6 +498,7 @@ AnyExperiment = Annotated[
     | Annotated[TwoLayerExperiment, Tag("two_layer")]
     | Annotated[LogisticExperiment, Tag("logistic")]
     | Annotated[SeparabilityExperiment, Tag("separability")]
+    | Annotated[GrokkingTimesExperiment, Tag("grokking_times")]
     | Annotated[TwoPointExperiment, Tag("two_point")],
     Discriminator(name_of),
 ]

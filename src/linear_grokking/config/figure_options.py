@@ -15,6 +15,7 @@ class Role:
 
 
 LinearRuns = Annotated[str, Role(("linear",), "dynamics")]
+GrokkingTimes = Annotated[str, Role(("grokking_times",), "grokking_times")]
 TwoLayerRuns = Annotated[str, Role(("two_layer",), "dynamics")]
 LogisticRuns = Annotated[str, Role(("logistic",), "dynamics")]
 OutputRuns = Annotated[str, Role(("logistic",), "outputs")]

@@ -5,7 +5,7 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import ValidationError
 
-from linear_grokking.config.experiments import EXPERIMENTS, name_of
+from linear_grokking.config.experiments import BY_MEASURE, EXPERIMENTS, name_of
 from linear_grokking.config.fields import Section
 from linear_grokking.config.text import nearest, shown
 from linear_grokking.errors import LinearGrokkingError
@@ -100,8 +100,8 @@ def _line(raw: Any, detail: Any, model: type[Section]) -> str:
 def _no_such_kind(where: str, experiment: Any) -> str:
     if not isinstance(experiment, Mapping):
         return f"{where} = {shown(experiment)}: must be a section: keys with values"
-    kinds = sorted(set(EXPERIMENTS) - {"separability"})
-    allowed = f"must be one of {', '.join(kinds)} (or set measure: separability)"
+    kinds = sorted(set(EXPERIMENTS) - set(BY_MEASURE))
+    allowed = f"must be one of {', '.join(kinds)} (or set measure: {' or '.join(BY_MEASURE)})"
     model = experiment.get("model")
     if model is None:
         return f"{where}.model: is missing; {allowed}"

@@ -10,7 +10,13 @@ from pydantic import Field
 from linear_grokking.config.fields import Positive, Span
 from linear_grokking.config.figure_options import FigureOptions, LinearRuns
 from linear_grokking.figures import legends, style
-from linear_grokking.figures.linear_panels import draw_by, problem_of, tabulate_by, tabulate_times
+from linear_grokking.figures.linear_panels import (
+    draw_by,
+    problem_of,
+    tabulate_by,
+    tabulate_scatter,
+    tabulate_times,
+)
 from linear_grokking.figures.points import tabulate_scalar
 from linear_grokking.figures.tables import FigureData, rows
 from linear_grokking.theory.linear_grokking_time import grokking_time, slowest_d_out
@@ -51,6 +57,7 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     ]
     panel, keys = "grokking_time", ["lambda"]
     tabulate_scalar(builder, further, "grokking_time", panel, "time", "d_out", keys)
+    tabulate_scatter(builder, further, "d_out", "lambda", data.threshold)
     values = np.unique(np.rint(options.d_out.log()))
     epsilon, largest = shared["epsilon"], int(options.d_out.stop)
     for lambda_ in options.lambda_:

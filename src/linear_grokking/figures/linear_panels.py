@@ -13,10 +13,13 @@ from linear_grokking.figures.dynamics import TIMES, draw_dynamics, tabulate_dyna
 from linear_grokking.figures.points import draw_lines, draw_points, tabulate_scalar
 from linear_grokking.figures.tables import FigureData, TableBuilder, rows
 from linear_grokking.results.reading import RunResult
-from linear_grokking.theory import linear, linear_grokking_time
+from linear_grokking.theory import linear, linear_grokking_time, linear_scatter
 
 LOSSES = {"train": linear.train_loss, "generalization": linear.gen_loss}
 TIME_LABEL = r"grokking time $\Delta t$ (steps)"
+
+_SCATTER: Mapping[str, Any] = {"marker": "_", "markersize": 6, "markeredgewidth": 0.6}
+"""How the legend shows the scatter of one draw by the formula."""
 
 _FIELDS = {"lambda": "lambda_", **{k: k for k in ("eta", "gamma", "d_out", "alpha", "noise")}}
 
@@ -44,6 +47,7 @@ def tabulate_by(data: FigureData, x: str, by: str) -> tuple[TableBuilder, Mappin
     tabulate_runs(builder, data.runs("dynamics"), [x, by])
     runs = data.runs("times")
     tabulate_scalar(builder, runs, "grokking_time", "grokking_time", "time", x, [by])
+    tabulate_scatter(builder, runs, x, by, data.threshold)
     return builder, runs[0].parameters
 
 
@@ -120,6 +124,33 @@ def tabulate_times(
     builder.add("grokking_time", "time", "theory", values, times, {by: parameters[by]})
 
 
+def tabulate_scatter(
+    builder: TableBuilder, runs: Iterable[RunResult], x: str, by: str, threshold: float
+) -> None:
+    """Add how far single draws' grokking times lie about the theory's, by its formula.
+
+    Series ``time_scatter`` has, beside each measured time, the theory's with one standard
+    deviation of t_gen on each side: that of Δt where training is over much earlier.  Where it is
+    not, or too few modes carry the loss for the formula, there is none.
+    """
+    for run in runs:
+        parameters, problem = run.parameters, problem_of(run.parameters)
+        at = {"epsilon": parameters["epsilon"], "accuracy": threshold}
+        trained, generalized = (
+            getattr(linear_grokking_time, f"{each}_time")(problem, **at)
+            for each in ("train", "gen")
+        )
+        if not trained < generalized / 4 < np.inf:
+            continue
+        modes = linear_scatter.effective_modes(generalized, problem, parameters["d_in"])
+        if modes < linear_scatter.MANY_MODES:
+            continue
+        deviation = linear_scatter.gen_time_deviation(problem, parameters["d_in"], **at)
+        y, shown = generalized - trained, {by: parameters[by]}
+        spread = {"y_low": y - deviation, "y_high": y + deviation}
+        builder.add("grokking_time", "time_scatter", "theory", parameters[x], y, shown, **spread)
+
+
 def colours_of(column: pd.Series) -> dict[Any, str]:
     """Give each value of a parameter a colour, with which black theory can lie on it.
 
@@ -152,7 +183,8 @@ def draw_by(table: pd.DataFrame, x: str, by: str) -> tuple[Figure, Axes, dict[An
     for each in axes[:2]:
         each.set_title(fixed, loc="right", fontsize="medium")
     measured = legends.mark(r"(c): measured $\Delta t$, quartiles", legends.GREY, markersize=3.2)
-    legends.of_dynamics(figure, table, theory=True, also=[measured], columns=3)
+    scatter = legends.mark(r"(c): $\pm$ sd of one draw, formula", style.THEORY, **_SCATTER)
+    legends.of_dynamics(figure, table, theory=True, also=[measured, scatter], columns=4)
     return figure, axes[2], _draw_times(axes[2], table, x, by)
 
 
@@ -180,6 +212,10 @@ def _draw_times(axes: Axes, table: pd.DataFrame, x: str, by: str) -> dict[Any, s
     axes.set_ylim(expected.min() / 2, 2 * top)
     for value, points in rows(times, series="time", source="experiment").groupby(by):
         draw_points(axes, points, colours[value])
+    bars = rows(times, series="time_scatter")
+    spread = [bars["y"] - bars["y_low"], bars["y_high"] - bars["y"]]
+    look = {"color": style.THEORY, "linewidth": 0.6, "capsize": 3.0, "capthick": 0.6, "zorder": 5}
+    axes.errorbar(bars["x"], bars["y"], spread, linestyle="", **look)
     for series, look in style.REACHED.items():
         for value, points in rows(times, series=f"{series}_reached").groupby(by):
             # Smaller than in the panels of dynamics: here they lie among the measured points.

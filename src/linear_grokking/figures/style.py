@@ -33,6 +33,7 @@ RAMP = ("#F9BE6B", "#DE7A22", "#8F3B04", "#401B00")
 """Of values of an ordered parameter beside the standard one, in ascending order."""
 STANDARD: Mapping[str, tuple[float, ...]] = {
     "lambda": (0.9, 0.48),
+    "d_in": (1000,),
     "d_out": (1,),
     "epsilon": (1e-3,),
     "alpha": (1,),
@@ -44,7 +45,7 @@ STANDARD: Mapping[str, tuple[float, ...]] = {
     "label_fraction": (1,),
 }
 """Values of the runs with which a figure compares, by configuration key."""
-ORDERED = (*("d_out", "d_h", "gamma", "epsilon", "alpha", "noise", "n_train"),)
+ORDERED = (*("d_in", "d_out", "d_h", "gamma", "epsilon", "alpha", "noise", "n_train"),)
 ORDERED += ("sigma", "sigma_a", "s0_norm", "b0")
 """Parameters whose values stand for more and less."""
 THEORY = "#000000"

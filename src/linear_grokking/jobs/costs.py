@@ -175,6 +175,14 @@ def linear_batches(spec: Spec) -> Cost:
     return Cost(cost.seconds, cost.data_bytes)
 
 
+def bidiagonal(spec: Spec) -> Cost:
+    """Return the cost of the singular values, and of Newton's method for two times."""
+    modes = min(spec["n_train"], spec["d_in"])
+    # The second is LAPACK's dqds; the first what a realization costs however small it is.
+    seconds = 1.5e-4 + 1.4e-8 * modes**2 + 3e-7 * modes
+    return Cost(seconds, 8.0 * (10.0 * modes + 4.0 * 2**16))
+
+
 def two_layer_flow(spec: Spec) -> Cost:
     """Return the cost of the two-layer flow."""
     d_in, d_h, d_out, n, n_gen = (spec[key] for key in ("d_in", "d_h", "d_out", "n_train", "n_gen"))

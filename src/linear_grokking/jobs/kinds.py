@@ -32,6 +32,7 @@ LINEAR = _schema(*_OBSERVABLES)
 TWO_LAYER = _schema(*_OBSERVABLES, "gen_loss_error")
 LOGISTIC = _schema(*_OBSERVABLES, "weight_norm", "bias", "conformal_time")
 OUTPUTS = _schema("output", "along", "across", sample=pa.int32())
+GROKKING_TIMES = _schema("t_train", "t_gen", "smallest_eigenvalue")
 SEPARABILITY = _schema(
     *("s_inf_norm", "positive_fraction", "positive_mean", "margin"),
     separable=pa.bool_(),
@@ -167,6 +168,12 @@ KINDS: Sequence[Kind] = (
         options=("batch_size",),
         literal=True,
         saves_state=True,
+    ),
+    Kind(
+        *("linear", "bidiagonal", "grokking_times"),
+        job="jobs.grokking_times:bidiagonal",
+        schema=GROKKING_TIMES,
+        cost=costs.bidiagonal,
     ),
     Kind(
         *("linear", "gradient_descent", "dynamics"),

@@ -10,7 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-FOLDERS = {"dynamics": "histories", "separability": "separability", "outputs": "outputs"}
+FOLDERS = {
+    "dynamics": "histories",
+    "separability": "separability",
+    "outputs": "outputs",
+    "grokking_times": "grokking_times",
+}
 """The folder under results/ of what each measure writes."""
 
 

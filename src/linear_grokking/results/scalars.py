@@ -1,6 +1,7 @@
 """One row per realization: the numbers that figures and claims need of single ones.
 
-Times are in steps, inf where what they wait for did not come before the run ended.
+Times are in steps, inf where what they wait for did not come before the run ended; where a run
+has no end, never.
 """
 
 import numpy as np
@@ -103,6 +104,15 @@ def of_separability(rows: pd.DataFrame) -> pd.DataFrame:
     """
     rows = rows.sort_values("realization", kind="stable", ignore_index=True)
     return rows.assign(positive_projection=rows["positive_mean"] / rows["s_inf_norm"])
+
+
+def of_grokking_times(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the scalars of grokking times: the rows, one per realization, and their difference.
+
+    Times are exact, and inf is never.
+    """
+    rows = rows.sort_values("realization", kind="stable", ignore_index=True)
+    return rows.assign(grokking_time=grokking_delay(rows["t_train"], rows["t_gen"]))
 
 
 def of_outputs(rows: pd.DataFrame) -> pd.DataFrame:

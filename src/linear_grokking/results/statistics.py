@@ -145,6 +145,31 @@ def median_interval(values: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     return values[rank - 1], values[-rank]
 
 
+def deviation_interval(values: ArrayLike) -> tuple[float, float, float]:
+    """Return the sample standard deviation with its 95 % interval, whatever the distribution.
+
+    Its logarithm is taken as normal, with the error that the fourth moment gives.
+
+    Parameters
+    ----------
+    values : (R,)
+        Finite.
+
+    Returns
+    -------
+    value, low, high
+        NaN where R < 2.
+    """
+    values = as_floats(values)
+    if len(values) < 2:
+        return np.nan, np.nan, np.nan
+    value = float(values.std(ddof=1))
+    standard = (values - values.mean()) / value
+    error = np.sqrt(max(np.mean(standard**4) - 1.0, 0.0) / len(values)) / 2.0
+    factor = float(np.exp(ndtri((1 + CONFIDENCE) / 2) * error))
+    return value, value / factor, value * factor
+
+
 def quantile(values: ArrayLike, probability: float) -> np.ndarray:
     """Return a quantile over the leading axis that is safe with infinite values.
 

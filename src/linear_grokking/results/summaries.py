@@ -11,6 +11,7 @@ from linear_grokking.results.scalars import (
     curves,
     observables,
     of_dynamics,
+    of_grokking_times,
     of_outputs,
     of_separability,
 )
@@ -37,6 +38,8 @@ def scalars_of(rows: pd.DataFrame, request: Mapping[str, Any]) -> pd.DataFrame:
         return of_separability(rows)
     if measure == "outputs":
         return of_outputs(rows)
+    if measure == "grokking_times":
+        return of_grokking_times(rows)
     thresholds = {key: request[key] for key in ("threshold", "loss_threshold")}
     return of_dynamics(rows, **thresholds)
 
@@ -60,7 +63,8 @@ def summary_of(rows: pd.DataFrame, scalars: pd.DataFrame, measure: str) -> pd.Da
         _, steps, *values = curves(rows, *names)
         parts += [summarize_curve(name, steps, v) for name, v in zip(names, values, strict=True)]
     for name in scalars.columns.drop("realization"):
-        censored = np.isinf(scalars[name]) & (name in TIMES)
+        # Exact times are infinite for good.
+        censored = np.isinf(scalars[name]) & (name in TIMES and measure == "dynamics")
         parts.append(summarize_values(name, scalars[name], censored=censored))
     return pd.concat(parts, ignore_index=True)
 

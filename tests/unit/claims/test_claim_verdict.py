@@ -157,3 +157,24 @@ def test_who_states_it_and_where_tells_what_a_disagreement_is(
     assert (claim(1.0).verdict, claim(1.0).disagreement) == ("confirmed", None)
     unknown = Claim("A1-some", "One.", Measurement.unknown(1).near(1, 1), otherwise=otherwise)
     assert (unknown.verdict, unknown.disagreement) == ("undecided", None)
+
+
+def test_deviations_have_intervals_that_cover_heavy_tails_too():
+    rng = np.random.default_rng(8)
+    for draw, deviation in ((rng.standard_normal, 1.0), (rng.standard_exponential, 1.0)):
+        made = [measuring.deviation_of(draw(400)) for _ in range(400)]
+        covered = np.mean([each.low <= deviation <= each.high for each in made])
+        # 95 % for many draws; here 88 to 99, four standard errors and skew.
+        assert 0.88 <= covered <= 0.99
+    assert measuring.deviation_of([1.0]).high == math.inf
+    assert measuring.deviation_of([1.0, math.inf]).high == math.inf
+
+
+def test_exponents_of_tails_are_hills():
+    rng = np.random.default_rng(9)
+    made = [measuring.hill_exponent_of(rng.pareto(1.5, 3000) + 1, 0.05) for _ in range(400)]
+    covered = np.mean([each.low <= 1.5 <= each.high for each in made])
+    assert covered == pytest.approx(0.95, abs=0.045)
+    assert np.mean([each.value for each in made]) == pytest.approx(1.5, rel=0.02)
+    assert measuring.hill_exponent_of(np.ones(50) + np.arange(50), 0.1).low == -math.inf
+    assert measuring.hill_exponent_of([*range(1, 500), math.inf], 0.1).low == -math.inf

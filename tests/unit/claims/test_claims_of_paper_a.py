@@ -118,19 +118,6 @@ def test_phase_diagram_that_is_white_above_one_has_no_edge_there():
     assert made["A4-above-one"].verdict == "undecided"
 
 
-def test_effective_modes_are_those_of_a_spectrum():
-    lambda_, d_in, eta, d_out = 0.5, 1000, 0.01, 4
-    parameters = {"lambda": lambda_, "d_in": d_in, "eta": eta, "d_out": d_out}
-    parameters |= {"gamma": 0.0, "alpha": 1.0, "noise": 0.0}
-    x = np.random.default_rng(1).normal(size=(round(d_in / lambda_), d_in))
-    eigenvalues = np.linalg.eigvalsh(x.T @ x / len(x))
-    for step in (0.0, 300.0, 3000.0):
-        variances = np.exp(-4 * eta * eigenvalues * step / d_out)
-        modes = variances.sum() ** 2 / (variances**2).sum()
-        found = claims.linear_times._effective_modes(parameters, step)
-        assert found == pytest.approx(modes, rel=0.05)
-
-
 def test_scatter_of_errors_over_samples_follows_from_the_modes():
     # Means over 2000 draws of D: the ratio has a standard error below 1 %.
     d_out, variances = 6, np.geomspace(1, 0.01, 40)

@@ -26,6 +26,7 @@ BASE = {
         "logistic": {"model": "logistic", "n_train": 100, "lambda": [0.4, 0.5]},
         "adam": {"model": "logistic", "solver": "adam", "n_train": 100, "d": 40, "t_max": 1000},
         "sets": {"measure": "separability", "n_train": 100, "d": [40, 60]},
+        "times": {"measure": "grokking_times", "d_in": 100, "lambda": [0.5, 2.0]},
         "gaussians": {
             "model": "logistic",
             "law": "two_gaussians",
@@ -203,6 +204,9 @@ CONTRADICTIONS = [
     ({"lambda": 0.5}, "model: is missing; must be one of"),
     ({}, "model: is missing; must be one of"),
     ({"measure": "separability", "d": 5}, "n_train: is missing"),
+    ({"measure": "grokking_times"}, "sets neither of the keys lambda and n_train"),
+    ({"measure": "grokking_times", "lambda": 1, "gamma": 0.1}, "unknown key"),
+    ({"measure": "grokking_times", "model": "two_layer", "lambda": 1}, "must be 'linear'"),
     ({"measure": "separability", "n_train": 9, "d": 5, "law": "anisotropic"}, "needs condition"),
     ({"model": "logistic", "n_train": 9, "d": 5, "mu": 1}, "only with law: two_gaussians"),
     ({"model": "logistic", "n_train": 9, "d": 5, "beta1": 0.8}, "only with solver: adam"),

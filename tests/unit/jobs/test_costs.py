@@ -32,6 +32,8 @@ SPECS = {
         "measure": "dynamics", "model": "linear", "solver": "spectral",
         "d_in": 100, "d_out": 1, "n_train": 200, "n_gen": 100, "records": 50, "t_max": 1e5,
     },
+    "spectra": {"measure": "grokking_times", "model": "linear", "solver": "bidiagonal",
+                "n_train": 200, "d_in": 100},
     "two_layer": {
         "measure": "dynamics", "model": "two_layer", "solver": "gradient_flow",
         "activation": "tanh", "d_in": 100, "d_h": 20, "d_out": 2, "n_train": 200, "n_gen": 100,
@@ -102,6 +104,7 @@ def test_a_job_asks_for_no_less_than_twice_what_is_expected(seconds):
         ("linear", "n_train"),
         ("linear", "d_in"),
         ("linear", "n_gen"),
+        ("spectra", "d_in"),
         ("two_layer", "d_h"),
         ("two_layer", "n_train"),
         ("logistic", "n_train"),
@@ -189,6 +192,7 @@ OUTPUTS = {"measure": "outputs"}
 LINEAR = SPECS["linear"] | {"d_in": 1000, "n_train": 1111, "n_gen": 10_000, "records": 120}
 LITERAL = {"solver": "gradient_descent", "t_max": 600, "records": 50}
 BATCHES = LINEAR | {"solver": "sgd", "n_gen": 2000, "t_max": 3000}
+SPECTRA = SPECS["spectra"]
 TWO_LAYERS = SPECS["two_layer"] | {
     "activation": "identity", "d_in": 1000, "d_h": 200, "d_out": 5, "n_train": 1111,
     "n_gen": 10_000, "records": 200, "t_max": 2e5,
@@ -233,6 +237,9 @@ MEASURED = [
     (BATCHES | {"batch_size": 256}, 1.6, 150),
     (LINEAR | LITERAL, 0.45, 182),
     (LINEAR | LITERAL | {"d_out": 50}, 7.2, 185),
+    (SPECTRA | {"n_train": 50, "d_in": 50}, 1.9e-4, 232),
+    (SPECTRA | {"n_train": 1111, "d_in": 1000}, 0.0144, 208),
+    (SPECTRA | {"n_train": 5000, "d_in": 4000}, 0.22, 203),
     (TWO_LAYERS, 4.0, 290),
     (TANH, 6.5, 255),
     (TWO_LAYERS | LITERAL, 1.9, 191),

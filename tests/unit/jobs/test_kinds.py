@@ -81,6 +81,8 @@ def test_schemas_are_those_of_the_data_contract():
     assert kinds.OUTPUTS.names == ["realization", "sample", "output", "along", "across"]
     verdicts = ["separable", "certificate", "s_inf_norm", "positive_fraction", "positive_mean"]
     assert kinds.SEPARABILITY.names == ["realization", *verdicts, "margin"]
+    times = ["realization", "t_train", "t_gen", "smallest_eigenvalue"]
+    assert kinds.GROKKING_TIMES.names == times
     for kind in KINDS:
         assert kind.schema.field("realization").type == pa.int32()
 

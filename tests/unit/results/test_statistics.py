@@ -9,6 +9,7 @@ from scipy import stats
 from summary_tables import assert_well_formed, only
 
 from linear_grokking.results.statistics import (
+    deviation_interval,
     median_interval,
     quantile,
     summarize_curve,
@@ -149,6 +150,16 @@ def test_median_interval_covers():
     exact = 1 - 2 * stats.binom.cdf(9, 30, 0.5)
     assert exact >= 0.95
     assert abs(coverage - exact) < 4 * np.sqrt(exact * (1 - exact) / 4000)
+
+
+def test_deviation_interval_is_the_normal_one_for_normal_values():
+    values = np.random.default_rng(5).normal(3.0, 2.0, 4000)
+    value, low, high = deviation_interval(values)
+    assert value == pytest.approx(np.std(values, ddof=1))
+    # χ² of n - 1 degrees of freedom.
+    edges = stats.chi2.ppf([0.975, 0.025], len(values) - 1)
+    np.testing.assert_allclose([low, high], value * np.sqrt((len(values) - 1) / edges), rtol=2e-3)
+    assert np.isnan(deviation_interval([1.0])).all()
 
 
 @given(st.integers(1, 300).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))

@@ -177,6 +177,26 @@ def test_bad_separability_is_refused():
         summarize_separability(table.assign(certificate="hull").drop(columns="margin"))
 
 
+def test_grokking_times_are_infinite_for_good():
+    table = pd.DataFrame(
+        {
+            "realization": np.arange(4, dtype=np.int32),
+            "t_train": [5.0, 7.0, 0.0, 6.0],
+            "t_gen": [20.0, INF, 4.0, 40.0],
+            "smallest_eigenvalue": [0.1, 0.2, 0.3, 0.4],
+        }
+    )
+    scalars = scalars_of(table.sample(frac=1, random_state=1), request("grokking_times"))
+    assert scalars["grokking_time"].tolist() == [15.0, INF, 4.0, 34.0]
+    summary = summary_of(table, scalars, "grokking_times")
+    assert_well_formed(summary)
+    assert summary["step"].isna().all()
+    t_gen = only(summary, "t_gen")
+    assert (t_gen["n"], t_gen["n_infinite"], t_gen["n_censored"]) == (4, 1, 0)
+    assert (t_gen["median"], t_gen["mean"]) == (30.0, pytest.approx(64 / 3))
+    assert only(summary, "smallest_eigenvalue")["mean"] == pytest.approx(0.25)
+
+
 def test_outputs():
     outputs = np.random.default_rng(6).normal(-1, 2, size=(4, 50))
     table = pd.DataFrame(

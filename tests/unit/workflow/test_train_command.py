@@ -13,6 +13,7 @@ from linear_grokking.results.identity import canonical
 from linear_grokking.results.storage import read_metadata, read_table
 from linear_grokking.theory import large_size, linear_grokking_time
 from linear_grokking.theory.linear import Problem
+from linear_grokking.theory.linear_scatter import gen_time_deviation
 from linear_grokking.workflow.steps.block import train_block
 from linear_grokking.workflow.train.checkpoints import CheckpointWriter, checkpoint_steps
 from linear_grokking.workflow.train.predictions import predict
@@ -306,3 +307,19 @@ def test_failed_run_keeps_the_earlier_one(here, capsys):
     assert status(*SMALL, "--output=o", "--lr=50", "--force") == 2
     assert (here / "o/0-0.parquet").read_bytes() == before
     assert [path.name for path in (here / "o").iterdir()] == ["0-0.parquet"]
+
+
+def test_one_layer_says_how_far_draws_differ_where_the_formula_holds(here, capsys):
+    options = ["--d_in=200", "--n_train=400", "--n_test=50", "--records=25", "--n_epochs=2000"]
+    assert status(*options, "--output=o", "--json=h.json") == 0
+    expected = gen_time_deviation(Problem(0.5, 0.01), 200, 1e-3)
+    told = json.loads((here / "h.json").read_text())["summary"]
+    assert told["predicted_deviation"] == pytest.approx(float(expected))
+    share = 100 * expected / told["predicted"]["generalization"]
+    line = f"Between draws the generalization time differs by {expected:.5g} steps ({share:.2g} %)"
+    assert line in capsys.readouterr().out
+    # Fewer than five modes carry the loss of so small a set, and above λ = 1 no time comes.
+    for sizes in (["--d_in=40", "--n_train=50"], ["--d_in=400", "--n_train=300"]):
+        assert status(*options, *sizes, "--output=p", "--json=j.json", "--force") == 0
+        assert json.loads((here / "j.json").read_text())["summary"]["predicted_deviation"] is None
+        assert "Between draws" not in capsys.readouterr().out

@@ -139,7 +139,7 @@ class Plan:
         self.points: dict[str, list[Point]] = {}
         for name, experiment in config.experiments.items():
             self.points[name] = []
-            for point in experiment.grid(config.seed):
+            for point in experiment.grid(config.seed, config.accuracy_threshold):
                 identity = run_id(point.spec)
                 self.points[name].append(Point(point.parameters, identity))
                 known = self.runs.get(identity)

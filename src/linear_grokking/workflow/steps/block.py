@@ -22,6 +22,9 @@ from linear_grokking.runtime.progress import progress
 
 logger = logging.getLogger(__name__)
 
+_MAY_LACK_NUMBERS = ("separability", "grokking_times")
+"""Measures with columns that are null where undefined, or inf where something never happens."""
+
 
 class NonFiniteError(LinearGrokkingError, RuntimeError):
     """A run whose numbers overflowed; the message says what to change."""
@@ -118,7 +121,7 @@ def assemble(spec: Mapping[str, Any], finished: Mapping[int, Columns]) -> pa.Tab
     for realization, columns in sorted(finished.items()):
         rows = len(next(iter(columns.values())))
         filled = {"realization": np.full(rows, realization, np.int32), **columns}
-        if spec["measure"] != "separability":
+        if spec["measure"] not in _MAY_LACK_NUMBERS:
             _check_finite(realization, filled)
         arrays = [pa.array(filled[f.name], type=f.type, from_pandas=True) for f in schema]
         parts.append(pa.Table.from_arrays(arrays, schema=schema))

@@ -8,7 +8,14 @@ import numpy as np
 
 from linear_grokking.jobs import expected
 from linear_grokking.solvers.trajectory import record_steps
-from linear_grokking.theory import large_size, linear, linear_grokking_time, margin, two_layer
+from linear_grokking.theory import (
+    large_size,
+    linear,
+    linear_grokking_time,
+    linear_scatter,
+    margin,
+    two_layer,
+)
 
 
 @dataclass(frozen=True)
@@ -21,11 +28,14 @@ class Prediction:
         inf where never, None where no formula says.
     source
         What the prediction is.
+    gen_time_deviation
+        Standard deviation of the second time over draws, None where no formula says.
     """
 
     train_time: float | None
     gen_time: float | None
     source: str
+    gen_time_deviation: float | None = None
 
 
 def predict(spec: Mapping[str, Any], accuracy: float) -> Prediction:
@@ -35,10 +45,12 @@ def predict(spec: Mapping[str, Any], accuracy: float) -> Prediction:
     lambda_ = spec["d_in"] / spec["n_train"]
     if spec["solver"] not in _DESCENTS:
         return _other_method(spec, lambda_, accuracy)
+    deviation = None
     if spec["model"] == "linear":
         fields = (spec[key] for key in ("eta", "gamma", "d_out", "alpha", "noise"))
         problem, times = linear.Problem(lambda_, *fields), linear_grokking_time
         source = "gradient flow at large size (Paper A)"
+        deviation = _deviation(problem, spec, accuracy)
     else:
         fields = (spec[key] for key in ("eta", "d_h", "d_out"))
         problem, times = two_layer.Problem(lambda_, *fields), two_layer
@@ -49,6 +61,7 @@ def predict(spec: Mapping[str, Any], accuracy: float) -> Prediction:
         float(times.train_time(problem, spec["epsilon"], accuracy=accuracy)),
         float(times.gen_time(problem, spec["epsilon"], accuracy=accuracy)),
         source,
+        deviation,
     )
 
 
@@ -63,6 +76,18 @@ def _other_method(spec: Mapping[str, Any], lambda_: float, accuracy: float) -> P
     steps = record_steps(spec["t_max"], spec["records"])
     times = expected.times_of(spec, lambda_, steps, accuracy)
     return Prediction(*times, "the method's polynomial at large size (docs/theory.md)")
+
+
+def _deviation(problem: linear.Problem, spec: Mapping[str, Any], accuracy: float) -> float | None:
+    """Return how much t*_gen differs between draws, where enough modes carry the loss."""
+    at = {"epsilon": spec["epsilon"], "accuracy": accuracy}
+    time = linear_grokking_time.gen_time(problem, **at)
+    if not 0 < time < np.inf:
+        return None
+    modes = linear_scatter.effective_modes(time, problem, spec["d_in"])
+    if modes < linear_scatter.MANY_MODES:
+        return None
+    return float(linear_scatter.gen_time_deviation(problem, spec["d_in"], **at))
 
 
 def _logistic(spec: Mapping[str, Any], accuracy: float) -> Prediction:

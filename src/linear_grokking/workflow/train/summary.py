@@ -56,6 +56,7 @@ def summarize(
         "predicted": {name: _finite(time) for name, (_, time, _) in compared.items()},
         "ratio": {name: ratio for name, (_, _, ratio) in compared.items()},
         "prediction": prediction.source,
+        "predicted_deviation": prediction.gen_time_deviation,
     }
 
 
@@ -71,6 +72,12 @@ def table(history: Mapping[str, np.ndarray], prediction: Prediction, accuracy: f
         cells = (_time(measured, "not reached"), _time(predicted, "never"))
         lines.append(_row(_TIMES[name], *cells, "-" if ratio is None else f"{ratio:.3f}"))
     lines.append(f"Predicted: {prediction.source}.")
+    if prediction.gen_time_deviation is not None:
+        share = 100 * prediction.gen_time_deviation / (prediction.gen_time or np.inf)
+        lines.append(
+            f"Between draws the generalization time differs by {prediction.gen_time_deviation:.5g} "
+            f"steps ({share:.2g} %), one standard deviation."
+        )
     return lines
 
 

@@ -1,0 +1,232 @@
+"""Claims on the law of the grokking time: how draws differ, and where means do not exist (A9)."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from scipy.stats import ks_2samp
+
+from linear_grokking.claims.measuring import (
+    deviation_of,
+    furthest,
+    hill_exponent_of,
+    median_of,
+    proportion_of,
+)
+from linear_grokking.claims.registry import Evidence, claims_of
+from linear_grokking.claims.verdict import (
+    Claim,
+    Disagreement,
+    Measurement,
+    Undecidable,
+    ours,
+)
+from linear_grokking.figures.linear_law_panels import beside, loss_times, normal_law
+from linear_grokking.figures.linear_panels import problem_of
+from linear_grokking.results.reading import RunResult
+from linear_grokking.theory import hard_edge
+from linear_grokking.theory.linear import loss_threshold
+from linear_grokking.theory.linear_scatter import MANY_MODES, effective_modes
+
+FEW_MODES = 1.0
+"""Effective modes below which the first order is no longer expected to serve."""
+SIGNIFICANCE = 0.01
+"""A test whose p-value is at least this agrees with one law."""
+_TAIL_SHARE = 0.02
+"""Of draws, the latest, that a tail's exponent is measured from."""
+_SHARE = 0.01
+"""Of draws, beyond a time by the tail's formula."""
+
+
+def _theory(run: RunResult, threshold: float) -> tuple[float, float, float]:
+    """Return mean and deviation of t_gen by the formulas, and the modes that carry its loss."""
+    time, deviation = normal_law(run, threshold)
+    modes = effective_modes(time, problem_of(run.parameters), run.parameters["d_in"])
+    return time, deviation, float(modes)
+
+
+def _setting(run: RunResult) -> str:
+    return f"λ = {run.parameters['lambda']:g}, d_in = {run.parameters['d_in']}"
+
+
+@claims_of(
+    "A9",
+    statement="Draws differ by sd(t_gen) = √(2L(2t)/d)/(4ηL_tr(t)).",
+    source=ours("first order in the scatter of the loss at a given spectrum"),
+)
+def scatter(evidence: Evidence) -> Iterator[Claim]:
+    """Compare deviation and median of many draws with the formulas."""
+    found = evidence.runs("law", "scatter", keep=lambda p: p["lambda"] < 1)
+    runs = {run.run_id: run for run in found}.values()
+    theory = {run.run_id: _theory(run, evidence.threshold) for run in runs}
+    law = evidence.runs("law", keep=lambda p: p["lambda"] < 1)[0]
+    mean, deviation, _ = theory[law.run_id]
+    many = [run for run in runs if theory[run.run_id][2] >= MANY_MODES]
+    if not many:
+        raise Undecidable(f"none has {MANY_MODES:g} effective modes or more")
+    yield Claim(
+        f"A9-deviation-lambda-{law.parameters['lambda']:g}-d_in-{law.parameters['d_in']}",
+        f"At {_setting(law)}, ε = {law.parameters['epsilon']:g} the standard deviation of t_gen "
+        f"over draws is √(2L(2t)/d)/(4ηL_tr(t)), {100 * deviation / mean:.0f} % of t_gen, within "
+        "15 % (measured: their ratio).",
+        (deviation_of(law.scalars["t_gen"], law) / deviation).within(1.0, 0.15),
+    )
+    yield Claim(
+        "A9-deviation-many-modes",
+        f"So it is within 15 % wherever {MANY_MODES:g} modes or more carry the loss (measured: "
+        f"the ratio furthest from 1, of {len(many)}).",
+        furthest(
+            deviation_of(run.scalars["t_gen"], run) / theory[run.run_id][1] for run in many
+        ).within(1.0, 0.15),
+    )
+    yield Claim(
+        "A9-median-many-modes",
+        f"Where {MANY_MODES:g} modes or more carry the loss the median of t_gen is that of the "
+        "large-size formula, within 5 % (measured: the ratio furthest from 1).",
+        furthest(
+            median_of(run.scalars["t_gen"], run) / theory[run.run_id][0] for run in many
+        ).within(1.0, 0.05),
+    )
+    few = [run for run in runs if theory[run.run_id][2] < FEW_MODES]
+    for run in few:
+        yield Claim(
+            f"A9-median-few-modes-lambda-{run.parameters['lambda']:g}-d_in-{run.parameters['d_in']}",
+            f"The median of t_gen is that of the large-size formula within 5 % also at "
+            f"{_setting(run)} (measured: their ratio).",
+            (median_of(run.scalars["t_gen"], run) / theory[run.run_id][0]).within(1.0, 0.05),
+            note=f"Here {theory[run.run_id][2]:.2g} effective modes carry the loss: t_gen is "
+            "skewed, with its mean still near the formula and its median below.",
+            otherwise=Disagreement.SIZE,
+        )
+
+
+@claims_of(
+    "A9",
+    statement="Draws of bidiagonal matrices have the grokking times of data matrices.",
+    source=ours("Dumitriu and Edelman 2002"),
+)
+def same_law(evidence: Evidence) -> Iterator[Claim]:
+    """Compare their distributions, by Kolmogorov and Smirnov's test."""
+    for role, others in (("matrices", "scatter"), ("matrices_of_a1", "law")):
+        for run in evidence.runs(role):
+            drawn = beside(evidence.runs(others), run)
+            if drawn is None:
+                continue
+            times = loss_times(run, evidence.threshold), drawn.scalars["t_gen"].to_numpy(float)
+            value = float(ks_2samp(*times).pvalue)
+            n = min(map(len, times))
+            yield Claim(
+                f"A9-same-law-{role.replace('_', '-')}",
+                f"At {_setting(run)} {len(times[0])} runs with data matrices"
+                f"{' (of A1)' if role == 'matrices_of_a1' else ''} and {len(times[1])} draws of "
+                "bidiagonal matrices have one law of t_gen: Kolmogorov and Smirnov's p-value is "
+                f"at least {SIGNIFICANCE}.",
+                Measurement(value, value, value, n, (run, drawn)).at_least(SIGNIFICANCE),
+            )
+
+
+@claims_of(
+    "A9",
+    statement="P(t_gen > T) falls as T^(-(N-d+1)/2) where N is d or little more.",
+    source=ours("Edelman 1988"),
+)
+def tails(evidence: Evidence) -> Iterator[Claim]:
+    """Measure exponents of the latest draws, shares beyond a late time, and P(ν_min)."""
+    for run in evidence.runs("hard_edge", keep=lambda p: p["n_train"] >= p["d_in"]):
+        sizes = {key: run.parameters[key] for key in ("n_train", "d_in")}
+        excess = sizes["n_train"] - sizes["d_in"]
+        where = f"N - d = {excess}, d = {sizes['d_in']}"
+        times, exponent = run.scalars["t_gen"], float(hard_edge.tail_exponent(**sizes))
+        found = hill_exponent_of(times, _TAIL_SHARE, run)
+        yield Claim(
+            f"A9-tail-exponent-excess-{excess}",
+            f"At {where} P(t_gen > T) falls as T^(-{exponent:g}), within 30 % (Hill's estimate "
+            f"from the latest {100 * _TAIL_SHARE:g} % of draws).",
+            found.within(exponent, 0.3),
+        )
+        if excess == 0:
+            yield Claim(
+                "A9-no-mean",
+                f"At {where} t_gen has no mean: the exponent of its tail is below 1.",
+                found.at_most(1.0, exponent),
+            )
+        if excess > 2:
+            continue
+        loss = loss_threshold(run.parameters["epsilon"], accuracy=evidence.threshold)
+        given = {"loss": loss, "eta": run.parameters["eta"], **sizes}
+        # From the tail's own scale, P ~ T^-exponent, to where it is 1 %.
+        late = float(hard_edge.gen_time_tail(1.0, **given) / _SHARE) ** (1.0 / exponent)
+        yield Claim(
+            f"A9-tail-share-excess-{excess}",
+            f"At {where} the formula of the tail, which nothing is fitted to, has "
+            f"{100 * _SHARE:g} % of draws beyond T = {late:.2g}: so it is within 50 % (measured: "
+            "their share over the formula's).",
+            (proportion_of(times > late, run) / _SHARE).within(1.0, 0.5),
+        )
+        if excess > 1:
+            continue
+        scaled = run.scalars["smallest_eigenvalue"] * sizes["n_train"] * sizes["d_in"]
+        law = float(1.0 - hard_edge.smallest_eigenvalue_cdf(1.0, excess))
+        yield Claim(
+            f"A9-smallest-eigenvalue-excess-{excess}",
+            f"At {where} P(Nd ν_min > 1) is {law:.3f}, Edelman's, within 0.03.",
+            proportion_of(scaled > 1.0, run).near(law, 0.03),
+        )
+
+
+@claims_of(
+    "A9",
+    statement="At λ = 1 the median of t_gen grows as d², where d L is small.",
+    source=ours("the slowest mode alone, t_gen = log(g²/(dL))/(4ην)"),
+)
+def critical(evidence: Evidence) -> Iterator[Claim]:
+    """Compare medians with the slowest mode's law, and the smallest and largest d_in."""
+    runs = evidence.runs("critical", keep=lambda parameters: parameters["lambda"] == 1)
+    for epsilon in sorted({run.parameters["epsilon"] for run in runs}):
+        some = sorted(
+            (run for run in runs if run.parameters["epsilon"] == epsilon),
+            key=lambda run: run.parameters["d_in"],
+        )
+        ends = some[0], some[-1]
+        sizes = [run.parameters["d_in"] for run in ends]
+        level = sizes[1] * float(loss_threshold(epsilon, accuracy=evidence.threshold))
+        first, last = (median_of(run.scalars["t_gen"], run) for run in ends)
+        span = np.log(sizes[1] / sizes[0])
+        growth = Measurement(
+            float(np.log(last.value / first.value) / span),
+            float(np.log(last.low / first.high) / span),
+            float(np.log(last.high / first.low) / span),
+            min(first.n, last.n),
+            ends,
+        )
+        yield Claim(
+            f"A9-median-growth-epsilon-{epsilon:g}",
+            f"At λ = 1, ε = {epsilon:g} the median of t_gen grows as d² from d = {sizes[0]} to "
+            f"{sizes[1]}: its exponent is 2 within 15 %.",
+            growth.within(2.0, 0.15),
+            note=f"It does for dL ≪ 1, and logarithms of dL hold it back: dL = {level:.2g} at "
+            "the largest d, the loss L being that of the accuracy.",
+            otherwise=Disagreement.RANGE,
+        )
+    epsilon = min(run.parameters["epsilon"] for run in runs)
+    smallest = [run for run in runs if run.parameters["epsilon"] == epsilon]
+    ratios, near = [], []
+    for run in smallest:
+        d, eta = run.parameters["d_in"], run.parameters["eta"]
+        loss = loss_threshold(run.parameters["epsilon"], accuracy=evidence.threshold)
+        law = float(hard_edge.gen_time_quantile(0.5, loss, d, d, eta))
+        ratios.append(median_of(run.scalars["t_gen"], run) / law)
+        times = run.scalars["t_gen"]
+        middle = times.median()
+        near.append(proportion_of((times > middle / 2) & (times < 2 * middle), run))
+    yield Claim(
+        "A9-median-slowest-mode",
+        f"At λ = 1, ε = {epsilon:g} the median of t_gen is that of the slowest mode's law, "
+        "within 30 % (measured: the ratio furthest from 1).",
+        furthest(ratios).within(1.0, 0.3),
+    )
+    yield Claim(
+        "A9-quartiles",
+        f"At λ = 1, ε = {epsilon:g} fewer than half of the draws lie within a factor of 2 of the "
+        "median, whatever d (measured: the largest share).",
+        furthest(near, lambda share: share).at_most(0.5),
+    )

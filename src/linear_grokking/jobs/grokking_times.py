@@ -1,0 +1,45 @@
+"""The job of the grokking time's law: exact draws from spectra, without data matrices."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from linear_grokking.data.bidiagonal import BidiagonalData
+from linear_grokking.data.bidiagonal import bidiagonal as draw
+from linear_grokking.jobs.dynamics import Spec
+from linear_grokking.runtime.context import Columns, JobContext, Results
+from linear_grokking.solvers.bidiagonal import decay_rates, first_times, singular_values
+from linear_grokking.theory.linear import loss_threshold
+
+_TOGETHER = 2**16
+"""Numbers of realizations whose times are found together: they should stay in cache."""
+
+
+def bidiagonal(spec: Spec, realizations: Sequence[int], context: JobContext) -> Results:
+    """Yield when each realization's exact losses stand for the accuracy that counts as reached.
+
+    One output: there fresh samples are right with the probability erf √(ε/2L) of their loss.
+    """
+    size = max(1, _TOGETHER // min(spec["n_train"], spec["d_in"]))
+    sizes = {key: spec[key] for key in ("seed", "n_train", "d_in")}
+    for start in range(0, len(realizations), size):
+        batch = realizations[start : start + size]
+        drawn = [draw(realization=realization, **sizes) for realization in batch]
+        yield from zip(batch, _times(spec, drawn), strict=True)
+
+
+def _times(spec: Spec, drawn: Sequence[BidiagonalData]) -> Iterator[Columns]:
+    """Yield the columns of each realization of a batch."""
+    values = [singular_values(each.diagonal, each.off_diagonal) for each in drawn]
+    eigenvalues = np.stack(values) ** 2 / spec["n_train"]
+    squares = np.stack([each.squares for each in drawn])
+    null = np.array([each.null_square for each in drawn])
+    rates = decay_rates(eigenvalues, spec["eta"])
+    target = float(loss_threshold(spec["epsilon"], accuracy=spec["accuracy"]))
+    columns = {
+        "t_train": first_times(eigenvalues * squares, rates, np.zeros_like(null), target),
+        "t_gen": first_times(squares, rates, null, target),
+        "smallest_eigenvalue": eigenvalues[:, -1],
+    }
+    for k in range(len(drawn)):
+        yield {name: values[k : k + 1] for name, values in columns.items()}

@@ -1,0 +1,95 @@
+"""When the exact losses of a problem known by its spectrum fall to a threshold.
+
+Gradient descent multiplies the component of D = S - T along an eigenvector of eigenvalue ν of
+Σ = XᵀX/N by 1 - 2ην each step, so that both losses are sums of exponentials in the step t,
+
+    L_gen = q₀ + Σ q (1 - 2ην)²ᵗ,   L_tr = Σ νq (1 - 2ην)²ᵗ,
+
+q the squares of these components and q₀ that of the part outside the span of the inputs.
+"""
+
+import ctypes
+
+import numpy as np
+from numba.extending import get_cython_function_address
+
+from linear_grokking.errors import LinearGrokkingError
+from linear_grokking.shapes import Float
+
+MOST_ITERATIONS = 1000
+"""Of Newton's method, which needs some ten; a bound that no sum of exponentials comes near."""
+_TOLERANCE = 1e-13
+
+_dlasq1 = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 5)(
+    get_cython_function_address("scipy.linalg.cython_lapack", "dlasq1")
+)
+"""LAPACK's, which SciPy offers to compiled code alone: void (n, d, e, work, info)."""
+
+
+def singular_values(
+    diagonal: Float[np.ndarray, " m"], off_diagonal: Float[np.ndarray, " m-1"]
+) -> Float[np.ndarray, " m"]:
+    """Return the singular values of a bidiagonal matrix, the largest first.
+
+    By the dqds algorithm (Fernando and Parlett 1994), which has each to nearly full relative
+    accuracy, however small: eigenvalues of the tridiagonal product would have lost those
+    below 1e-16 of the largest, on which the longest times depend.
+    """
+    size, info = ctypes.c_int(len(diagonal)), ctypes.c_int(0)
+    values = np.array(diagonal, float)
+    beside = np.append(np.asarray(off_diagonal, float), 0.0)
+    work = np.empty(4 * len(values))
+    arrays = (values.ctypes.data, beside.ctypes.data, work.ctypes.data)
+    _dlasq1(ctypes.addressof(size), *arrays, ctypes.addressof(info))
+    if info.value:
+        raise LinearGrokkingError(f"LAPACK's dlasq1 found no singular values: info {info.value}")
+    return values
+
+
+def decay_rates(eigenvalues: Float[np.ndarray, "*R m"], eta: float) -> Float[np.ndarray, "*R m"]:
+    """Return the rates -2 log|1 - 2ην| at which squared components decay per step.
+
+    Raises
+    ------
+    ValueError
+        Where gradient descent with this η diverges.
+    """
+    limit = 1.0 / float(np.max(eigenvalues))
+    if eta >= limit:
+        raise ValueError(
+            f"eta = {eta}: gradient descent diverges on one of these training sets; "
+            f"must be below 1/(largest eigenvalue) = {limit:.6g}"
+        )
+    step = 2.0 * eta * eigenvalues
+    # |1 - a| is 1 - min(a, 2 - a), without cancellation for small a.
+    return -2.0 * np.log1p(-np.minimum(step, 2.0 - step))
+
+
+def first_times(
+    weights: Float[np.ndarray, "R m"],
+    rates: Float[np.ndarray, "R m"],
+    still: Float[np.ndarray, " R"],
+    target: float,
+) -> Float[np.ndarray, " R"]:
+    """Return the step, no whole number, at which still + Σ weights e^(-rates t) is ``target``.
+
+    Newton's method on the logarithm, which is convex and falls: started at 0 it comes to the
+    root from the left and never passes it.
+
+    Returns
+    -------
+    times : (R,)
+        0 where the sum starts at the target or below, inf where it never comes there.
+    """
+    times = np.where(still < target, 0.0, np.inf)
+    (left,) = np.nonzero((still < target) & (weights.sum(axis=-1) + still > target))
+    for _ in range(MOST_ITERATIONS):
+        if not left.size:
+            return times
+        terms = weights[left] * np.exp(-rates[left] * times[left, np.newaxis])
+        value = terms.sum(axis=-1) + still[left]
+        slope = (rates[left] * terms).sum(axis=-1)
+        step = value * np.log(value / target) / slope
+        times[left] += step
+        left = left[step > _TOLERANCE * times[left]]
+    raise LinearGrokkingError("Newton's method for a loss's first time did not end")
