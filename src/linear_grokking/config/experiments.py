@@ -235,6 +235,27 @@ class LinearExperiment(
     )
     alpha: Axis[Positive] = Field((1.0,), description="Factor on the initial student.")
     noise: Axis[NonNegative] = Field((0.0,), description="Variance of the training-label noise.")
+    law: Axis[Literal["gaussian", "power_law"]] = Field(
+        ("gaussian",), description="Law of the inputs: isotropic, or of a power-law covariance."
+    )
+    spectral_exponent: Axis[Annotated[Real, Field(ge=0, le=10)]] | None = Field(
+        None, description="power_law: exponent p of the inputs' variances (p+1)u^p, 0 < u < 1."
+    )
+
+    def check_keys(self) -> None:
+        """See `Experiment.check_keys`."""
+        super().check_keys()
+        structured = "power_law" in self.law
+        only_with(self, "law: power_law", structured, ("spectral_exponent",))
+        if structured and self.spectral_exponent is None:
+            raise refused("needs spectral_exponent with law: power_law")
+
+    def unused(self, parameters: Mapping[str, Any]) -> Iterator[str]:
+        """See `Experiment.unused`."""
+        yield from super().unused(parameters)
+        # Isotropic is what a spec says that says nothing.
+        if parameters["law"] == "gaussian":
+            yield from ("law", "spectral_exponent")
 
 
 class TwoLayerExperiment(TeacherStudent, title="Paper A, two layers: linear or tanh"):

@@ -21,6 +21,8 @@ def one_layer(
     def set_up(batch: Sequence[int]) -> tuple[LinearModel, Params]:
         widths = (spec["d_in"], spec["d_out"])
         options = {"alpha": spec["alpha"], "noise": spec["noise"]}
+        # A spec that names no law of inputs has the isotropic one.
+        options["spectral_exponent"] = spec.get("spectral_exponent")
         data = _drawn(spec, batch, context, widths, options)
         return LinearModel(data, spec["epsilon"], spec["gamma"]), data.student
 
