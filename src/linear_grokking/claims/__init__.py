@@ -19,6 +19,7 @@ from linear_grokking.claims import (
     linear_curves,
     linear_late_time,
     linear_maps,
+    linear_structured,
     linear_times,
     linear_weight_decay,
     separability,
@@ -33,7 +34,7 @@ __all__ = ["COLUMNS", "VERDICTS", "Claim", "Evidence", "judged"]
 
 MODULES = (
     *(linear_curves, linear_times, linear_late_time, linear_weight_decay, linear_maps),
-    *(linear_beginnings, two_layer),
+    *(linear_beginnings, linear_structured, two_layer),
     *(ends, delays, adam, variations, conformal_time, separability, facets, two_point),
 )
 """Importing them registers their claims; a new module is added here."""

@@ -101,11 +101,12 @@ def _solved(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return w and B(w) at nodes z along a path from large |z|, by Newton's method.
 
-    Far away w ≈ z.  Each node starts from the power law through the two before it.
+    Far away w ≈ z − λ⟨τ⟩.  Each node starts from the power law through the two before it.
     """
+    far = lambda_ * (weights @ tau)
     w, b = np.empty_like(nodes), np.empty_like(nodes)
     for k, z in enumerate(nodes):
-        found = z if k < 2 else w[k - 1] ** 2 / w[k - 2]
+        found = z - far if k < 2 else w[k - 1] ** 2 / w[k - 2]
         for _ in range(50):
             inverse = 1.0 / (tau - found)
             weighted = weights * inverse
@@ -114,7 +115,8 @@ def _solved(
             rest = 1.0 - lambda_ - lambda_ * b[k]
             step = (found * rest - z) / (rest - lambda_ * slope)
             found = found - step
-            if abs(step) <= 1e-13 * abs(found):
+            # Convergence is quadratic: the next step would be rounding.
+            if abs(step) <= 1e-9 * abs(found):
                 break
         else:
             raise ConvergenceError(f"no w(z) at z = {z:.3g}, lambda = {lambda_:g}")

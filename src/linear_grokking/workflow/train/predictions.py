@@ -6,7 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from linear_grokking.theory import large_size, linear, linear_grokking_time, margin, two_layer
+from linear_grokking.theory import (
+    large_size,
+    linear,
+    linear_grokking_time,
+    margin,
+    structured_times,
+    two_layer,
+)
+from linear_grokking.theory.structured_inputs import StructuredProblem
+
+_NO_FORMULA = "no formula covers this run"
 
 
 @dataclass(frozen=True)
@@ -35,6 +45,13 @@ def predict(spec: Mapping[str, Any], accuracy: float) -> Prediction:
         fields = (spec[key] for key in ("eta", "gamma", "d_out", "alpha", "noise"))
         problem, times = linear.Problem(lambda_, *fields), linear_grokking_time
         source = "gradient flow at large size (Paper A)"
+        if spec.get("law") == "power_law":
+            if spec["noise"] > 0:
+                return Prediction(None, None, _NO_FORMULA)
+            exponent = spec["spectral_exponent"]
+            problem = StructuredProblem(**vars(problem), exponent=exponent)
+            times = structured_times
+            source = "gradient flow at large size, power-law inputs (Silverstein's equation)"
     else:
         fields = (spec[key] for key in ("eta", "d_h", "d_out"))
         problem, times = two_layer.Problem(lambda_, *fields), two_layer
@@ -67,4 +84,4 @@ def _logistic(spec: Mapping[str, Any], accuracy: float) -> Prediction:
         limit = float(margin.limit_gen_accuracy(lambda_, spec["sigma"]))
         source = f"limit of the accuracy at large size: {limit:.4g} (Paper B, Sec. 3)"
         return Prediction(None, np.inf if limit < accuracy else None, source)
-    return Prediction(None, None, "no formula of the papers covers this run")
+    return Prediction(None, None, _NO_FORMULA)
