@@ -136,7 +136,8 @@ def _loss(
         kept = np.where(endless & (half > 0), 0.0, np.exp(-passed[:, 0] * half))
         atom = np.array([rule.atom for rule in rules])
         result = result + atom * ((problem.alpha * kept) ** 2 + 1.0)
-    return result / (2.0 * problem.d_out)
+    # Rounding may leave less than nothing of what has vanished.
+    return np.maximum(result, 0.0) / (2.0 * problem.d_out)
 
 
 @lru_cache(maxsize=1000)

@@ -40,6 +40,12 @@ def linear(realizations):
     return LinearModel(data, epsilon=0.05, gamma=0.02), data.student
 
 
+def structured(realizations):
+    sizes = {"n_train": 9, "n_gen": 40, "widths": (12, 2), "spectral_exponent": 1.5}
+    data = stacked([teacher_student(seed=2, realization=k, **sizes) for k in realizations])
+    return LinearModel(data, epsilon=0.05, gamma=0.02), data.student
+
+
 def two_layer(realizations, activation="identity"):
     sizes = {"n_train": 15, "n_gen": 40, "widths": (12, 5, 2)}
     data = stacked([teacher_student(seed=2, realization=k, **sizes) for k in realizations])
@@ -78,6 +84,8 @@ TIGHT = (("rtol", 1e-8),)
 WITH_ERROR = OF_TEACHER_STUDENT | {"gen_loss_error"}
 CASES = {
     "linear spectral": Case(linear, spectral, OF_TEACHER_STUDENT),
+    "structured spectral": Case(structured, spectral, OF_TEACHER_STUDENT),
+    "structured gradient_descent": Case(structured, gradient_descent, OF_TEACHER_STUDENT),
     "linear gradient_descent": Case(linear, gradient_descent, OF_TEACHER_STUDENT),
     "two_layer gradient_flow": Case(
         two_layer, two_layer_flow.gradient_flow, WITH_ERROR, 1e-5, TIGHT
