@@ -233,14 +233,14 @@ class LinearExperiment(
     solver: Annotated[str, OneOf(*solvers_of("linear", "dynamics"))] = Field(
         "spectral", description="Exact GD in the eigenbasis, or literal steps."
     )
-    alpha: Axis[Positive] = Field((1.0,), description="Factor on the initial student.")
-    noise: Axis[NonNegative] = Field((0.0,), description="Variance of the training-label noise.")
     law: Axis[Literal["gaussian", "power_law"]] = Field(
         ("gaussian",), description="Law of the inputs: isotropic, or of a power-law covariance."
     )
     spectral_exponent: Axis[Annotated[Real, Field(ge=0, le=10)]] | None = Field(
         None, description="power_law: exponent p of the inputs' variances (p+1)u^p, 0 < u < 1."
     )
+    alpha: Axis[Positive] = Field((1.0,), description="Factor on the initial student.")
+    noise: Axis[NonNegative] = Field((0.0,), description="Variance of the training-label noise.")
 
     def check_keys(self) -> None:
         """See `Experiment.check_keys`."""

@@ -192,7 +192,8 @@ def _one_by(key: str, runs: Sequence[RunResult]) -> list[Mapping[str, Any]]:
 def draw(table: pd.DataFrame) -> Figure:
     """Draw losses, their ratio and those at λ = 1; below, times."""
     figure, axes = style.new_panels(2, 3, height=4.6)
-    colours = panels.colours_of(rows(table, "loss")[P])
+    by_p = table["panel"].isin(["loss", "critical_loss", "times"])
+    colours = panels.colours_of(table.loc[by_p, P])
     below = rows(table, "loss")["lambda"].iloc[0]
     draw_dynamics([axes[0, 0]], rows(table, "loss"), P, colours, ["loss"])
     axes[0, 0].set_ylim(bottom=style.LOSS_FLOOR)
@@ -280,7 +281,7 @@ def _draw_times(
         xscale="log",
         yscale="log",
         xlabel=label,
-        ylabel=f"time of {percent(times)} accuracy (steps)",
+        ylabel=f"time to {percent(times)} accuracy (steps)",
     )
 
 

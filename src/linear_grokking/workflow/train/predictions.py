@@ -43,7 +43,8 @@ def predict(spec: Mapping[str, Any], accuracy: float) -> Prediction:
     lambda_ = spec["d_in"] / spec["n_train"]
     if spec["model"] == "linear":
         fields = (spec[key] for key in ("eta", "gamma", "d_out", "alpha", "noise"))
-        problem, times = linear.Problem(lambda_, *fields), linear_grokking_time
+        problem: Any = linear.Problem(lambda_, *fields)
+        times: Any = linear_grokking_time
         source = "gradient flow at large size (Paper A)"
         if spec.get("law") == "power_law":
             if spec["noise"] > 0:
