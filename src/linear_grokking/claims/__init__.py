@@ -21,6 +21,7 @@ from linear_grokking.claims import (
     linear_maps,
     linear_optimizers,
     linear_scatter,
+    linear_structured,
     linear_times,
     linear_weight_decay,
     separability,
@@ -35,7 +36,7 @@ __all__ = ["COLUMNS", "VERDICTS", "Claim", "Evidence", "judged"]
 
 MODULES = (
     *(linear_curves, linear_times, linear_late_time, linear_weight_decay, linear_maps),
-    *(linear_optimizers, linear_scatter, linear_beginnings, two_layer),
+    *(linear_optimizers, linear_scatter, linear_structured, linear_beginnings, two_layer),
     *(ends, delays, adam, variations, conformal_time, separability, facets, two_point),
 )
 """Importing them registers their claims; a new module is added here."""

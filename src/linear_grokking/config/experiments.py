@@ -251,6 +251,12 @@ class LinearExperiment(
         "spectral",
         description="GD exactly in the eigenbasis, other methods likewise, or literal steps.",
     )
+    law: Axis[Literal["gaussian", "power_law"]] = Field(
+        ("gaussian",), description="Law of the inputs: isotropic, or of a power-law covariance."
+    )
+    spectral_exponent: Axis[Annotated[Real, Field(ge=0, le=10)]] | None = Field(
+        None, description="power_law: exponent p of the inputs' variances (p+1)u^p, 0 < u < 1."
+    )
     alpha: Axis[Positive] = Field((1.0,), description="Factor on the initial student.")
     noise: Axis[NonNegative] = Field((0.0,), description="Variance of the training-label noise.")
     momentum: Axis[Annotated[Real, Field(ge=0, lt=1)]] | None = Field(
@@ -272,12 +278,19 @@ class LinearExperiment(
         super().check_keys()
         if self.solver == "conjugate_gradients" and "eta" in self.model_fields_set:
             raise refused("sets eta, which has no meaning with solver: conjugate_gradients")
+        structured = "power_law" in self.law
+        only_with(self, "law: power_law", structured, ("spectral_exponent",))
+        if structured and self.spectral_exponent is None:
+            raise refused("needs spectral_exponent with law: power_law")
 
     def unused(self, parameters: Mapping[str, Any]) -> Iterator[str]:
         """See `Experiment.unused`."""
         yield from super().unused(parameters)
         if parameters["solver"] == "conjugate_gradients":
             yield "eta"
+        # Isotropic is what a spec says that says nothing.
+        if parameters["law"] == "gaussian":
+            yield from ("law", "spectral_exponent")
 
     def sized(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """See `Experiment.sized`."""

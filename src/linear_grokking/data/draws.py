@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 from scipy.special import ndtri
 
+from linear_grokking.data.covariance import power_law_variances
 from linear_grokking.data.laws import InputLaw
 from linear_grokking.data.streams import fill_normal, generator
 from linear_grokking.shapes import Float
@@ -20,13 +21,15 @@ class TeacherStudentData:
     Attributes
     ----------
     inputs : (n_train, d_in)
-        x ~ N(0, I).
+        x ~ N(0, I), or N(0, C) with a diagonal C.
     fresh : (n_gen, d_in)
         Inputs of the same law that no training set shares.
     label_noise : (n_train, d_out) or None
         Noise added to the training labels; None where its variance is 0.
     teacher, student : tuple of arrays, one per layer
         One layer: (d_in, d_out).  Two layers: (d_in, d_h), (d_h, d_out).
+    variances : (d_in,) or None
+        The diagonal of C; None for I.
     """
 
     inputs: Float[Any, "*R N d_in"]
@@ -34,6 +37,7 @@ class TeacherStudentData:
     label_noise: Float[Any, "*R N d_out"] | None
     teacher: tuple[Float[Any, "*R _ _"], ...]
     student: tuple[Float[Any, "*R _ _"], ...]
+    variances: Float[Any, "*R d_in"] | None = None
 
 
 def teacher_student(
@@ -45,6 +49,7 @@ def teacher_student(
     widths: tuple[int, ...],
     alpha: float = 1.0,
     noise: float = 0.0,
+    spectral_exponent: float | None = None,
 ) -> TeacherStudentData:
     """Draw inputs, teacher and initial student in float64 (Paper A, Secs. 3 and 4.1).
 
@@ -57,9 +62,12 @@ def teacher_student(
         Factor on the initial student, S₀ → αS₀.
     noise
         Variance of the training-label noise.
+    spectral_exponent
+        p of a power-law covariance (`covariance.power_law_variances`); None for isotropic
+        inputs.  Sets that differ in p alone have the same inputs in units of the deviations.
     """
 
-    def draw(purpose: str, shape: tuple[int, ...], scale: float = 1.0) -> np.ndarray:
+    def draw(purpose: str, shape: tuple[int, ...], scale: float | np.ndarray = 1.0) -> np.ndarray:
         law = {"law": "normal", "shape": list(shape)}
         return fill_normal(generator(seed, law, realization, purpose), np.empty(shape), scale)
 
@@ -70,12 +78,17 @@ def teacher_student(
         )
 
     labels = (n_train, widths[-1])
+    variances, deviations = None, 1.0
+    if spectral_exponent is not None:
+        variances = power_law_variances(widths[0], spectral_exponent)
+        deviations = np.sqrt(variances)
     return TeacherStudentData(
-        inputs=draw("inputs", (n_train, widths[0])),
-        fresh=draw("test inputs", (n_gen, widths[0])),
+        inputs=draw("inputs", (n_train, widths[0]), deviations),
+        fresh=draw("test inputs", (n_gen, widths[0]), deviations),
         label_noise=draw("label noise", labels, np.sqrt(noise)) if noise > 0 else None,
         teacher=layers("teacher", 1.0),
         student=layers("student", alpha),
+        variances=variances,
     )
 
 

@@ -38,6 +38,7 @@ STANDARD: Mapping[str, tuple[float, ...]] = {
     "epsilon": (1e-3,),
     "alpha": (1,),
     "noise": (0,),
+    "spectral_exponent": (0,),
     "sigma": (5,),
     "sigma_a": (0,),
     "s0_norm": (0.1,),
@@ -46,7 +47,7 @@ STANDARD: Mapping[str, tuple[float, ...]] = {
 }
 """Values of the runs with which a figure compares, by configuration key."""
 ORDERED = (*("d_in", "d_out", "d_h", "gamma", "epsilon", "alpha", "noise", "n_train"),)
-ORDERED += ("sigma", "sigma_a", "s0_norm", "b0")
+ORDERED += ("spectral_exponent", "sigma", "sigma_a", "s0_norm", "b0")
 """Parameters whose values stand for more and less."""
 THEORY = "#000000"
 PAPER = "#777777"
@@ -103,6 +104,7 @@ SYMBOLS = {
     "epsilon": r"$\epsilon$",
     "alpha": r"$\alpha$",
     "noise": r"noise $s^2$",
+    "spectral_exponent": r"$p$",
     "n_train": r"$N$",
     "d": r"$d$",
     "eta": r"$\eta$",

@@ -56,6 +56,8 @@ def two_layers(
 def _regression(spec: Spec, batch: Sequence[int], context: JobContext) -> TeacherStudentData:
     """Draw a batch of linear regression problems."""
     options = {"alpha": spec["alpha"], "noise": spec["noise"]}
+    # A spec that names no law of inputs has the isotropic one.
+    options["spectral_exponent"] = spec.get("spectral_exponent")
     return _drawn(spec, batch, context, (spec["d_in"], spec["d_out"]), options)
 
 

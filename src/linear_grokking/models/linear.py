@@ -1,7 +1,8 @@
 """Paper A's one-layer model: teacher-student linear regression (Sec. 3).
 
 With D = S - T the deviation of the student from the teacher and Σ = XᵀX/n_train, the
-training loss is Tr[DᵀΣD]/d_out and the generalization loss ‖D‖²_F/d_out.
+training loss is Tr[DᵀΣD]/d_out and the generalization loss Tr[DᵀCD]/d_out, C the covariance of
+the inputs' law: I in the paper, where the latter is ‖D‖²_F/d_out.
 """
 
 from dataclasses import dataclass
@@ -48,7 +49,8 @@ class LinearModel(TeacherStudentModel):
         deviation = params[0] - self.teacher
         train_errors = sample_errors(self.training_residual(params))
         gen_errors = sample_errors(self.data.fresh @ deviation)
-        return self.measured(train_errors, gen_errors) | {"gen_loss": population_loss(deviation)}
+        gen_loss = population_loss(deviation, self.data.variances)
+        return self.measured(train_errors, gen_errors) | {"gen_loss": gen_loss}
 
 
 @dataclass(frozen=True)

@@ -126,10 +126,16 @@ def accuracy(errors: Float[Array, "*S n"], epsilon: float) -> Float[Array, "*S"]
     return xp.mean(xp.astype(errors <= epsilon, xp.float64), axis=-1)
 
 
-def population_loss(deviation: Float[Array, "*S d_in d_out"]) -> Float[Array, "*S"]:
-    """Return L_gen = ‖D‖²_F/d_out, (...) from deviations D (..., d_in, d_out).
+def population_loss(
+    deviation: Float[Array, "*S d_in d_out"], variances: Float[Array, "*#S d_in"] | None = None
+) -> Float[Array, "*S"]:
+    """Return L_gen = Tr[DᵀCD]/d_out, (...) from deviations D (..., d_in, d_out).
 
-    The expectation of a linear net's squared error per output over x ~ N(0, I).
+    The expectation of a linear net's squared error per output over x ~ N(0, C), C with the
+    ``variances`` (..., d_in) on its diagonal; None stands for the identity.
     """
     xp = array_namespace(deviation)
-    return xp.sum(deviation * deviation, axis=(-2, -1)) / deviation.shape[-1]
+    squares = deviation * deviation
+    if variances is not None:
+        squares = squares * variances[..., None]
+    return xp.sum(squares, axis=(-2, -1)) / deviation.shape[-1]

@@ -25,7 +25,7 @@ from scipy.linalg import eigh
 
 from linear_grokking.models.contract import Params
 from linear_grokking.models.linear import LinearModel
-from linear_grokking.models.teacher_student import accuracy, sample_errors
+from linear_grokking.models.teacher_student import accuracy, population_loss, sample_errors
 from linear_grokking.runtime.checkpoints import Checkpoint
 from linear_grokking.runtime.memory import MOST_NUMBERS
 from linear_grokking.shapes import Float
@@ -262,13 +262,19 @@ def _observed(
         components = path.components(steps[start : start + chunk])
         null = path.null_deviation(steps[start : start + chunk])
         misfit = np.sum(modes * (components - path.interpolation) ** 2, axis=(1, 2))
-        deviating = np.sum(components**2, axis=(1, 2)) + np.sum(null**2, axis=(1, 2))
+        if model.data.variances is None:
+            # ‖D‖² is that of its components: no need for D in double precision.
+            deviating = np.sum(components**2, axis=(1, 2)) + np.sum(null**2, axis=(1, 2))
+            gen_loss = deviating / path.d_out
+        else:
+            whole = _apply(path.vectors, components) + null
+            gen_loss = population_loss(whole, model.data.variances[k])
         deviation = _apply(vectors, components.astype(precision)) + null.astype(precision)
         train_errors = sample_errors(_apply(inputs, deviation) - noise)
         gen_errors = sample_errors(_apply(fresh, deviation))
         part = {
             "train_loss": misfit / path.d_out + path.unfittable,
-            "gen_loss": deviating / path.d_out,
+            "gen_loss": gen_loss,
             "train_accuracy": accuracy(train_errors, model.epsilon),
             "gen_accuracy": accuracy(gen_errors, model.epsilon),
         }

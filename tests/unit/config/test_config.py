@@ -198,6 +198,15 @@ CONTRADICTIONS = [
     ({"model": "linear", "d_in": 10, "lambda": 0.7}, "gives n_train = 14.2857"),
     ({"model": "logistic", "n_train": 10, "lambda": 0.43}, "gives d = 4.3"),
     ({"model": "logistic", "n_train": 10, "lambda": 1e-3}, "gives d = 0.01"),
+    (
+        {"model": "linear", "lambda": 1, "law": "power_law"},
+        "needs spectral_exponent with law: power",
+    ),
+    ({"model": "linear", "lambda": 1, "spectral_exponent": 2}, "only with law: power_law"),
+    (
+        {"model": "linear", "lambda": 1, "law": "power_law", "spectral_exponent": 11},
+        "spectral_exponent = 11: must be at most 10",
+    ),
     ({"model": "linear", "lambda": 1e-320}, "at most 10000000 is allowed"),
     ({"model": "linear", "lambda": 1e-9}, "at most 10000000 is allowed"),
     ({"model": "two_layer", "lambda": 0.5}, "d_h: is missing; it is required: Hidden width"),
@@ -252,6 +261,19 @@ def test_keys_that_do_not_go_together(experiment, says):
     assert len(lines) == 1
     assert lines[0].startswith("experiments.this")
     assert says in lines[0]
+
+
+def test_isotropic_inputs_stay_out_of_a_runs_meaning():
+    plain = {"model": "linear", "lambda": 0.5}
+    both = {**plain, "law": ["gaussian", "power_law"], "spectral_exponent": 2}
+    (without,) = (
+        spec for name, spec in specs(read(with_value("experiments.this", plain))) if name == "this"
+    )
+    found = [
+        spec for name, spec in specs(read(with_value("experiments.this", both))) if name == "this"
+    ]
+    assert found == [without, {**without, "law": "power_law", "spectral_exponent": 2.0}]
+    assert not {"law", "spectral_exponent"} & set(without)
 
 
 @pytest.mark.parametrize("name", ["Bad", "1st", "a b", "../up", "a/b", "", "x" * 61, "é", "a\nb"])

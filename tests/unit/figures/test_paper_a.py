@@ -6,13 +6,16 @@ import numpy as np
 import pytest
 from figure_tables import pick
 
+from linear_grokking.figures.a10 import times_to_loss
 from linear_grokking.figures.linear_panels import tabulate_scatter
 from linear_grokking.figures.maps import cell_edges
-from linear_grokking.figures.tables import TableBuilder
-from linear_grokking.theory import linear, linear_grokking_time, two_layer
+from linear_grokking.figures.tables import FigureData, TableBuilder
+from linear_grokking.theory import linear, linear_grokking_time, structured_times, two_layer
 from linear_grokking.theory.linear import Problem
 from linear_grokking.theory.linear_overfitting import gen_loss_minimum
 from linear_grokking.theory.linear_scatter import gen_time_deviation
+from linear_grokking.theory.structured_inputs import StructuredProblem
+from linear_grokking.workflow.plan import targets
 
 LINEAR = {
     "model": "linear",
@@ -23,6 +26,7 @@ LINEAR = {
     "records": 40,
     "t_max": 1e4,
 }
+STRUCTURED = {**LINEAR, "law": "power_law", "records": 60, "t_max": 1e6}
 CONFIG = {
     "seed": 5,
     "device": "cpu",
@@ -48,6 +52,17 @@ CONFIG = {
             "lambda": 1,
             "epsilon": [1e-3, 1e-6],
             "realizations": 400,
+        },
+        "structured": {**STRUCTURED, "lambda": 0.9, "spectral_exponent": [0, 0.5, 3]},
+        "structured_times": {**STRUCTURED, "lambda": [0.5, 0.8], "spectral_exponent": 3},
+        "structured_critical": {**STRUCTURED, "lambda": 1, "spectral_exponent": [1, 3]},
+        "structured_forgetting": {
+            **STRUCTURED,
+            "lambda": 2,
+            "spectral_exponent": 6,
+            "alpha": [3, 10],
+            "gamma": [1e-3, 1e-2],
+            "epsilon": 0.3,
         },
         "two_layer": {
             **LINEAR,
@@ -107,6 +122,15 @@ CONFIG = {
             "critical": "critical",
             "lambda": {"start": 0.2, "stop": 0.9, "points": 8},
             "bins": 20,
+        },
+        "A10": {
+            "dynamics": "structured",
+            "times": "structured_times",
+            "critical": "structured_critical",
+            "forgetting": "structured_forgetting",
+            "gap": {"start": 0.1, "stop": 0.6, "points": 6},
+            "epsilon": {"start": 3e-4, "stop": 1e-2, "points": 6},
+            "gamma": {"start": 1e-4, "stop": 1e-2, "points": 6},
         },
     },
 }
@@ -168,6 +192,18 @@ CONTRACT = {
         ("loss", "generalization_minimum", "experiment"),
         ("loss", "generalization_minimum", "theory"),
     },
+    "A10": {
+        (panel, series, source)
+        for panel in ("loss", "critical_loss", "times", "forgetting")
+        for series in ("train", "generalization")
+        for source in ("experiment", "theory")
+    }
+    | {
+        (panel, series, source)
+        for panel in ("loss_ratio", "time_ratio")
+        for series, source in (("train", "experiment"), ("train", "theory"), ("late", "theory"))
+    }
+    | {(panel, "late", "theory") for panel in ("critical_loss", "times", "forgetting")},
 }
 
 
@@ -418,6 +454,64 @@ def test_a9_medians_follow_the_slowest_mode(tables):
             assert drawn[d] == pytest.approx(np.interp(d, law.index, law), rel=0.4)
         square = pick(table, "median", "square", epsilon=epsilon)
         assert square["y"].max() / square["y"].min() == pytest.approx(4.0)
+
+
+def test_a10_measures_what_the_structured_theory_says(tables):
+    table = tables["A10"]
+    for panel in ("loss", "critical_loss"):
+        for series in ("train", "generalization"):
+            keys = ["spectral_exponent", "x"]
+            measured, expected = (
+                pick(table, panel, series, source).set_index(keys)["y"]
+                for source in ("experiment", "theory")
+            )
+            early = expected > 3e-2
+            assert np.abs(np.log((measured / expected)[early])).max() < 0.3, (panel, series)
+    times = pick(table, "times", "generalization", "experiment")
+    for row in times.itertuples():
+        problem = StructuredProblem(1 - row.x, 0.01, exponent=3)
+        assert row.y == pytest.approx(structured_times.gen_time(problem, 1e-3), rel=0.5)
+    forgetting = pick(table, "forgetting", "generalization", "experiment")
+    for row in forgetting.itertuples():
+        at = {"gamma": row.x, "alpha": row.alpha, "exponent": 6}
+        expected = structured_times.gen_time(StructuredProblem(2.0, 0.01, **at), 0.3)
+        assert row.y == pytest.approx(expected, rel=0.4)
+
+
+def test_a10_ratios_are_those_of_single_draws(tables, plan):
+    table = tables["A10"]
+    (row,) = pick(
+        table, "time_ratio", "train", "experiment", x=1e-2, spectral_exponent=3
+    ).itertuples()
+    (run,) = (
+        each
+        for each in FigureData(plan.root, targets.table(plan, "A10").request).runs("dynamics")
+        if each.parameters["spectral_exponent"] == 3
+    )
+    level = float(linear.loss_threshold(1e-2))
+    train, gen = (times_to_loss(run, series, level) for series in ("train", "generalization"))
+    assert row.y == pytest.approx(np.median(train / gen))
+    # Each is a time at which that draw's loss is there.
+    steps, losses = run.curves("gen_loss")
+    for time, loss in zip(gen, losses, strict=True):
+        assert np.interp(np.log(time), np.log1p(steps), np.log(loss)) == pytest.approx(
+            np.log(level), abs=0.2
+        )
+    # Decades within the range, where all draws get there.
+    measured = pick(table, "time_ratio", "train", "experiment")
+    assert set(measured["x"]) == {1e-3, 1e-2}
+
+
+def test_a10_ratio_is_told_while_losses_have_digits(tables):
+    ratios = pick(tables["A10"], "loss_ratio", "train")
+    assert ratios.groupby("spectral_exponent")["x"].max().idxmin() == 0
+    assert np.isfinite(ratios["y"]).all() and (ratios["y"] > 0).all()
+    assert pick(tables["A10"], "loss_ratio", "late")["spectral_exponent"].min() > 0
+
+
+def test_a10_has_no_law_at_p_of_one_and_lambda_one(tables):
+    laws = pick(tables["A10"], "critical_loss", "late")
+    assert set(laws["spectral_exponent"]) == {3}
 
 
 def test_cell_edges_lie_between_the_centres():

@@ -29,15 +29,31 @@ def histories(spec, realizations=(0, 1), **context):
     return found
 
 
-def test_one_layer_solvers_agree_step_by_step():
+@pytest.mark.parametrize("law", [{}, {"law": "power_law", "spectral_exponent": 2.0}])
+def test_one_layer_solvers_agree_step_by_step(law):
     spectral, literal = (
-        histories({**LINEAR, "solver": solver}) for solver in ("spectral", "gradient_descent")
+        histories({**LINEAR, **law, "solver": solver})
+        for solver in ("spectral", "gradient_descent")
     )
     for realization in (0, 1):
         for name in ("step", "train_loss", "gen_loss", "train_accuracy", "gen_accuracy"):
             np.testing.assert_allclose(
                 spectral[realization][name], literal[realization][name], rtol=1e-9, err_msg=name
             )
+
+
+def test_a_law_of_inputs_changes_the_run():
+    structured = {**LINEAR, "solver": "spectral", "law": "power_law"}
+    losses = [
+        histories(spec, (0,))[0]["gen_loss"]
+        for spec in (
+            {**LINEAR, "solver": "spectral"},
+            {**structured, "spectral_exponent": 0.0},
+            {**structured, "spectral_exponent": 2.0},
+        )
+    ]
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-12)
+    assert np.abs(losses[2] / losses[0] - 1).max() > 0.3
 
 
 @pytest.mark.parametrize("activation", ["identity", "tanh"])

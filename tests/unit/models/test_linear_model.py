@@ -69,6 +69,19 @@ def test_generalization_is_that_of_the_population(d_out):
     assert abs(sampled.mean() - observed["gen_loss"]) < 5 * sampled.std() / np.sqrt(n_gen)
 
 
+def test_generalization_on_structured_inputs_is_that_of_their_population():
+    # Five standard errors, as above.
+    n_gen = 20_000
+    model, (student,) = draw(d_out=2, n_gen=n_gen, spectral_exponent=2.0)
+    deviation = student - model.teacher
+    observed = model.observables((student,))
+    covariance = np.diag(3 * ((np.arange(20) + 0.5) / 20) ** 2)
+    expected = np.trace(deviation.T @ covariance @ deviation) / 2
+    assert observed["gen_loss"] == pytest.approx(expected, rel=1e-12)
+    sampled = np.mean((model.data.fresh @ deviation) ** 2, axis=1)
+    assert abs(sampled.mean() - expected) < 5 * sampled.std() / np.sqrt(n_gen)
+
+
 def test_initial_loss_is_one_over_d_out():
     # L_gen(0) averages to (1+α²)/(2 d_out); five standard errors.
     for alpha, d_out in [(1.0, 1), (1.0, 5), (2.0, 5)]:

@@ -49,6 +49,12 @@ def sampled(realizations):
     return SampledLinearModel(model.data, model.epsilon, model.gamma, streams), params
 
 
+def structured(realizations):
+    sizes = {"n_train": 9, "n_gen": 40, "widths": (12, 2), "spectral_exponent": 1.5}
+    data = stacked([teacher_student(seed=2, realization=k, **sizes) for k in realizations])
+    return LinearModel(data, epsilon=0.05, gamma=0.02), data.student
+
+
 def two_layer(realizations, activation="identity"):
     sizes = {"n_train": 15, "n_gen": 40, "widths": (12, 5, 2)}
     data = stacked([teacher_student(seed=2, realization=k, **sizes) for k in realizations])
@@ -88,6 +94,8 @@ AMPLIFIED = (("grokfast_alpha", 0.9), ("grokfast_lamb", 2.0))
 WITH_ERROR = OF_TEACHER_STUDENT | {"gen_loss_error"}
 CASES = {
     "linear spectral": Case(linear, spectral, OF_TEACHER_STUDENT),
+    "structured spectral": Case(structured, spectral, OF_TEACHER_STUDENT),
+    "structured gradient_descent": Case(structured, gradient_descent, OF_TEACHER_STUDENT),
     "linear gradient_descent": Case(linear, gradient_descent, OF_TEACHER_STUDENT),
     "linear momentum": Case(
         linear, with_momentum, OF_TEACHER_STUDENT, options=(("momentum", 0.7),)

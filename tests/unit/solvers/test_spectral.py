@@ -19,7 +19,16 @@ STEPS = np.array([0, 1, 2, 3, 10, 100, 1500])
 
 
 def draw(
-    lambda_=0.9, *, d_in=D_IN, d_out=1, noise=0.0, alpha=1.0, epsilon=0.02, n_gen=40, realization=0
+    lambda_=0.9,
+    *,
+    d_in=D_IN,
+    d_out=1,
+    noise=0.0,
+    alpha=1.0,
+    epsilon=0.02,
+    n_gen=40,
+    realization=0,
+    spectral_exponent=None,
 ):
     data = teacher_student(
         seed=3,
@@ -29,6 +38,7 @@ def draw(
         widths=(d_in, d_out),
         noise=noise,
         alpha=alpha,
+        spectral_exponent=spectral_exponent,
     )
     return LinearModel(data, epsilon), data.student[0]
 
@@ -87,6 +97,23 @@ def assert_same_as_literal(model, student, eta, gamma=0.0, steps=STEPS):
 def test_agrees_with_literal_gradient_descent(lambda_, gamma, noise, d_out):
     model, student = draw(lambda_, d_out=d_out, noise=noise, alpha=2.0)
     assert_same_as_literal(model, student, eta=0.05, gamma=gamma)
+
+
+@pytest.mark.parametrize("lambda_", [0.9, 1.5])
+@pytest.mark.parametrize("gamma", [0.0, 0.03])
+@pytest.mark.parametrize("d_out", [1, 3])
+def test_structured_inputs_agree_with_literal_gradient_descent(lambda_, gamma, d_out):
+    model, student = draw(lambda_, d_out=d_out, noise=0.05, alpha=2.0, spectral_exponent=1.5)
+    assert_same_as_literal(model, student, eta=0.05, gamma=gamma)
+
+
+def test_exponent_0_is_isotropic():
+    isotropic, structured = (
+        solve(*draw(1.5, d_out=2, spectral_exponent=p), eta=0.05, gamma=0.03, steps=STEPS)
+        for p in (None, 0.0)
+    )
+    for name in OBSERVABLES:
+        np.testing.assert_allclose(structured[name], isotropic[name], rtol=1e-12)
 
 
 def test_agrees_with_the_gradient_descent_solver():

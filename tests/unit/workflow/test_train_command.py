@@ -11,9 +11,10 @@ from linear_grokking.data.draws import teacher_student
 from linear_grokking.jobs.kinds import kind_of, run_id
 from linear_grokking.results.identity import canonical
 from linear_grokking.results.storage import read_metadata, read_table
-from linear_grokking.theory import large_size, linear_grokking_time
+from linear_grokking.theory import large_size, linear_grokking_time, structured_times
 from linear_grokking.theory.linear import Problem
 from linear_grokking.theory.linear_scatter import gen_time_deviation
+from linear_grokking.theory.structured_inputs import StructuredProblem
 from linear_grokking.workflow.steps.block import train_block
 from linear_grokking.workflow.train.checkpoints import CheckpointWriter, checkpoint_steps
 from linear_grokking.workflow.train.predictions import predict
@@ -193,6 +194,29 @@ def test_summary_compares_with_the_theory(here, capsys):
     assert f"{summary['measured']['grokking_time']:.5g}" in text
 
 
+def test_summary_knows_power_law_inputs(here):
+    """This draw's times lie near those of the law's own theory, far from the isotropic ones."""
+    sizes = ["--d_in=400", "--n_train=800", "--n_test=2000", "--n_epochs=1e5"]
+    law = ["--law=power_law", "--spectral_exponent=3"]
+    assert status(*sizes, *law, "--json=run.json", "--output=o") == 0
+    assert spec_of(here / "o")["spectral_exponent"] == 3
+    summary = json.loads((here / "run.json").read_text())["summary"]
+    problem = StructuredProblem(0.5, 0.01, exponent=3)
+    assert summary["predicted"]["train"] == structured_times.train_time(problem, 1e-3)
+    assert summary["predicted"]["generalization"] == structured_times.gen_time(problem, 1e-3)
+    for name in ("train", "generalization"):
+        assert summary["ratio"][name] == pytest.approx(1, abs=0.3)
+    assert "power-law" in summary["prediction"]
+
+
+def test_noise_on_power_law_inputs_has_no_prediction():
+    (point,) = LinearExperiment(
+        model="linear", d_in=40, n_train=80, law="power_law", spectral_exponent=1, noise=0.1
+    ).grid(0)
+    found = predict(point.spec, 0.95)
+    assert found.gen_time is None and found.train_time is None
+
+
 def test_predictions_of_the_logistic_model():
     spec = {
         "model": "logistic", "law": "gaussian", "bias": True, "label_fraction": 1.0,
@@ -242,6 +266,9 @@ def test_help_names_every_parameter_with_its_default(capsys):
         (["--solver=adam"], "--solver = adam: must be 'spectral' or 'gradient_descent'"),
         (["--sigma=3"], "--sigma: has no meaning with --architecture 1layer"),
         (["--architecture=logistic", "--weight_decay=1"], "--weight_decay: has no meaning"),
+        (["--law=power_law"], "needs --spectral_exponent with law: power_law"),
+        (["--spectral_exponent=1"], "--spectral_exponent, which has a meaning only with law"),
+        (["--law=mixture"], "--law = mixture: must be 'gaussian' or 'power_law'"),
         (["--architecture=logistic", "--mu=1"], "--mu, which has a meaning only with law"),
         (["--solver=gradient_descent", "--n_epochs=1e12"], "--n_epochs = 1e+12 with solver"),
         (["--architecture=3layer"], "invalid choice: '3layer'"),

@@ -14,8 +14,12 @@ from linear_grokking.theory import (
     linear_grokking_time,
     linear_scatter,
     margin,
+    structured_times,
     two_layer,
 )
+from linear_grokking.theory.structured_inputs import StructuredProblem
+
+_NO_FORMULA = "no formula covers this run"
 
 
 @dataclass(frozen=True)
@@ -48,9 +52,18 @@ def predict(spec: Mapping[str, Any], accuracy: float) -> Prediction:
     deviation = None
     if spec["model"] == "linear":
         fields = (spec[key] for key in ("eta", "gamma", "d_out", "alpha", "noise"))
-        problem, times = linear.Problem(lambda_, *fields), linear_grokking_time
+        problem: Any = linear.Problem(lambda_, *fields)
+        times: Any = linear_grokking_time
         source = "gradient flow at large size (Paper A)"
-        deviation = _deviation(problem, spec, accuracy)
+        if spec.get("law") == "power_law":
+            if spec["noise"] > 0:
+                return Prediction(None, None, _NO_FORMULA)
+            exponent = spec["spectral_exponent"]
+            problem = StructuredProblem(**vars(problem), exponent=exponent)
+            times = structured_times
+            source = "gradient flow at large size, power-law inputs (Silverstein's equation)"
+        else:
+            deviation = _deviation(problem, spec, accuracy)
     else:
         fields = (spec[key] for key in ("eta", "d_h", "d_out"))
         problem, times = two_layer.Problem(lambda_, *fields), two_layer
@@ -72,7 +85,7 @@ def _other_method(spec: Mapping[str, Any], lambda_: float, accuracy: float) -> P
     """Predict the times of linear regression by another method than gradient descent."""
     plain = all(spec.get(key, value) == value for key, value in expected.PLAIN.items())
     if not plain or lambda_ >= 1:
-        return Prediction(None, None, "no formula covers this method at these parameters")
+        return Prediction(None, None, _NO_FORMULA)
     steps = record_steps(spec["t_max"], spec["records"])
     times = expected.times_of(spec, lambda_, steps, accuracy)
     return Prediction(*times, "the method's polynomial at large size (docs/theory.md)")
@@ -109,4 +122,4 @@ def _logistic(spec: Mapping[str, Any], accuracy: float) -> Prediction:
         limit = float(margin.limit_gen_accuracy(lambda_, spec["sigma"]))
         source = f"limit of the accuracy at large size: {limit:.4g} (Paper B, Sec. 3)"
         return Prediction(None, np.inf if limit < accuracy else None, source)
-    return Prediction(None, None, "no formula of the papers covers this run")
+    return Prediction(None, None, _NO_FORMULA)
