@@ -84,8 +84,6 @@ TIGHT = (("rtol", 1e-8),)
 WITH_ERROR = OF_TEACHER_STUDENT | {"gen_loss_error"}
 CASES = {
     "linear spectral": Case(linear, spectral, OF_TEACHER_STUDENT),
-    "structured spectral": Case(structured, spectral, OF_TEACHER_STUDENT),
-    "structured gradient_descent": Case(structured, gradient_descent, OF_TEACHER_STUDENT),
     "linear gradient_descent": Case(linear, gradient_descent, OF_TEACHER_STUDENT),
     "two_layer gradient_flow": Case(
         two_layer, two_layer_flow.gradient_flow, WITH_ERROR, 1e-5, TIGHT
@@ -98,6 +96,8 @@ CASES = {
     ),
     "logistic gradient_descent": Case(logistic, gradient_descent, OF_LOGISTIC),
     "logistic adam": Case(logistic, adam, OF_LOGISTIC),
+    "structured spectral": Case(structured, spectral, OF_TEACHER_STUDENT),
+    "structured gradient_descent": Case(structured, gradient_descent, OF_TEACHER_STUDENT),
 }
 
 
