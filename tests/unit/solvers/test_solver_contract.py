@@ -94,8 +94,6 @@ AMPLIFIED = (("grokfast_alpha", 0.9), ("grokfast_lamb", 2.0))
 WITH_ERROR = OF_TEACHER_STUDENT | {"gen_loss_error"}
 CASES = {
     "linear spectral": Case(linear, spectral, OF_TEACHER_STUDENT),
-    "structured spectral": Case(structured, spectral, OF_TEACHER_STUDENT),
-    "structured gradient_descent": Case(structured, gradient_descent, OF_TEACHER_STUDENT),
     "linear gradient_descent": Case(linear, gradient_descent, OF_TEACHER_STUDENT),
     "linear momentum": Case(
         linear, with_momentum, OF_TEACHER_STUDENT, options=(("momentum", 0.7),)
@@ -113,6 +111,8 @@ CASES = {
     ),
     "logistic gradient_descent": Case(logistic, gradient_descent, OF_LOGISTIC),
     "logistic adam": Case(logistic, adam, OF_LOGISTIC),
+    "structured spectral": Case(structured, spectral, OF_TEACHER_STUDENT),
+    "structured gradient_descent": Case(structured, gradient_descent, OF_TEACHER_STUDENT),
 }
 
 
