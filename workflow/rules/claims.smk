@@ -15,3 +15,25 @@ rule check_claims:
         request=request(lambda wildcards: targets.claims(plan)),
     shell:
         script("check_claims")
+
+
+# "Does X help?": made when it is asked for, as it waits for the claims on all figures.
+rule X1:
+    input:
+        inputs(lambda wildcards: targets.does_x_help(plan)),
+    output:
+        "figures/X1.pdf",
+        "figures/X1.svg",
+        "figures/X1.png",
+        "figures/tables/X1.csv",
+        "figures/tables/X1.parquet",
+    log:
+        "logs/X1.log",
+    params:
+        request=request(lambda wildcards: targets.does_x_help(plan)),
+    shell:
+        script("does_x_help")
+
+
+ruleorder: X1 > draw_figure
+ruleorder: X1 > tabulate_figure

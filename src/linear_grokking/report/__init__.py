@@ -8,6 +8,13 @@ _RESOURCES = ("*.html", "*.css", "*.js", "text/*.rst")
 """What the page is made of beside its code."""
 
 
+def does_x_help_code() -> str:
+    """Return the fingerprint of what makes the table "Does X help?": code, rows and style."""
+    made = [f"report.does_x_help:{name}" for name in ("table", "draw")]
+    rows = Path(__file__).with_name("does_x_help.toml")
+    return with_files([*made, "figures.style:sheet", "figures.style:save"], [rows])
+
+
 def report_code() -> str:
     """Return the fingerprint of what makes the page: code, template, style and texts."""
     here = Path(__file__).parent

@@ -17,7 +17,7 @@ from plotly.offline import get_plotlyjs
 
 from linear_grokking.claims.verdict import VERDICTS, Disagreement
 from linear_grokking.figures import tables
-from linear_grokking.report import interactive
+from linear_grokking.report import does_x_help, interactive
 from linear_grokking.report.captions import Values, caption, category, written
 from linear_grokking.results.identity import RECORDED
 from linear_grokking.results.storage import (
@@ -63,7 +63,7 @@ def write_page(
     ----------
     request
         What the ``tables`` and ``pictures`` of the figures must be made of, in the page's order,
-        and ``claims`` and ``manifest``; where the ``configuration`` came from.
+        ``claims``, ``does_x_help`` and ``manifest``; where the ``configuration`` came from.
     root
         Folder that holds results/ and figures/.
     record
@@ -77,6 +77,7 @@ def write_page(
         If a file cannot be read, or is made of something else.
     """
     judged = _claims(root / "results/claims.parquet", request["claims"])
+    helping = read_table(root / "figures/tables/X1.parquet", made_of=request["does_x_help"])
     entries = [_figure(figure, request, judged, root) for figure in request["tables"]]
     manifest = read_table(root / "results/runs.parquet", made_of=request["manifest"])
     listed = manifest.to_pandas()
@@ -94,6 +95,9 @@ def write_page(
         headlines=[claim for claim in confirmed if claim["id"] in HEADLINES],
         disagreements=_disagreements(judged),
         undecided=[claim for claim in judged if claim["verdict"] == "undecided"],
+        helping=helping.to_pandas().to_dict("records"),
+        models=does_x_help.MODELS,
+        note=does_x_help.NOTE,
         runs=_runs(listed),
         cost=_cost(listed.drop_duplicates("run_id")),
         provenance=_provenance(metadata(manifest.schema)[1]),

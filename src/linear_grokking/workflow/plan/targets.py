@@ -13,6 +13,10 @@ from linear_grokking.workflow.made_of import made_of
 from linear_grokking.workflow.plan.planning import MANIFEST, Plan, Run
 
 CLAIMS = ("results/claims.csv", "results/claims.parquet")
+DOES_X_HELP = (
+    *(f"figures/X1.{suffix}" for suffix in ("pdf", "svg", "png")),
+    *(f"figures/tables/X1.{suffix}" for suffix in ("csv", "parquet")),
+)
 REPORT = "results/report.html"
 
 
@@ -155,19 +159,29 @@ def claims(plan: Plan) -> Target:
 
 
 @cache
+def does_x_help(plan: Plan) -> Target:
+    """Return what typesets the table "Does X help?" from the claims."""
+    judged = claims(plan)
+    return Target("X1", DOES_X_HELP, judged.outputs[-1:], {"claims": judged.made_of})
+
+
+@cache
 def report(plan: Plan) -> Target:
     """Return what writes the page with all figures, claims and runs."""
     tables = {each: table(plan, each) for each in plan.config.figures}
     drawn = {each: pictures(plan, each) for each in plan.config.figures}
-    judged, listed = claims(plan), manifest(plan)
+    judged, listed, helping = claims(plan), manifest(plan), does_x_help(plan)
     request = {
         "tables": _digests(tables),
         "pictures": _digests(drawn),
         "claims": judged.made_of,
+        "does_x_help": helping.made_of,
         "manifest": listed.made_of,
         "configuration": plan.sources,
     }
-    inputs = (made.outputs[-1] for made in (*tables.values(), *drawn.values(), judged, listed))
+    inputs = (
+        made.outputs[-1] for made in (*tables.values(), *drawn.values(), judged, listed, helping)
+    )
     return Target("report", (REPORT,), tuple(inputs), request)
 
 

@@ -49,10 +49,12 @@ class Outputs:
         if self.json is not None and self.json.resolve() == self.history.resolve():
             raise ValueError(f"--json {self.json}: is where the history goes")
         for option, path in (("output", self.folder), ("json", self.json)):
-            above = None if path is None else _existing(path)
-            if above is not None and not (above.is_dir() or above == path.absolute()):
+            if path is None:
+                continue
+            above = _existing(path)
+            if not (above.is_dir() or above == path.absolute()):
                 raise ValueError(f"--{option} {path}: {above} is not a folder")
-            if above is not None and not os.access(above, os.W_OK):
+            if not os.access(above, os.W_OK):
                 raise ValueError(f"--{option} {path}: {above} cannot be written to")
         earlier = [*self.folder.glob(HISTORY), *sorted(self.folder.glob(PATTERN))]
         if self.json is not None and self.json.exists():

@@ -1,0 +1,35 @@
+"""The table "Does X help?", from the claims."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from linear_grokking.figures import style
+from linear_grokking.report import does_x_help
+from linear_grokking.results.identity import canonical
+from linear_grokking.results.storage import read_table, write_frame
+from linear_grokking.runtime.files import whole_file
+from linear_grokking.workflow.made_of import record
+
+
+def typeset(request: Mapping[str, Any], outputs: Sequence[Path], root: Path) -> None:
+    """Write the table, and typeset it.
+
+    Parameters
+    ----------
+    request
+        What the ``claims`` are made of.
+    outputs
+        Pictures, and last the table as CSV and as Parquet.
+    """
+    judged = read_table(root / "results/claims.parquet", made_of=request["claims"])
+    table = does_x_help.table(judged.to_pandas())
+    *pictures, csv, parquet = outputs
+    made, spec = record("X1", request), canonical(request)
+    with whole_file(csv) as temporary:
+        table.to_csv(temporary, index=False)
+    write_frame(table, parquet, spec=spec, provenance=made)
+    with style.sheet():
+        figure = does_x_help.draw(table)
+        for picture in pictures:
+            style.save(figure, picture, spec=spec, provenance=made)
