@@ -21,6 +21,8 @@ E[e^f] overflows in separable runs.  The cap keeps histories finite, and leaves 
 sums and means of capped values.
 """
 
+_TINY = 1e-300
+
 
 class Loss(ABC):
     """A loss; all methods are elementwise.
@@ -43,6 +45,10 @@ class Loss(ABC):
     @abstractmethod
     def slope(self, xp: Namespace, margins: Float[Array, "*S"]) -> Float[Array, "*S"]:
         """Return ℓ'(m)."""
+
+    def log_slope(self, xp: Namespace, margins: Float[Array, "*S"]) -> Float[Array, "*S"]:
+        """Return log ℓ'(m); losses whose slope underflows give it themselves."""
+        return xp.log(xp.clip(self.slope(xp, margins), _TINY, None))
 
     @abstractmethod
     def curvature(self, xp: Namespace, margins: Float[Array, "*S"]) -> Float[Array, "*S"]:
@@ -76,6 +82,10 @@ class CrossEntropy(Loss):
         """See `Loss.slope`."""
         return 1.0 / (1.0 + xp.exp(-margins))
 
+    def log_slope(self, xp: Namespace, margins: Float[Array, "*S"]) -> Float[Array, "*S"]:
+        """See `Loss.log_slope`."""
+        return xp.clip(margins, None, 0.0) - xp.log1p(xp.exp(-xp.abs(margins)))
+
     def curvature(self, xp: Namespace, margins: Float[Array, "*S"]) -> Float[Array, "*S"]:
         """See `Loss.curvature`."""
         slope = self.slope(xp, margins)
@@ -101,6 +111,10 @@ class Exponential(Loss):
         return xp.exp(margins)
 
     slope = curvature = value
+
+    def log_slope(self, xp: Namespace, margins: Float[Array, "*S"]) -> Float[Array, "*S"]:
+        """See `Loss.log_slope`."""
+        return margins
 
     def expectation(
         self, means: Float[np.ndarray, "*S"], deviations: Float[np.ndarray, "*S"]

@@ -116,8 +116,8 @@ def test_arguments_out_of_range_are_named():
     for name, beta in (("beta1", 1.0), ("beta2", 1.0), ("beta1", -0.1), ("beta2", np.nan)):
         with pytest.raises(ValueError, match=rf"{name} = {beta}: must lie between 0"):
             adam(model, params, eta=0.1, **{name: beta}, steps=steps)
-    with pytest.raises(ValueError, match="adam_epsilon = 0: must be positive"):
-        adam(model, params, eta=0.1, adam_epsilon=0, steps=steps)
+    with pytest.raises(ValueError, match="adam_epsilon = -1: must be finite"):
+        adam(model, params, eta=0.1, adam_epsilon=-1, steps=steps)
 
 
 def test_weight_decay_is_refused():
