@@ -14,8 +14,6 @@ from linear_grokking.figures.separability_panels import CRITICAL
 from linear_grokking.figures.tables import FigureData, TableBuilder, rows
 
 TITLE = "Adam below, near and above λ = ½, beside gradient descent (Paper B, App. F.2)"
-COLOURS = {"adam": style.ORANGE, "gradient_flow": style.BLUE}
-NAMES = {"adam": "Adam", "gradient_flow": "gradient descent, then its flow"}
 
 _OTHERS = {"linewidth": 0.6, "alpha": 0.8, "zorder": 2}
 """Draws on the other side of the transition than their λ."""
@@ -59,14 +57,14 @@ def draw(table: pd.DataFrame) -> Figure:
         expected = lambda_ > CRITICAL
         side = expected if (here["separable"] == expected).any() else not expected
         shown = here[(here["separable"] == side) | (here["series"] == "large_size_limit")]
-        draw_dynamics(column[:2], shown, "solver", COLOURS)
-        logistic.draw_norm_sizes(column[2], shown, "solver", COLOURS)
+        draw_dynamics(column[:2], shown, "solver", logistic.SOLVER_COLOURS)
+        logistic.draw_norm_sizes(column[2], shown, "solver", logistic.SOLVER_COLOURS)
         _draw_others(column, here[here["separable"] == (not side)])
         column[0].set_title(_title(lambda_, here, side))
         if side:
             _write_end(column[1], shown)
     logistic.align(axes)
-    also = [legends.line(NAMES[solver], color=c) for solver, c in COLOURS.items()]
+    also = [legends.line(logistic.SOLVER_NAMES[solver], color=c) for solver, c in logistic.SOLVER_COLOURS.items()]
     if rows(table, "loss").groupby("lambda")["separable"].nunique().max() > 1:
         also.append(legends.line("the other draws", color=legends.GREY, **_OTHERS))
     legends.of_dynamics(figure, table, limit=True, large_size=True, also=also, columns=3)
@@ -81,14 +79,14 @@ def _draw_others(column: np.ndarray, table: pd.DataFrame) -> None:
         sign, line = (-1, style.BIAS_LINE) if panel == "bias" else (1, style.line_of(series))
         y = sign * curve["y"]
         y = y.where((y > 0) | (row == 1))
-        column[row].plot(curve["x"], y, color=COLOURS[solver], linestyle=line, **_OTHERS)
+        column[row].plot(curve["x"], y, color=logistic.SOLVER_COLOURS[solver], linestyle=line, **_OTHERS)
 
 
 def _write_end(axes: Axes, table: pd.DataFrame) -> None:
     """Write where Adam's accuracy has come to, which is not its limit."""
     last = rows(table, "accuracy", "generalization", solver="adam").iloc[-1]
     text = f"Adam: {last['y']:.2f} at $t$ = {style.number(last['x'])}"
-    look = {"ha": "left", "va": "center", "fontsize": 6.5, "color": COLOURS["adam"]}
+    look = {"ha": "left", "va": "center", "fontsize": 6.5, "color": logistic.SOLVER_COLOURS["adam"]}
     place = {"xytext": (4, 0), "textcoords": "offset points"}
     axes.annotate(text, (last["x"], last["y"]), **place, **look)
 

@@ -22,6 +22,8 @@ from linear_grokking.theory import large_size
 from linear_grokking.theory.margin import limit_gen_accuracy, separable_gen_accuracy
 
 DYNAMICS_PANELS = ("loss", "accuracy", "weight_norm", "bias")
+SOLVER_COLOURS = {"adam": style.ORANGE, "gradient_flow": style.BLUE}
+SOLVER_NAMES = {"adam": "Adam", "gradient_flow": "gradient descent, then its flow"}
 
 
 def tabulate_with_limits(builder: TableBuilder, data: FigureData, *keys: str) -> None:

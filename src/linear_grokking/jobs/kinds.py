@@ -33,7 +33,7 @@ TWO_LAYER = _schema(*_OBSERVABLES, "gen_loss_error")
 LOGISTIC = _schema(*_OBSERVABLES, "weight_norm", "bias", "conformal_time")
 OUTPUTS = _schema("output", "along", "across", sample=pa.int32())
 SEPARABILITY = _schema(
-    *("s_inf_norm", "positive_fraction", "positive_mean", "margin"),
+    *("s_inf_norm", "positive_fraction", "positive_mean", "margin", "box_margin", "box_norm"),
     separable=pa.bool_(),
     certificate=pa.string(),
 )

@@ -47,8 +47,9 @@ class Loss(ABC):
         """Return ℓ'(m)."""
 
     def log_slope(self, xp: Namespace, margins: Float[Array, "*S"]) -> Float[Array, "*S"]:
-        """Return log ℓ'(m); losses whose slope underflows give it themselves."""
-        return xp.log(xp.clip(self.slope(xp, margins), _TINY, None))
+        """Return log ℓ'(m), -inf where it is 0; losses whose slope underflows give it themselves."""
+        slope = self.slope(xp, margins)
+        return xp.where(slope > 0.0, xp.log(xp.clip(slope, _TINY, None)), -xp.inf)
 
     @abstractmethod
     def curvature(self, xp: Namespace, margins: Float[Array, "*S"]) -> Float[Array, "*S"]:
@@ -84,7 +85,8 @@ class CrossEntropy(Loss):
 
     def log_slope(self, xp: Namespace, margins: Float[Array, "*S"]) -> Float[Array, "*S"]:
         """See `Loss.log_slope`."""
-        return xp.clip(margins, None, 0.0) - xp.log1p(xp.exp(-xp.abs(margins)))
+        size = xp.abs(margins)
+        return 0.5 * (margins - size) - xp.log1p(xp.exp(-size))
 
     def curvature(self, xp: Namespace, margins: Float[Array, "*S"]) -> Float[Array, "*S"]:
         """See `Loss.curvature`."""

@@ -37,7 +37,8 @@ class _Adam:
         self.xp = array_namespace(*params)
         self.first = [self.xp.zeros_like(theta) for theta in params]
         self.second = [self.xp.zeros_like(theta) for theta in params]
-        self.unit = self.xp.full_like(_first_entries(params[0]), -math.inf)
+        first_entries = params[0].reshape((params[0].shape[0], -1))[:, 0]
+        self.unit = self.xp.full_like(first_entries, -math.inf)
 
     def update(self, params: Params, gradient: Params, step: int) -> None:
         """See `UpdateRule.update`; ``gradient`` is `Model.scaled_gradient`."""
@@ -45,21 +46,22 @@ class _Adam:
         *slopes, scale = gradient
         unit = xp.maximum(scale, self.unit + max(log_beta1, 0.5 * log_beta2))
         fallen = self.unit - unit
-        kept = xp.exp(log_beta1 + fallen), xp.exp(log_beta2 + 2.0 * fallen)
-        new, guard = xp.exp(scale - unit), xp.exp(self.log_epsilon - unit)
+        logs = (log_beta1 + fallen, log_beta2 + 2.0 * fallen, scale - unit, self.log_epsilon - unit)
+        factors = xp.exp(xp.stack(logs))
         self.unit[...] = unit
         rate = self.eta / (1.0 - beta1**step)
         root = (1.0 - beta2**step) ** -0.5
         for theta, slope, first, second in zip(
             params, slopes, self.first, self.second, strict=True
         ):
-            kept1, kept2, new_, guard_ = (_along(each, theta) for each in (*kept, new, guard))
-            slope = new_ * slope
+            # Realizations on the leading axis of both.
+            kept1, kept2, new, guard = factors.reshape((*factors.shape, *(1,) * (theta.ndim - 1)))
+            slope = new * slope
             first *= kept1
             first += (1.0 - beta1) * slope
             second *= kept2
             second += (1.0 - beta2) * slope * slope
-            size = root * xp.sqrt(second) + guard_
+            size = root * xp.sqrt(second) + guard
             # Parameters that never had a gradient stay, also without ε.
             theta -= rate * first / xp.where(size > 0.0, size, 1.0)
 
@@ -69,16 +71,6 @@ class _Adam:
 
 def _log(value: float) -> float:
     return math.log(value) if value > 0 else -math.inf
-
-
-def _first_entries(theta: Array) -> Array:
-    """Return one entry of each realization (R,)."""
-    return array_namespace(theta).reshape(theta, (theta.shape[0], -1))[:, 0]
-
-
-def _along(values: Array, theta: Array) -> Array:
-    """Return values (R,) in a shape that multiplies parameters (R, ...)."""
-    return array_namespace(values).reshape(values, (-1, *(1,) * (theta.ndim - 1)))
 
 
 def adam(

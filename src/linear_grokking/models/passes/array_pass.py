@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from linear_grokking.models.passes.stretches import Stretches
 
 _TINY = 1e-300
+_LEAST = -1e300
+"""The logarithm of a largest weight that is 0."""
 
 
 class ArrayPass:
@@ -77,7 +79,7 @@ class ArrayPass:
         """
         xp = self._xp
         margins = factors * (self.outputs(vectors) + offsets[..., None])
-        scale = weighing.log_slope(xp, xp.max(margins, axis=-1))
+        scale = xp.clip(weighing.log_slope(xp, xp.max(margins, axis=-1)), _LEAST, None)
         weights = factors * xp.exp(weighing.log_slope(xp, margins) - scale[..., None])
         pull_back = xp.matmul(self._cast(weights)[..., None, :], self._inputs)[..., 0, :]
         return xp.astype(pull_back, xp.float64), xp.sum(weights, axis=-1), scale
