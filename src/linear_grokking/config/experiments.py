@@ -349,7 +349,7 @@ class LogisticExperiment(
     beta2: OpenProbability = Field(0.999, description="adam: decay of the second moment.")
     adam_epsilon: NonNegative = Field(
         0.0,
-        description="adam: ε of √v + ε, below which gradients freeze the parameters; 0 freezes none.",
+        description="adam: ε of √v + ε; gradients below it freeze the parameters.",
     )
 
     def check_keys(self) -> None:

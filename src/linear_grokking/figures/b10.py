@@ -9,9 +9,10 @@ from pydantic import Field
 from linear_grokking.config.figure_options import FigureOptions, LogisticRuns, SeparabilityRuns
 from linear_grokking.figures import legends, style
 from linear_grokking.figures import logistic_panels as logistic
-from linear_grokking.figures.dynamics import draw_dynamics
+from linear_grokking.figures.dynamics import draw_dynamics, time_span
 from linear_grokking.figures.separability_panels import CRITICAL
 from linear_grokking.figures.tables import FigureData, TableBuilder, rows
+from linear_grokking.theory.adam_limit import limit_gen_accuracy
 
 TITLE = "Adam below, near and above λ = ½, beside gradient descent (Paper B, App. F.2)"
 
@@ -34,13 +35,21 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     """Return the table: dynamics by λ, solver, and whether the draws are separable.
 
     Series ``limit`` is 1, or gradient descent's Φ(1/(σM)) on separable sets, and
-    ``large_size_limit`` that of large sets; what Adam tends to above ½ is not known.
+    ``large_size_limit`` that of large sets; Adam's above ½ is that of small steps.
     """
     builder = TableBuilder()
     logistic.tabulate_by_verdict(builder, data, "adam", "gradient_descent")
     for run in data.runs("gradient_descent"):
         shown = {key: run.parameters[key] for key in ("lambda", "solver")}
         logistic.tabulate_large_size_limits(builder, run, shown)
+    for run in data.runs("adam"):
+        lambda_, sigma = run.parameters["lambda"], run.parameters["sigma"]
+        if lambda_ > CRITICAL:
+            limit = limit_gen_accuracy(lambda_, sigma, lambda_ * run.parameters["n_train"])
+            shown = {"lambda": lambda_, "solver": "adam"}
+            builder.add(
+                "accuracy", "large_size_limit", "theory", time_span(run), float(limit), shown
+            )
     return builder.frame()
 
 
@@ -64,7 +73,10 @@ def draw(table: pd.DataFrame) -> Figure:
         if side:
             _write_end(column[1], shown)
     logistic.align(axes)
-    also = [legends.line(logistic.SOLVER_NAMES[solver], color=c) for solver, c in logistic.SOLVER_COLOURS.items()]
+    also = [
+        legends.line(logistic.SOLVER_NAMES[solver], color=c)
+        for solver, c in logistic.SOLVER_COLOURS.items()
+    ]
     if rows(table, "loss").groupby("lambda")["separable"].nunique().max() > 1:
         also.append(legends.line("the other draws", color=legends.GREY, **_OTHERS))
     legends.of_dynamics(figure, table, limit=True, large_size=True, also=also, columns=3)
@@ -79,7 +91,9 @@ def _draw_others(column: np.ndarray, table: pd.DataFrame) -> None:
         sign, line = (-1, style.BIAS_LINE) if panel == "bias" else (1, style.line_of(series))
         y = sign * curve["y"]
         y = y.where((y > 0) | (row == 1))
-        column[row].plot(curve["x"], y, color=logistic.SOLVER_COLOURS[solver], linestyle=line, **_OTHERS)
+        column[row].plot(
+            curve["x"], y, color=logistic.SOLVER_COLOURS[solver], linestyle=line, **_OTHERS
+        )
 
 
 def _write_end(axes: Axes, table: pd.DataFrame) -> None:

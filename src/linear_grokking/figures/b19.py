@@ -150,12 +150,12 @@ def _tabulate_times(builder: TableBuilder, run: RunResult, sets: RunResult, solv
 def _tabulate_time_curve(
     builder: TableBuilder, run: RunResult, solver: str, threshold: float
 ) -> None:
-    lambda_ = np.linspace(0.3, 0.485, 100)
+    lambda_ = np.linspace(0.3, 0.488, 120)
     r = large_size.limit_norm(lambda_)
     eta = run.parameters["eta"]
     if solver == _ADAM:
-        betas = (run.parameters[key] for key in ("beta1", "beta2"))
-        time = eta * adam_limit.time_to_accuracy(lambda_, eta, *betas, threshold)
+        beta1, beta2 = (run.parameters[key] for key in ("beta1", "beta2"))
+        time = eta * adam_limit.time_to_accuracy(lambda_, eta, beta1, beta2, threshold)
     else:
         time = eta * np.exp(large_size.log_time_to_accuracy(lambda_, eta, threshold))
     builder.add("scaled_time", "large_size", "theory", r, time, {"solver": solver})

@@ -143,7 +143,7 @@ def tabulate_by_verdict(builder: TableBuilder, data: FigureData, *roles: str) ->
 
     The column ``separable`` tells which they are, ``n`` how many, and panel ``draws`` lists
     them (x: the realization, y: 1 if separable).  Limits are those of `limit_accuracies`, but
-    for Adam on separable sets, which does not tend to the hard margin as gradient descent does.
+    for Adam on separable sets: it tends to the largest margin in the box (Fig. B19).
 
     Raises
     ------

@@ -110,7 +110,8 @@ class LogisticModel:
 
     def scaled_gradient(self, params: Params) -> Params:
         """See `contract.Model.scaled_gradient`; e^L is the largest slope of a sample's loss."""
-        pull_back, totals, scale = self._pass.scaled(*params, self._loss, self._signs)
+        weights, bias = params
+        pull_back, totals, scale = self._pass.scaled(weights, bias, self._loss, self._signs)
         return *self._means(pull_back, totals), scale
 
     def gradient_and_outputs(

@@ -47,7 +47,7 @@ class Loss(ABC):
         """Return ℓ'(m)."""
 
     def log_slope(self, xp: Namespace, margins: Float[Array, "*S"]) -> Float[Array, "*S"]:
-        """Return log ℓ'(m), -inf where it is 0; losses whose slope underflows give it themselves."""
+        """Return log ℓ'(m), -inf where ℓ'(m) = 0; a loss whose slope underflows gives its own."""
         slope = self.slope(xp, margins)
         return xp.where(slope > 0.0, xp.log(xp.clip(slope, _TINY, None)), -xp.inf)
 

@@ -72,8 +72,8 @@ def summarize_separability(scalars: pd.DataFrame) -> pd.DataFrame:
     ----------
     scalars
         Columns ``realization``, ``separable``, ``certificate``, ``s_inf_norm``,
-        ``positive_fraction``, ``positive_mean``, ``positive_projection``, ``margin``, ``box_margin``,
-        ``box_norm``; null where undefined.
+        ``positive_fraction``, ``positive_mean``, ``positive_projection``, ``margin``,
+        ``box_margin``, ``box_norm``; null where undefined.
 
     Returns
     -------

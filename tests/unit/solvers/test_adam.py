@@ -107,9 +107,7 @@ def test_steps_are_those_of_exact_arithmetic_however_small_the_gradient(
     params = (data.weights, array(np.array([start])))
     found = adam(model, params, **options, adam_epsilon=epsilon, steps=[25]).require_completed()
     slope = mpmath.exp if loss == "exponential" else lambda m: 1 / (1 + mpmath.exp(-m))
-    expected = literally(
-        drawn.inputs, drawn.weights, start, slope, 25, **options, epsilon=epsilon
-    )
+    expected = literally(drawn.inputs, drawn.weights, start, slope, 25, **options, epsilon=epsilon)
     assert abs(expected[-1] - start) > 0.3
     np.testing.assert_allclose(np.asarray(found.params[0][0]), expected[:-1], rtol=1e-7)
     assert float(found.params[1][0]) == pytest.approx(expected[-1], rel=1e-9)
