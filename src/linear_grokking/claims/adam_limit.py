@@ -114,8 +114,9 @@ def large_steps(evidence: Evidence) -> Iterator[Claim]:
         ratio = separable_ends(run, sets)["norm_ratio"]
         yield Claim(
             f"B19-step-eta-{eta:g}-sigma-{sigma:g}",
-            f"At η = {eta:g}, σ = {sigma:g}, λ = {lambda_:g}, where a step moves an output by up to "
-            f"{_step(run):.2g}, ‖S‖/|b| ends at that of the largest margin in the box: within 12 %.",
+            f"At η = {eta:g}, σ = {sigma:g}, λ = {lambda_:g}, where a step moves an output by up "
+            f"to {_step(run):.2g}, ‖S‖/|b| ends at that of the largest margin in the box: within "
+            "12 %.",
             median_of(ratio, run).within(1.0, 0.12),
             note="The margin is the limit of small steps, which move outputs by less than 1.",
             otherwise=Disagreement.RANGE if _step(run) > _SMALL else None,
@@ -140,9 +141,9 @@ def time(evidence: Evidence) -> Iterator[Claim]:
         small = _step(run) <= _SMALL
         yield Claim(
             f"{evidence.figure}-time-lambda-{lambda_:g}",
-            f"At λ = {lambda_:g} Adam reaches {evidence.percent} accuracy when |b| = ut has come to "
-            f"{ndtri(evidence.threshold):.3f} σ‖S_∞‖, u = {float(speed):.3g} a step: within 8 % in "
-            "every draw that is not separable (measured: mean, smallest and largest ratio).",
+            f"At λ = {lambda_:g} Adam reaches {evidence.percent} accuracy when |b| = ut has come "
+            f"to {ndtri(evidence.threshold):.3f} σ‖S_∞‖, u = {float(speed):.3g} a step: within 8 % "
+            "in every draw that is not separable (measured: mean, smallest and largest ratio).",
             extremes_of(draws["t_gen"] / expected, run).within(1.0, 0.08),
             otherwise=None if small else Disagreement.RANGE,
         )
@@ -191,11 +192,11 @@ def paper_steps(evidence: Evidence) -> Iterator[Claim]:
         limit = float(adam_limit.limit_gen_accuracy(lambda_, sigma, lambda_ * n_train))
         yield Claim(
             f"B10-adam-limit-lambda-{lambda_:g}",
-            f"At λ = {lambda_:g}, σ = {sigma:g}, N = {n_train} Adam ends at its limit of small steps "
-            f"and large sets, Φ(1/(σρ√d)) = {limit:.4f}: A_gen - ½ within 10 % on every separable set "
-            "(measured: mean, smallest and largest).",
+            f"At λ = {lambda_:g}, σ = {sigma:g}, N = {n_train} Adam ends at its limit of small "
+            f"steps and large sets, Φ(1/(σρ√d)) = {limit:.4f}: A_gen - ½ within 10 % on every "
+            "separable set (measured: mean, smallest and largest).",
             extremes_of(draws["final_gen_accuracy"] - 0.5, run).within(limit - 0.5, 0.1),
-            note=f"A step moves an output by up to ησd√(2/π) = {_step(run):.2g}; the limit asks for "
-            "steps that move it by less than 1.",
+            note=f"A step moves an output by up to ησd√(2/π) = {_step(run):.2g}; the limit asks "
+            "for steps that move it by less than 1.",
             otherwise=Disagreement.RANGE,
         )
