@@ -24,10 +24,10 @@ _COLUMNS = {
     "s": ("seconds",),
     "1": (
         *("train_loss", "gen_loss", "gen_loss_error", "bias", "positive_mean", "output"),
-        "smallest_eigenvalue",
+        *("smallest_eigenvalue", "box_norm"),
     ),
     "fraction of samples": ("train_accuracy", "gen_accuracy", "positive_fraction"),
-    "unit of the inputs": ("margin", "positive_projection", "along", "across"),
+    "unit of the inputs": ("margin", "box_margin", "positive_projection", "along", "across"),
     "1 / unit of the inputs": ("weight_norm", "s_inf_norm"),
 }
 UNITS = {name: unit for unit, names in _COLUMNS.items() for name in names}

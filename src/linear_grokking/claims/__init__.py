@@ -11,6 +11,7 @@ import pandas as pd
 
 from linear_grokking.claims import (
     adam,
+    adam_limit,
     conformal_time,
     delays,
     ends,
@@ -37,7 +38,7 @@ __all__ = ["COLUMNS", "VERDICTS", "Claim", "Evidence", "judged"]
 MODULES = (
     *(linear_curves, linear_times, linear_late_time, linear_weight_decay, linear_maps),
     *(linear_optimizers, linear_scatter, linear_structured, linear_beginnings, two_layer),
-    *(ends, delays, adam, variations, conformal_time, separability, facets, two_point),
+    *(ends, delays, adam, adam_limit, variations, conformal_time, separability, facets, two_point),
 )
 """Importing them registers their claims; a new module is added here."""
 

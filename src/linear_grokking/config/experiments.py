@@ -434,7 +434,10 @@ class LogisticExperiment(
     )
     beta1: OpenProbability = Field(0.9, description="adam: decay of the first moment.")
     beta2: OpenProbability = Field(0.999, description="adam: decay of the second moment.")
-    adam_epsilon: Positive = Field(1.0e-150, description="adam: guard of the denominator.")
+    adam_epsilon: NonNegative = Field(
+        0.0,
+        description="adam: ε of √v + ε; gradients below it freeze the parameters.",
+    )
 
     def check_keys(self) -> None:
         """See `Experiment.check_keys`."""
@@ -471,6 +474,15 @@ class SeparabilityExperiment(
         "newton", description="Damped Newton with certificates."
     )
     margin: bool = Field(False, description="Compute the margin of separable sets.")
+    box_margin: bool = Field(
+        False, description="Compute their largest margin in the box |S_j| ≤ 1, where Adam leads."
+    )
+
+    def unused(self, parameters: Mapping[str, Any]) -> Iterator[str]:
+        """See `Experiment.unused`."""
+        yield from super().unused(parameters)
+        if not parameters["box_margin"]:
+            yield "box_margin"
 
 
 class TwoPointExperiment(Trained, title="Paper B: the two-point model, solved exactly"):

@@ -9,13 +9,12 @@ from pydantic import Field
 from linear_grokking.config.figure_options import FigureOptions, LogisticRuns, SeparabilityRuns
 from linear_grokking.figures import legends, style
 from linear_grokking.figures import logistic_panels as logistic
-from linear_grokking.figures.dynamics import draw_dynamics
+from linear_grokking.figures.dynamics import draw_dynamics, time_span
 from linear_grokking.figures.separability_panels import CRITICAL
 from linear_grokking.figures.tables import FigureData, TableBuilder, rows
+from linear_grokking.theory.adam_limit import limit_gen_accuracy
 
 TITLE = "Adam below, near and above λ = ½, beside gradient descent (Paper B, App. F.2)"
-COLOURS = {"adam": style.ORANGE, "gradient_flow": style.BLUE}
-NAMES = {"adam": "Adam", "gradient_flow": "gradient descent, then its flow"}
 
 _OTHERS = {"linewidth": 0.6, "alpha": 0.8, "zorder": 2}
 """Draws on the other side of the transition than their λ."""
@@ -36,13 +35,21 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     """Return the table: dynamics by λ, solver, and whether the draws are separable.
 
     Series ``limit`` is 1, or gradient descent's Φ(1/(σM)) on separable sets, and
-    ``large_size_limit`` that of large sets; what Adam tends to above ½ is not known.
+    ``large_size_limit`` that of large sets; Adam's above ½ is that of small steps.
     """
     builder = TableBuilder()
     logistic.tabulate_by_verdict(builder, data, "adam", "gradient_descent")
     for run in data.runs("gradient_descent"):
         shown = {key: run.parameters[key] for key in ("lambda", "solver")}
         logistic.tabulate_large_size_limits(builder, run, shown)
+    for run in data.runs("adam"):
+        lambda_, sigma = run.parameters["lambda"], run.parameters["sigma"]
+        if lambda_ > CRITICAL:
+            limit = limit_gen_accuracy(lambda_, sigma, lambda_ * run.parameters["n_train"])
+            shown = {"lambda": lambda_, "solver": "adam"}
+            builder.add(
+                "accuracy", "large_size_limit", "theory", time_span(run), float(limit), shown
+            )
     return builder.frame()
 
 
@@ -59,14 +66,17 @@ def draw(table: pd.DataFrame) -> Figure:
         expected = lambda_ > CRITICAL
         side = expected if (here["separable"] == expected).any() else not expected
         shown = here[(here["separable"] == side) | (here["series"] == "large_size_limit")]
-        draw_dynamics(column[:2], shown, "solver", COLOURS)
-        logistic.draw_norm_sizes(column[2], shown, "solver", COLOURS)
+        draw_dynamics(column[:2], shown, "solver", logistic.SOLVER_COLOURS)
+        logistic.draw_norm_sizes(column[2], shown, "solver", logistic.SOLVER_COLOURS)
         _draw_others(column, here[here["separable"] == (not side)])
         column[0].set_title(_title(lambda_, here, side))
         if side:
             _write_end(column[1], shown)
     logistic.align(axes)
-    also = [legends.line(NAMES[solver], color=c) for solver, c in COLOURS.items()]
+    also = [
+        legends.line(logistic.SOLVER_NAMES[solver], color=c)
+        for solver, c in logistic.SOLVER_COLOURS.items()
+    ]
     if rows(table, "loss").groupby("lambda")["separable"].nunique().max() > 1:
         also.append(legends.line("the other draws", color=legends.GREY, **_OTHERS))
     legends.of_dynamics(figure, table, limit=True, large_size=True, also=also, columns=3)
@@ -81,14 +91,16 @@ def _draw_others(column: np.ndarray, table: pd.DataFrame) -> None:
         sign, line = (-1, style.BIAS_LINE) if panel == "bias" else (1, style.line_of(series))
         y = sign * curve["y"]
         y = y.where((y > 0) | (row == 1))
-        column[row].plot(curve["x"], y, color=COLOURS[solver], linestyle=line, **_OTHERS)
+        column[row].plot(
+            curve["x"], y, color=logistic.SOLVER_COLOURS[solver], linestyle=line, **_OTHERS
+        )
 
 
 def _write_end(axes: Axes, table: pd.DataFrame) -> None:
     """Write where Adam's accuracy has come to, which is not its limit."""
     last = rows(table, "accuracy", "generalization", solver="adam").iloc[-1]
     text = f"Adam: {last['y']:.2f} at $t$ = {style.number(last['x'])}"
-    look = {"ha": "left", "va": "center", "fontsize": 6.5, "color": COLOURS["adam"]}
+    look = {"ha": "left", "va": "center", "fontsize": 6.5, "color": logistic.SOLVER_COLOURS["adam"]}
     place = {"xytext": (4, 0), "textcoords": "offset points"}
     axes.annotate(text, (last["x"], last["y"]), **place, **look)
 

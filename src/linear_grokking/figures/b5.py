@@ -29,7 +29,7 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     """Return the table: dynamics of each draw, and whether it is separable.
 
     Panel ``draws`` lists them (x: the realization, y: 1 if separable).  Limits at t → ∞ are of
-    the draws that are not: Adam does not tend to the hard margin.
+    the draws that are not: Adam tends to the largest margin in the box on the others (Fig. B19).
 
     Raises
     ------

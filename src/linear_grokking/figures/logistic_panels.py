@@ -22,6 +22,8 @@ from linear_grokking.theory import large_size
 from linear_grokking.theory.margin import limit_gen_accuracy, separable_gen_accuracy
 
 DYNAMICS_PANELS = ("loss", "accuracy", "weight_norm", "bias")
+SOLVER_COLOURS = {"adam": style.ORANGE, "gradient_flow": style.BLUE}
+SOLVER_NAMES = {"adam": "Adam", "gradient_flow": "gradient descent, then its flow"}
 
 
 def tabulate_with_limits(builder: TableBuilder, data: FigureData, *keys: str) -> None:
@@ -141,7 +143,7 @@ def tabulate_by_verdict(builder: TableBuilder, data: FigureData, *roles: str) ->
 
     The column ``separable`` tells which they are, ``n`` how many, and panel ``draws`` lists
     them (x: the realization, y: 1 if separable).  Limits are those of `limit_accuracies`, but
-    for Adam on separable sets, which does not tend to the hard margin as gradient descent does.
+    for Adam on separable sets: it tends to the largest margin in the box (Fig. B19).
 
     Raises
     ------

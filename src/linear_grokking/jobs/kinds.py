@@ -34,7 +34,7 @@ LOGISTIC = _schema(*_OBSERVABLES, "weight_norm", "bias", "conformal_time")
 OUTPUTS = _schema("output", "along", "across", sample=pa.int32())
 GROKKING_TIMES = _schema("t_train", "t_gen", "smallest_eigenvalue")
 SEPARABILITY = _schema(
-    *("s_inf_norm", "positive_fraction", "positive_mean", "margin"),
+    *("s_inf_norm", "positive_fraction", "positive_mean", "margin", "box_margin", "box_norm"),
     separable=pa.bool_(),
     certificate=pa.string(),
 )

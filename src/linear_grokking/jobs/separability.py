@@ -24,8 +24,10 @@ def newton(
             law, seed=spec["seed"], realization=realization, n_train=spec["n_train"], d=spec["d"]
         ).inputs
 
+    # A spec that does not say asks for none.
+    wanted = {"margin": spec["margin"], "box": spec.get("box_margin", False)}
     if context.device == "cpu":
-        found = ((k, assess(draw(k), margin=spec["margin"])) for k in realizations)
+        found = ((k, assess(draw(k), **wanted)) for k in realizations)
     else:
         from linear_grokking.solvers.separability.batched import assess_batched
 
@@ -33,7 +35,7 @@ def newton(
             draw,
             realizations,
             shape=(spec["n_train"], spec["d"]),
-            margin=spec["margin"],
+            **wanted,
             batches=context.batches(),
             drawing_threads=context.threads,
         )
@@ -44,6 +46,7 @@ def newton(
 def columns(found: Separability) -> Columns:
     """Return one row of the run's file; null, as NaN, where a number is undefined."""
     numbers = ("s_inf_norm", "positive_fraction", "positive_mean", "margin")
+    numbers += ("box_margin", "box_norm")
     values = {name: getattr(found, name) for name in numbers}
     return {
         "separable": np.array([found.separable]),

@@ -31,6 +31,10 @@ class Model(Protocol):
         """Return the gradient of the mean training loss, shaped like ``params``."""
         ...
 
+    def scaled_gradient(self, params: Params) -> Params:
+        """Return the gradient in units of e^L, which it does not underflow in, and L (R,)."""
+        ...
+
     def observables(self, params: Params) -> Mapping[str, Float[Array, " R"]]:
         """Return the observables, each of shape (R,)."""
         ...

@@ -108,6 +108,12 @@ class LogisticModel:
         """Return the gradient of the mean training loss, (R, d) and (R,)."""
         return self.gradient_and_outputs(*params)[:2]
 
+    def scaled_gradient(self, params: Params) -> Params:
+        """See `contract.Model.scaled_gradient`; e^L is the largest slope of a sample's loss."""
+        weights, bias = params
+        pull_back, totals, scale = self._pass.scaled(weights, bias, self._loss, self._signs)
+        return *self._means(pull_back, totals), scale
+
     def gradient_and_outputs(
         self, weights: Float[Array, "R d"], bias: Float[Array, " R"]
     ) -> tuple[Float[Array, "R d"], Float[Array, " R"], Float[Array, "R N"]]:

@@ -21,6 +21,8 @@ E[e^f] overflows in separable runs.  The cap keeps histories finite, and leaves 
 sums and means of capped values.
 """
 
+_TINY = 1e-300
+
 
 class Loss(ABC):
     """A loss; all methods are elementwise.
@@ -43,6 +45,11 @@ class Loss(ABC):
     @abstractmethod
     def slope(self, xp: Namespace, margins: Float[Array, "*S"]) -> Float[Array, "*S"]:
         """Return ℓ'(m)."""
+
+    def log_slope(self, xp: Namespace, margins: Float[Array, "*S"]) -> Float[Array, "*S"]:
+        """Return log ℓ'(m), -inf where ℓ'(m) = 0; a loss whose slope underflows gives its own."""
+        slope = self.slope(xp, margins)
+        return xp.where(slope > 0.0, xp.log(xp.clip(slope, _TINY, None)), -xp.inf)
 
     @abstractmethod
     def curvature(self, xp: Namespace, margins: Float[Array, "*S"]) -> Float[Array, "*S"]:
@@ -76,6 +83,11 @@ class CrossEntropy(Loss):
         """See `Loss.slope`."""
         return 1.0 / (1.0 + xp.exp(-margins))
 
+    def log_slope(self, xp: Namespace, margins: Float[Array, "*S"]) -> Float[Array, "*S"]:
+        """See `Loss.log_slope`."""
+        size = xp.abs(margins)
+        return 0.5 * (margins - size) - xp.log1p(xp.exp(-size))
+
     def curvature(self, xp: Namespace, margins: Float[Array, "*S"]) -> Float[Array, "*S"]:
         """See `Loss.curvature`."""
         slope = self.slope(xp, margins)
@@ -101,6 +113,10 @@ class Exponential(Loss):
         return xp.exp(margins)
 
     slope = curvature = value
+
+    def log_slope(self, xp: Namespace, margins: Float[Array, "*S"]) -> Float[Array, "*S"]:
+        """See `Loss.log_slope`."""
+        return margins
 
     def expectation(
         self, means: Float[np.ndarray, "*S"], deviations: Float[np.ndarray, "*S"]

@@ -66,6 +66,12 @@ class TeacherStudentModel(ABC):
     def gradient(self, params: Params) -> Params:
         """Return the gradient of `loss`."""
 
+    def scaled_gradient(self, params: Params) -> Params:
+        """See `contract.Model.scaled_gradient`: L = 0, for it falls with the parameters only."""
+        gradient = self.gradient(params)
+        xp = array_namespace(*gradient)
+        return *gradient, xp.zeros_like(xp.reshape(gradient[0], (len(gradient[0]), -1))[:, 0])
+
     @abstractmethod
     def observables(self, params: Params) -> dict[str, Float[Array, "*R"]]:
         """Return losses and accuracies (...).

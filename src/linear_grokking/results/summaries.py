@@ -76,15 +76,15 @@ def summarize_separability(scalars: pd.DataFrame) -> pd.DataFrame:
     ----------
     scalars
         Columns ``realization``, ``separable``, ``certificate``, ``s_inf_norm``,
-        ``positive_fraction``, ``positive_mean``, ``positive_projection``, ``margin``; null where
-        undefined.
+        ``positive_fraction``, ``positive_mean``, ``positive_projection``, ``margin``,
+        ``box_margin``, ``box_norm``; null where undefined.
 
     Returns
     -------
     DataFrame
         Scalars.  ``separable`` and ``certificate_<kind>`` are proportions, ``s_inf_norm``
         counts separable draws as infinite, what is positive is over the inseparable draws,
-        ``margin`` over the separable ones.
+        margins over the separable ones.
 
     Raises
     ------
@@ -101,7 +101,8 @@ def summarize_separability(scalars: pd.DataFrame) -> pd.DataFrame:
         name: np.where(separable, value, as_floats(scalars[name]))
         for name, value in instead.items()
     }
-    values["margin"] = np.where(separable, as_floats(scalars["margin"]), np.nan)
+    for name in ("margin", "box_margin", "box_norm"):
+        values[name] = np.where(separable, as_floats(scalars[name]), np.nan)
     n = len(scalars)
     counts = scalars["certificate"].value_counts()
     return pd.concat(

@@ -1,5 +1,11 @@
-"""Literal Adam, the paper's alternative to gradient descent (Paper B, App. on Adam)."""
+"""Literal Adam, the paper's alternative to gradient descent (Paper B, App. on Adam).
 
+Gradients of the logistic model fall like e^{-ηt}, and Adam divides them by their own size:
+what matters of them is far below what numbers resolve.  So they come as e^L times what is of
+order 1, and the moments are carried in a unit that falls with them.
+"""
+
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -14,33 +20,57 @@ from linear_grokking.solvers.trajectory import OnRecord, Trajectory, check_rate
 
 
 class _Adam:
-    """The update of Kingma and Ba (2015), Algorithm 1, with bias correction."""
+    """The update of Kingma and Ba (2015), Algorithm 1, with bias correction.
+
+    The first moments are e^U `first` and the second ones e^{2U} `second`, U the `unit` (R,).
+    U is the largest L so far, less what the moments have forgotten of it: in this unit neither
+    is larger than the largest scaled gradient, and one of the two is not small.
+    """
 
     def __init__(
         self, params: Params, eta: float, betas: tuple[float, float], epsilon: float
     ) -> None:
         self.eta = eta
         self.betas = betas
-        self.epsilon = epsilon
+        self.log_betas = tuple(map(_log, betas))
+        self.log_epsilon = _log(epsilon)
         self.xp = array_namespace(*params)
         self.first = [self.xp.zeros_like(theta) for theta in params]
         self.second = [self.xp.zeros_like(theta) for theta in params]
+        first_entries = params[0].reshape((params[0].shape[0], -1))[:, 0]
+        self.unit = self.xp.full_like(first_entries, -math.inf)
 
     def update(self, params: Params, gradient: Params, step: int) -> None:
-        beta1, beta2 = self.betas
+        """See `UpdateRule.update`; ``gradient`` is `Model.scaled_gradient`."""
+        xp, (beta1, beta2), (log_beta1, log_beta2) = self.xp, self.betas, self.log_betas
+        *slopes, scale = gradient
+        unit = xp.maximum(scale, self.unit + max(log_beta1, 0.5 * log_beta2))
+        fallen = self.unit - unit
+        logs = (log_beta1 + fallen, log_beta2 + 2.0 * fallen, scale - unit, self.log_epsilon - unit)
+        factors = xp.exp(xp.stack(logs))
+        self.unit[...] = unit
         rate = self.eta / (1.0 - beta1**step)
         root = (1.0 - beta2**step) ** -0.5
         for theta, slope, first, second in zip(
-            params, gradient, self.first, self.second, strict=True
+            params, slopes, self.first, self.second, strict=True
         ):
-            first *= beta1
+            # Realizations on the leading axis of both.
+            kept1, kept2, new, guard = factors.reshape((*factors.shape, *(1,) * (theta.ndim - 1)))
+            slope = new * slope
+            first *= kept1
             first += (1.0 - beta1) * slope
-            second *= beta2
+            second *= kept2
             second += (1.0 - beta2) * slope * slope
-            theta -= rate * first / (root * self.xp.sqrt(second) + self.epsilon)
+            size = root * xp.sqrt(second) + guard
+            # Parameters that never had a gradient stay, also without ε.
+            theta -= rate * first / xp.where(size > 0.0, size, 1.0)
 
     def memory(self) -> Mapping[str, list[Array]]:
-        return {"first": self.first, "second": self.second}
+        return {"first": self.first, "second": self.second, "unit": [self.unit]}
+
+
+def _log(value: float) -> float:
+    return math.log(value) if value > 0 else -math.inf
 
 
 def adam(
@@ -51,23 +81,22 @@ def adam(
     steps: ArrayLike,
     beta1: float = 0.9,
     beta2: float = 0.999,
-    adam_epsilon: float = 1e-150,
+    adam_epsilon: float = 0.0,
     checkpoint: Checkpoint | None = None,
     on_record: OnRecord | None = None,
 ) -> Trajectory:
     """Iterate Adam step by step and record the observables (Paper B, App. on Adam).
 
-    See `trajectory.Solver`; parameters should be float64, since gradients fall far below what
-    float32 resolves against the moments.
+    See `trajectory.Solver`; parameters should be float64.
 
     Parameters
     ----------
     beta1, beta2
         Decay factors of the moments' averages; the paper's are 0.8 and 0.9.
     adam_epsilon
-        Guard of the denominator.  It must stay small against the gradients, or b
-        freezes: they fall like e^{-ηt}, below the customary 1e-8 after some 2000 steps at
-        η = 0.01.  Squares of gradients below 1e-154 underflow, whatever ε.
+        ε of the denominator √v + ε, 0 or larger.  Gradients fall below any ε, below the
+        customary 1e-8 after some 2000 steps at η = 0.01, and parameters freeze then; 0 leaves
+        it out.
 
     Raises
     ------
@@ -78,9 +107,10 @@ def adam(
     for name, beta in (("beta1", beta1), ("beta2", beta2)):
         if not 0 <= beta < 1:
             raise ValueError(f"{name} = {beta}: must lie between 0 (included) and 1 (excluded)")
-    if not 0 < adam_epsilon < np.inf:
-        raise ValueError(f"adam_epsilon = {adam_epsilon}: must be positive and finite")
+    if not 0 <= adam_epsilon < np.inf:
+        raise ValueError(f"adam_epsilon = {adam_epsilon}: must be finite, 0 or larger")
     if model.weight_decay:
         raise ValueError(f"weight_decay = {model.weight_decay}: Adam knows none here")
     rule = _Adam(params, eta, (beta1, beta2), adam_epsilon)
-    return follow(model, SingleSteps(model, params, rule), steps, checkpoint, on_record)
+    walker = SingleSteps(model, params, rule, model.scaled_gradient)
+    return follow(model, walker, steps, checkpoint, on_record)

@@ -70,6 +70,8 @@ class Descent:
 class SingleSteps:
     """A run of literal steps that are taken one at a time, by a rule.
 
+    The rule is given the model's gradient, or what ``gradient`` returns of the parameters.
+
     Attributes
     ----------
     step
@@ -78,24 +80,27 @@ class SingleSteps:
         Parameters, and the model's integrands summed over the steps.
     """
 
-    def __init__(self, model: Model, params: Params, rule: UpdateRule) -> None:
+    def __init__(
+        self,
+        model: Model,
+        params: Params,
+        rule: UpdateRule,
+        gradient: Callable[[Params], Params] | None = None,
+    ) -> None:
         self.step = 0
         self.params = tuple(array_namespace(each).asarray(each, copy=True) for each in params)
         zeros = array_namespace(*params).zeros_like
         self.clocks = {name: zeros(rate) for name, rate in model.integrands(self.params).items()}
         self._model = model
         self._rule = rule
+        self._gradient = gradient or model.gradient
 
     def advance(self, most: int) -> None:
         """Take steps, one at least and no more than ``most``: here one."""
         for name, rate in self._model.integrands(self.params).items():
             self.clocks[name] += rate
         self.step += 1
-        self._rule.update(self.params, self.gradient(), self.step)
-
-    def gradient(self) -> Params:
-        """Return the gradient that the next step follows."""
-        return self._model.gradient(self.params)
+        self._rule.update(self.params, self._gradient(self.params), self.step)
 
     def _arrays(self) -> dict[str, Array]:
         """Return all arrays that change, by name."""

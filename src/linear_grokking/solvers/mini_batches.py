@@ -18,17 +18,17 @@ class _BatchSteps(SingleSteps):
     def __init__(
         self, model: SampledLinearModel, params: Params, eta: float, batch_size: int
     ) -> None:
-        super().__init__(model, params, Descent(eta, model.weight_decay))
+        super().__init__(model, params, Descent(eta, model.weight_decay), self._of_a_batch)
         self._sampled = model
         self._streams = deepcopy(model.streams)
         self._batch_size = batch_size
 
-    def gradient(self) -> Params:
-        """See `SingleSteps.gradient`."""
+    def _of_a_batch(self, params: Params) -> Params:
+        """Draw a batch for each realization, and return the gradient there."""
         n_train = self._sampled.data.inputs.shape[-2]
         size = {"size": self._batch_size, "replace": False, "shuffle": False}
         batches = np.stack([stream.choice(n_train, **size) for stream in self._streams])
-        return self._sampled.batch_gradient(self.params, batches)
+        return self._sampled.batch_gradient(params, batches)
 
     def state(self) -> State:
         """See `SingleSteps.state`."""

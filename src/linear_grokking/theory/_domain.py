@@ -17,9 +17,8 @@ Broadcast = Float[Any, "..."]
 _NAMES = {
     "(0, inf)": "epsilon eta lambda_ mu n_train sigma",
     "[0, inf)": "alpha gamma loss noise sigma_a t",
-    "[1, inf)": "d_h d_out",
-    "[0, 10]": "exponent",
-    "(0, 1)": "accuracy",
+    "[1, inf)": "d d_h d_out",
+    "(0, 1)": "accuracy beta1 beta2",
     "[-1, 1]": "distance",
     "(-inf, inf)": "b0 s0",
     "[-inf, inf)": "log_t",

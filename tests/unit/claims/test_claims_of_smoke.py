@@ -14,7 +14,7 @@ NOT_HELD = {
     "B17": ["B17-limit-norm-of-largest"],
     # No set above λ = ½ is separable.
     "B2": ["B2-log-slope"],
-    "B10": ["B10-adam-margin"],
+    "B10": ["B10-adam-margin", "B10-paper-steps"],
     # Its two d_out lie below the maximum.
     "A2": ["A2-rise-and-fall"],
     # At its sizes few modes carry the loss.

@@ -7,7 +7,15 @@ import pytest
 from drawn_runs import DrawnEvidence, DrawnRun
 from scipy.special import ndtr
 
-from linear_grokking.claims import adam, conformal_time, delays, ends, facets, separability
+from linear_grokking.claims import (
+    adam,
+    adam_limit,
+    conformal_time,
+    delays,
+    ends,
+    facets,
+    separability,
+)
 from linear_grokking.claims import two_point as two_points
 from linear_grokking.theory import large_size, margin
 
@@ -119,6 +127,65 @@ def test_first_step_of_adam(factor, expected):
     run = DrawnRun({**SIZES, "n_train": 100, "lambda": 0.4}, None, [0, 1], **curves)
     made = verdicts(adam.first_step(DrawnEvidence("B10", adam=[run])))
     assert made == {"B10-first-step-lambda-0.4": expected}
+
+
+ADAM = {"eta": 1e-3, "beta1": 0.8, "beta2": 0.9, "solver": "adam", "sigma": 2.0}
+
+
+@pytest.mark.parametrize(
+    ("ratio", "small", "large"),
+    [(1.0, "confirmed", "confirmed"), (0.7, "contradicted", "outside its range")],
+)
+def test_large_steps_of_adam(ratio, small, large):
+    sizes = {**SIZES, "n_train": 400, "lambda": 0.6}
+    draws = np.arange(8)
+    sets = DrawnRun(
+        {**sizes, "sigma": 1.0},
+        {
+            "realization": draws,
+            "separable": np.full(8, True),
+            "margin": 0.1,
+            "s_inf_norm": np.nan,
+            "box_norm": 9.0 + draws,
+        },
+    )
+    runs = [
+        DrawnRun(
+            {**sizes, **ADAM, "eta": eta},
+            {
+                "realization": draws,
+                "final_weight_norm": 5.0 * ratio * (9.0 + draws),
+                "final_bias": -5.0,
+                "final_gen_accuracy": 0.52,
+            },
+        )
+        for eta in (1e-3, 1e-2, 1e-1)
+    ]
+    evidence = DrawnEvidence("B19", steps=runs, separability=[sets])
+    made = verdicts(adam_limit.large_steps(evidence))
+    assert made == {"B19-step-eta-0.001-sigma-2": small, "B19-step-eta-0.1-sigma-2": large}
+
+
+@pytest.mark.parametrize(
+    ("power", "linear", "each"),
+    [(1.0, "confirmed", "confirmed"), (1.6, "contradicted", "contradicted")],
+)
+def test_times_of_adam(power, linear, each):
+    sizes = {**SIZES, "n_train": 400, "lambda": 0.44}
+    draws = np.arange(8)
+    norm = np.linspace(3.0, 5.0, 8)
+    known = {"realization": draws, "separable": np.full(8, False), "margin": np.nan}
+    sets = DrawnRun({**sizes, "sigma": 1.0}, {**known, "s_inf_norm": norm})
+    times = 1.645 * norm**power / 9.95e-4
+    adams = DrawnRun({**sizes, **ADAM}, {"realization": draws, "t_gen": times})
+    descent = DrawnRun(
+        {**sizes, "sigma": 2.0},
+        {"realization": draws, "t_gen": np.exp(1.645 * norm**power) / 0.005},
+    )
+    evidence = DrawnEvidence("B19", below=[adams], below_descent=[descent], separability=[sets])
+    assert verdicts(adam_limit.time(evidence)) == {"B19-time-lambda-0.44": each}
+    made = verdicts(adam_limit.linear_not_exponential(evidence))
+    assert made == {"B19-power": linear, "B19-rate": linear}
 
 
 @pytest.mark.parametrize(("level", "low", "high"), [(0.55, True, False), (0.85, False, True)])

@@ -14,7 +14,7 @@ from linear_grokking.theory.margin import limit_gen_accuracy, mean_margin
 SETS = {"n_train": 60, "sigma": 5, "realizations": 5}
 RUN = {"model": "logistic", **SETS, "records": 60, "t_max": 1e9}
 PATH = {**RUN, "loss": "exponential", "gd_steps": 0, "dtype": "float64", "realizations": 1}
-ADAM = {"solver": "adam", "beta1": 0.8, "beta2": 0.9, "adam_epsilon": 1e-150, "t_max": 3000}
+ADAM = {"solver": "adam", "beta1": 0.8, "beta2": 0.9, "t_max": 3000}
 # At N = 60, λ = 0.3 and 0.75 are three standard deviations away from the transition; at
 # λ = 0.45 and seed 4, one of five sets is separable.
 SIDES = [0.3, 0.75]

@@ -72,6 +72,7 @@ def logistic_cases():
 CASES = [
     *logistic_cases(),
     *({**SEPARABILITY, "law": law, **more, "margin": True} for law, more in OF_LAWS.items()),
+    {**SEPARABILITY, "d": 13, "box_margin": True},
     *OF_TEACHER_STUDENT,
 ]
 

@@ -4,7 +4,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from linear_grokking.models.losses import LARGEST_LOSS, LOSSES
+from linear_grokking.models.losses import LARGEST_LOSS, LOSSES, Loss
 from linear_grokking.models.passes.array_pass import ArrayPass
 from linear_grokking.models.passes.row_pass import RowPass
 
@@ -39,6 +39,21 @@ def test_slope_and_curvature_are_derivatives_of_the_value(loss, method, order):
     found = getattr(loss, method)(np, margins)
     # 1 - ℓ' of the cross-entropy cancels at large margins.
     np.testing.assert_allclose(found, expected, rtol=1e-13, atol=1e-16)
+
+
+def test_log_slope_is_the_slopes_however_small(loss):
+    margins = np.append(MARGINS, [-1e3, -1e9])
+    with mpmath.workdps(400):
+        slope = {
+            "cross_entropy": lambda m: 1 / (1 + mpmath.exp(-m)),
+            "exponential": mpmath.exp,
+        }[loss.name]
+        expected = [float(mpmath.log(slope(mpmath.mpf(m)))) for m in margins]
+    np.testing.assert_allclose(loss.log_slope(np, margins), expected, rtol=1e-15)
+    usual = np.linspace(-20, 5, 26)
+    np.testing.assert_allclose(
+        Loss.log_slope(loss, np, usual), loss.log_slope(np, usual), rtol=1e-12, atol=1e-15
+    )
 
 
 @pytest.mark.parametrize(("method", "derivative"), [("value", "slope"), ("slope", "curvature")])

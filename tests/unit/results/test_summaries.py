@@ -135,6 +135,8 @@ def test_separability():
             "positive_fraction": [None, 0.1, 0.2, None, 0.3],
             "positive_mean": [None, 0.5, 0.5, None, 0.8],
             "margin": [0.02, None, None, 0.04, None],
+            "box_margin": [0.3, None, None, None, None],
+            "box_norm": [4.0, None, None, 6.0, None],
         }
     )
     shuffled = table.sample(frac=1, random_state=1)
@@ -156,6 +158,9 @@ def test_separability():
     margin = only(summary, "margin")
     assert (margin["n"], margin["n_left_out"]) == (2, 3)
     assert margin["mean"] == pytest.approx(0.03)
+    in_box = only(summary, "box_margin")
+    assert (in_box["n"], in_box["n_left_out"], in_box["mean"]) == (1, 4, 0.3)
+    assert only(summary, "box_norm")["mean"] == pytest.approx(5.0)
     shares = {kind: only(summary, f"certificate_{kind}") for kind in ("direction", "hull", "lp")}
     assert {kind: row["mean"] * row["n"] for kind, row in shares.items()} == {
         "direction": 1,
@@ -166,7 +171,7 @@ def test_separability():
 
 def test_bad_separability_is_refused():
     positive = ("positive_fraction", "positive_mean", "positive_projection")
-    columns = ["s_inf_norm", *positive, "margin"]
+    columns = ["s_inf_norm", *positive, "margin", "box_margin", "box_norm"]
     table = pd.DataFrame(
         {"realization": [0], "separable": [True], "certificate": ["guess"]}
         | {name: [1.0] for name in columns}

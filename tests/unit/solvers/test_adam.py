@@ -2,9 +2,11 @@
 
 from functools import partial
 
+import mpmath
 import numpy as np
 import pytest
 from far_device import NAME, FarDevice
+from scipy.optimize import linprog
 from stopping import Stopping
 
 from linear_grokking.data.draws import classification, stacked, teacher_student
@@ -15,6 +17,7 @@ from linear_grokking.models.losses import LOSSES
 from linear_grokking.models.two_layer import TwoLayerModel
 from linear_grokking.runtime.checkpoints import Interrupted
 from linear_grokking.solvers.adam import adam
+from linear_grokking.theory.adam_limit import bias_speed
 
 torch = pytest.importorskip("torch")
 
@@ -55,17 +58,104 @@ def test_steps_are_those_of_torch(betas, array):
         np.testing.assert_allclose(np.asarray(found.params[1][k]), b.item(), rtol=1e-8)
 
 
-def test_the_bias_keeps_falling_at_tiny_gradients():
-    # A separable set: each step moves b by up to η, unless ε outweighs the gradient.
-    model, params, _ = draw(realizations=1)
-    steps = np.array([5e3, 1e4])
+@pytest.mark.parametrize("epsilon", [1e-2, 1e-8])
+def test_epsilon_is_that_of_torch(epsilon):
+    model, params, inputs = draw(realizations=1)
+    found = adam(model, params, eta=0.01, adam_epsilon=epsilon, steps=[200])
+    x = torch.from_numpy(inputs[0])
+    s = torch.tensor(params[0][0], requires_grad=True)
+    b = torch.zeros((), dtype=torch.float64, requires_grad=True)
+    reference = torch.optim.Adam([s, b], lr=0.01, eps=epsilon)
+    for _ in range(200):
+        reference.zero_grad()
+        torch.nn.functional.softplus(x @ s + b).mean().backward()
+        reference.step()
+    np.testing.assert_allclose(found.params[0][0], s.detach(), rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(found.params[1][0], b.item(), rtol=1e-6)
+
+
+def literally(inputs, weights, bias, slope, steps, *, eta, beta1, beta2, epsilon):
+    """Take Adam's steps as they are written, in numbers that have any exponent."""
+    n, d = inputs.shape
+    theta = [mpmath.mpf(each) for each in (*weights, bias)]
+    points = [[mpmath.mpf(each) for each in (*row, 1.0)] for row in inputs]
+    first = second = [mpmath.mpf(0)] * (d + 1)
+    for step in range(1, steps + 1):
+        slopes = [slope(mpmath.fdot(theta, point)) for point in points]
+        gradient = [mpmath.fdot(slopes, (point[j] for point in points)) / n for j in range(d + 1)]
+        first = [beta1 * m + (1 - beta1) * g for m, g in zip(first, gradient, strict=True)]
+        second = [beta2 * v + (1 - beta2) * g**2 for v, g in zip(second, gradient, strict=True)]
+        for j in range(d + 1):
+            size = mpmath.sqrt(second[j] / (1 - mpmath.mpf(beta2) ** step)) + epsilon
+            theta[j] -= eta * first[j] / (1 - mpmath.mpf(beta1) ** step) / size
+    return np.array([float(each) for each in theta])
+
+
+@pytest.mark.parametrize("array", [np.asarray, torch.from_numpy], ids=["numpy", "torch"])
+@pytest.mark.parametrize("loss", ["cross_entropy", "exponential"])
+@pytest.mark.parametrize(
+    ("start", "epsilon"), [(-0.5, 1e-3), (-300.0, 0.0), (-360.0, 1e-160), (-2000.0, 0.0)]
+)
+def test_steps_are_those_of_exact_arithmetic_however_small_the_gradient(
+    array, loss, start, epsilon
+):
+    # Squares of gradients underflow from b = -355 on, gradients from -745 on.
+    drawn = classification(LAW, seed=3, realization=0, n_train=9, d=3, s0_norm=0.1)
+    data = stacked([drawn], array)
+    model = LogisticModel(data.inputs, data.labels, LAW, loss=LOSSES[loss])
+    options = {"eta": 0.3, "beta1": 0.6, "beta2": 0.7}
+    params = (data.weights, array(np.array([start])))
+    found = adam(model, params, **options, adam_epsilon=epsilon, steps=[25]).require_completed()
+    slope = mpmath.exp if loss == "exponential" else lambda m: 1 / (1 + mpmath.exp(-m))
+    expected = literally(drawn.inputs, drawn.weights, start, slope, 25, **options, epsilon=epsilon)
+    assert abs(expected[-1] - start) > 0.3
+    np.testing.assert_allclose(np.asarray(found.params[0][0]), expected[:-1], rtol=1e-7)
+    assert float(found.params[1][0]) == pytest.approx(expected[-1], rel=1e-9)
+
+
+def test_the_bias_falls_for_ever_unless_epsilon_stops_it():
+    # Below λ = ½, as fast as Adam's moments allow; the gradients end at e^-700.
+    drawn = classification(LAW, seed=7, realization=0, n_train=N, d=10, s0_norm=0.1)
+    data = stacked([drawn])
+    model = LogisticModel(data.inputs, data.labels, LAW, loss=LOSSES["cross_entropy"])
+    steps = np.array([1e4, 1.6e4])
     fall = {}
-    for epsilon in (1e-150, 1e-8):
-        options = {"beta1": 0.8, "beta2": 0.9, "adam_epsilon": epsilon}
-        found = adam(model, params, eta=0.01, **options, steps=steps)
-        fall[epsilon] = -np.diff(found.require_completed().observables["bias"][0]).item()
-    assert fall[1e-150] > 0.2 * 0.01 * 5e3
-    assert fall[1e-8] < 0.1 * fall[1e-150]
+    for epsilon in (0.0, 1e-8):
+        options = {"eta": 0.08, "beta1": 0.8, "beta2": 0.9, "adam_epsilon": epsilon}
+        found = adam(model, (data.weights, np.zeros(1)), **options, steps=steps)
+        bias = found.require_completed().observables["bias"][0]
+        fall[epsilon] = -np.diff(bias).item() / 6e3
+    assert bias[-1] > -40 and fall[1e-8] < 1e-3
+    assert fall[0.0] == pytest.approx(bias_speed(0.08, 0.8, 0.9), rel=0.02)
+
+
+def test_a_bias_that_is_not_trained_stays_where_it_is():
+    drawn = classification(LAW, seed=7, realization=0, n_train=N, d=D, s0_norm=0.1)
+    data = stacked([drawn])
+    model = LogisticModel(data.inputs, data.labels, LAW, loss=LOSSES["exponential"], bias=False)
+    found = adam(model, (data.weights, np.full(1, 0.25)), eta=0.01, steps=[50])
+    assert found.params[1][0] == 0.25
+    assert not np.allclose(found.params[0], data.weights)
+
+
+def test_small_steps_tend_to_the_largest_margin_in_the_box():
+    # λ = 0.8: separable.  The direction from a linear programme that is not the solver's.
+    law = Gaussian(2.0)
+    drawn = classification(law, seed=5, realization=0, n_train=40, d=32, s0_norm=0.1)
+    data = stacked([drawn])
+    model = LogisticModel(data.inputs, data.labels, law, loss=LOSSES["cross_entropy"])
+    options = {"eta": 0.003, "beta1": 0.8, "beta2": 0.9}
+    (weights, bias) = adam(model, (data.weights, np.zeros(1)), **options, steps=[12_000]).params
+    equal = np.vstack([np.hstack([drawn.inputs.T, -np.eye(32), np.eye(32)]), np.zeros(104)])
+    equal[-1, :40] = 1.0
+    cost = np.append(np.zeros(40), np.ones(64))
+    dual = linprog(cost, A_eq=equal, b_eq=np.append(np.zeros(32), 1.0), bounds=(0, None))
+    largest = max(-bias[0], np.abs(weights).max())
+    # The margin of (S, b) is that of S plus that of b.
+    margin = -(drawn.inputs @ weights[0] + bias[0]).max() / largest
+    assert 0.98 * (dual.fun + 1) < margin < dual.fun + 1
+    norm = np.linalg.norm(dual.eqlin.marginals[:32])
+    assert np.linalg.norm(weights) / -bias[0] == pytest.approx(norm, rel=0.02)
 
 
 @pytest.mark.parametrize("array", [np.asarray, torch.from_numpy], ids=["numpy", "torch"])
@@ -116,8 +206,8 @@ def test_arguments_out_of_range_are_named():
     for name, beta in (("beta1", 1.0), ("beta2", 1.0), ("beta1", -0.1), ("beta2", np.nan)):
         with pytest.raises(ValueError, match=rf"{name} = {beta}: must lie between 0"):
             adam(model, params, eta=0.1, **{name: beta}, steps=steps)
-    with pytest.raises(ValueError, match="adam_epsilon = 0: must be positive"):
-        adam(model, params, eta=0.1, adam_epsilon=0, steps=steps)
+    with pytest.raises(ValueError, match="adam_epsilon = -1: must be finite"):
+        adam(model, params, eta=0.1, adam_epsilon=-1, steps=steps)
 
 
 def test_weight_decay_is_refused():

@@ -231,12 +231,51 @@ def test_predictions_of_the_logistic_model():
     assert predict(separable, 0.51).gen_time is None
     for change in (
         {"bias": False},
-        {"solver": "adam"},
         {"label_fraction": 0.9},
         {"d": 500},
         {"loss": "squareplus"},
     ):
         assert predict({**spec, **change}, 0.95).gen_time is None
+
+
+ADAM = {
+    "model": "logistic", "law": "gaussian", "bias": True, "label_fraction": 1.0, "solver": "adam",
+    "n_train": 1000, "d": 400, "eta": 1e-3, "sigma": 2.0, "loss": "cross_entropy",
+    "beta1": 0.8, "beta2": 0.9, "adam_epsilon": 0.0,
+}  # fmt: skip
+
+
+def test_predictions_of_adam():
+    expected = 1.6449 * large_size.limit_norm(0.4) / 0.000995
+    assert predict(ADAM, 0.95).gen_time == pytest.approx(float(expected), rel=1e-3)
+    # Above 1/2 it ends at chance: 0.510 for d = 800, if its steps are small.
+    separable = predict({**ADAM, "d": 800, "eta": 1e-4}, 0.95)
+    assert separable.gen_time == np.inf and "0.5104" in separable.source
+    assert predict({**ADAM, "d": 800, "eta": 1e-4}, 0.505).gen_time is None
+    large = predict({**ADAM, "d": 800, "eta": 1e-2}, 0.95)
+    assert large.gen_time is None and "moves an output by up to 13" in large.source
+    slow = predict({**ADAM, "beta1": 0.9, "beta2": 0.999, "eta": 0.01}, 0.95)
+    assert slow.gen_time is None and "slows down to 0.000499 a step" in slow.source
+    changes = ({"adam_epsilon": 1e-8}, {"beta1": 0.95}, {"bias": False}, {"d": 500})
+    for change in changes:
+        prediction = predict({**ADAM, **change}, 0.95)
+        assert prediction.gen_time is None and prediction.source == "no formula covers this run"
+
+
+def test_summary_of_adam_compares_with_the_theory(here, capsys):
+    options = [
+        "--architecture=logistic",
+        "--solver=adam",
+        "--d_in=88",
+        "--n_train=200",
+        "--lr=2e-3",
+    ]
+    options += ["--beta1=0.8", "--beta2=0.9", "--sigma=5", "--n_epochs=4000", "--json=run.json"]
+    assert status(*options) == 0
+    summary = json.loads((here / "run.json").read_text())["summary"]
+    # Within what ‖S_∞‖ scatters at N = 200.
+    assert summary["ratio"]["generalization"] == pytest.approx(1, abs=0.35)
+    assert "the bias falling by 0.00198 a step" in capsys.readouterr().out
 
 
 def test_help_names_every_parameter_with_its_default(capsys):

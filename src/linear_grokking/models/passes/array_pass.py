@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from array_api_compat import array_namespace
 
-from linear_grokking.models.passes.weighing import Weighing
+from linear_grokking.models.passes.weighing import LogWeighing, Weighing
 from linear_grokking.runtime.arrays import Array
 from linear_grokking.shapes import Float
 
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from linear_grokking.models.passes.stretches import Stretches
 
 _TINY = 1e-300
+_LEAST = -1e300
+"""The logarithm of a largest weight that is 0."""
 
 
 class ArrayPass:
@@ -63,6 +65,24 @@ class ArrayPass:
         pull_back = xp.matmul(self._cast(weights / largest)[..., None, :], self._inputs)
         pull_back = largest * xp.astype(pull_back[..., 0, :], xp.float64)
         return outputs, pull_back, xp.sum(weights, axis=-1)
+
+    def scaled(
+        self,
+        vectors: Float[Array, "R d"],
+        offsets: Float[Array, " R"],
+        weighing: LogWeighing,
+        factors: Float[Array, "R N"],
+    ) -> tuple[Float[Array, "R d"], Float[Array, " R"], Float[Array, " R"]]:
+        """Return pull-back and total in units of the largest weight, and its logarithm.
+
+        However small the weights are, these do not vanish.  Parameters as of `__call__`.
+        """
+        xp = self._xp
+        margins = factors * (self.outputs(vectors) + offsets[..., None])
+        scale = xp.clip(weighing.log_slope(xp, xp.max(margins, axis=-1)), _LEAST, None)
+        weights = factors * xp.exp(weighing.log_slope(xp, margins) - scale[..., None])
+        pull_back = xp.matmul(self._cast(weights)[..., None, :], self._inputs)[..., 0, :]
+        return xp.astype(pull_back, xp.float64), xp.sum(weights, axis=-1), scale
 
     def stretches(self, weighing: Weighing, signs: Array, *, bias: bool) -> "Stretches | None":
         """Return what takes many gradients in one call; None where there is no such loop."""

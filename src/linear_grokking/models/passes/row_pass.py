@@ -12,13 +12,17 @@ import numpy as np
 from linear_grokking.models.passes import row_loops
 from linear_grokking.models.passes.array_pass import ArrayPass
 from linear_grokking.models.passes.stretches import Stretches
-from linear_grokking.models.passes.weighing import Weighing
+from linear_grokking.models.passes.weighing import LogWeighing, Weighing
 from linear_grokking.shapes import Float
 
 # A matrix is cut in ranges of at least this size that threads may share.  The cut depends
 # on the matrix alone, so that the sums do not depend on the number of threads.
 _RANGE_BYTES = 2**23
 _MOST_RANGES = 32
+
+# The logarithm of a largest weight down to which the loops resolve the weights: where it is
+# smaller they are taken in logarithms, which reads the matrix twice.
+_RESOLVED = -600.0
 
 
 class RowPass(ArrayPass):
@@ -63,6 +67,21 @@ class RowPass(ArrayPass):
             pull_back += other_pull_back
             totals += other_totals
         return outputs, pull_back, totals
+
+    def scaled(
+        self,
+        vectors: Float[np.ndarray, "R d"],
+        offsets: Float[np.ndarray, " R"],
+        weighing: LogWeighing,
+        factors: Float[np.ndarray, "R N"],
+    ) -> tuple[Float[np.ndarray, "R d"], Float[np.ndarray, " R"], Float[np.ndarray, " R"]]:
+        """See `ArrayPass.scaled`."""
+        outputs, pull_back, totals = self(vectors, offsets, weighing, factors)
+        scale = weighing.log_slope(self._xp, np.max(factors * outputs, axis=-1))
+        if np.min(scale) < _RESOLVED:
+            return super().scaled(vectors, offsets, weighing, factors)
+        unit = np.exp(-scale)
+        return unit[:, np.newaxis] * pull_back, unit * totals, scale
 
     def stretches(self, weighing: Weighing, signs: np.ndarray, *, bias: bool) -> Stretches | None:
         """See `ArrayPass.stretches`; there is none for sets beyond the cache."""

@@ -27,6 +27,14 @@ class Weighing(Protocol):
         ...
 
 
+class LogWeighing(Weighing, Protocol):
+    """Weights c ℓ'(c o) of factors c = ±1, of a loss that is convex and does not fall."""
+
+    def log_slope(self, xp: Namespace, margins: Float[Array, "*S"]) -> Float[Array, "*S"]:
+        """Return log ℓ'(m), which rises with m = c o."""
+        ...
+
+
 class LinearWeighing:
     """w = c o: with c = ℓ'' the product with a Hessian."""
 

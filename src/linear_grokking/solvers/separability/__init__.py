@@ -4,6 +4,7 @@
 imported here, so that work on the CPU does not pay for importing torch.
 """
 
+from linear_grokking.solvers.separability.box_margin import box_margin
 from linear_grokking.solvers.separability.margin import HardMargin, MarginError, hard_margin
 from linear_grokking.solvers.separability.verdict import Separability, UndecidedError, assess
 
@@ -13,5 +14,6 @@ __all__ = [
     "Separability",
     "UndecidedError",
     "assess",
+    "box_margin",
     "hard_margin",
 ]

@@ -36,6 +36,7 @@ from linear_grokking.solvers.separability.verdict import (
     assess,
     checked_points,
     describe,
+    with_box_margin,
 )
 
 NEAR = 0.5  # largest |x_i·u| after which the certificate is tried
@@ -52,6 +53,7 @@ def assess_batched(
     *,
     shape: tuple[int, int],
     margin: bool,
+    box: bool = False,
     batches: FittingBatches,
     drawing_threads: int = 1,
 ) -> Iterator[tuple[int, Separability]]:
@@ -69,8 +71,8 @@ def assess_batched(
         Which realizations to assess.
     shape
         (N, d).
-    margin
-        Whether to compute the margins of separable sets.
+    margin, box
+        Whether to compute the margins of separable sets, and those in the box |S_j| ≤ 1.
     batches
         Where to compute, and how many at a time.
     drawing_threads
@@ -93,11 +95,16 @@ def assess_batched(
     with ThreadPoolExecutor(drawing_threads) as pool:
         drawn = _drawn_ahead(draw, shape, cut, pool, pinned=batches.device.type == "cuda")
         for batch, points in zip(cut, drawn, strict=True):
-            yield from _assess_drawn(batch, points, margin=margin, batches=batches)
+            yield from _assess_drawn(batch, points, margin=margin, box=box, batches=batches)
 
 
 def _assess_drawn(
-    realizations: Sequence[int], points: torch.Tensor, *, margin: bool, batches: FittingBatches
+    realizations: Sequence[int],
+    points: torch.Tensor,
+    *,
+    margin: bool,
+    box: bool,
+    batches: FittingBatches,
 ) -> Iterator[tuple[int, Separability]]:
     """Yield each realization with what is found of its points, (R, N, d) on the host."""
     position = {realization: k for k, realization in enumerate(realizations)}
@@ -112,9 +119,10 @@ def _assess_drawn(
     for realization, one in batches.run(realizations, on_device):
         its_points = points[position[realization]].numpy()
         if one.status is Status.UNDECIDED:
-            yield realization, assess(its_points, margin=margin)
+            decided = assess(its_points, margin=margin)
         else:
-            yield realization, describe(its_points, one, margin=margin)
+            decided = describe(its_points, one, margin=margin)
+        yield realization, with_box_margin(decided, its_points) if box else decided
 
 
 def _drawn_ahead(

@@ -1,12 +1,13 @@
 """One realization's verdict: separable or not, why, and what follows from it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from scipy.optimize import linprog
 
 from linear_grokking.errors import LinearGrokkingError
+from linear_grokking.solvers.separability.box_margin import box_margin
 from linear_grokking.solvers.separability.certificates import separates
 from linear_grokking.solvers.separability.limit_direction import (
     LimitDirection,
@@ -51,6 +52,10 @@ class Separability:
         Mean of these positive S_∞·x_i; None where there are none.
     margin
         M = 1/‖S_M‖ in the unit of the points; None where not separable or not asked for.
+    box_margin
+        The largest margin in the box |S_j| ≤ 1, likewise.
+    box_norm
+        ‖S‖ of the direction that has it.
     """
 
     separable: bool
@@ -61,9 +66,11 @@ class Separability:
     positive_fraction: float | None = None
     positive_mean: float | None = None
     margin: float | None = None
+    box_margin: float | None = None
+    box_norm: float | None = None
 
 
-def assess(inputs: np.ndarray, *, margin: bool) -> Separability:
+def assess(inputs: np.ndarray, *, margin: bool, box: bool = False) -> Separability:
     """Decide whether points are linearly separable from the origin; find S_∞ or S_M.
 
     Damped Newton steps either find S_∞ with a proof that the origin is enclosed, or a
@@ -76,6 +83,8 @@ def assess(inputs: np.ndarray, *, margin: bool) -> Separability:
         Points x_i, all labelled -1; of points labelled +1 pass the negative.
     margin
         Whether to compute the margin of a separable set.
+    box
+        Whether to compute its largest margin in the box |S_j| ≤ 1, too.
 
     Raises
     ------
@@ -90,8 +99,10 @@ def assess(inputs: np.ndarray, *, margin: bool) -> Separability:
     points, point_norms = checked_points(inputs)
     found = limit_direction(points, point_norms)
     if found.status is Status.UNDECIDED:
-        return _decide_by_programming(points, point_norms, found, margin=margin)
-    return describe(points, found, margin=margin)
+        decided = _decide_by_programming(points, point_norms, found, margin=margin)
+    else:
+        decided = describe(points, found, margin=margin)
+    return with_box_margin(decided, points) if box else decided
 
 
 def checked_points(inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -127,6 +138,15 @@ def describe(points: np.ndarray, found: LimitDirection, *, margin: bool) -> Sepa
     if found.status is Status.SEPARATING:
         return _separable(points, found.direction, "direction", found.iterations, margin=margin)
     return _enclosed(points, found.direction, "hull", found.iterations)
+
+
+def with_box_margin(decided: Separability, points: np.ndarray) -> Separability:
+    """Return what is known of a set with its largest margin in the box, if it is separable."""
+    if not decided.separable:
+        return decided
+    found = box_margin(points)
+    norm = float(np.linalg.norm(found.direction))
+    return replace(decided, box_margin=found.margin, box_norm=norm)
 
 
 def _separable(

@@ -9,6 +9,7 @@ import numpy as np
 from linear_grokking.jobs import expected
 from linear_grokking.solvers.trajectory import record_steps
 from linear_grokking.theory import (
+    adam_limit,
     large_size,
     linear,
     linear_grokking_time,
@@ -19,7 +20,8 @@ from linear_grokking.theory import (
 )
 from linear_grokking.theory.structured_inputs import StructuredProblem
 
-_NO_FORMULA = "no formula covers this run"
+_STEADY = 0.9
+"""The least speed of the bias, in units of the learning rate, at which it falls steadily."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,9 @@ class Prediction:
     gen_time_deviation: float | None = None
 
 
+_UNCOVERED = Prediction(None, None, "no formula covers this run")
+
+
 def predict(spec: Mapping[str, Any], accuracy: float) -> Prediction:
     """Return the theory's times for the accuracy level of a run."""
     if spec["model"] == "logistic":
@@ -57,7 +62,7 @@ def predict(spec: Mapping[str, Any], accuracy: float) -> Prediction:
         source = "gradient flow at large size (Paper A)"
         if spec.get("law") == "power_law":
             if spec["noise"] > 0:
-                return Prediction(None, None, _NO_FORMULA)
+                return _UNCOVERED
             exponent = spec["spectral_exponent"]
             problem = StructuredProblem(**vars(problem), exponent=exponent)
             times = structured_times
@@ -85,7 +90,7 @@ def _other_method(spec: Mapping[str, Any], lambda_: float, accuracy: float) -> P
     """Predict the times of linear regression by another method than gradient descent."""
     plain = all(spec.get(key, value) == value for key, value in expected.PLAIN.items())
     if not plain or lambda_ >= 1:
-        return Prediction(None, None, _NO_FORMULA)
+        return _UNCOVERED
     steps = record_steps(spec["t_max"], spec["records"])
     times = expected.times_of(spec, lambda_, steps, accuracy)
     return Prediction(*times, "the method's polynomial at large size (docs/theory.md)")
@@ -111,9 +116,11 @@ def _logistic(spec: Mapping[str, Any], accuracy: float) -> Prediction:
         and spec["loss"] in ("cross_entropy", "exponential")  # the tail e^m of both
         and spec["bias"]
         and spec["label_fraction"] == 1
-        and spec["solver"] != "adam"
         and accuracy > 0.5
     )
+    if spec["solver"] == "adam":
+        covered = covered and spec["adam_epsilon"] == 0 and spec["beta1"] <= spec["beta2"]
+        return _adam(spec, accuracy, lambda_) if covered else _UNCOVERED
     if covered and 1e-4 <= lambda_ <= 0.4999:
         log_time = large_size.log_time_to_accuracy(lambda_, spec["eta"], accuracy)
         source = "large size, once the weights have settled (Paper B, Sec. 3)"
@@ -122,4 +129,25 @@ def _logistic(spec: Mapping[str, Any], accuracy: float) -> Prediction:
         limit = float(margin.limit_gen_accuracy(lambda_, spec["sigma"]))
         source = f"limit of the accuracy at large size: {limit:.4g} (Paper B, Sec. 3)"
         return Prediction(None, np.inf if limit < accuracy else None, source)
-    return Prediction(None, None, _NO_FORMULA)
+    return _UNCOVERED
+
+
+def _adam(spec: Mapping[str, Any], accuracy: float, lambda_: float) -> Prediction:
+    """Predict the same of Adam, where its bias falls steadily and its steps are small."""
+    eta, beta1, beta2 = (spec[key] for key in ("eta", "beta1", "beta2"))
+    if 1e-4 <= lambda_ <= 0.4999:
+        speed = float(adam_limit.bias_speed(eta, beta1, beta2))
+        if speed < _STEADY * eta:
+            source = f"none; the bias slows down to {speed:.3g} a step, as beta2 forgets so slowly"
+            return Prediction(None, None, source)
+        time = float(adam_limit.time_to_accuracy(lambda_, eta, beta1, beta2, accuracy))
+        return Prediction(None, time, f"large size, the bias falling by {speed:.3g} a step (ours)")
+    if not 0.5001 <= lambda_ <= 1000:
+        return _UNCOVERED
+    limit = float(adam_limit.limit_gen_accuracy(lambda_, spec["sigma"], spec["d"]))
+    step = float(adam_limit.output_step(eta, spec["sigma"], spec["d"]))
+    source = f"limit of the accuracy at large size and small steps: {limit:.4g} (ours)"
+    if step > 1.0:
+        source += f"; here a step moves an output by up to {step:.2g}, more than 1"
+        return Prediction(None, None, source)
+    return Prediction(None, np.inf if limit < accuracy else None, source)

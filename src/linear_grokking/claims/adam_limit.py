@@ -1,0 +1,202 @@
+"""Claims on where Adam ends and when it gets there: Fig. B19, and the runs of Figs. B5 and B10."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from scipy.special import ndtri
+
+from linear_grokking.claims.draws import draws_of
+from linear_grokking.claims.measuring import (
+    extremes_of,
+    geometric_mean_of,
+    mean_of,
+    median_of,
+    slope_of,
+)
+from linear_grokking.claims.registry import Evidence, claims_of
+from linear_grokking.claims.verdict import Claim, Disagreement, Undecidable, ours
+from linear_grokking.figures.b19 import separable_ends
+from linear_grokking.figures.logistic_panels import pair_runs
+from linear_grokking.figures.separability_panels import CRITICAL
+from linear_grokking.results.reading import RunResult
+from linear_grokking.theory import adam_limit
+
+_LIMIT = ours("large-size limit of the largest margin in the box, docs/theory.md")
+_TENDS = ours("Zhang, Zou and Cao, arXiv 2406.10650: Adam tends to that margin's direction")
+_TIME = ours("b falls by the same in every step, docs/theory.md")
+_SMALL, _LARGE = 1.0, 5.0
+"""Moves of an output in a step up to which steps are small, and from which they are large."""
+
+
+def _step(run: RunResult) -> float:
+    keys = ("eta", "sigma", "lambda", "n_train")
+    eta, sigma, lambda_, n_train = (run.parameters[key] for key in keys)
+    return float(adam_limit.output_step(eta, sigma, lambda_ * n_train))
+
+
+@claims_of("B19", statement="The largest margin in the box is Gordon's.", source=_LIMIT)
+def box(evidence: Evidence) -> Iterator[Claim]:
+    """Compare margin and length of linear programmes with those of large sets, by λ and N."""
+    for run in evidence.runs("separability", "large_sets", keep=lambda p: p["lambda"] >= 0.6):
+        lambda_, n_train, sigma = (run.parameters[key] for key in ("lambda", "n_train", "sigma"))
+        found = run.scalars[run.scalars["separable"].astype(bool)]
+        root = np.sqrt(lambda_ * n_train)
+        limit = adam_limit.box_margin(lambda_)
+        where = f"At λ = {lambda_:g}, N = {n_train}"
+        yield Claim(
+            f"B19-box-size-lambda-{lambda_:g}-n-{n_train}",
+            f"{where} the direction of the largest margin in the box is as long as that of large "
+            "sets, ‖S‖ = ρ√d: within 6 %.",
+            geometric_mean_of(found["box_norm"] / root, run).within(float(limit.size), 0.06),
+            otherwise=Disagreement.SIZE,
+        )
+        yield Claim(
+            f"B19-box-margin-lambda-{lambda_:g}-n-{n_train}",
+            f"{where} the largest margin in the box is that of large sets within 0.02 σ√d.",
+            mean_of(found["box_margin"] / (sigma * root), run).near(float(limit.margin), 0.02),
+            otherwise=Disagreement.SIZE,
+        )
+
+
+@claims_of("B19", statement="Adam ends at the largest margin in the box.", source=_TENDS)
+def adam_end(evidence: Evidence) -> Iterator[Claim]:
+    """Compare ‖S‖/|b| and the accuracy with it, by λ."""
+    for run, sets in pair_runs(evidence.runs("above"), evidence.runs("separability")):
+        lambda_, sigma, n_train = (run.parameters[key] for key in ("lambda", "sigma", "n_train"))
+        ends = separable_ends(run, sets)
+        limit = float(adam_limit.limit_gen_accuracy(lambda_, sigma, lambda_ * n_train))
+        yield Claim(
+            f"B19-adam-direction-lambda-{lambda_:g}",
+            f"At λ = {lambda_:g} ‖S‖/|b| ends at that of the set's largest margin in the box: "
+            f"within 8 % (an output moves by {_step(run):.2g} in a step at most).",
+            median_of(ends["norm_ratio"], run).within(1.0, 0.08),
+        )
+        yield Claim(
+            f"B19-adam-end-lambda-{lambda_:g}",
+            f"At λ = {lambda_:g}, σ = {sigma:g}, N = {n_train} Adam's accuracy ends at "
+            f"Φ(1/(σρ√d)) = {limit:.3f}: within 0.005.",
+            mean_of(ends["final_gen_accuracy"], run).near(limit, 0.005),
+        )
+
+
+@claims_of(
+    "B19", statement="Adam ends at chance where gradient descent ends near 1.", source=_TENDS
+)
+def opposite_ends(evidence: Evidence) -> Iterator[Claim]:
+    """Look at both on the same sets, at the smallest λ above ½."""
+    smallest = min(run.parameters["lambda"] for run in evidence.runs("above"))
+    for role, solver, words in (
+        ("above", "adam", "Adam's accuracy ends below 0.55"),
+        ("above_descent", "descent", "gradient descent's accuracy ends above 0.9"),
+    ):
+        runs = evidence.runs(role, keep=lambda p: p["lambda"] == smallest)
+        for run, sets in pair_runs(runs, evidence.runs("separability")):
+            final = extremes_of(separable_ends(run, sets)["final_gen_accuracy"], run)
+            yield Claim(
+                f"B19-opposite-{solver}",
+                f"At λ = {smallest:g}, σ = {run.parameters['sigma']:g} {words} on every separable "
+                "set (measured: mean, smallest and largest).",
+                final.at_most(0.55) if solver == "adam" else final.at_least(0.9),
+            )
+
+
+@claims_of(
+    "B19",
+    statement="Where a step moves outputs by more than 1 Adam does not end at that margin.",
+    source=ours("the step that throws outputs about, docs/theory.md"),
+)
+def large_steps(evidence: Evidence) -> Iterator[Claim]:
+    """Compare ‖S‖/|b| with it, by the learning rate and σ."""
+    for run, sets in pair_runs(evidence.runs("steps"), evidence.runs("separability")):
+        if _SMALL < _step(run) < _LARGE:
+            continue
+        eta, sigma, lambda_ = (run.parameters[key] for key in ("eta", "sigma", "lambda"))
+        ratio = separable_ends(run, sets)["norm_ratio"]
+        yield Claim(
+            f"B19-step-eta-{eta:g}-sigma-{sigma:g}",
+            f"At η = {eta:g}, σ = {sigma:g}, λ = {lambda_:g}, where a step moves an output by up "
+            f"to {_step(run):.2g}, ‖S‖/|b| ends at that of the largest margin in the box: within "
+            "12 %.",
+            median_of(ratio, run).within(1.0, 0.12),
+            note="The margin is the limit of small steps, which move outputs by less than 1.",
+            otherwise=Disagreement.RANGE if _step(run) > _SMALL else None,
+        )
+
+
+@claims_of(
+    "B19",
+    "B5",
+    statement="Below ½ Adam's time of an accuracy is linear in ‖S_∞‖.",
+    source=_TIME,
+)
+def time(evidence: Evidence) -> Iterator[Claim]:
+    """Compare it with Φ⁻¹(a)σ‖S_∞‖/u of the very sets, by λ."""
+    role = "dynamics" if evidence.figure == "B5" else "below"
+    query = f"lambda_ < {CRITICAL} and not separable"
+    for run, draws in draws_of(evidence, role, "separability", query):
+        keys = ("lambda", "sigma", "eta", "beta1", "beta2")
+        lambda_, sigma, *of_adam = (run.parameters[key] for key in keys)
+        speed = adam_limit.bias_speed(*of_adam)
+        expected = ndtri(evidence.threshold) * sigma * draws["norm"].to_numpy(float) / speed
+        small = _step(run) <= _SMALL
+        yield Claim(
+            f"{evidence.figure}-time-lambda-{lambda_:g}",
+            f"At λ = {lambda_:g} Adam reaches {evidence.percent} accuracy when |b| = ut has come "
+            f"to {ndtri(evidence.threshold):.3f} σ‖S_∞‖, u = {float(speed):.3g} a step: within 8 % "
+            "in every draw that is not separable (measured: mean, smallest and largest ratio).",
+            extremes_of(draws["t_gen"] / expected, run).within(1.0, 0.08),
+            otherwise=None if small else Disagreement.RANGE,
+        )
+
+
+@claims_of(
+    "B19", statement="Gradient descent's time is exponential where Adam's is linear.", source=_TIME
+)
+def linear_not_exponential(evidence: Evidence) -> Iterator[Claim]:
+    """Fit the power of ‖S_∞‖ that Adam's times are, and the rate of descent's exponential."""
+    query = f"lambda_ < {CRITICAL} and not separable"
+    quantile = float(ndtri(evidence.threshold))
+    for role, name, statement, expected, tolerance, note in (
+        ("below", "power", "Adam's times grow as the power 1 of ‖S_∞‖", 1.0, 0.05, ""),
+        (
+            *("below_descent", "rate"),
+            f"gradient descent's times grow as the exponential of {quantile:.3f} σ‖S_∞‖",
+            *(quantile, 0.25),
+            "Where ‖S_∞‖ is large S still grows when the accuracy comes, which makes it sooner.",
+        ),
+    ):
+        found = draws_of(evidence, role, "separability", query)
+        runs = [run for run, _ in found]
+        r = np.concatenate([run.parameters["sigma"] * each["norm"] for run, each in found])
+        log_t = np.log(np.concatenate([each["t_gen"] for _, each in found]))
+        if not np.isfinite(log_t).all():
+            raise Undecidable("not all of these sets reach the accuracy")
+        yield Claim(
+            f"B19-{name}",
+            f"Over sets that are not separable {statement}: within {100 * tolerance:.0f} %.",
+            slope_of(np.log(r) if role == "below" else r, log_t, *runs).within(expected, tolerance),
+            note=note,
+        )
+
+
+@claims_of(
+    "B10",
+    statement="At the paper's steps Adam ends near its limit of small steps.",
+    source=_TENDS,
+)
+def paper_steps(evidence: Evidence) -> Iterator[Claim]:
+    """Compare final accuracies of separable sets with it, by λ."""
+    query = "lambda_ >= 0.51 and separable"
+    for run, draws in draws_of(evidence, "adam", "separability", query):
+        lambda_, sigma, n_train = (run.parameters[key] for key in ("lambda", "sigma", "n_train"))
+        limit = float(adam_limit.limit_gen_accuracy(lambda_, sigma, lambda_ * n_train))
+        yield Claim(
+            f"B10-adam-limit-lambda-{lambda_:g}",
+            f"At λ = {lambda_:g}, σ = {sigma:g}, N = {n_train} Adam ends at its limit of small "
+            f"steps and large sets, Φ(1/(σρ√d)) = {limit:.4f}: A_gen - ½ within 10 % on every "
+            "separable set (measured: mean, smallest and largest).",
+            extremes_of(draws["final_gen_accuracy"] - 0.5, run).within(limit - 0.5, 0.1),
+            note=f"A step moves an output by up to ησd√(2/π) = {_step(run):.2g}; the limit asks "
+            "for steps that move it by less than 1.",
+            otherwise=Disagreement.RANGE,
+        )
