@@ -385,7 +385,9 @@ def test_one_layer_says_how_far_draws_differ_where_the_formula_holds(here, capsy
     line = f"Between draws the generalization time differs by {expected:.5g} steps ({share:.2g} %)"
     assert line in capsys.readouterr().out
     # Fewer than five modes carry the loss of so small a set, and above λ = 1 no time comes.
-    for sizes in (["--d_in=40", "--n_train=50"], ["--d_in=400", "--n_train=300"]):
-        assert status(*options, *sizes, "--output=p", "--json=j.json", "--force") == 0
-        assert json.loads((here / "j.json").read_text())["summary"]["predicted_deviation"] is None
+    for d_in, n_train in ((40, 50), (400, 300)):
+        sizes = [f"--d_in={d_in}", f"--n_train={n_train}"]
+        assert status(*options, *sizes, f"--output=p{d_in}", f"--json={d_in}.json") == 0
+        told = json.loads((here / f"{d_in}.json").read_text())["summary"]
+        assert told["predicted_deviation"] is None
         assert "Between draws" not in capsys.readouterr().out
