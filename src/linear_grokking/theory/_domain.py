@@ -18,6 +18,7 @@ _NAMES = {
     "(0, inf)": "epsilon eta lambda_ mu n_train sigma",
     "[0, inf)": "alpha gamma loss noise sigma_a t",
     "[1, inf)": "d d_h d_out",
+    "[0, 10]": "exponent",
     "(0, 1)": "accuracy beta1 beta2",
     "[-1, 1]": "distance",
     "(-inf, inf)": "b0 s0",
