@@ -33,7 +33,3 @@ rule X1:
         request=request(lambda wildcards: targets.does_x_help(plan)),
     shell:
         script("does_x_help")
-
-
-ruleorder: X1 > draw_figure
-ruleorder: X1 > tabulate_figure

@@ -95,7 +95,8 @@ onstart:
 wildcard_constraints:
     run_id=RUN_ID.pattern,
     block=r"\d+-\d+",
-    figure="[A-Z]+[0-9]+",
+    # X1 is made of claims, not of runs.
+    figure="(?!X)[A-Z]+[0-9]+",
 
 
 # Where commands find their programs.  In the text of a rule these places would make a folder
