@@ -64,7 +64,9 @@ class ArrayPass:
         pull_back = largest * xp.astype(pull_back[..., 0, :], xp.float64)
         return outputs, pull_back, xp.sum(weights, axis=-1)
 
-    def stretches(self, weighing: Weighing, signs: Array, *, bias: bool) -> "Stretches | None":
+    def stretches(
+        self, weighing: Weighing, signs: Array, *, bias: bool, decays: tuple[float, float]
+    ) -> "Stretches | None":
         """Return what takes many gradients in one call; None where there is no such loop."""
         return None
 
