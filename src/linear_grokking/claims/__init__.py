@@ -21,6 +21,7 @@ from linear_grokking.claims import (
     linear_maps,
     linear_times,
     linear_weight_decay,
+    logistic_weight_decay,
     separability,
     two_layer,
     two_point,
@@ -35,6 +36,7 @@ MODULES = (
     *(linear_curves, linear_times, linear_late_time, linear_weight_decay, linear_maps),
     *(linear_beginnings, two_layer),
     *(ends, delays, adam, variations, conformal_time, separability, facets, two_point),
+    logistic_weight_decay,
 )
 """Importing them registers their claims; a new module is added here."""
 

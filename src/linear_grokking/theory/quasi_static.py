@@ -19,7 +19,7 @@ from linear_grokking.theory._domain import Broadcast, checked, within
 from linear_grokking.theory._search import root
 from linear_grokking.theory.logistic_weight_decay import ridge
 
-_NODES, _SPAN = 64, 40.0
+_NODES, _SPAN = 24, 30.0
 """Of the integral over ln κ, whose integrand grows about as κ: what lies further back is nothing."""
 
 

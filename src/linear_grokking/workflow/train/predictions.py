@@ -6,7 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from linear_grokking.theory import large_size, linear, linear_grokking_time, margin, two_layer
+from linear_grokking.theory import (
+    large_size,
+    linear,
+    linear_grokking_time,
+    logistic_weight_decay,
+    margin,
+    quasi_static,
+    two_layer,
+)
 
 
 @dataclass(frozen=True)
@@ -59,6 +67,8 @@ def _logistic(spec: Mapping[str, Any], accuracy: float) -> Prediction:
         and spec["solver"] != "adam"
         and accuracy > 0.5
     )
+    if covered and spec.get("gamma", 0.0) > 0:
+        return _logistic_with_decay(spec, lambda_, accuracy)
     if covered and 1e-4 <= lambda_ <= 0.4999:
         log_time = large_size.log_time_to_accuracy(lambda_, spec["eta"], accuracy)
         source = "large size, once the weights have settled (Paper B, Sec. 3)"
@@ -68,3 +78,18 @@ def _logistic(spec: Mapping[str, Any], accuracy: float) -> Prediction:
         source = f"limit of the accuracy at large size: {limit:.4g} (Paper B, Sec. 3)"
         return Prediction(None, np.inf if limit < accuracy else None, source)
     return Prediction(None, None, "no formula of the papers covers this run")
+
+
+def _logistic_with_decay(spec: Mapping[str, Any], lambda_: float, accuracy: float) -> Prediction:
+    """Predict the time where the weights alone decay, and whether it exists where all do."""
+    sigma, gamma, eta = (spec[key] for key in ("sigma", "gamma", "eta"))
+    if spec["decay"] == "weights":
+        time = quasi_static.time_to_accuracy(lambda_, sigma, gamma, eta, accuracy)
+        source = (
+            "weights that follow the bias at large size (Fig. B18); the true time is later by a "
+            f"share of about 1/(lr g t) = {1 / (eta * gamma * time):.2g}"
+        )
+        return Prediction(None, float(time), source)
+    end = logistic_weight_decay.minimum(lambda_, sigma, gamma, spec["loss"])
+    source = f"accuracy at the end at large size: {end.accuracy:.4g} (Fig. B18)"
+    return Prediction(None, np.inf if end.accuracy < accuracy else None, source)
