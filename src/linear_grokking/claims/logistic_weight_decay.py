@@ -13,7 +13,14 @@ from linear_grokking.claims.measuring import (
     proportion_of,
 )
 from linear_grokking.claims.registry import Evidence, claims_of
-from linear_grokking.claims.verdict import Claim, Disagreement, Measurement, Undecidable, ours, paper_b
+from linear_grokking.claims.verdict import (
+    Claim,
+    Disagreement,
+    Measurement,
+    Undecidable,
+    ours,
+    paper_b,
+)
 from linear_grokking.figures.separability_panels import CRITICAL
 from linear_grokking.results.reading import RunResult
 from linear_grokking.theory import logistic_weight_decay, quasi_static, wendel
@@ -221,5 +228,7 @@ def _over_theory(run: RunResult, accuracy: float) -> Measurement:
 
 
 def _time(run: RunResult, accuracy: float) -> float:
-    at = (run.parameters[key] for key in ("lambda", "sigma", "gamma", "eta"))
-    return float(quasi_static.time_to_accuracy(*at, accuracy))
+    lambda_, sigma, gamma, eta = (
+        run.parameters[key] for key in ("lambda", "sigma", "gamma", "eta")
+    )
+    return float(quasi_static.time_to_accuracy(lambda_, sigma, gamma, eta, accuracy))

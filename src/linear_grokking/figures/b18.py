@@ -107,9 +107,7 @@ def _tabulate_dynamics(builder: TableBuilder, run: RunResult) -> None:
         builder.add(panel, series, "theory", curve.time[kept], values[kept], shown)
 
 
-def _tabulate_minima(
-    builder: TableBuilder, runs: Sequence[RunResult], lambdas: np.ndarray
-) -> None:
+def _tabulate_minima(builder: TableBuilder, runs: Sequence[RunResult], lambdas: np.ndarray) -> None:
     panel, keys = "final_accuracy", ["gamma"]
     tabulate_scalar(builder, runs, "final_gen_accuracy", panel, "median", "lambda", keys)
     for gamma in sorted({run.parameters["gamma"] for run in runs}):

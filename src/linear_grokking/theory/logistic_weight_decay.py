@@ -146,7 +146,7 @@ def max_weight_decay(
 
 
 def _solve(
-    loss: str, lambda_: np.ndarray, kappa: np.ndarray, bias: np.ndarray, gamma: ArrayLike
+    loss: str, lambda_: np.ndarray, kappa: np.ndarray, bias: np.ndarray, gamma: np.ndarray | float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return ln r, ln V, b and E[ℓ'], by Newton's iteration with the exact Jacobian.
 
@@ -182,7 +182,7 @@ def _equations(
     at: np.ndarray,
     lambda_: np.ndarray,
     kappa: np.ndarray,
-    gamma: ArrayLike,
+    gamma: np.ndarray | float,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return relative residuals (..., 3), their Jacobian (..., 3, 3) in (ln r, ln V, b), E[ℓ']."""
     log_r, log_v, bias = np.moveaxis(at, -1, 0)
@@ -201,8 +201,11 @@ def _equations(
     trace = mean(share) + kappa * v
     held = np.zeros(rate.shape)
     rows = [
-        (2.0 * mean(w * share * shift) / square - 2.0, 2.0 * mean(w * w / drag) / square)
-        + (2.0 * mean(w * share) / square,),
+        (
+            2.0 * mean(w * share * shift) / square - 2.0,
+            2.0 * mean(w * w / drag) / square,
+            2.0 * mean(w * share) / square,
+        ),
         (
             mean(share_by_output * shift) / trace,
             (mean(curvature / drag**2 - share_by_output * w) + kappa * v) / trace,

@@ -20,7 +20,7 @@ from linear_grokking.theory._search import root
 from linear_grokking.theory.logistic_weight_decay import ridge
 
 _NODES, _SPAN = 24, 30.0
-"""Of the integral over ln κ, whose integrand grows about as κ: what lies further back is nothing."""
+"""Of the integral over ln κ.  Its integrand grows about as κ: further back there is nothing."""
 
 
 class Passage(NamedTuple):

@@ -51,9 +51,7 @@ def start_of(realizations=2):
     return rng.standard_normal((realizations, 3)), rng.standard_normal((realizations, 1))
 
 
-def logistic(
-    realizations=2, put=np.asarray, loss="cross_entropy", bias=True, decays=(0.0, 0.0)
-):
+def logistic(realizations=2, put=np.asarray, loss="cross_entropy", bias=True, decays=(0.0, 0.0)):
     law = Gaussian(5.0)
     sets = [
         classification(law, seed=5, realization=k, n_train=80, d=30, s0_norm=0.1)

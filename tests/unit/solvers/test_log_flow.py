@@ -252,6 +252,7 @@ def test_mixed_labels_reach_the_least_loss():
 
 # ---- weight decay ----
 
+
 @pytest.mark.parametrize("decays", CONVENTIONS)
 @pytest.mark.parametrize("loss", ["cross_entropy", "exponential"])
 @pytest.mark.parametrize(("n", "d"), [(60, 20), (60, 40)])

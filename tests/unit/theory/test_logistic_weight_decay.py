@@ -1,5 +1,7 @@
 """Ends with weight decay against minimization of drawn sets, quadrature, and both limits of γ."""
 
+import itertools
+
 import numpy as np
 import pytest
 from scipy.integrate import quad
@@ -17,7 +19,7 @@ VALUES = {"cross_entropy": lambda z: np.logaddexp(0.0, z), "exponential": np.exp
 
 def gaussian_mean(function) -> float:
     pieces = np.linspace(-10.0, 10.0, 41)
-    ends = zip(pieces[:-1], pieces[1:], strict=True)
+    ends = itertools.pairwise(pieces)
     integrals = (quad(lambda h: function(h) * norm.pdf(h), *each, epsabs=1e-12) for each in ends)
     return sum(value for value, _ in integrals)
 

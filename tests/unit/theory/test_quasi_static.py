@@ -71,13 +71,17 @@ def test_large_sets_pass_when_drawn_ones_do(n, sets):
         assert expected == pytest.approx(values.mean(), rel=0.02, abs=3.0 * error)
 
 
+def excess(bias: float, accuracy: float, given: tuple[float, ...]) -> float:
+    return passage(bias, *given).accuracy - accuracy
+
+
 def test_the_accuracy_is_met_at_its_time():
     lambda_ = np.array([0.3, 0.48, 0.5, 0.6, 2.0])
     for accuracy in (0.8, 0.95):
         time = time_to_accuracy(lambda_, 5.0, 1e-4, 0.01, accuracy)
         for each, expected in zip(lambda_, time, strict=True):
             given = each, 5.0, 1e-4, 0.01
-            bias = brentq(lambda b, given=given: passage(b, *given).accuracy - accuracy, -25, -0.1)
+            bias = brentq(excess, -25.0, -0.1, (accuracy, given))
             assert passage(bias, *given).time == pytest.approx(expected, rel=1e-8)
     quoted = np.array([5.706, 4.565, 4.165])
     gamma = np.array([1e-2, 1e-4, 1e-6])

@@ -215,21 +215,20 @@ def test_predictions_of_the_logistic_model():
 
 
 def test_summary_compares_decay_of_the_weights_with_its_theory(here):
-    """At sigma = 5, d_in = 300 of 400 this draw comes later by its lag, and no set without decay."""
+    """At sigma = 5, d_in = 300 of 400: late by the lag; with decay of all never."""
     options = ["--architecture=logistic", "--d_in=300", "--n_train=400", "--sigma=5"]
-    options += ["--weight_decay=1e-3", "--n_epochs=1e8", "--json=run.json", "--force"]
-    assert status(*options, "--decay=weights") == 0
-    content = json.loads((here / "run.json").read_text())
+    options += ["--weight_decay=1e-3", "--n_epochs=1e8"]
+    assert status(*options, "--decay=weights", "--json=weights.json") == 0
+    content = json.loads((here / "weights.json").read_text())
     assert (content["spec"]["gamma"], content["spec"]["decay"]) == (1e-3, "weights")
     expected = float(quasi_static.time_to_accuracy(0.75, 5.0, 1e-3, 0.01))
     assert content["summary"]["predicted"]["generalization"] == pytest.approx(expected, rel=1e-9)
     assert content["summary"]["ratio"]["generalization"] == pytest.approx(1.15, abs=0.3)
-    for decay in (["--decay=all"], []):  # the default is all
-        assert status(*options, *decay) == 0
-        content = json.loads((here / "run.json").read_text())
-        assert content["spec"]["decay"] == "all"
-        for route in ("measured", "predicted"):
-            assert content["summary"][route]["generalization"] is None
+    assert status(*options, "--json=all.json") == 0
+    content = json.loads((here / "all.json").read_text())
+    assert content["spec"]["decay"] == "all"
+    for route in ("measured", "predicted"):
+        assert content["summary"][route]["generalization"] is None
 
 
 def test_predictions_with_decay_of_all_parameters():
