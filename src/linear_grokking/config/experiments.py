@@ -415,6 +415,12 @@ class LogisticExperiment(
     s0_norm: Axis[NonNegative] = Field((0.1,), description="Norm of the initial weights S₀.")
     b0: Axis[Real] = Field((0.0,), description="Initial bias.")
     bias: bool = Field(True, description="Whether the model has a bias.")
+    gamma: Axis[NonNegative] = Field(
+        (0.0,), description="Weight decay γ: the loss has γ/2 times a squared norm besides."
+    )
+    decay: Axis[Literal["all", "weights"]] = Field(
+        ("all",), description="With gamma: what decays, S and b, or the weights S alone."
+    )
     label_fraction: Axis[Probability] = Field(
         (1.0,), description="Probability r of the label -1, or its share."
     )
@@ -442,6 +448,9 @@ class LogisticExperiment(
     def check_keys(self) -> None:
         """See `Experiment.check_keys`."""
         super().check_keys()
+        only_with(self, "gamma above 0", any(self.gamma), ("decay",))
+        if self.solver == "adam" and any(self.gamma):
+            raise refused("sets gamma with solver: adam, which knows no weight decay")
         if "threshold" not in self.labels:
             return
         for key, needed in _THRESHOLD_NEEDS.items():
@@ -456,11 +465,17 @@ class LogisticExperiment(
         # At random is what a spec says that says nothing; with r = 1 all labels are -1 anyway.
         if parameters["labels"] == "random" or parameters["label_fraction"] == 1:
             yield "labels"
+        if not parameters["gamma"] or not parameters["bias"]:
+            yield "decay"
 
     def sized(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """See `Experiment.sized`."""
         parameters.setdefault("dtype", "float64" if self.solver == "adam" else "float32")
-        return super().sized(parameters)
+        spec = super().sized(parameters)
+        # No decay is what a spec says that says nothing.
+        if not spec["gamma"]:
+            del spec["gamma"]
+        return spec
 
 
 class SeparabilityExperiment(

@@ -68,12 +68,19 @@ def _set_up(
             bias=spec["bias"],
             label_fraction=spec["label_fraction"],
             fresh=data.fresh,
+            decays=decays_of(spec),
             threads=context.threads,
         )
         weights = np.stack([each.weights for each in drawn]).astype(np.float64)
         return model, (put(weights), put(np.full(len(batch), spec["b0"], np.float64)))
 
     return set_up
+
+
+def decays_of(spec: Spec) -> tuple[float, float]:
+    """Return the weight decay of S and of b; a spec that does not say has none."""
+    gamma = spec.get("gamma", 0.0)
+    return gamma, gamma if spec.get("decay") == "all" else 0.0
 
 
 def _outputs(model: LogisticModel, weights: Array, bias: Array) -> dict[str, np.ndarray]:

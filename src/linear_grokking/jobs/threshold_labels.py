@@ -7,6 +7,7 @@ import numpy as np
 from linear_grokking.data.draws import classification, stacked, with_threshold_labels
 from linear_grokking.data.laws import InputLaw
 from linear_grokking.jobs.dynamics import Spec, histories
+from linear_grokking.jobs.logistic import decays_of
 from linear_grokking.models.contract import Params
 from linear_grokking.models.losses import Loss
 from linear_grokking.models.threshold_labels import ThresholdLabelsModel
@@ -44,6 +45,7 @@ def dynamics(
             loss=loss,
             bias=spec["bias"],
             share=r,
+            decays=decays_of(spec),
             threads=context.threads,
         )
         weights = np.stack([each.weights for each in drawn]).astype(np.float64)

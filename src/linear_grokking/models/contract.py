@@ -20,12 +20,13 @@ class Model(Protocol):
 
     Attributes
     ----------
-    weight_decay
-        Factor w of the force -wθ that the solver adds to minus the gradient.
+    decays
+        Weight decay: for each array θ of the parameters the factor w of the force -wθ that the
+        solver adds to minus the gradient.
     """
 
     @property
-    def weight_decay(self) -> float: ...  # noqa: D102
+    def decays(self) -> tuple[float, ...]: ...  # noqa: D102
 
     def gradient(self, params: Params) -> Params:
         """Return the gradient of the mean training loss, shaped like ``params``."""

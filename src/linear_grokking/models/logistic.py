@@ -43,6 +43,8 @@ class LogisticModel:
     fresh : (R, M, d), optional
         Fresh inputs with the label -1 to measure generalization on, in place of the
         expectation over the law.
+    decays
+        Weight decay of S and of b; see `contract.Model`.
     threads
         See `passes.make_pass`.
 
@@ -50,22 +52,21 @@ class LogisticModel:
     ----------
     realizations, n_train, d
         R, N, d.
-    weight_decay
-        None: 0.
+    decays
+        Weight decay of S and of b, 0 for a bias that is not trained.
     xp
         The array library of the inputs, in its standard form.
     input_size
         Root mean square of the inputs' entries.
     may_have_minimum
-        Whether the loss can be least at finite parameters: not with a bias and one label.
+        Whether the loss can be least at finite parameters: not with one label and a bias that
+        does not decay.
 
     Raises
     ------
     ValueError
-        Where shapes disagree or labels are not ±1.
+        Where shapes disagree, labels are not ±1, or a decay is not a finite number from 0 on.
     """
-
-    weight_decay = 0.0
 
     def __init__(
         self,
@@ -77,6 +78,7 @@ class LogisticModel:
         bias: bool = True,
         label_fraction: float = 1.0,
         fresh: Float[Array, "R M d"] | None = None,
+        decays: tuple[float, float] = (0.0, 0.0),
         threads: int = 1,
     ) -> None:
         if inputs.ndim != 3 or tuple(labels.shape) != tuple(inputs.shape[:2]):
@@ -89,7 +91,10 @@ class LogisticModel:
         xp = array_namespace(inputs)
         if bool(xp.any(xp.abs(labels) != 1)):
             raise ValueError("labels: must be -1 or +1")
+        if not all(0 <= decay < float("inf") for decay in decays):
+            raise ValueError(f"decays = {decays}: must be finite numbers, at least 0")
         self.has_bias = bias
+        self.decays = (decays[0], decays[1] if bias else 0.0)
         self.realizations, self.n_train, self.d = inputs.shape
         # Root mean square of an entry, from rows enough for a percent.
         rows = max(1, 10**4 // (self.realizations * self.d))
@@ -100,7 +105,7 @@ class LogisticModel:
         self._label_fraction = label_fraction
         self._signs = -xp.astype(labels, xp.float64)
         self._one_label = not bool(xp.any(labels > 0))  # whose signs are 1 throughout
-        self.may_have_minimum = not bias or not self._one_label
+        self.may_have_minimum = not bias or not self._one_label or self.decays[1] > 0
         self._pass = make_pass(inputs, threads)
         self._fresh_pass = None if fresh is None else make_pass(fresh, threads)
 
@@ -163,7 +168,8 @@ class LogisticModel:
 
     def stretches(self) -> "Stretches | None":
         """Return what takes many gradients in one call, where the sets are small enough."""
-        return self._pass.stretches(self._loss, self._signs, bias=self.has_bias)
+        options = {"bias": self.has_bias, "decays": self.decays}
+        return self._pass.stretches(self._loss, self._signs, **options)
 
     def integrands(self, params: Params) -> dict[str, Float[Array, " R"]]:
         """Return the rate e^b of conformal time (Paper B, Sec. 4)."""

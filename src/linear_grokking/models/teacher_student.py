@@ -55,8 +55,13 @@ class TeacherStudentModel(ABC):
 
     @property
     def weight_decay(self) -> float:
-        """See `contract.Model`: γ/d_out."""
+        """Factor w of the force -wθ on every layer: γ/d_out."""
         return self.gamma / self.d_out
+
+    @property
+    def decays(self) -> tuple[float, ...]:
+        """See `contract.Model`."""
+        return (self.weight_decay,) * len(self.data.teacher)
 
     @abstractmethod
     def training_residual(self, params: Params) -> Float[Array, "*R N d_out"]:

@@ -25,7 +25,7 @@ class ThresholdLabelsModel(LogisticModel):
 
     Parameters
     ----------
-    inputs, labels, law, loss, bias, threads
+    inputs, labels, law, loss, bias, decays, threads
         As of `LogisticModel`; the law is Gaussian, the loss the cross-entropy.
     share
         r in (0, 1), the share of inputs that are labelled -1.
@@ -45,11 +45,13 @@ class ThresholdLabelsModel(LogisticModel):
         loss: Loss,
         share: float,
         bias: bool = True,
+        decays: tuple[float, float] = (0.0, 0.0),
         threads: int = 1,
     ) -> None:
         if not 0 < share < 1:
             raise ValueError(f"share={share}: must lie between 0 and 1, neither included")
-        super().__init__(inputs, labels, law, loss=loss, bias=bias, threads=threads)
+        options = {"bias": bias, "decays": decays, "threads": threads}
+        super().__init__(inputs, labels, law, loss=loss, **options)
         self._share = share
 
     def measure(

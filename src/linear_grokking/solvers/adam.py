@@ -109,8 +109,8 @@ def adam(
             raise ValueError(f"{name} = {beta}: must lie between 0 (included) and 1 (excluded)")
     if not 0 <= adam_epsilon < np.inf:
         raise ValueError(f"adam_epsilon = {adam_epsilon}: must be finite, 0 or larger")
-    if model.weight_decay:
-        raise ValueError(f"weight_decay = {model.weight_decay}: Adam knows none here")
+    if any(model.decays):
+        raise ValueError(f"weight decay {max(model.decays):g}: Adam knows none here")
     rule = _Adam(params, eta, (beta1, beta2), adam_epsilon)
     walker = SingleSteps(model, params, rule, model.scaled_gradient)
     return follow(model, walker, steps, checkpoint, on_record)

@@ -51,15 +51,15 @@ class UpdateRule(Protocol):
 class Descent:
     """θ ← θ − η(∇L + w θ)."""
 
-    def __init__(self, eta: float, weight_decay: float) -> None:
+    def __init__(self, eta: float, decays: tuple[float, ...]) -> None:
         self.eta = eta
-        self.weight_decay = weight_decay
+        self.decays = decays
 
     def update(self, params: Params, gradient: Params, step: int) -> None:
         """See `UpdateRule.update`."""
-        for theta, slope in zip(params, gradient, strict=True):
-            if self.weight_decay:
-                theta *= 1.0 - self.eta * self.weight_decay
+        for theta, slope, decay in zip(params, gradient, self.decays, strict=True):
+            if decay:
+                theta *= 1.0 - self.eta * decay
             theta -= self.eta * slope
 
     def memory(self) -> Mapping[str, list[Array]]:
@@ -181,12 +181,12 @@ def descent(model: Model, params: Params, eta: float) -> Walker:
         For a learning rate or weight decay out of range.
     """
     check_rate(eta)
-    if not 0 <= model.weight_decay < np.inf:
-        raise ValueError(f"weight_decay = {model.weight_decay}: must be finite and not negative")
+    if not all(0 <= decay < np.inf for decay in model.decays):
+        raise ValueError(f"decays = {model.decays}: must be finite and not negative")
     stretches = model.stretches()
     if stretches is not None:
         return CompiledSteps(stretches, params, eta)
-    return SingleSteps(model, params, Descent(eta, model.weight_decay))
+    return SingleSteps(model, params, Descent(eta, model.decays))
 
 
 def follow(

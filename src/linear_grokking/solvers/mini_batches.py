@@ -18,7 +18,7 @@ class _BatchSteps(SingleSteps):
     def __init__(
         self, model: SampledLinearModel, params: Params, eta: float, batch_size: int
     ) -> None:
-        super().__init__(model, params, Descent(eta, model.weight_decay), self._of_a_batch)
+        super().__init__(model, params, Descent(eta, model.decays), self._of_a_batch)
         self._sampled = model
         self._streams = deepcopy(model.streams)
         self._batch_size = batch_size

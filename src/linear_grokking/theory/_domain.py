@@ -15,13 +15,13 @@ Broadcast = Float[Any, "..."]
 """Float64 numbers: one, or an array of the shape that the arguments broadcast to."""
 
 _NAMES = {
-    "(0, inf)": "epsilon eta lambda_ mu n_train sigma",
+    "(0, inf)": "epsilon eta kappa lambda_ mu n_train sigma",
     "[0, inf)": "alpha gamma loss noise sigma_a t",
     "[1, inf)": "d d_h d_out",
     "[0, 10]": "exponent",
     "(0, 1)": "accuracy beta1 beta2",
     "[-1, 1]": "distance",
-    "(-inf, inf)": "b0 s0",
+    "(-inf, inf)": "b0 bias s0",
     "[-inf, inf)": "log_t",
 }
 _RANGES = {name: interval for interval, names in _NAMES.items() for name in names.split()}

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 from scipy.special import ndtr, ndtri, wrightomega
 
 from linear_grokking.theory._domain import Broadcast, ConvergenceError, within
+from linear_grokking.theory._normal_rule import normal_rule
 from linear_grokking.theory._search import root
 from linear_grokking.theory.margin import normal_density
 
@@ -43,10 +44,6 @@ def _critical_positive_mean() -> float:
 CRITICAL_POSITIVE_MEAN = _critical_positive_mean()
 """Limit of the mean of the positive S_∞·x_i as λ → ½: 0.3611."""
 
-# Trapezoid rule on h = h* + sinh(y)/max(1, r): exponentially convergent, and as fine
-# about the bend of ω at h* as 1/r requires.
-_NODES = 192
-_RANGE = 10.0  # of h, in standard deviations
 _MAX_ITERATIONS = 100
 
 
@@ -121,14 +118,8 @@ def _equations(log_r: np.ndarray, c: np.ndarray, lambda_: np.ndarray) -> tuple:
 
 def _gaussian_rule(r: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return weights for averages over N(0, 1), and rh and w at the nodes h, all (..., nodes)."""
-    r, c = r[..., np.newaxis], c[..., np.newaxis]
-    centre, sharpness = np.clip(-c / r, -2.0, 2.0), np.maximum(1.0, r)
-    low = np.arcsinh(sharpness * (-_RANGE - centre))
-    high = np.arcsinh(sharpness * (_RANGE - centre))
-    y = low + (high - low) * np.linspace(0.0, 1.0, _NODES)
-    h = centre + np.sinh(y) / sharpness
-    weight = normal_density(h) * np.cosh(y) / sharpness * (high - low) / (_NODES - 1)
-    return weight, r * h, wrightomega(c + r * h)
+    weight, shift = normal_rule(r, c)
+    return weight, shift, wrightomega(c[..., np.newaxis] + shift)
 
 
 def limit_norm(lambda_: ArrayLike) -> Broadcast:

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from linear_grokking.config import ConfigurationError, load, load_merged
+from linear_grokking.config.experiments import LogisticExperiment
 from linear_grokking.config.text import LONGEST, shown
 from linear_grokking.jobs.kinds import KINDS, solvers_of
 from linear_grokking.workflow.plan import Plan, json_schema, read, read_again
@@ -230,6 +231,12 @@ CONTRADICTIONS = [
     ),
     (THRESHOLD | {"loss": "exponential"}, "sets loss = exponential with labels: threshold; needs"),
     (THRESHOLD | {"n_gen": 7}, "sets n_gen = 7 with labels: threshold; needs 0"),
+    (THRESHOLD | {"gamma": 0.1, "decay": "weights"}, None),
+    ({"model": "logistic", "n_train": 9, "d": 5, "decay": "all"}, "only with gamma above 0"),
+    (
+        {"model": "logistic", "n_train": 9, "d": 5, "gamma": [0, 1], "solver": "adam", "t_max": 9},
+        "sets gamma with solver: adam, which knows no weight decay",
+    ),
     (
         {"model": "logistic", "n_train": 9, "d": 5, "solver": "gradient_descent", "rtol": 1e-3},
         "only with solver: gradient_flow",
@@ -249,6 +256,20 @@ CONTRADICTIONS = [
         "has 40000 grid points; at most 10000",
     ),
 ]
+
+
+def test_no_weight_decay_is_what_a_spec_says_that_says_nothing():
+    plain = {"model": "logistic", "n_train": 10, "d": 4}
+    without = list(LogisticExperiment(**plain).grid(0))
+    assert not {"gamma", "decay"} & without[0].spec.keys()
+    points = list(LogisticExperiment(**plain, gamma=[0, 0.1], decay=["weights", "all"]).grid(0))
+    assert [point.spec for point in points[:2]] == [without[0].spec] * 2
+    assert [point.parameters["gamma"] for point in points] == [0, 0, 0.1, 0.1]
+    assert [point.parameters.get("decay") for point in points] == [None, None, "weights", "all"]
+    assert [point.spec.get("decay") for point in points[2:]] == ["weights", "all"]
+    # Without bias both are the same.
+    (point,) = LogisticExperiment(**plain, gamma=0.1, bias=False).grid(0)
+    assert point.spec["gamma"] == 0.1 and "decay" not in point.spec
 
 
 @pytest.mark.parametrize(("experiment", "says"), CONTRADICTIONS)

@@ -63,6 +63,9 @@ def logistic_cases():
         yield {**case, "dtype": "float64", "n_gen": 12, "loss": "exponential"}
         yield {**case, "label_fraction": 0.7}
         yield {**case, "label_fraction": 0.7, "labels": "threshold"}
+        if case["solver"] != "adam":
+            yield {**case, "gamma": 0.05, "decay": "weights"}
+            yield {**case, "gamma": 0.05, "label_fraction": 0.7, "labels": "threshold"}
     for case in (flow, *literal):
         yield {**case, "measure": "outputs"}
     for (law, more), loss in product(OF_LAWS.items(), LOSSES):

@@ -208,6 +208,14 @@ def test_torch_gives_what_numpy_gives(loss, mixed_labels, dtype):
         np.testing.assert_allclose(np.asarray(found[name]), value, rtol=rtol)
 
 
+def test_a_bias_that_is_not_trained_does_not_decay():
+    inputs, labels, _ = draw()
+    for bias, expected in ((True, (0.1, 0.2)), (False, (0.1, 0.0))):
+        options = {"bias": bias, "decays": (0.1, 0.2)}
+        model = LogisticModel(inputs, labels, Gaussian(1.5), loss=CROSS_ENTROPY, **options)
+        assert model.decays == expected
+
+
 def test_arguments_out_of_range_are_named():
     inputs, labels, _ = draw()
     law = Gaussian(1.5)
@@ -215,5 +223,8 @@ def test_arguments_out_of_range_are_named():
         LogisticModel(inputs, labels[:, :-1], law, loss=CROSS_ENTROPY)
     with pytest.raises(ValueError, match="labels: must be -1 or"):
         LogisticModel(inputs, 0 * labels, law, loss=CROSS_ENTROPY)
+    for decays in ((-1, 0.0), (0.0, np.inf), (np.nan, 0.0)):
+        with pytest.raises(ValueError, match=r"decays = .*: must be finite numbers, at least 0"):
+            LogisticModel(inputs, labels, law, loss=CROSS_ENTROPY, decays=decays)
     with pytest.raises(ValueError, match="fresh: allowed only with label_fraction=1"):
         LogisticModel(inputs, labels, law, loss=CROSS_ENTROPY, label_fraction=0.9, fresh=inputs)

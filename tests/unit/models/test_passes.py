@@ -109,12 +109,13 @@ def test_stretches_are_for_small_sets_and_known_ways(monkeypatch, weighing):
     torch = pytest.importorskip("torch")
     way, _ = weighing
     inputs, _, _, signs = draw()
-    found = make_pass(inputs).stretches(way, signs, bias=True)
+    options = {"bias": True, "decays": (0.0, 0.1)}
+    found = make_pass(inputs).stretches(way, signs, **options)
     assert (found is None) == (way.number is None)
     tensors = torch.from_numpy(inputs), torch.from_numpy(signs)
-    assert make_pass(tensors[0]).stretches(way, tensors[1], bias=True) is None
+    assert make_pass(tensors[0]).stretches(way, tensors[1], **options) is None
     monkeypatch.setattr(row_pass, "_RANGE_BYTES", 13 * D * 8)
-    assert make_pass(inputs).stretches(way, signs, bias=True) is None
+    assert make_pass(inputs).stretches(way, signs, **options) is None
 
 
 @pytest.mark.parametrize("loss", ["cross_entropy", "exponential"])

@@ -213,5 +213,5 @@ def test_arguments_out_of_range_are_named():
 def test_weight_decay_is_refused():
     data = stacked([teacher_student(seed=1, realization=0, n_train=9, n_gen=4, widths=(5, 2))])
     model = LinearModel(data, epsilon=0.1, gamma=0.3)
-    with pytest.raises(ValueError, match=r"weight_decay = 0\.15: Adam knows none"):
+    with pytest.raises(ValueError, match=r"weight decay 0\.15: Adam knows none"):
         adam(model, data.student, eta=0.1, steps=np.array([1.0]))

@@ -23,8 +23,8 @@ class Quadratic:
 
     curvatures = (np.array([0.1, 1.0, 3.0]), np.array([0.5]))
 
-    def __init__(self, weight_decay=0.0):
-        self.weight_decay = weight_decay
+    def __init__(self, *decays):
+        self.decays = decays or (0.0, 0.0)
 
     def gradient(self, params):
         return tuple(h * theta for h, theta in zip(self.curvatures, params, strict=True))
@@ -41,8 +41,8 @@ class Quadratic:
 
     def exact(self, start, eta, step):
         return tuple(
-            (1.0 - eta * (h + self.weight_decay)) ** step * theta
-            for h, theta in zip(self.curvatures, start, strict=True)
+            (1.0 - eta * (h + decay)) ** step * theta
+            for h, decay, theta in zip(self.curvatures, self.decays, start, strict=True)
         )
 
 
@@ -51,14 +51,15 @@ def start_of(realizations=2):
     return rng.standard_normal((realizations, 3)), rng.standard_normal((realizations, 1))
 
 
-def logistic(realizations=2, put=np.asarray, loss="cross_entropy", bias=True):
+def logistic(realizations=2, put=np.asarray, loss="cross_entropy", bias=True, decays=(0.0, 0.0)):
     law = Gaussian(5.0)
     sets = [
         classification(law, seed=5, realization=k, n_train=80, d=30, s0_norm=0.1)
         for k in range(realizations)
     ]
     data = stacked(sets, put)
-    model = LogisticModel(data.inputs, data.labels, law, loss=LOSSES[loss], bias=bias)
+    options = {"loss": LOSSES[loss], "bias": bias, "decays": decays}
+    model = LogisticModel(data.inputs, data.labels, law, **options)
     return model, (data.weights, put(np.zeros(realizations)))
 
 
@@ -71,9 +72,9 @@ def one_step_at_a_time(monkeypatch):
     return lambda: monkeypatch.setattr(LogisticModel, "stretches", lambda _: None)
 
 
-@pytest.mark.parametrize("weight_decay", [0.0, 0.3])
-def test_descent_of_a_quadratic_is_its_closed_form(weight_decay):
-    model, start = Quadratic(weight_decay), start_of()
+@pytest.mark.parametrize("decays", [(0.0, 0.0), (0.3, 0.3), (0.3, 0.0)])
+def test_descent_of_a_quadratic_is_its_closed_form(decays):
+    model, start = Quadratic(*decays), start_of()
     steps = np.array([0.0, 1.0, 5.0, 100.0])
     found = gradient_descent(model, start, eta=0.2, steps=steps)
     assert found.require_completed().gradients == 100
@@ -88,9 +89,14 @@ def test_descent_of_a_quadratic_is_its_closed_form(weight_decay):
         np.testing.assert_allclose(theta, value, rtol=1e-12)
 
 
+DECAYS = pytest.mark.parametrize("decays", [(0.0, 0.0), (0.3, 0.0), (0.3, 0.3)])
+"""Of S and b: none, the weights alone, all."""
+
+
+@DECAYS
 @WALKERS
-def test_descent_of_the_logistic_model_is_the_plain_recursion(one_step_at_a_time, kind):
-    model, (weights, bias) = logistic(realizations=1)
+def test_descent_of_the_logistic_model_is_the_plain_recursion(one_step_at_a_time, kind, decays):
+    model, (weights, bias) = logistic(realizations=1, decays=decays)
     inputs = classification(Gaussian(5.0), seed=5, realization=0, n_train=80, d=30).inputs
     if kind is SingleSteps:
         one_step_at_a_time()
@@ -100,7 +106,8 @@ def test_descent_of_the_logistic_model_is_the_plain_recursion(one_step_at_a_time
     for _ in range(300):
         slopes = 1.0 / (1.0 + np.exp(-inputs @ s - b))
         tau += np.exp(b)
-        s, b = s - 0.01 * inputs.T @ slopes / 80, b - 0.01 * slopes.mean()
+        by_weights, by_bias = inputs.T @ slopes / 80, slopes.mean()
+        s, b = s - 0.01 * (by_weights + decays[0] * s), b - 0.01 * (by_bias + decays[1] * b)
     np.testing.assert_allclose(found.params[0][0], s, rtol=1e-11)
     np.testing.assert_allclose(found.params[1][0], b, rtol=1e-12)
     np.testing.assert_allclose(found.observables["conformal_time"][0, -1], tau, rtol=1e-12)
@@ -158,13 +165,14 @@ LOSS_AND_BIAS = pytest.mark.parametrize(
 )
 
 
+@DECAYS
 @LOSS_AND_BIAS
-def test_compiled_and_single_steps_lead_to_the_same_place(one_step_at_a_time, loss, bias):
+def test_compiled_and_single_steps_lead_to_the_same_place(one_step_at_a_time, loss, bias, decays):
     steps = np.array([0.0, 1.0, 2.0, 50.0, 700.0, 2000.0])
     start = logistic(loss=loss, bias=bias)[1][0], np.array([0.3, -0.2])
 
     def run(kind):
-        model, _ = logistic(loss=loss, bias=bias)
+        model, _ = logistic(loss=loss, bias=bias, decays=decays)
         assert type(descent(model, start, 0.005)) is kind
         return gradient_descent(model, start, eta=0.005, steps=steps).require_completed()
 
@@ -235,5 +243,5 @@ def test_arguments_out_of_range_are_named():
             gradient_descent(model, start, eta=0.1, steps=np.array(steps))
     with pytest.raises(ValueError, match="eta = 0: the learning rate must be positive"):
         gradient_descent(model, start, eta=0, steps=np.array([1.0]))
-    with pytest.raises(ValueError, match="weight_decay = -1: must be finite and not negative"):
-        gradient_descent(Quadratic(-1), start, eta=0.1, steps=np.array([1.0]))
+    with pytest.raises(ValueError, match=r"decays = \(-1, 0\): must be finite and not negative"):
+        gradient_descent(Quadratic(-1, 0), start, eta=0.1, steps=np.array([1.0]))

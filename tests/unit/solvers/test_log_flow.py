@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
+from scipy.optimize import minimize
 from stopping import Stopping
 
 from linear_grokking.data.draws import classification, stacked
@@ -18,6 +19,8 @@ ETA = 0.01
 LAW = Gaussian(5.0)
 # Separable draws have no S_∞; 96 of 200 is below the transition, 110 above.
 DIMENSIONS = (80, 96, 110)
+CONVENTIONS = ((1e-3, 0.0), (1e-3, 1e-3))
+"""Decay of S and of b: of the weights alone, of all."""
 
 
 def draw(
@@ -247,16 +250,85 @@ def test_mixed_labels_reach_the_least_loss():
     assert np.abs(by_bias).max() < 1e-6
 
 
+# ---- weight decay ----
+
+
+@pytest.mark.parametrize("decays", CONVENTIONS)
+@pytest.mark.parametrize("loss", ["cross_entropy", "exponential"])
+@pytest.mark.parametrize(("n", "d"), [(60, 20), (60, 40)])
+def test_decaying_flow_agrees_with_an_implicit_method(n, d, loss, decays):
+    # With t = 5/(ηγ) the decay has done its work: the weights fall, or have stopped.
+    model, (weights, bias) = draw(d, n=n, loss=loss, decays=decays)
+    times = np.array([0.5, 1e3, 1e5, 5e5])
+
+    def rate(s, y):
+        by_weights, by_bias = model.gradient((y[None, :-1], y[None, -1]))
+        slope = np.concatenate([by_weights[0] + decays[0] * y[:-1], by_bias + decays[1] * y[-1]])
+        return -ETA * np.exp(s) * slope
+
+    start, span = np.concatenate([weights[0], bias]), (0.0, np.log1p(times[-1]))
+    options = {"t_eval": np.log1p(times), "rtol": 1e-9, "atol": 1e-11}
+    exact = solve_ivp(rate, span, start, method="Radau", **options).y
+    flow = gradient_flow(model, (weights, bias), eta=ETA, steps=times, gd_steps=0)
+    norm = np.linalg.norm(exact[:-1], axis=0)
+    np.testing.assert_allclose(flow.observables["weight_norm"][0], norm, rtol=5e-4, atol=1e-4)
+    np.testing.assert_allclose(flow.observables["bias"][0], exact[-1], rtol=4e-4, atol=2e-4)
+    np.testing.assert_allclose(flow.params[0][0], exact[:-1, -1], atol=2e-4 * norm.max())
+
+
+@pytest.mark.parametrize("decays", CONVENTIONS)
+def test_after_literal_steps_the_decaying_flow_follows_descent(decays):
+    model, params = draw(120, decays=decays)
+    steps = log_steps(300_000)
+    literal = gradient_descent(model, params, eta=ETA, steps=steps)
+    flow = gradient_flow(model, params, eta=ETA, steps=steps)
+    for name in ("weight_norm", "bias", "conformal_time"):
+        expected = literal.observables[name]
+        np.testing.assert_allclose(flow.observables[name], expected, rtol=8e-4, atol=6e-4)
+    # A minimum for all; with decay of the weights they are being forgotten.
+    falls = flow.observables["weight_norm"][0].max() / flow.observables["weight_norm"][0, -1]
+    assert (falls > 2) == (decays[1] == 0)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("d", [80, 110])
+def test_with_decay_of_all_the_flow_stops_at_the_minimum(d, dtype):
+    gamma = 1e-3
+    model, params = draw(d, dtype=dtype, decays=(gamma, gamma))
+    flow = gradient_flow(model, params, eta=ETA, steps=np.array([1e5, 1e20])).require_completed()
+    assert flow.gradients < 2000
+    inputs = draw(d, decays=(gamma, gamma))[0]
+
+    def objective(theta):
+        outputs = inputs.outputs(theta[None, :-1], theta[-1:])
+        by_weights, by_bias = inputs.gradient((theta[None, :-1], theta[-1:]))
+        loss = np.mean(np.logaddexp(0.0, outputs)) + 0.5 * gamma * theta @ theta
+        return loss, np.append(by_weights[0], by_bias) + gamma * theta
+
+    least = minimize(objective, np.zeros(d + 1), jac=True, options={"gtol": 1e-9}).x
+    found = np.append(flow.params[0][0], flow.params[1])
+    assert np.linalg.norm(found - least) < 3e-4 * np.linalg.norm(least)
+
+
+def test_without_bias_decay_of_the_weights_has_a_minimum():
+    model, params = draw(110, bias=False, decays=(1e-3, 0.0))
+    flow = gradient_flow(model, params, eta=ETA, steps=np.array([1e20])).require_completed()
+    (by_weights, _) = model.gradient(flow.params)
+    np.testing.assert_allclose(-by_weights / 1e-3, flow.params[0], atol=1e-3)
+
+
 def one_gradient_at_a_time(monkeypatch):
     """Leave compiled stretches aside, as for sets beyond the cache and on other devices."""
     monkeypatch.setattr(LogisticModel, "stretches", lambda _: None)
 
 
+@pytest.mark.parametrize("decays", [(0.0, 0.0), *CONVENTIONS])
 @pytest.mark.parametrize("mixed_labels", [False, True])
 @pytest.mark.parametrize("bias", [False, True])
 @pytest.mark.parametrize("loss", ["cross_entropy", "exponential"])
-def test_compiled_stretches_do_what_the_solvers_do(monkeypatch, loss, bias, mixed_labels):
+def test_compiled_stretches_do_what_the_solvers_do(monkeypatch, loss, bias, mixed_labels, decays):
     options = {"loss": loss, "bias": bias, "label_fraction": 0.9 if mixed_labels else 1.0}
+    options["decays"] = decays
     model, params = draw(30, n=41, realizations=2, **options)
     params = params[0], np.array([0.3, -0.2])
     steps = log_steps(1e5)

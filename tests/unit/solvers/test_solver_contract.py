@@ -65,11 +65,19 @@ def tanh(realizations):
     return two_layer(realizations, "tanh")
 
 
-def logistic(realizations, loss="cross_entropy"):
+def logistic(realizations, loss="cross_entropy", decays=(0.0, 0.0)):
     sizes = {"n_train": 30, "d": 12, "s0_norm": 0.1}
     data = stacked([classification(LAW, seed=2, realization=k, **sizes) for k in realizations])
-    model = LogisticModel(data.inputs, data.labels, LAW, loss=LOSSES[loss])
+    model = LogisticModel(data.inputs, data.labels, LAW, loss=LOSSES[loss], decays=decays)
     return model, (data.weights, np.linspace(0.1, 0.3, 10)[list(realizations)])
+
+
+def decaying_weights(realizations):
+    return logistic(realizations, decays=(0.02, 0.0))
+
+
+def all_decaying(realizations):
+    return logistic(realizations, decays=(0.02, 0.02))
 
 
 @dataclass(frozen=True)
@@ -109,6 +117,13 @@ CASES = {
     "logistic gradient_flow": Case(
         logistic, log_flow.gradient_flow, OF_LOGISTIC, 1e-5, (("gd_steps", 20), *TIGHT)
     ),
+    "decaying weights gradient_flow": Case(
+        decaying_weights, log_flow.gradient_flow, OF_LOGISTIC, 1e-5, (("gd_steps", 20), *TIGHT)
+    ),
+    "all decaying gradient_flow": Case(
+        all_decaying, log_flow.gradient_flow, OF_LOGISTIC, 1e-5, (("gd_steps", 20), *TIGHT)
+    ),
+    "all decaying gradient_descent": Case(all_decaying, gradient_descent, OF_LOGISTIC),
     "logistic gradient_descent": Case(logistic, gradient_descent, OF_LOGISTIC),
     "logistic adam": Case(logistic, adam, OF_LOGISTIC),
     "structured spectral": Case(structured, spectral, OF_TEACHER_STUDENT),

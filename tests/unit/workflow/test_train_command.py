@@ -11,7 +11,7 @@ from linear_grokking.data.draws import teacher_student
 from linear_grokking.jobs.kinds import kind_of, run_id
 from linear_grokking.results.identity import canonical
 from linear_grokking.results.storage import read_metadata, read_table
-from linear_grokking.theory import large_size, linear_grokking_time, structured_times
+from linear_grokking.theory import large_size, linear_grokking_time, quasi_static, structured_times
 from linear_grokking.theory.linear import Problem
 from linear_grokking.theory.linear_scatter import gen_time_deviation
 from linear_grokking.theory.structured_inputs import StructuredProblem
@@ -278,6 +278,36 @@ def test_summary_of_adam_compares_with_the_theory(here, capsys):
     assert "the bias falling by 0.00198 a step" in capsys.readouterr().out
 
 
+def test_summary_compares_decay_of_the_weights_with_its_theory(here):
+    """At sigma = 5, d_in = 300 of 400: late by the lag; with decay of all never."""
+    options = ["--architecture=logistic", "--d_in=300", "--n_train=400", "--sigma=5"]
+    options += ["--weight_decay=1e-3", "--n_epochs=1e8"]
+    assert status(*options, "--decay=weights", "--json=weights.json") == 0
+    content = json.loads((here / "weights.json").read_text())
+    assert (content["spec"]["gamma"], content["spec"]["decay"]) == (1e-3, "weights")
+    expected = float(quasi_static.time_to_accuracy(0.75, 5.0, 1e-3, 0.01))
+    assert content["summary"]["predicted"]["generalization"] == pytest.approx(expected, rel=1e-9)
+    assert content["summary"]["ratio"]["generalization"] == pytest.approx(1.15, abs=0.3)
+    assert status(*options, "--json=all.json") == 0
+    content = json.loads((here / "all.json").read_text())
+    assert content["spec"]["decay"] == "all"
+    for route in ("measured", "predicted"):
+        assert content["summary"][route]["generalization"] is None
+
+
+def test_predictions_with_decay_of_all_parameters():
+    spec = {
+        "model": "logistic", "law": "gaussian", "bias": True, "label_fraction": 1.0,
+        "solver": "gradient_flow", "n_train": 1000, "d": 400, "eta": 0.01, "sigma": 5.0,
+        "loss": "cross_entropy", "gamma": 0.1, "decay": "all",
+    }  # fmt: skip
+    # It ends at 0.770: 95 % never, 70 % at a time unknown.
+    assert predict(spec, 0.95).gen_time == np.inf
+    assert predict(spec, 0.7).gen_time is None
+    assert "0.7698" in predict(spec, 0.7).source
+    assert predict({**spec, "gamma": 1e-4}, 0.95).gen_time is None
+
+
 def test_help_names_every_parameter_with_its_default(capsys):
     assert status("--help") == 0
     text = " ".join(capsys.readouterr().out.split())
@@ -304,7 +334,9 @@ def test_help_names_every_parameter_with_its_default(capsys):
         (["--d_in=2.5"], "--d_in = 2.5: must be a whole number"),
         (["--solver=adam"], "--solver = adam: must be 'spectral', 'momentum', 'grokfast'"),
         (["--sigma=3"], "--sigma: has no meaning with --architecture 1layer"),
-        (["--architecture=logistic", "--weight_decay=1"], "--weight_decay: has no meaning"),
+        ([*LOGISTIC, "--solver=adam", "--n_epochs=9", "--weight_decay=1"], "--weight_decay with"),
+        ([*LOGISTIC, "--decay=weights"], "--decay, which has a meaning only with --weight_decay"),
+        (["--decay=all", "--weight_decay=1"], "--decay: has no meaning with --architecture 1layer"),
         (["--law=power_law"], "needs --spectral_exponent with law: power_law"),
         (["--spectral_exponent=1"], "--spectral_exponent, which has a meaning only with law"),
         (["--law=mixture"], "--law = mixture: must be 'gaussian' or 'power_law'"),

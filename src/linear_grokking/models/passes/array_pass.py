@@ -84,7 +84,9 @@ class ArrayPass:
         pull_back = xp.matmul(self._cast(weights)[..., None, :], self._inputs)[..., 0, :]
         return xp.astype(pull_back, xp.float64), xp.sum(weights, axis=-1), scale
 
-    def stretches(self, weighing: Weighing, signs: Array, *, bias: bool) -> "Stretches | None":
+    def stretches(
+        self, weighing: Weighing, signs: Array, *, bias: bool, decays: tuple[float, float]
+    ) -> "Stretches | None":
         """Return what takes many gradients in one call; None where there is no such loop."""
         return None
 

@@ -161,8 +161,8 @@ def _log_time_rate(sets, eta, s, y, outputs, rate):  # pragma: no cover
 
 @_compile
 def _slope(sets, state, factor, outputs, slope):  # pragma: no cover
-    """Fill slope (R, d + 2) with a factor times the gradient by S and b, and outputs (R, N)."""
-    inputs, signs, weighing, has_bias = sets
+    """Fill slope (R, d + 2) with a factor times gradient and decay of S and b; outputs (R, N)."""
+    inputs, signs, weighing, has_bias, (decay, bias_decay) = sets
     realizations, n, d = inputs.shape
     vectors = np.empty((realizations, d), inputs.dtype)
     offsets = np.empty(realizations)
@@ -173,6 +173,6 @@ def _slope(sets, state, factor, outputs, slope):  # pragma: no cover
     pull_back, totals = sweep(inputs, vectors, offsets, weighing, signs, 0, n, outputs)
     mean = factor / n
     for k in range(realizations):
-        slope[k, d] = mean * totals[k] if has_bias else 0.0
+        slope[k, d] = mean * totals[k] + factor * bias_decay * offsets[k] if has_bias else 0.0
         for j in range(d):
-            slope[k, j] = mean * pull_back[k, j]
+            slope[k, j] = mean * pull_back[k, j] + factor * decay * state[k, j]

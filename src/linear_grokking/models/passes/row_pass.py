@@ -83,8 +83,10 @@ class RowPass(ArrayPass):
         unit = np.exp(-scale)
         return unit[:, np.newaxis] * pull_back, unit * totals, scale
 
-    def stretches(self, weighing: Weighing, signs: np.ndarray, *, bias: bool) -> Stretches | None:
+    def stretches(
+        self, weighing: Weighing, signs: np.ndarray, *, bias: bool, decays: tuple[float, float]
+    ) -> Stretches | None:
         """See `ArrayPass.stretches`; there is none for sets beyond the cache."""
         if weighing.number is None or len(self._ranges) > 1:
             return None
-        return Stretches(self._inputs, weighing.number, signs, bias=bias)
+        return Stretches(self._inputs, weighing.number, signs, bias=bias, decays=decays)

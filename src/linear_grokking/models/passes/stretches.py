@@ -21,6 +21,8 @@ class Stretches:
         -y of each sample.
     bias
         Whether b is trained.
+    decays
+        Weight decay of S and of b.
     """
 
     def __init__(
@@ -30,8 +32,10 @@ class Stretches:
         signs: Float[np.ndarray, "R N"],
         *,
         bias: bool,
+        decays: tuple[float, float],
     ) -> None:
-        self._sets = inputs, np.ascontiguousarray(signs), number, bias
+        decays = float(decays[0]), float(decays[1])  # of one type, or loops would be compiled anew
+        self._sets = inputs, np.ascontiguousarray(signs), number, bias, decays
 
     def descend(self, state: Float[np.ndarray, "R width"], *, eta: float, steps: int) -> None:
         """Take GD steps from (S, b, τ), in place (Paper B, Sec. 2)."""

@@ -1,9 +1,12 @@
-"""Gradient flow of the logistic model, dθ/dt = -η∇L(θ), to very long times (Paper B).
+"""Gradient flow of the logistic model, dθ/dt = -η(∇L + wθ), to very long times (Paper B).
 
 The curvature of the loss falls like 1/t, so in s = log(1 + t) the stiffness of the flow
 stays what it is, and a stabilized explicit method (`rkc.RKC2`) needs a few hundred
 gradients to any time.  Gradient descent differs from the flow by its first steps only:
 taken literally, they leave a difference that falls like one over their number.
+
+With weight decay w the stiffness is ηwt besides, at times beyond 1/(ηw): a run without a
+minimum, one label and decay of the weights alone, costs ever more from there on.
 
 A batch of realizations takes common steps, chosen for the worst of them.
 """

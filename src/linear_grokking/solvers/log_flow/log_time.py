@@ -24,6 +24,7 @@ class LogTimeFlow(System):
     def __init__(self, model: LogisticModel, eta: float, rtol: float) -> None:
         self.curvature = LargestCurvature(model)
         self._model = model
+        self._decay, self._bias_decay = model.decays
         self._stretches = model.stretches()
         self._eta = eta
         self._rtol = rtol
@@ -48,8 +49,8 @@ class LogTimeFlow(System):
         by_weights, by_bias, outputs = self._model.gradient_and_outputs(y[:, :-2], y[:, -2])
         factor = -self._eta * math.exp(s)
         rate = xp.empty_like(y)
-        rate[:, :-2] = factor * by_weights
-        rate[:, -2] = factor * by_bias
+        rate[:, :-2] = factor * (by_weights + self._decay * y[:, :-2])
+        rate[:, -2] = factor * (by_bias + self._bias_decay * y[:, -2])
         rate[:, -1] = xp.exp(s + y[:, -2] - y[:, -1])
         return rate, outputs
 
@@ -77,7 +78,7 @@ class LogTimeFlow(System):
     def spectral_radius(self, s: float, y: Array, known: Array, *, anew: bool) -> float:
         """See `rkc.System.spectral_radius`."""
         xp = self._xp
-        curvature = self.curvature.estimate(known, anew=anew)
+        curvature = self.curvature.estimate(known, anew=anew) + max(self._decay, self._bias_decay)
         by_loss = (_CURVATURE_MARGIN * self._eta * math.exp(s)) * curvature
         by_clock = xp.exp(s + y[:, -2] - y[:, -1])
         return float(xp.max(xp.maximum(by_loss, by_clock)))
@@ -92,11 +93,16 @@ class LogTimeFlow(System):
 
         The loss is convex: along the flow its gradient only gets shorter.  A set that is
         not separable, without bias or with labels of both signs, has a minimum at finite
-        parameters, around which the flow gets ever stiffer in log t.
+        parameters, around which the flow gets ever stiffer in log t; so has any with decay w
+        of all parameters, no further away than the gradient's length over w.
         """
         if not self._model.may_have_minimum:
             return False
-        left = (t_end - math.expm1(end.s)) * math.exp(-end.s)
+        left = t_end - math.expm1(end.s)
+        convexity = min(self._model.decays) if self._model.has_bias else self._decay
+        if convexity > 0:
+            left = min(left, 1.0 / (self._eta * convexity))
+        left *= math.exp(-end.s)
         squares = self._parameter_change(left * end.rate, end.y)
         return float(self._xp.max(squares)) ** 0.5 < self._rtol
 

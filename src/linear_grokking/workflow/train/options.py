@@ -52,7 +52,8 @@ Epochs are full-batch steps, and all times are in steps; everything else has no 
 lambda = d_in/n_train is critical at 1 for 1layer and 2layer, at 1/2 for logistic.
 A sample counts as right if its squared error per output is at most the accuracy threshold;
 for logistic, if its output has the sign of its label.  Weight decay g: a step takes
-(lr g/d_out) S from the student S.
+(lr g/d_out) S from the student S; for logistic lr g S from the weights, and lr g b from the bias
+too with --decay=all.
 
 Written: DIR/0-0.parquet, a history as the workflow writes it; with --checkpoints or
 --checkpoint_every also DIR/checkpoint_epoch_*.pt, for torch.load(weights_only=True): `epoch`,
@@ -66,6 +67,7 @@ Examples:
   linear-grokking train --solver=sgd --batch_size=32 --n_epochs=2e4
   linear-grokking train --architecture=2layer_linear --d_h=50 --d_out=5 --accuracy_threshold=1e-4
   linear-grokking train --architecture=logistic --sigma=5 --checkpoints=20
+  linear-grokking train --architecture=logistic --weight_decay=1e-4 --decay=weights --d_in=600
 """
 
 

@@ -14,7 +14,9 @@ from linear_grokking.theory import (
     linear,
     linear_grokking_time,
     linear_scatter,
+    logistic_weight_decay,
     margin,
+    quasi_static,
     structured_times,
     two_layer,
 )
@@ -121,6 +123,8 @@ def _logistic(spec: Mapping[str, Any], accuracy: float) -> Prediction:
     if spec["solver"] == "adam":
         covered = covered and spec["adam_epsilon"] == 0 and spec["beta1"] <= spec["beta2"]
         return _adam(spec, accuracy, lambda_) if covered else _UNCOVERED
+    if covered and spec.get("gamma", 0.0) > 0:
+        return _logistic_with_decay(spec, lambda_, accuracy)
     if covered and 1e-4 <= lambda_ <= 0.4999:
         log_time = large_size.log_time_to_accuracy(lambda_, spec["eta"], accuracy)
         source = "large size, once the weights have settled (Paper B, Sec. 3)"
@@ -151,3 +155,18 @@ def _adam(spec: Mapping[str, Any], accuracy: float, lambda_: float) -> Predictio
         source += f"; here a step moves an output by up to {step:.2g}, more than 1"
         return Prediction(None, None, source)
     return Prediction(None, np.inf if limit < accuracy else None, source)
+
+
+def _logistic_with_decay(spec: Mapping[str, Any], lambda_: float, accuracy: float) -> Prediction:
+    """Predict the time where the weights alone decay, and whether it exists where all do."""
+    sigma, gamma, eta = (spec[key] for key in ("sigma", "gamma", "eta"))
+    if spec["decay"] == "weights":
+        time = quasi_static.time_to_accuracy(lambda_, sigma, gamma, eta, accuracy)
+        source = (
+            "weights that follow the bias at large size (Fig. B18); the true time is later by a "
+            f"share of about 1/(lr g t) = {1 / (eta * gamma * time):.2g}"
+        )
+        return Prediction(None, float(time), source)
+    end = logistic_weight_decay.minimum(lambda_, sigma, gamma, spec["loss"])
+    source = f"accuracy at the end at large size: {end.accuracy:.4g} (Fig. B18)"
+    return Prediction(None, np.inf if end.accuracy < accuracy else None, source)

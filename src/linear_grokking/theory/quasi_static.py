@@ -1,0 +1,103 @@
+"""Paper B's model with decay of the weights alone: S follows the falling bias, at large size.
+
+With (γ/2)‖S‖² and no decay of b there is no minimum: b → -∞ and S → 0, whatever λ.  Late
+outputs see the loss e^{S·x+b}, so that for a slow b the weights are those of `ridge` with
+κ = γe^{-b}/σ², which grows, and the bias falls as db/dt = -ηe^b C(κ):
+
+    ηγt = σ² ∫ dκ/C(κ)   from γ/σ² (b = 0) to γe^{-b}/σ²
+
+(derived in docs/theory.md).  S lags behind by about 1/(ηγt) of itself.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import ndtr, ndtri
+
+from linear_grokking.theory._domain import Broadcast, checked, within
+from linear_grokking.theory._search import root
+from linear_grokking.theory.logistic_weight_decay import ridge
+
+_NODES, _SPAN = 24, 30.0
+"""Of the integral over ln κ.  Its integrand grows about as κ: further back there is nothing."""
+
+
+class Passage(NamedTuple):
+    """When the bias passes a value, and what has become of the weights by then.
+
+    Attributes
+    ----------
+    time
+        In steps.
+    norm
+        ‖S‖, in units of one over the inputs'.
+    accuracy
+        A_gen = Φ(-b/(σ‖S‖)).
+    """
+
+    time: Broadcast
+    norm: Broadcast
+    accuracy: Broadcast
+
+
+def passage(
+    bias: ArrayLike, lambda_: ArrayLike, sigma: ArrayLike, gamma: ArrayLike, eta: ArrayLike
+) -> Passage:
+    """Return when, from b = 0, the bias passes a value below 0, and the weights then.
+
+    Parameters
+    ----------
+    bias
+        b in [-200, 0).
+    gamma
+        Weight decay γ > 0 of S.
+    """
+    within("bias", bias, "[-200, 0)")
+    within("gamma", gamma, "(0, inf)")
+    arguments = {"lambda_": lambda_, "sigma": sigma, "gamma": gamma, "eta": eta}
+    bias, lambda_, sigma, gamma, eta = checked(bias=bias, **arguments)
+    log_kappa = np.log(gamma / sigma**2) - bias
+    weights = ridge(lambda_, np.exp(log_kappa))
+    node, weight = np.polynomial.legendre.leggauss(_NODES)
+    half = 0.5 * np.minimum(-bias, _SPAN)[..., np.newaxis]
+    kappa = np.exp(log_kappa[..., np.newaxis] + half * (node - 1.0))
+    loss = ridge(lambda_[..., np.newaxis], kappa).loss
+    time = sigma**2 / (eta * gamma) * np.sum(half * weight * kappa / loss, axis=-1)
+    return Passage(time, weights.norm / sigma, ndtr(-bias / weights.norm))
+
+
+def time_to_accuracy(
+    lambda_: ArrayLike,
+    sigma: ArrayLike,
+    gamma: ArrayLike,
+    eta: ArrayLike,
+    accuracy: float = 0.95,
+) -> Broadcast:
+    """Return the step at which A_gen reaches an accuracy, for γ > 0 and every λ.
+
+    It is a number near 1/(ηγ) that depends on γ by its logarithm only; inf where -b would have
+    to exceed 200.
+
+    Parameters
+    ----------
+    accuracy
+        Above ½ and below 1.
+    """
+    within("accuracy", accuracy, "(0.5, 1)")
+    within("gamma", gamma, "(0, inf)")
+    given = checked(lambda_=lambda_, sigma=sigma, gamma=gamma, eta=eta)
+    level = ndtri(accuracy)
+
+    def excess(
+        size: np.ndarray, lambda_: np.ndarray, sigma: np.ndarray, gamma: np.ndarray, _: np.ndarray
+    ) -> np.ndarray:
+        return size - level * ridge(lambda_, np.exp(size) * gamma / sigma**2).norm
+
+    flat = [np.atleast_1d(each) for each in given]
+    low, high = np.zeros(flat[0].shape), np.full(flat[0].shape, 200.0)
+    high = np.where(excess(high, *flat) < 0.0, np.inf, high)
+    size = root(excess, low, high, flat, resolution=1e-10)
+    result, some = np.full(size.shape, np.inf), np.isfinite(size)
+    result[some] = passage(-size[some], *(each[some] for each in flat)).time
+    return result.reshape(given[0].shape)[()]
