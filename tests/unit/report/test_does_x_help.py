@@ -1,0 +1,66 @@
+"""The table "Does X help?": cells follow the claims' verdicts, and the page holds them."""
+
+import tomllib
+
+import pandas as pd
+import pytest
+
+from linear_grokking.figures import registry, style
+from linear_grokking.report import does_x_help
+
+ROWS = tomllib.loads(does_x_help.ROWS.read_text(encoding="utf-8"))["row"]
+
+
+def judged(**verdicts):
+    """Return claims as they are counted on, but for some verdicts by id."""
+    cells = [row[name] for row in ROWS for name in does_x_help.CELLS if name in row]
+    counted_on = {claim: (verdict or ["confirmed"])[0] for _, claim, *verdict in cells}
+    verdicts = counted_on | {name.replace("_", "-"): word for name, word in verdicts.items()}
+    values = {"measured": 287.1, "low": 250.9, "high": 328.4}
+    return pd.DataFrame([{"id": k, "verdict": v, **values} for k, v in verdicts.items()])
+
+
+def test_rows_are_complete_and_name_figures_that_exist():
+    assert {row["model"] for row in ROWS} == set(does_x_help.MODELS)
+    for row in ROWS:
+        assert set(row) <= {"model", "what", *does_x_help.CELLS}
+        assert "answer" in row
+        for name in set(row) & set(does_x_help.CELLS):
+            says, claim, *verdict = row[name]
+            assert says and claim.partition("-")[0] in registry.figure_ids()
+            assert len(verdict) <= 1
+
+
+def test_cells_hold_what_was_measured_with_its_interval():
+    table = does_x_help.table(judged()).set_index("what")
+    assert not (table == "undecided").any(axis=None)
+    assert table.loc["momentum 0.9", "training"] == "÷ 287 (250 … 330)"
+    assert table.loc["momentum 0.9", "delay"] == ""
+    assert table.loc["Grokfast, κ = 2", "answer"] == "as a larger learning rate"
+    assert table.loc["Grokfast, κ = 2", "figure"] == "A8"
+    assert "A8-grokfast-helps" in table.loc["Grokfast, κ = 2", "claims"].split()
+
+
+def test_a_cell_stands_only_while_its_claim_has_the_verdict_it_counts_on():
+    verdicts = {"A8_grokfast_helps": "confirmed", "A3_decay_no_effect": "contradicted"}
+    table = does_x_help.table(judged(**verdicts)).set_index("what")
+    assert table.loc["Grokfast, κ = 2", "answer"] == "undecided"
+    assert table.loc["weight decay, γ ≪ γ_max", "answer"] == "undecided"
+    assert table.loc["momentum 0.9", "answer"] != "undecided"
+
+
+def test_claims_that_were_not_made_leave_their_cells_undecided():
+    table = does_x_help.table(judged().iloc[:0])
+    assert (table["answer"] == "undecided").all()
+
+
+@pytest.mark.filterwarnings("error")
+def test_columns_of_the_page_do_not_touch():
+    with style.sheet():
+        figure = does_x_help.draw(does_x_help.table(judged()))
+        figure.canvas.draw()
+        boxes = [text.get_window_extent() for text in figure.axes[0].texts if text.get_text()]
+    assert max(box.x1 for box in boxes) <= figure.bbox.x1
+    for k, one in enumerate(boxes):
+        for other in boxes[k + 1 :]:
+            assert not one.overlaps(other)
