@@ -36,7 +36,7 @@ _HEADS = {
     "answer": "does it help?",
     "figure": "figure",
 }
-_PLACES = (0.0, 1.62, 2.54, 3.84, 5.24, 6.7)
+_PLACES = (0.0, 1.56, 2.56, 3.9, 5.26, 6.72)
 """Where the columns begin, in inches."""
 
 
