@@ -19,7 +19,8 @@ SMALLEST = 6.5
 """Size of text in points, subscripts aside."""
 SINGLE = {"output_density", "conformal_path", "norm_ratio", "draws", "separation"}
 SINGLE |= {"tanh_over_linear", "density", "cumulative", "smallest_eigenvalue", "survival"}
-"""Panels of single draws, of all draws together, or of ratios of medians: their values
+SINGLE |= {"scaled_time"}
+"""Panels of single draws, of all draws' points together, or of ratios of medians: their values
 have no spread."""
 
 

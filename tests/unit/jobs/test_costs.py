@@ -212,6 +212,8 @@ MEASURED = [
     (SETS | {"n_train": 400, "d": 100, "margin": True}, 0.0015, 167),
     (FLOW, 0.016, 195),
     (FLOW | {"n_train": 50, "d": 20}, 0.007, 281),
+    (FLOW | {"eta": 0.01, "gamma": 1e-3, "decay": "weights", "t_max": 3e9}, 0.064, 195),
+    (FLOW | {"eta": 0.01, "gamma": 1e-4, "decay": "all", "t_max": 3e9}, 0.025, 195),
     (LARGE, 1.16, 195),
     (LARGE | TWO_GAUSSIANS, 1.4, 327),
     (LARGE | OUTPUTS | {"records": 2}, 1.4, 280),
