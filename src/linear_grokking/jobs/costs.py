@@ -114,7 +114,13 @@ def separability(spec: Spec) -> Cost:
 
 def logistic_flow(spec: Spec) -> Cost:
     """Return the cost of the logistic flow, whose records come many at a time."""
-    return _logistic(spec, gradients=550.0, calls=_calls(spec, 7), records=0.03)
+    gradients = 550.0
+    if spec.get("decay") == "weights":
+        # The stiffness of the decay grows like the time, the gradients as its root.
+        gradients += 20.0 * math.sqrt(spec["eta"] * spec["gamma"] * spec["t_max"])
+    elif spec.get("gamma"):
+        gradients += 1500.0  # to the minimum
+    return _logistic(spec, gradients=gradients, calls=_calls(spec, 7), records=0.03)
 
 
 def logistic_steps(spec: Spec) -> Cost:
