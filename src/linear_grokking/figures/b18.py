@@ -62,7 +62,7 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     decay of all against λ, series ``large_size`` that of large sets and ``limit`` theirs for
     γ → 0.  Panel ``scaled_time`` holds ηγ times the time of the threshold against γ with decay of
     the weights, series ``large_size`` the quasi-static one and ``no_decay`` that without decay.
-    The map ``lambda_gamma`` holds the accuracy with decay of all, and ``gamma_max`` the weight
+    The map ``lambda_gamma`` holds the accuracy with decay of all, and ``largest_gamma`` the weight
     decay from which on it is below the threshold.
     """
     builder = TableBuilder()
@@ -78,7 +78,7 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     ends = logistic_weight_decay.minimum(lambdas, sigma, gammas[:, np.newaxis])
     tabulate_map(builder, "lambda_gamma", lambdas, gammas, ends.accuracy, series="accuracy")
     most = logistic_weight_decay.max_weight_decay(lambdas, sigma, data.threshold)
-    builder.add("lambda_gamma", "gamma_max", "theory", lambdas, most)
+    builder.add("lambda_gamma", "largest_gamma", "theory", lambdas, most)
     _tabulate_times(builder, data.runs("times"), gammas, data.threshold)
     return builder.frame()
 
@@ -182,7 +182,7 @@ def _draw_map(figure: Figure, axes: Axes, table: pd.DataFrame) -> None:
     axes.set(yscale="log", xlabel=style.SYMBOLS["lambda"], ylabel=style.SYMBOLS["gamma"])
     cells = rows(table, "lambda_gamma", "accuracy")
     mesh = draw_map(axes, cells, cmap=style.SEQUENTIAL, vmin=0.5, vmax=1.0)
-    edge = rows(table, "lambda_gamma", "gamma_max")
+    edge = rows(table, "lambda_gamma", "largest_gamma")
     edge = edge[edge["y"] > 0]
     axes.plot(edge["x"], edge["y"], color="white", linewidth=1.4)
     text = f"below {percent(table)}"
@@ -204,7 +204,7 @@ def _draw_times(axes: Axes, table: pd.DataFrame) -> None:
     for lambda_, points in measured.groupby("lambda"):
         draw_points(axes, points, colours[lambda_], marker=markers[lambda_])
     axes.set(xscale="log", yscale="log", xlabel=style.SYMBOLS["gamma"])
-    axes.set_ylabel(rf"$\eta\gamma\,\times$ time of {percent(table)}")
+    axes.set_ylabel(rf"$\eta\gamma\,\times$ time to {percent(table)}")
     axes.set_ylim(0.3 * measured["y"].min(), 4.0 * measured["y_high"].max())
     axes.xaxis.set_major_locator(LogLocator(numticks=5))
     axes.xaxis.set_minor_locator(NullLocator())

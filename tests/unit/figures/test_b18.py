@@ -98,7 +98,7 @@ def test_curves_and_map_are_those_of_the_theory(table):
     cells = pick(table, "lambda_gamma", "accuracy")
     grid = cells.pivot(index="y", columns="x", values="z").to_numpy()
     assert grid == pytest.approx(ends)
-    most = pick(table, "lambda_gamma", "gamma_max")["y"].to_numpy()
+    most = pick(table, "lambda_gamma", "largest_gamma")["y"].to_numpy()
     assert (grid >= 0.95).tolist() == (gammas[:, None] <= most).tolist()
     assert most[-1] == 0.0
 
@@ -125,5 +125,5 @@ def test_it_is_drawn_from_its_table(table, tmp_path):
     figure = drawn("B18", table, tmp_path / "B18.png")
     titles = [axes.get_title(loc="left") for axes in figure.axes[:6]]
     assert titles == ["(a)", "(b)", "(c)", "(d)", "(e)", "(f)"]
-    (times,) = (axes for axes in figure.axes if "time of 95 %" in axes.get_ylabel())
+    (times,) = (axes for axes in figure.axes if "time to 95 %" in axes.get_ylabel())
     assert {text.get_text() for text in times.get_legend().get_texts()} >= {"no decay"}

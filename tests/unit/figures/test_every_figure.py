@@ -14,7 +14,7 @@ from linear_grokking.figures import registry, style
 pytestmark = pytest.mark.filterwarnings("error")
 
 FIGURES = registry.figure_ids()
-MAPS = {"gamma_d_out", "gamma_lambda", "d_out_lambda", "sigma_distance"}
+MAPS = {"gamma_d_out", "gamma_lambda", "d_out_lambda", "sigma_distance", "lambda_gamma"}
 SMALLEST = 6.5
 """Size of text in points, subscripts aside."""
 SINGLE = {"output_density", "conformal_path", "norm_ratio", "draws", "separation"}

@@ -178,6 +178,15 @@ def test_fast_solvers_cost_the_same_to_any_time(name):
     assert cost_of(SPECS[name]) == cost_of(SPECS[name] | {"t_max": 1e7})
 
 
+def test_decay_costs_its_stiffness_or_the_way_to_its_minimum():
+    flow = {**SPECS["logistic"], "eta": 0.01}
+    decaying = {**flow, "gamma": 1e-3, "decay": "weights"}
+    plain = cost_of(flow).core_seconds
+    assert cost_of({**flow, "gamma": 1e-3, "decay": "all"}).core_seconds > plain
+    early, late = (cost_of({**decaying, "t_max": t}).core_seconds - plain for t in (1e8, 1e10))
+    assert late == pytest.approx(10.0 * early) and early > 0
+
+
 def test_margins_cost_more():
     with_margin = SPECS["sets"] | {"margin": True}
     assert cost_of(with_margin).seconds > cost_of(SPECS["sets"]).seconds
