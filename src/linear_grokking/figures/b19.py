@@ -47,10 +47,10 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
 
     Panel ``accuracy`` is of the separable sets at the smallest λ above ½.  Panel
     ``final_accuracy`` has series ``final`` (runs), ``limit`` (where the very sets lead for t → ∞)
-    and ``large_size``; ``norm_ratio`` is ‖S‖/|b| at the end of Adam's runs over that of the largest
-    margin in the box, against ησd√(2/π), by σ.  Panel ``scaled_time`` is η times the time to
-    the accuracy's threshold against σ‖S_∞‖, a point for each set that is not separable, with
-    series ``large_size``.
+    and ``large_size``; ``box_norm_ratio`` is ‖S‖/|b| at the end of Adam's runs over that of the
+    largest margin in the box, against ησd√(2/π), by σ.  Panel ``scaled_time`` is η times the
+    time to the accuracy's threshold against σ‖S_∞‖, a point for each set that is not separable,
+    with series ``large_size``.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
         eta, sigma, d = (run.parameters[key] for key in ("eta", "sigma", "lambda"))
         step = adam_limit.output_step(eta, sigma, d * run.parameters["n_train"])
         shown = {"lambda": d, "sigma": sigma, "eta": eta}
-        builder.add_summary("norm_ratio", "median", step, ratio, shown)
+        builder.add_summary("box_norm_ratio", "median", step, ratio, shown)
     for role, solver in (("below", _ADAM), ("below_descent", _DESCENT)):
         runs = data.runs(role)
         for run, partner in logistic.pair_runs(runs, data.runs("separability")):
@@ -169,7 +169,7 @@ def draw(table: pd.DataFrame) -> Figure:
     axes[0, 0].set_title(style.label("lambda", way["lambda"].iloc[0]))
     axes[0, 0].set_ylim(bottom=0.4)
     _draw_ends(axes[0, 1], table)
-    _draw_ratios(axes[1, 0], rows(table, "norm_ratio"))
+    _draw_ratios(axes[1, 0], rows(table, "box_norm_ratio"))
     _draw_times(axes[1, 1], table)
     also = [
         legends.line(name, color=logistic.SOLVER_COLOURS[solver])
@@ -236,5 +236,5 @@ def _draw_times(axes: Axes, table: pd.DataFrame) -> None:
         yscale="log",
         ylim=(finite["y"].min() / 2, min(3.0 * points["y"].replace(np.inf, 0).max(), 1e12)),
         xlabel=r"$\sigma\|S_\infty\|$ of each set",
-        ylabel=rf"$\eta$ × step of {percent(table)}",
+        ylabel=rf"$\eta$ × time to {percent(table)}",
     )

@@ -17,6 +17,7 @@ from linear_grokking.claims import (
     separability,
 )
 from linear_grokking.claims import two_point as two_points
+from linear_grokking.theory import adam_limit as limit_of_adam
 from linear_grokking.theory import large_size, margin
 
 SIZES = {"n_train": 400, "law": "gaussian", "sigma": 5.0, "eta": 0.01}
@@ -164,6 +165,42 @@ def test_large_steps_of_adam(ratio, small, large):
     evidence = DrawnEvidence("B19", steps=runs, separability=[sets])
     made = verdicts(adam_limit.large_steps(evidence))
     assert made == {"B19-step-eta-0.001-sigma-2": small, "B19-step-eta-0.1-sigma-2": large}
+
+
+@pytest.mark.parametrize(
+    ("off", "paper", "other"),
+    [(1.0, "confirmed", "confirmed"), (1.4, "outside its range", "contradicted")],
+)
+def test_ends_of_adam(off, paper, other):
+    sizes = {**SIZES, "lambda": 0.6}
+    scatter = np.linspace(0.98, 1.02, 8)
+    size, root = limit_of_adam.box_margin(0.6).size, np.sqrt(240.0)
+    known = {"realization": np.arange(8), "separable": np.full(8, True), "s_inf_norm": np.nan}
+    norm = size * root * scatter * off
+    box = {"box_norm": norm, "box_margin": (0.05526 + 0.1 * (off - 1)) * root * scatter}
+    sets = DrawnRun({**sizes, "sigma": 1.0}, {**known, **box, "margin": 0.1})
+    large = DrawnRun({**sizes, "sigma": 1.0, "n_train": 400}, {**known, **box})
+    accuracy = 0.5 + off * (ndtr(1 / (2.0 * size * root)) - 0.5)
+    if off > 1:
+        accuracy += 0.01
+    final = {"final_gen_accuracy": accuracy, "final_bias": -3.0}
+    run = DrawnRun(
+        {**sizes, **ADAM},
+        {"realization": np.arange(8), "final_weight_norm": 3.0 * norm / off**2, **final},
+    )
+    descent = DrawnRun(
+        {**sizes, "sigma": 2.0, "solver": "gradient_flow"},
+        {"realization": np.arange(8), "final_gen_accuracy": 0.98 - (off - 1)},
+    )
+    given = {"above": [run], "above_descent": [descent], "separability": [sets]}
+    evidence = DrawnEvidence("B19", **given, large_sets=[large])
+    assert set(verdicts(adam_limit.box(evidence)).values()) == {
+        other if off == 1 else "outside its range"
+    }
+    assert set(verdicts(adam_limit.adam_end(evidence)).values()) == {other}
+    assert verdicts(adam_limit.opposite_ends(evidence))["B19-opposite-descent"] == other
+    made = adam_limit.paper_steps(DrawnEvidence("B10", adam=[run], separability=[sets]))
+    assert verdicts(made) == {"B10-adam-limit-lambda-0.6": paper}
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ def test_curves_are_the_large_size_limits(table):
 
 
 def test_large_steps_end_elsewhere(table):
-    ratio = table[table["panel"] == "norm_ratio"].set_index("eta")
+    ratio = table[table["panel"] == "box_norm_ratio"].set_index("eta")
     steps = 45 * 2 * np.sqrt(2 / np.pi) * ratio.index.to_numpy()
     np.testing.assert_allclose(ratio["x"], steps, rtol=1e-9)
     assert ratio.loc[3e-3, "y"] == pytest.approx(1.0, abs=0.05)

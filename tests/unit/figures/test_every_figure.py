@@ -18,7 +18,7 @@ MAPS = {"gamma_d_out", "gamma_lambda", "d_out_lambda", "sigma_distance"}
 SMALLEST = 6.5
 """Size of text in points, subscripts aside."""
 SINGLE = {"output_density", "conformal_path", "norm_ratio", "draws", "separation"}
-SINGLE |= {"tanh_over_linear"}
+SINGLE |= {"tanh_over_linear", "scaled_time"}
 """Panels of single draws, of all draws' points together, or of ratios of medians: their values
 have no spread."""
 
