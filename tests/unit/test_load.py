@@ -58,7 +58,7 @@ def root(tmp_path):
     sets = pd.DataFrame(
         {"realization": [0, 1], "separable": [True, False], "certificate": ["direction", "hull"]}
         | {name: [np.nan, 1.0] for name in ("s_inf_norm", "positive_fraction", "positive_mean")}
-        | {"margin": [0.5, np.nan]}
+        | {name: [0.5, np.nan] for name in ("margin", "box_margin", "box_norm")}
     )
     folder = tmp_path / "results" / "separability" / ("c" * 16)
     write(folder / "0-1.parquet", sets, SEPARABILITY)

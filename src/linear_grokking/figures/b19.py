@@ -47,10 +47,10 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
 
     Panel ``accuracy`` is of the separable sets at the smallest λ above ½.  Panel
     ``final_accuracy`` has series ``final`` (runs), ``limit`` (where the very sets lead for t → ∞)
-    and ``large_size``; ``box_norm_ratio`` is ‖S‖/|b| where Adam's runs end over that of the largest
-    margin in the box, against ησd√(2/π), by σ.  Panel ``scaled_time`` is η times the time to
-    the accuracy's threshold against σ‖S_∞‖, a point for each set that is not separable, with
-    series ``large_size``.
+    and ``large_size``; ``box_norm_ratio`` is ‖S‖/|b| at the end of Adam's runs over that of the
+    largest margin in the box, against ησd√(2/π), by σ.  Panel ``scaled_time`` is η times the
+    time to the accuracy's threshold against σ‖S_∞‖, a point for each set that is not separable,
+    with series ``large_size``.
 
     Raises
     ------
