@@ -188,7 +188,7 @@ def _methods(table: pd.DataFrame) -> Iterator[tuple]:
 
 def _of(table: pd.DataFrame, method: tuple) -> pd.DataFrame:
     """Return a table's rows of a method."""
-    return table[(table[METHOD] == method).all(axis=1)]
+    return table[(table[METHOD] == list(method)).all(axis=1)]
 
 
 def _label(method: tuple) -> str:

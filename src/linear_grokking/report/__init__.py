@@ -4,7 +4,7 @@ from pathlib import Path
 
 from linear_grokking.results.fingerprint import with_files
 
-_RESOURCES = ("*.html", "*.css", "*.js", "text/*.rst")
+_RESOURCES = ("*.html", "*.css", "*.js", "*.toml", "text/*.rst")
 """What the page is made of beside its code."""
 
 

@@ -64,6 +64,16 @@ def test_losses_grow_where_the_gain_is_above_one(gain):
     assert (found[1] > found[0]) == (gain > 1)
 
 
+def test_the_gain_by_moments_of_the_law():
+    """E[ν/(1 - ην)] = 1 + (1 + λ)η + (1 + 3λ + λ²)η² + …, for small η."""
+    lambda_, eta, d, batch_size = 0.5, 0.01, 200, 7
+    n_train = d / lambda_
+    mean = 1 + (1 + lambda_) * eta + (1 + 3 * lambda_ + lambda_**2) * eta**2
+    rest = (1 - batch_size / n_train) * n_train / (n_train - 1)
+    found = instability(lambda_, eta, d, batch_size)
+    assert found == pytest.approx(eta * d / batch_size * rest * mean, rel=1e-4)
+
+
 def test_the_critical_batch_is_about_eta_d():
     """ηd = 6: literal runs with B = 4 grow, with B = 8 they fall."""
     assert instability(0.9, 0.01, 600, 6) == pytest.approx(1.0, abs=0.03)
