@@ -15,6 +15,7 @@ from linear_grokking.results.identity import FOLDERS
 from linear_grokking.results.storage import read_table
 from linear_grokking.workflow.plan import targets
 from linear_grokking.workflow.steps.claims import check_claims
+from linear_grokking.workflow.steps.does_x_help import typeset
 from linear_grokking.workflow.steps.figures import draw_figure
 from linear_grokking.workflow.steps.report import write_report
 
@@ -43,6 +44,7 @@ def end(smoke, tmp_path_factory):
     for figure_id in DRAWN:
         do(draw_figure, targets.pictures(plan, figure_id))
     do(check_claims, targets.claims(plan))
+    do(typeset, targets.does_x_help(plan))
     whole = targets.report(plan)
     shown = {figure_id: whole.request["tables"][figure_id] for figure_id in DRAWN}
     do(write_report, whole, tables=shown)
