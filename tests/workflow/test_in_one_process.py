@@ -76,7 +76,10 @@ def test_every_figure_with_claims_is_judged(smoke, end):
     claims = pd.read_csv(end / "results/claims.csv")
     assert tuple(claims.columns) == COLUMNS
     assert claims["id"].is_unique
-    assert (claims["verdict"] == "confirmed").sum() > len(claims) / 3
+    # Samples this small leave most claims open; of those they decide, most are confirmed.
+    decided = claims.loc[claims["verdict"].isin(["confirmed", "contradicted"]), "verdict"]
+    assert len(decided) > 100
+    assert (decided == "confirmed").mean() > 2 / 3
     assert set(claims["figure"]) == set(registry.registered()) & set(plan.config.figures)
 
 
