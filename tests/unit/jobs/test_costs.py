@@ -45,6 +45,10 @@ SPECS = {
     "sets": {"measure": "separability", "model": "logistic", "solver": "newton",
              "n_train": 200, "d": 100, "margin": False},
     "two_point": {"measure": "dynamics", "model": "two_point", "solver": "exact_orbit"},
+    "modular": {
+        "measure": "dynamics", "model": "modular", "solver": "adamw", "p": 23, "n_train": 265,
+        "d_h": 128, "records": 200, "t_max": 1000,
+    },
 }  # fmt: skip
 
 
@@ -108,6 +112,8 @@ def test_a_job_asks_for_no_less_than_twice_what_is_expected(seconds):
         ("logistic", "d"),
         ("sets", "n_train"),
         ("sets", "d"),
+        ("modular", "n_train"),
+        ("modular", "d_h"),
     ],
 )
 def test_costs_grow_with_sizes(name, key):

@@ -7,16 +7,23 @@ import numpy as np
 import pytest
 from stopping import Stopping
 
-from linear_grokking.data.draws import classification, stacked, teacher_student
+from linear_grokking.data.draws import (
+    classification,
+    modular_addition,
+    stacked,
+    teacher_student,
+)
 from linear_grokking.data.laws import Gaussian
 from linear_grokking.data.streams import generator
 from linear_grokking.models.linear import LinearModel, SampledLinearModel
 from linear_grokking.models.logistic import LogisticModel
 from linear_grokking.models.losses import LOSSES
+from linear_grokking.models.modular import ModularModel
 from linear_grokking.models.two_layer import TwoLayerModel
 from linear_grokking.runtime.checkpoints import Interrupted
 from linear_grokking.solvers import log_flow, two_layer_flow
 from linear_grokking.solvers.adam import adam
+from linear_grokking.solvers.adamw import adamw
 from linear_grokking.solvers.gradient_descent import gradient_descent
 from linear_grokking.solvers.linear_methods import grokfast, with_momentum
 from linear_grokking.solvers.mini_batches import sgd
@@ -66,6 +73,12 @@ def logistic(realizations, loss="cross_entropy"):
     return model, (data.weights, np.linspace(0.1, 0.3, 10)[list(realizations)])
 
 
+def modular(realizations):
+    sizes = {"p": 5, "n_train": 12, "d_h": 8, "alpha": 0.3}
+    data = stacked([modular_addition(seed=2, realization=k, **sizes) for k in realizations])
+    return ModularModel(data, gamma=0.5), data.weights
+
+
 @dataclass(frozen=True)
 class Case:
     """A solver with a problem for it, and how well realizations agree with single runs."""
@@ -105,6 +118,7 @@ CASES = {
     ),
     "logistic gradient_descent": Case(logistic, gradient_descent, OF_LOGISTIC),
     "logistic adam": Case(logistic, adam, OF_LOGISTIC),
+    "modular adamw": Case(modular, adamw, OF_TEACHER_STUDENT),
 }
 
 
