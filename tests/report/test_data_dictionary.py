@@ -53,7 +53,15 @@ def test_blocks_of_every_kind(root):
             found, metadata = columns(path)
             assert found == dictionary()[kind(metadata)], path
             seen.add(kind(metadata))
-    assert seen == {"linear", "two_layer", "logistic", "two_point", "separability", "outputs", "modular"}
+    assert seen == {
+        "linear",
+        "two_layer",
+        "logistic",
+        "two_point",
+        "separability",
+        "outputs",
+        "modular",
+    }
 
 
 def test_summaries(root):

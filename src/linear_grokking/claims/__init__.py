@@ -22,6 +22,7 @@ from linear_grokking.claims import (
     linear_optimizers,
     linear_times,
     linear_weight_decay,
+    modular,
     separability,
     two_layer,
     two_point,
@@ -36,6 +37,7 @@ MODULES = (
     *(linear_curves, linear_times, linear_late_time, linear_weight_decay, linear_maps),
     *(linear_optimizers, linear_beginnings, two_layer),
     *(ends, delays, adam, variations, conformal_time, separability, facets, two_point),
+    modular,
 )
 """Importing them registers their claims; a new module is added here."""
 

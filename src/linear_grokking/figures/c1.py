@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -110,12 +111,14 @@ def _draw_decay(axes: Axes, table: pd.DataFrame, colours: dict[float, str]) -> N
         own = points[points["eta"] == standard]
         draw_points(axes, own, colours[fraction])
         draw_points(axes, points[points["eta"] != standard], colours[fraction], **_OTHER_RATE)
-        # Through the weakest decay: the others are to be compared with it.
-        last = own.loc[own["x"].idxmax()]
-        span = times["x"].agg(["min", "max"])
-        axes.plot(span, last["y"] * span / last["x"], zorder=1, **style.REFERENCE)
+        reached = own[np.isfinite(own["y"])]
+        if len(reached):
+            # Through the weakest decay: the others are to be compared with it.
+            last = reached.loc[reached["x"].idxmax()]
+            span = times["x"].agg(["min", "max"])
+            axes.plot(span, last["y"] * span / last["x"], zorder=1, **style.REFERENCE)
     axes.set(xlabel=r"$1/(\eta\gamma)$ (steps)", ylabel=_time_label(table))
-    axes.set(xscale="log", yscale="log")
+    axes.set(xscale="log", yscale="log" if np.isfinite(times["y"]).any() else "linear")
     also = [
         legends.mark(r"other $\eta$, $\gamma$ = 1", legends.GREY, **_OTHER_RATE),
         legends.line("slope 1", **style.REFERENCE),

@@ -22,7 +22,7 @@ FIGURE_ID = re.compile(r"(A|B|BT|C)\d+")
 
 @cache
 def _modules() -> Mapping[str, str]:
-    """Return the name of each figure's module, by ID in the papers' order: A1 …, B1 …, BT1, C1 …."""
+    """Return the name of each figure's module, by ID in order: A1 …, B1 …, BT1, C1 …."""
     names = [module.name for module in pkgutil.iter_modules(linear_grokking.figures.__path__)]
     found = {
         figure_id: name

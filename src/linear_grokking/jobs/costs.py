@@ -217,12 +217,12 @@ def modular_steps(spec: Spec) -> Cost:
     """Return the cost of literal steps of addition modulo p."""
     p, n, d_h = (spec[key] for key in ("p", "n_train", "d_h"))
     weights, calls = 3.0 * p * d_h, 45.0
-    # Embeddings forwards and back, and the readout thrice; records look at all pairs.
+    # Embeddings and readout forwards and back; records look at all pairs.
     products = [(n, d_h, 2 * p)] * 2 + [(n, d_h, p)] * 3
     record = [(p * p, d_h, 2 * p), (p * p, d_h, p)]
     # Hidden units and outputs are read and written a few times, and so are weights and moments.
     touched = 8.0 * (6 * n * d_h + 4 * n * p + 15 * weights)
-    data = 8.0 * (3 * p * p * p + 2 * p * p * d_h + 5 * weights)
+    data = 8.0 * (3 * p**3 + 4 * n * d_h + 2 * p * p * d_h + 5 * weights)
     steps, records = spec["t_max"], spec["records"]
     on_core = sum(map(_on_core, products)) + _reading(touched) + calls * CPU_CALL_SECONDS
     on_gpu = sum(map(_on_gpu, products)) + touched / GPU_BANDWIDTH

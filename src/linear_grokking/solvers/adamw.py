@@ -1,4 +1,4 @@
-"""Literal AdamW (Loshchilov and Hutter 2019): Adam whose weight decay is no part of the gradient."""
+"""Literal AdamW (Loshchilov and Hutter 2019): Adam with a weight decay outside the gradient."""
 
 import math
 from collections.abc import Mapping

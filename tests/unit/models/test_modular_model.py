@@ -50,7 +50,9 @@ def test_gradient_is_that_of_pytorch():
     gradients = model.gradient(params)
     for k in range(2):
         embeddings, readout = (torch.tensor(each[k], requires_grad=True) for each in params)
-        a, b = (torch.tensor(column) for column in zip(*pairs_of(model.data.inputs[k]), strict=True))
+        a, b = (
+            torch.tensor(column) for column in zip(*pairs_of(model.data.inputs[k]), strict=True)
+        )
         outputs = (embeddings[a] + embeddings[P + b]) ** 2 @ readout
         wanted = torch.nn.functional.one_hot((a + b) % P, P).double()
         torch.nn.functional.mse_loss(outputs, wanted).backward()
