@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 from pydantic import Field
 
 from linear_grokking.config.fields import Axis, OpenProbability
@@ -21,7 +22,7 @@ FRACTION = "train_fraction"
 KEYS = (FRACTION, "eta", "gamma")
 BY_FRACTION = ("sparse", "near", "dense")
 """Roles of the runs that differ in the fraction alone."""
-BY_DECAY = ("weak_decay", "decay", "rates")
+BY_DECAY = ("weak_decay", "decay", "strong_decay", "rates")
 """Roles of the runs at other weight decays and learning rates."""
 _TRAINING = {"marker": "D", "markersize": 3, "fillstyle": "none"}
 _OTHER_RATE = {"marker": "s", "markersize": 3.6, "fillstyle": "none", "zorder": 5}
@@ -34,7 +35,8 @@ class Options(FigureOptions):
     near: ModularRuns = Field(description="Runs at those where the nets begin to generalize.")
     dense: ModularRuns = Field(description="Runs at the largest.")
     weak_decay: ModularRuns = Field(description="Runs at the smallest weight decay.")
-    decay: ModularRuns = Field(description="Runs at other weight decays.")
+    decay: ModularRuns = Field(description="Runs at others below the standard one.")
+    strong_decay: ModularRuns = Field(description="Runs at the largest weight decay.")
     rates: ModularRuns = Field(description="Runs at other learning rates.")
     shown: Axis[OpenProbability] = Field(description="Fractions whose dynamics are drawn.")
 
@@ -78,7 +80,7 @@ def draw(table: pd.DataFrame) -> Figure:
     colours = style.colours_of(pd.concat([shown, by_decay], ignore_index=True))
     draw_dynamics(axes[0, ::-1], table, FRACTION, colours)
     present = {fraction: colours[fraction] for fraction in sorted(shown.unique())}
-    legends.of_values(axes[0, 0], FRACTION, present, loc="center left")
+    legends.of_values(axes[0, 0], FRACTION, present, loc="upper left")
     _draw_times(axes[1, 0], table, colours)
     _draw_decay(axes[1, 1], table, colours)
     legends.of_dynamics(figure, table, columns=4)
@@ -119,11 +121,13 @@ def _draw_decay(axes: Axes, table: pd.DataFrame, colours: dict[float, str]) -> N
             axes.plot(span, last["y"] * span / last["x"], zorder=1, **style.REFERENCE)
     axes.set(xlabel=r"$1/(\eta\gamma)$ (steps)", ylabel=_time_label(table))
     axes.set(xscale="log", yscale="log" if np.isfinite(times["y"]).any() else "linear")
-    also = [
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    handles = [
+        *(legends.mark(style.label(FRACTION, x), colour) for x, colour in fractions.items()),
         legends.mark(r"other $\eta$, $\gamma$ = 1", legends.GREY, **_OTHER_RATE),
         legends.line("slope 1", **style.REFERENCE),
     ]
-    legends.of_values(axes, FRACTION, fractions, also=also, loc="upper left")
+    legends.add(axes, handles, loc="upper left")
 
 
 def _time_label(table: pd.DataFrame) -> str:

@@ -18,6 +18,7 @@ CONFIG = {
         "dense": {**NET, "train_fraction": 0.9, "t_max": 600},
         "weak": {**NET, "train_fraction": 0.8, "gamma": 0.25, "t_max": 3000},
         "decay": {**NET, "train_fraction": 0.8, "gamma": 0.5, "t_max": 1500},
+        "strong": {**NET, "train_fraction": 0.8, "gamma": 2, "t_max": 600},
         "rates": {**NET, "train_fraction": 0.8, "eta": 0.005, "t_max": 1500},
     },
     "figures": {
@@ -27,6 +28,7 @@ CONFIG = {
             "dense": "dense",
             "weak_decay": "weak",
             "decay": "decay",
+            "strong_decay": "strong",
             "rates": "rates",
             "shown": [0.3, 0.8],
         }
@@ -71,8 +73,9 @@ def test_times_stand_at_their_fraction_and_decay(table, data, series, scalar):
         assert found[run.parameters["train_fraction"]] == pytest.approx(expected)
     by_decay = pick(table, "decay_times", series, "experiment")
     assert set(by_decay["train_fraction"]) == {0.8}
-    np.testing.assert_allclose(by_decay["x"], [100, 400, 200, 200])
-    expected = [np.mean(run.scalars[scalar]) for run in data.runs("weak_decay", "decay", "rates")]
+    np.testing.assert_allclose(by_decay["x"], [100, 400, 200, 50, 200])
+    others = data.runs("weak_decay", "decay", "strong_decay", "rates")
+    expected = [np.mean(run.scalars[scalar]) for run in others]
     np.testing.assert_allclose(by_decay["y"][1:], expected)
 
 
