@@ -191,6 +191,7 @@ def _of_one_product(
         for run in runs if eta != standard else []:
             own = run.parameters
             same = own["eta"] == standard and np.isclose(own["gamma"], gamma)
+            same &= own["gamma"] <= _STRONGEST
             if same and own[FRACTION] == fraction:
                 yield other, run
 

@@ -216,7 +216,7 @@ def two_point(spec: Spec) -> Cost:
 def modular_steps(spec: Spec) -> Cost:
     """Return the cost of literal steps of addition modulo p."""
     p, n, d_h = (spec[key] for key in ("p", "n_train", "d_h"))
-    weights, calls = 3.0 * p * d_h, 45.0
+    weights, calls = 3.0 * p * d_h, 25.0
     # Embeddings and readout forwards and back; records look at all pairs.
     products = [(n, d_h, 2 * p)] * 2 + [(n, d_h, p)] * 3
     record = [(p * p, d_h, 2 * p), (p * p, d_h, p)]

@@ -54,7 +54,6 @@ TRUE = {
     "training-proportional",
     "decay-slope-fraction-0.5",
     "product-eta-0.0025",
-    "product-eta-0.02",
 }
 
 

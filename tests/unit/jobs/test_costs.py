@@ -246,7 +246,7 @@ MEASURED = [
     (TANH | LITERAL | {"d_h": 200, "t_max": 200, "records": 20}, 7.5, 232),
     (SPECS["two_point"], 0.1, 162),
     (SPECS["modular"], 0.6, 141),
-    (SPECS["modular"] | {"p": 7, "n_train": 24, "d_h": 16, "t_max": 5000}, 0.3, 141),
+    (SPECS["modular"] | {"p": 7, "n_train": 24, "d_h": 16, "t_max": 5000}, 0.2, 141),
     (SPECS["modular"] | {"p": 97, "n_train": 4700, "t_max": 20, "records": 10}, 1.0, 150),
 ]
 MEASURED_SPECS = [spec for spec, _, _ in MEASURED]
