@@ -53,7 +53,7 @@ def test_blocks_of_every_kind(root):
             found, metadata = columns(path)
             assert found == dictionary()[kind(metadata)], path
             seen.add(kind(metadata))
-    dynamics = {"linear", "two_layer", "logistic", "two_point"}
+    dynamics = {"linear", "two_layer", "logistic", "two_point", "modular"}
     assert seen == dynamics | {"separability", "outputs", "grokking_times"}
 
 

@@ -21,6 +21,7 @@ LogisticRuns = Annotated[str, Role(("logistic",), "dynamics")]
 OutputRuns = Annotated[str, Role(("logistic",), "outputs")]
 SeparabilityRuns = Annotated[str, Role(("separability",), "separability")]
 TwoPointRuns = Annotated[str, Role(("two_point",), "dynamics")]
+ModularRuns = Annotated[str, Role(("modular",), "dynamics")]
 
 
 class FigureOptions(Section):

@@ -169,7 +169,59 @@ def with_threshold_labels(
     return replace(data, labels=np.where(beyond, 1.0, -1.0).astype(data.inputs.dtype))
 
 
-Data = TypeVar("Data", TeacherStudentData, ClassificationData)
+@dataclass(frozen=True)
+class ModularData:
+    """One realization of addition modulo p, or several (see `stacked`).
+
+    Attributes
+    ----------
+    inputs : (n_train, 2p)
+        The pairs (a, b) of the training set: a one-hot in the first half, b in the second.
+    targets : (n_train, p)
+        a + b mod p, one-hot.
+    fresh : (p² - n_train, 2p)
+        All other pairs.
+    fresh_targets : (p² - n_train, p)
+    weights : tuple of arrays
+        Initial embeddings U over V (2p, d_h), and readout W (d_h, p).
+    """
+
+    inputs: Float[Any, "*R N two_p"]
+    targets: Float[Any, "*R N p"]
+    fresh: Float[Any, "*R M two_p"]
+    fresh_targets: Float[Any, "*R M p"]
+    weights: tuple[Float[Any, "*R _ _"], ...]
+
+
+def modular_addition(
+    *, seed: int, realization: int, p: int, n_train: int, d_h: int, alpha: float
+) -> ModularData:
+    """Draw a training set among the p² pairs, and initial weights, in float64.
+
+    Parameters
+    ----------
+    n_train
+        Pairs of the training set; a larger set of the same realization holds the smaller ones.
+    alpha
+        Standard deviation of the initial weights.
+    """
+    pairs = {"law": "pairs", "p": p}
+    order = generator(seed, pairs, realization, "training set").permutation(p * p)
+    a, b = np.divmod(order, p)
+    one_hot = np.eye(p)
+    inputs, targets = np.hstack([one_hot[a], one_hot[b]]), one_hot[(a + b) % p]
+
+    def layer(purpose: str, shape: tuple[int, int]) -> np.ndarray:
+        law = {"law": "normal", "shape": list(shape)}
+        return fill_normal(generator(seed, law, realization, purpose), np.empty(shape), alpha)
+
+    return ModularData(
+        *(inputs[:n_train], targets[:n_train], inputs[n_train:], targets[n_train:]),
+        weights=(layer("embeddings", (2 * p, d_h)), layer("readout", (d_h, p))),
+    )
+
+
+Data = TypeVar("Data", TeacherStudentData, ClassificationData, ModularData)
 
 
 def stacked(drawn: Sequence[Data], put: Callable[[np.ndarray], Any] = lambda array: array) -> Data:

@@ -17,12 +17,12 @@ from typing import Any
 import linear_grokking.figures
 from linear_grokking.results.fingerprint import fingerprint, with_files
 
-FIGURE_ID = re.compile(r"(A|B|BT)\d+")
+FIGURE_ID = re.compile(r"(A|B|BT|C)\d+")
 
 
 @cache
 def _modules() -> Mapping[str, str]:
-    """Return the name of each figure's module, by ID in the papers' order: A1 …, B1 …, BT1."""
+    """Return the name of each figure's module, by ID in order: A1 …, B1 …, BT1, C1 …."""
     names = [module.name for module in pkgutil.iter_modules(linear_grokking.figures.__path__)]
     found = {
         figure_id: name
@@ -30,7 +30,7 @@ def _modules() -> Mapping[str, str]:
         for figure_id in name.upper().split("_")
         if FIGURE_ID.fullmatch(figure_id)
     }
-    ordered = sorted(found, key=lambda each: (each.rstrip("0123456789"), int(each.lstrip("ABT"))))
+    ordered = sorted(found, key=lambda each: (each.rstrip("0123456789"), int(each.lstrip("ABCT"))))
     return {figure_id: found[figure_id] for figure_id in ordered}
 
 

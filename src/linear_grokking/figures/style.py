@@ -44,10 +44,11 @@ STANDARD: Mapping[str, tuple[float, ...]] = {
     "s0_norm": (0.1,),
     "b0": (0,),
     "label_fraction": (1,),
+    "train_fraction": (0.5,),
 }
 """Values of the runs with which a figure compares, by configuration key."""
 ORDERED = (*("d_in", "d_out", "d_h", "gamma", "epsilon", "alpha", "noise", "n_train"),)
-ORDERED += ("spectral_exponent", "sigma", "sigma_a", "s0_norm", "b0")
+ORDERED += ("spectral_exponent", "sigma", "sigma_a", "s0_norm", "b0", "train_fraction")
 """Parameters whose values stand for more and less."""
 THEORY = "#000000"
 PAPER = "#777777"
@@ -113,6 +114,7 @@ SYMBOLS = {
     "s0_norm": r"$\|S_0\|$",
     "b0": r"$b_0$",
     "label_fraction": r"$r$",
+    "train_fraction": "fraction",
 }
 """How a configuration key is written on an axis or in a legend."""
 

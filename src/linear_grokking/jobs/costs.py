@@ -233,6 +233,29 @@ def two_point(spec: Spec) -> Cost:
     return Cost(0.1, 1e6)
 
 
+def modular_steps(spec: Spec) -> Cost:
+    """Return the cost of literal steps of addition modulo p."""
+    p, n, d_h = (spec[key] for key in ("p", "n_train", "d_h"))
+    weights, calls = 3.0 * p * d_h, 25.0
+    # Embeddings and readout forwards and back; records look at all pairs.
+    products = [(n, d_h, 2 * p)] * 2 + [(n, d_h, p)] * 3
+    record = [(p * p, d_h, 2 * p), (p * p, d_h, p)]
+    # Hidden units and outputs are read and written a few times, and so are weights and moments.
+    touched = 8.0 * (6 * n * d_h + 4 * n * p + 15 * weights)
+    data = 8.0 * (3 * p**3 + 4 * n * d_h + 2 * p * p * d_h + 5 * weights)
+    steps, records = spec["t_max"], spec["records"]
+    on_core = sum(map(_on_core, products)) + _reading(touched) + calls * CPU_CALL_SECONDS
+    on_gpu = sum(map(_on_gpu, products)) + touched / GPU_BANDWIDTH
+    return Cost(
+        host_seconds=DRAW_SECONDS * weights,
+        core_seconds=steps * on_core + records * sum(map(_on_core, record)),
+        device_seconds=steps * on_gpu + records * sum(map(_on_gpu, record)),
+        device_calls=calls * (steps + records),
+        data_bytes=data,
+        device_bytes=2.0 * data,
+    )
+
+
 Product = tuple[float, float, float]
 """Rows, columns, and the columns of what a float64 matrix is multiplied with."""
 

@@ -227,6 +227,16 @@ KINDS: Sequence[Kind] = (
         schema=LOGISTIC,
         cost=costs.two_point,
     ),
+    Kind(
+        *("modular", "adamw", "dynamics"),
+        job="jobs.modular:dynamics",
+        schema=LINEAR,
+        cost=costs.modular_steps,
+        solve="solvers.adamw:adamw",
+        options=("beta1", "beta2", "adam_epsilon"),
+        literal=True,
+        **_ON_GPU,
+    ),
 )
 """All kinds of runs; a new model or solver is an entry here."""
 

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
+from array_api_compat import array_namespace
+
 from linear_grokking.runtime.arrays import Array
 from linear_grokking.shapes import Float
 
@@ -11,6 +13,13 @@ if TYPE_CHECKING:
 
 Params = tuple[Array, ...]
 """Parameters of a model, realizations on the leading axis of each array."""
+
+
+def unscaled(gradient: Params) -> Params:
+    """Return a gradient as `Model.scaled_gradient` does, with L = 0 (R,)."""
+    first = gradient[0]
+    xp = array_namespace(first)
+    return *gradient, xp.zeros_like(xp.reshape(first, (len(first), -1))[:, 0])
 
 
 class Model(Protocol):

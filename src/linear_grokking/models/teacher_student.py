@@ -12,7 +12,7 @@ import numpy as np
 from array_api_compat import array_namespace
 
 from linear_grokking.data.draws import TeacherStudentData
-from linear_grokking.models.contract import Params
+from linear_grokking.models.contract import Params, unscaled
 from linear_grokking.runtime.arrays import Array
 from linear_grokking.shapes import Float
 
@@ -73,9 +73,7 @@ class TeacherStudentModel(ABC):
 
     def scaled_gradient(self, params: Params) -> Params:
         """See `contract.Model.scaled_gradient`: L = 0, for it falls with the parameters only."""
-        gradient = self.gradient(params)
-        xp = array_namespace(*gradient)
-        return *gradient, xp.zeros_like(xp.reshape(gradient[0], (len(gradient[0]), -1))[:, 0])
+        return unscaled(self.gradient(params))
 
     @abstractmethod
     def observables(self, params: Params) -> dict[str, Float[Array, "*R"]]:

@@ -19,7 +19,11 @@ from linear_grokking.figures import registry
 
 FOLDER = Path(__file__).with_name("text")
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-PAPERS = {"A": "Paper A, linear regression", "B": "Paper B, logistic classification"}
+PAPERS = {
+    "A": "Paper A, linear regression",
+    "B": "Paper B, logistic classification",
+    "C": "Beyond both papers",
+}
 """Categories of figures, by the first letter of their IDs."""
 
 

@@ -114,7 +114,7 @@ def write_page(
         temporary.write_text(page, encoding="utf-8")
 
 
-_CLAIM_ID = re.compile(r"\b([AB]T?\d+-[a-z][\w.-]*\w)")
+_CLAIM_ID = re.compile(r"\b([ABC]T?\d+-[a-z][\w.-]*\w)")
 """The id of a claim in a note."""
 
 

@@ -73,6 +73,13 @@ def _log(value: float) -> float:
     return math.log(value) if value > 0 else -math.inf
 
 
+def check_betas(beta1: float, beta2: float) -> None:
+    """Refuse decay factors of moments outside [0, 1)."""
+    for name, beta in (("beta1", beta1), ("beta2", beta2)):
+        if not 0 <= beta < 1:
+            raise ValueError(f"{name} = {beta}: must lie between 0 (included) and 1 (excluded)")
+
+
 def adam(
     model: Model,
     params: Params,
@@ -104,9 +111,7 @@ def adam(
         For an argument out of range, or a model with weight decay.
     """
     check_rate(eta)
-    for name, beta in (("beta1", beta1), ("beta2", beta2)):
-        if not 0 <= beta < 1:
-            raise ValueError(f"{name} = {beta}: must lie between 0 (included) and 1 (excluded)")
+    check_betas(beta1, beta2)
     if not 0 <= adam_epsilon < np.inf:
         raise ValueError(f"adam_epsilon = {adam_epsilon}: must be finite, 0 or larger")
     if any(model.decays):

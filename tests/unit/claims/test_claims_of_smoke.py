@@ -24,6 +24,8 @@ NOT_HELD = {
     "B11": ["B11-initial-conditions"],
     # Its one σ_A is large.
     "B14": ["B14-small-spread"],
+    # No fraction is 0.45.
+    "C1": ["C1-critical-fraction"],
 }
 """By figure, the claims that are undecided for want of the runs that they are about."""
 

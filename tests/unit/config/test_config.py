@@ -246,6 +246,10 @@ CONTRADICTIONS = [
         "takes every step; at most 1e+09",
     ),
     ({"model": "logistic", "n_train": 10**7, "d": 10**7}, "GB of memory; at most 1000"),
+    ({"model": "modular", "p": 3, "train_fraction": 0.05}, "of 9 pairs leaves none to train on"),
+    ({"model": "modular", "p": 3, "train_fraction": 0.96}, "none to measure generalization on"),
+    ({"model": "modular", "p": 1}, "p = 1"),
+    ({"model": "modular", "t_max": 1e12}, "takes every step; at most 1e+09"),
     (
         {
             "model": "linear",
@@ -295,6 +299,15 @@ def test_isotropic_inputs_stay_out_of_a_runs_meaning():
     ]
     assert found == [without, {**without, "law": "power_law", "spectral_exponent": 2.0}]
     assert not {"law", "spectral_exponent"} & set(without)
+
+
+@pytest.mark.parametrize(("p", "fraction", "pairs"), [(23, 0.5, 264), (23, 0.3, 159), (7, 0.9, 44)])
+def test_a_training_fraction_is_a_number_of_pairs(p, fraction, pairs):
+    experiment = {"model": "modular", "p": p, "train_fraction": fraction}
+    config = read(with_value("experiments.this", experiment))
+    (point,) = config.experiments["this"].grid(0)
+    assert point.spec["n_train"] == point.parameters["n_train"] == pairs
+    assert "train_fraction" not in point.spec and point.parameters["train_fraction"] == fraction
 
 
 @pytest.mark.parametrize("name", ["Bad", "1st", "a b", "../up", "a/b", "", "x" * 61, "é", "a\nb"])

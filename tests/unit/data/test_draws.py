@@ -12,6 +12,7 @@ from scipy import stats
 
 from linear_grokking.data.draws import (
     classification,
+    modular_addition,
     stacked,
     teacher_student,
     with_threshold_labels,
@@ -398,3 +399,44 @@ class TestStacked:
             if array is not None:
                 assert isinstance(tensor, torch.Tensor)
                 np.testing.assert_array_equal(tensor.numpy(), array)
+
+
+def draw_addition(**changes):
+    arguments = {"seed": 1, "realization": 0, "p": 7, "n_train": 20, "d_h": 300, "alpha": 0.3}
+    return modular_addition(**arguments | changes)
+
+
+class TestModularAddition:
+    def test_every_pair_is_there_once_with_its_sum(self):
+        data = draw_addition()
+        inputs = np.vstack([data.inputs, data.fresh])
+        targets = np.vstack([data.targets, data.fresh_targets])
+        assert data.inputs.shape == (20, 14) and data.fresh.shape == (29, 14)
+        a, b, c = inputs[:, :7].argmax(1), inputs[:, 7:].argmax(1), targets.argmax(1)
+        assert {(a, b) for a, b in zip(a, b, strict=True)} == set(
+            itertools.product(range(7), range(7))
+        )
+        np.testing.assert_array_equal(c, (a + b) % 7)
+        for part in (inputs[:, :7], inputs[:, 7:], targets):
+            assert set(np.unique(part)) == {0.0, 1.0} and (part.sum(1) == 1).all()
+
+    def test_larger_sets_hold_smaller_ones_and_share_initial_weights(self):
+        small, large = draw_addition(), draw_addition(n_train=35)
+        np.testing.assert_array_equal(large.inputs[:20], small.inputs)
+        for one, other in zip(small.weights, large.weights, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+    def test_initial_weights_have_their_deviation(self):
+        embeddings, readout = draw_addition().weights
+        assert embeddings.shape == (14, 300) and readout.shape == (300, 7)
+        assert_deviation(embeddings, 0.3)
+        assert_deviation(readout, 0.3)
+
+    def test_pairs_are_chosen_alike(self):
+        # Each of 49 pairs is in 20 of 49 sets: binomial counts, all within 4.5 deviations.
+        counts = np.zeros(49)
+        for realization in range(400):
+            inputs = draw_addition(realization=realization, d_h=1).inputs
+            np.add.at(counts, 7 * inputs[:, :7].argmax(1) + inputs[:, 7:].argmax(1), 1)
+        share = 20 / 49
+        assert np.abs(counts - 400 * share).max() < 4.5 * np.sqrt(400 * share * (1 - share))

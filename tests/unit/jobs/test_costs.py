@@ -47,6 +47,10 @@ SPECS = {
     "sets": {"measure": "separability", "model": "logistic", "solver": "newton",
              "n_train": 200, "d": 100, "margin": False},
     "two_point": {"measure": "dynamics", "model": "two_point", "solver": "exact_orbit"},
+    "modular": {
+        "measure": "dynamics", "model": "modular", "solver": "adamw", "p": 23, "n_train": 265,
+        "d_h": 128, "records": 200, "t_max": 1000,
+    },
 }  # fmt: skip
 
 
@@ -111,6 +115,8 @@ def test_a_job_asks_for_no_less_than_twice_what_is_expected(seconds):
         ("logistic", "d"),
         ("sets", "n_train"),
         ("sets", "d"),
+        ("modular", "n_train"),
+        ("modular", "d_h"),
     ],
 )
 def test_costs_grow_with_sizes(name, key):
@@ -257,6 +263,9 @@ MEASURED = [
     (TANH | LITERAL, 7.4, 185),
     (TANH | LITERAL | {"d_h": 200, "t_max": 200, "records": 20}, 7.5, 232),
     (SPECS["two_point"], 0.1, 162),
+    (SPECS["modular"], 0.6, 141),
+    (SPECS["modular"] | {"p": 7, "n_train": 24, "d_h": 16, "t_max": 5000}, 0.2, 141),
+    (SPECS["modular"] | {"p": 97, "n_train": 4700, "t_max": 20, "records": 10}, 1.0, 150),
 ]
 MEASURED_SPECS = [spec for spec, _, _ in MEASURED]
 

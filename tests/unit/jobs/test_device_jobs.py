@@ -44,6 +44,7 @@ SEPARABILITY = {"model": "logistic", "n_train": 20, "d": 9, "measure": "separabi
 TEACHER_STUDENT = {"d_in": 8, "n_train": 10, "d_out": 2, "n_gen": 15, "records": 6, "t_max": 20.0}
 LINEAR = {**TEACHER_STUDENT, "model": "linear", "solver": "gradient_descent"}
 TWO_LAYER = {**TEACHER_STUDENT, "model": "two_layer", "solver": "gradient_descent", "d_h": 5}
+MODULAR = {"model": "modular", "p": 5, "d_h": 8, "records": 6, "t_max": 20.0}
 OF_TEACHER_STUDENT = [
     LINEAR,
     {**LINEAR, "noise": 0.1, "gamma": 0.05},
@@ -77,6 +78,7 @@ CASES = [
     *({**SEPARABILITY, "law": law, **more, "margin": True} for law, more in OF_LAWS.items()),
     {**SEPARABILITY, "d": 13, "box_margin": True},
     *OF_TEACHER_STUDENT,
+    MODULAR,
 ]
 
 
@@ -232,12 +234,18 @@ SIZES = {
     "logistic": {"n_train": 300, "d": 140},
     "linear": {"n_train": 150, "d_in": 100, "n_gen": 300},
     "two_layer": {"n_train": 150, "d_in": 100, "n_gen": 300, "d_h": 20},
+    "modular": {"p": 23, "d_h": 128},
 }
 
 
 @pytest.mark.parametrize(
     "case",
-    [SEPARABILITY, *(LOGISTIC | {"solver": solver} for solver in SOLVERS), *OF_TEACHER_STUDENT],
+    [
+        SEPARABILITY,
+        *(LOGISTIC | {"solver": solver} for solver in SOLVERS),
+        *OF_TEACHER_STUDENT,
+        MODULAR,
+    ],
     ids=name_of,
 )
 def test_a_device_holds_what_the_cost_model_says(case):

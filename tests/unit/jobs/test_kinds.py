@@ -18,6 +18,7 @@ SIZES = {
     "two_layer": {"d_in": 10, "n_train": 20, "d_h": 4},
     "logistic": {"n_train": 20, "d": 8},
     "two_point": {"lambda": 0.4},
+    "modular": {"p": 5},
 }
 
 

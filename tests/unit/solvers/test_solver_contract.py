@@ -7,16 +7,23 @@ import numpy as np
 import pytest
 from stopping import Stopping
 
-from linear_grokking.data.draws import classification, stacked, teacher_student
+from linear_grokking.data.draws import (
+    classification,
+    modular_addition,
+    stacked,
+    teacher_student,
+)
 from linear_grokking.data.laws import Gaussian
 from linear_grokking.data.streams import generator
 from linear_grokking.models.linear import LinearModel, SampledLinearModel
 from linear_grokking.models.logistic import LogisticModel
 from linear_grokking.models.losses import LOSSES
+from linear_grokking.models.modular import ModularModel
 from linear_grokking.models.two_layer import TwoLayerModel
 from linear_grokking.runtime.checkpoints import Interrupted
 from linear_grokking.solvers import log_flow, two_layer_flow
 from linear_grokking.solvers.adam import adam
+from linear_grokking.solvers.adamw import adamw
 from linear_grokking.solvers.gradient_descent import gradient_descent
 from linear_grokking.solvers.linear_methods import grokfast, with_momentum
 from linear_grokking.solvers.mini_batches import sgd
@@ -80,6 +87,12 @@ def all_decaying(realizations):
     return logistic(realizations, decays=(0.02, 0.02))
 
 
+def modular(realizations):
+    sizes = {"p": 5, "n_train": 12, "d_h": 8, "alpha": 0.3}
+    data = stacked([modular_addition(seed=2, realization=k, **sizes) for k in realizations])
+    return ModularModel(data, gamma=0.5), data.weights
+
+
 @dataclass(frozen=True)
 class Case:
     """A solver with a problem for it, and how well realizations agree with single runs."""
@@ -128,6 +141,7 @@ CASES = {
     "logistic adam": Case(logistic, adam, OF_LOGISTIC),
     "structured spectral": Case(structured, spectral, OF_TEACHER_STUDENT),
     "structured gradient_descent": Case(structured, gradient_descent, OF_TEACHER_STUDENT),
+    "modular adamw": Case(modular, adamw, OF_TEACHER_STUDENT),
 }
 
 

@@ -82,6 +82,7 @@ KINDS = {
     "outputs": {"model": "logistic", "measure": "outputs", "n_train": 20, "d": 6},
     "sets": {"measure": "separability", "n_train": 20, "d": 12, "margin": True},
     "two-point": {"model": "two_point", "lambda": 0.4},
+    "modular": {"model": "modular", "p": 5, "d_h": 6},
 }  # fmt: skip
 
 

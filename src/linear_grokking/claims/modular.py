@@ -1,0 +1,210 @@
+"""Claims on addition modulo p: Fig. C1, an experiment without theory.
+
+Paper B's App. B describes what Power et al. (2022) saw in such tasks and compares with it; whether
+a small net that is trained for seconds shows the same is measured here.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from linear_grokking.claims.measuring import (
+    geometric_mean_of,
+    mean_of,
+    of_shared_draws,
+    proportion_of,
+)
+from linear_grokking.claims.registry import Evidence, claims_of
+from linear_grokking.claims.verdict import (
+    Claim,
+    Disagreement,
+    Undecidable,
+    ours,
+    paper_b,
+)
+from linear_grokking.figures.c1 import BY_DECAY, BY_FRACTION, FRACTION, with_standard
+from linear_grokking.results.reading import RunResult
+
+_MEMORIZED = 0.7
+"""Fraction up to which training is over well before generalization at the standard decay."""
+_STRONGEST = 1.0
+"""Largest γ whose time to generalize is compared with 1/γ: a stronger one delays training too."""
+
+
+@claims_of(
+    "C1",
+    statement="The net groks: it generalizes long after it is trained, from chance level.",
+    source=paper_b("App. B (of Power et al. 2022)"),
+)
+def grokking(evidence: Evidence) -> Iterator[Claim]:
+    """Compare the two times, and look at accuracy and loss in between, at the fraction ½."""
+    for run in evidence.runs(*BY_FRACTION, keep=lambda p: p[FRACTION] == 0.5):
+        [t_train] = _reached([run], "t_train")
+        [t_gen] = of_shared_draws([run], "t_gen")
+        steps, accuracy, loss = run.curves("gen_accuracy", "gen_loss")
+        yield Claim(
+            "C1-grokking",
+            "With half of the pairs in the training set the generalization accuracy takes at "
+            f"least 5 times as many steps to {evidence.percent} as the training accuracy.",
+            geometric_mean_of(t_gen / t_train, run).at_least(5.0),
+        )
+        at_training = [np.interp(t, steps, each) for t, each in zip(t_train, accuracy, strict=True)]
+        yield Claim(
+            "C1-chance",
+            "There it is at chance level or below, 1/p, when the training accuracy gets to "
+            f"{evidence.percent}: at most 2/p (measured in units of 1/p).",
+            mean_of(np.array(at_training) * run.parameters["p"], run).at_most(2.0, 1.0),
+        )
+        rise = [
+            each[late].max() / each[~late].min()
+            for each, late in ((each, steps > t) for each, t in zip(loss, t_train, strict=True))
+        ]
+        yield Claim(
+            "C1-loss-rises",
+            "There the generalization loss is not monotonic: after the training accuracy has "
+            f"reached {evidence.percent} it rises to at least 1.1 times what it was at its least "
+            "before.",
+            geometric_mean_of(rise, run).at_least(1.1),
+        )
+
+
+@claims_of(
+    "C1",
+    statement="There is a critical fraction, near which the dynamics are slow.",
+    source=paper_b("App. B (of Power et al. 2022); numbers ours"),
+)
+def critical_fraction(evidence: Evidence) -> Iterator[Claim]:
+    """Count what generalizes at the smallest fractions and above, and compare times."""
+    runs = sorted(evidence.runs(*BY_FRACTION), key=lambda run: run.parameters[FRACTION])
+    lowest = runs[0]
+    yield Claim(
+        "C1-none-below",
+        f"At the fraction {lowest.parameters[FRACTION]:g} no net reaches {evidence.percent} within "
+        f"{lowest.parameters['t_max']:g} steps: of all draws at most 0.4 do.",
+        proportion_of(np.isfinite(lowest.scalars["t_gen"]), lowest).at_most(0.4, 0.0),
+        note="A longer run may end otherwise: what a net does for t → ∞ is not known.",
+    )
+    dense = [run for run in runs if run.parameters[FRACTION] >= 0.5]
+    if len(dense) < 2:
+        raise Undecidable("fewer than two fractions from 0.5 on")
+    reached = np.concatenate([np.isfinite(run.scalars["t_gen"]) for run in dense])
+    yield Claim(
+        "C1-all-above",
+        f"From the fraction 0.5 on every net reaches {evidence.percent}: of all draws at least "
+        "0.8 do.",
+        proportion_of(reached, *dense).at_least(0.8, 1.0),
+    )
+    slow, fast = _near(runs, 0.45), _near(runs, 0.7)
+    later, earlier = _reached([slow, fast], "t_gen")
+    yield Claim(
+        "C1-slow-near",
+        "Near it the dynamics are slow: at the fraction 0.45 generalization takes at least 3 times "
+        "as long as at 0.7.",
+        geometric_mean_of(later / earlier, slow, fast).at_least(3.0),
+    )
+
+
+@claims_of(
+    "C1",
+    statement="The time of training depends little on the fraction.",
+    source=ours("an experiment"),
+)
+def training_times(evidence: Evidence) -> Iterator[Claim]:
+    """Compare the largest and smallest time, and take the slope, up to the fraction 0.7."""
+    runs = evidence.runs(*BY_FRACTION, keep=lambda p: p[FRACTION] <= _MEMORIZED)
+    if len(runs) < 3:
+        raise Undecidable(f"fewer than three fractions up to {_MEMORIZED:g}")
+    fractions = [run.parameters[FRACTION] for run in runs]
+    between = f"between the fractions {min(fractions):g} and {max(fractions):g}"
+    times = _reached(runs, "t_train")
+    yield Claim(
+        "C1-training-independent",
+        f"The time of {evidence.percent} training accuracy does not depend on the fraction: "
+        f"{between} the longest is at most 1.5 times the shortest.",
+        geometric_mean_of(times.max(axis=0) / times.min(axis=0), *runs).at_most(1.5, 1.0),
+        note="It grows with the number of pairs to be memorized.",
+        otherwise=Disagreement.CONJECTURE,
+    )
+    yield Claim(
+        "C1-training-proportional",
+        f"The time of {evidence.percent} training accuracy grows like the number of pairs: "
+        f"{between} its logarithmic slope is 1 ± 0.25.",
+        mean_of(_slopes(np.log(fractions), np.log(times)), *runs).near(1.0, 0.25),
+    )
+
+
+@claims_of(
+    "C1",
+    statement="The time to generalize is proportional to 1/(ηγ).",
+    source=ours("an experiment; as null directions under weight decay, A3"),
+)
+def decay_law(evidence: Evidence) -> Iterator[Claim]:
+    """Take its slope by the weight decay, and compare pairs of η and γ of one product."""
+    runs = with_standard(evidence.runs(*BY_FRACTION), evidence.runs(*BY_DECAY))
+    standard = evidence.runs(*BY_FRACTION)[0].parameters["eta"]
+    by_decay = [run for run in runs if run.parameters["eta"] == standard]
+    for fraction in sorted({run.parameters[FRACTION] for run in by_decay}):
+        weak = [
+            run
+            for run in by_decay
+            if run.parameters[FRACTION] == fraction and run.parameters["gamma"] <= _STRONGEST
+        ]
+        if len(weak) < 3:
+            raise Undecidable(f"fewer than three weight decays up to {_STRONGEST:g}")
+        gammas = [run.parameters["gamma"] for run in weak]
+        slopes = _slopes(np.log(gammas), np.log(_reached(weak, "t_gen")))
+        yield Claim(
+            f"C1-decay-slope-fraction-{fraction:g}",
+            f"At the fraction {fraction:g} the time of {evidence.percent} generalization accuracy "
+            f"is ∝ 1/γ: its logarithmic slope for γ between {min(gammas):g} and {max(gammas):g} is "
+            "-1 ± 0.1.",
+            mean_of(slopes, *weak).near(-1.0, 0.1),
+            note="Near the critical fraction it holds; with more pairs the slope is another one.",
+            otherwise=Disagreement.CONJECTURE,
+        )
+    for other, run in _of_one_product(runs, standard):
+        first, second = _reached([other, run], "t_gen")
+        eta, gamma = other.parameters["eta"], run.parameters["gamma"]
+        yield Claim(
+            f"C1-product-eta-{eta:g}",
+            f"Only the product ηγ counts: (η, γ) = ({eta:g}, 1) takes as many steps as "
+            f"({standard:g}, {gamma:g}), within 30 % (their ratio).",
+            geometric_mean_of(first / second, other, run).within(1.0, 0.3),
+        )
+
+
+def _near(runs: Sequence[RunResult], fraction: float) -> RunResult:
+    """Return the run at a fraction."""
+    for run in runs:
+        if run.parameters[FRACTION] == fraction:
+            return run
+    raise Undecidable(f"no run has the fraction {fraction:g}")
+
+
+def _of_one_product(
+    runs: Sequence[RunResult], standard: float
+) -> Iterator[tuple[RunResult, RunResult]]:
+    """Yield runs at another learning rate, each with that of the same ηγ at the standard one."""
+    for other in runs:
+        eta, fraction = other.parameters["eta"], other.parameters[FRACTION]
+        gamma = eta * other.parameters["gamma"] / standard
+        for run in runs if eta != standard else []:
+            own = run.parameters
+            same = own["eta"] == standard and np.isclose(own["gamma"], gamma)
+            same &= own["gamma"] <= _STRONGEST
+            if same and own[FRACTION] == fraction:
+                yield other, run
+
+
+def _reached(runs: Sequence[RunResult], time: str) -> np.ndarray:
+    """Return a time (runs, R) of the draws that all runs have, where all of them got there."""
+    times = of_shared_draws(runs, time)
+    if not np.isfinite(times).all():
+        raise Undecidable(f"{time} was not reached in all draws")
+    return times
+
+
+def _slopes(x: Sequence[float] | np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return the slopes (R,) of straight lines through y (n, R) at x (n,)."""
+    centred = np.asarray(x, float) - np.mean(x)
+    return centred @ y / (centred @ centred)
