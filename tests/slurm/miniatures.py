@@ -96,7 +96,7 @@ SLOW = _blocks(
 
 _folder = Path(__file__).parents[2] / "config"
 _smoke = load_merged([_folder / "config.yaml", _folder / "smoke.yaml"])
-_drawn = ("A1", "A2", "B2", "B6", "BT1")
+_drawn = ("A1", "A2", "B6", "B14", "BT1")
 _used = {str(value) for each in _drawn for value in _smoke["figures"][each].values()}
 
 # Figures of every kind of training, of the smoke configuration; all of them take half an hour.

@@ -49,7 +49,7 @@ def test_figures_of_every_kind_of_training(cluster, workplace, once, make):
         "A1 a1_dynamics lambda=1.5 0-2",
         "A1 a1_dynamics lambda=1.5",
         "B6 e1 d=14 lambda=0.35 0-19",
-        "B2 b2_outputs lambda=0.48 0-0",
+        "B14 b14_outputs 0-0",
         "A1",
         "BT1",
         "rule_list_runs",
