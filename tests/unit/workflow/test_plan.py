@@ -365,7 +365,7 @@ def test_stale_results_are_those_that_no_plan_needs(tmp_path):
     (folder / "notes.txt").write_text("mine")
     damaged = tmp_path / f"{before.block_files(before.points['more'][0].run_id)[0]}.damaged"
     damaged.write_text("")
-    for name in ("results/thoughts.parquet", "results/summaries/all.parquet", "figures/C1.png"):
+    for name in ("results/thoughts.parquet", "results/summaries/all.parquet", "figures/D1.png"):
         (tmp_path / name).write_text("mine")
     (tmp_path / "results/histories/mine").mkdir()
     (tmp_path / "results/histories/mine/0-9.parquet").write_text("mine")
