@@ -4,3 +4,19 @@ Paper A is *Grokking in Linear Estimators* (arXiv:2310.16441), Paper B is *Grokk
 the Edge of Linear Separability* (arXiv:2410.04489).  Docstrings name the paper and the
 equation or section they implement.
 """
+
+from importlib import import_module
+from typing import Any
+
+_LAZY = {"predict": "workflow.predict"}
+"""Functions of the package itself, and where they are: imported when they are first used."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_LAZY])

@@ -1,0 +1,129 @@
+"""Losses and accuracies against the steps that `train` would record."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from scipy.special import ndtr, ndtri
+
+from linear_grokking.jobs import expected
+from linear_grokking.solvers.trajectory import record_steps
+from linear_grokking.theory import (
+    adam_limit,
+    large_size,
+    linear,
+    quasi_static,
+    structured_inputs,
+    two_layer,
+)
+from linear_grokking.theory.structured_inputs import StructuredProblem
+from linear_grokking.workflow.train.predictions import DESCENTS, STEADY, gaps, problem_of
+
+MOST_SGD_STEPS = 200_000
+"""Steps up to which the moments of mini-batches are followed, one by one."""
+
+_LEVELS = np.linspace(1e-3, 8.0, 2000)
+"""Of Φ⁻¹ of an accuracy; Φ of the last is 1 but for 6e-16."""
+_ALL = 1.0 - 1e-12
+"""An accuracy above which Φ⁻¹ has lost its digits."""
+_PASSAGES = 96
+"""Values of the bias at which weights that follow it are found; a spline goes through them."""
+_LEAST_DECAYED = 1e-3
+"""The least -b at which weights that follow the bias are evaluated."""
+
+
+def curve(spec: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Return ``step`` and what theory has there, columns (T,) named as in a history.
+
+    For classification that is the accuracy on fresh data alone, NaN before it leaves chance.
+
+    Parameters
+    ----------
+    spec
+        Of a run, with λ.
+
+    Raises
+    ------
+    ValueError
+        Where theory has no course, in one line.
+    """
+    lacking = gaps(spec, 0.95)
+    if lacking:
+        raise ValueError(f"theory has no course here: it needs {' and '.join(lacking)}")
+    steps = record_steps(spec["t_max"], spec["records"])
+    if spec["model"] == "logistic":
+        return {"step": steps, "gen_accuracy": _gen_accuracy(spec, steps)}
+    train, gen = losses(spec, steps)
+    accuracies = (linear.accuracy(each, spec["epsilon"], spec["d_out"]) for each in (train, gen))
+    names = ("train_loss", "gen_loss", "train_accuracy", "gen_accuracy")
+    return {"step": steps, **dict(zip(names, (train, gen, *accuracies), strict=True))}
+
+
+def losses(spec: Mapping[str, Any], steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return training and generalization loss (T,) of a run that a formula covers.
+
+    Gradient descent takes its discrete steps where it takes steps at all.
+    """
+    if spec["solver"] not in DESCENTS:
+        if spec["solver"] == "sgd" and steps[-1] > MOST_SGD_STEPS:
+            raise ValueError(
+                f"t_max = {steps[-1]:g}: theory follows mini-batches step by step; "
+                f"must be at most {MOST_SGD_STEPS}"
+            )
+        found = expected.losses_of(spec, spec["lambda"], steps)
+        return found.train, found.gen
+    problem = problem_of(spec)
+    if isinstance(problem, StructuredProblem):
+        of: Any = structured_inputs
+    elif spec["model"] == "two_layer":
+        of = two_layer
+    else:
+        exact = {"discrete": True}
+        return linear.train_loss(steps, problem, **exact), linear.gen_loss(steps, problem, **exact)
+    return of.train_loss(steps, problem), of.gen_loss(steps, problem)
+
+
+def _gen_accuracy(spec: Mapping[str, Any], steps: np.ndarray) -> np.ndarray:
+    """Return the accuracy (T,) on fresh data, NaN where it is not above ½."""
+    log_times, levels = _passages(spec)
+    with np.errstate(divide="ignore"):
+        level = np.interp(np.log(steps), log_times, levels, left=np.nan)
+    return ndtr(level)
+
+
+def _passages(spec: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Return ln t, ascending, and Φ⁻¹ of the accuracies that are reached then."""
+    lambda_, eta = spec["lambda"], spec["eta"]
+    below = 1e-4 <= lambda_ <= 0.4999
+    if spec["solver"] == "adam":
+        betas = spec["beta1"], spec["beta2"]
+        if below and adam_limit.bias_speed(eta, *betas) >= STEADY * eta:
+            return np.log(
+                _linear(lambda a: adam_limit.time_to_accuracy(lambda_, eta, *betas, a))
+            ), _LEVELS
+    elif spec.get("gamma", 0.0) > 0:
+        if spec["decay"] == "weights":
+            from scipy.interpolate import CubicSpline
+
+            bias = -np.geomspace(_LEAST_DECAYED, 200.0, _PASSAGES)
+            found = quasi_static.passage(bias, lambda_, spec["sigma"], spec["gamma"], eta)
+            kept = found.accuracy < _ALL
+            between = CubicSpline(
+                np.log(-bias[kept]), [np.log(found.time[kept]), ndtri(found.accuracy[kept])], axis=1
+            )
+            fine = np.linspace(np.log(_LEAST_DECAYED), np.log(-bias[kept][-1]), _LEVELS.size)
+            log_times, levels = between(fine)
+            return log_times, levels
+    elif below:
+        return _linear(lambda a: large_size.log_time_to_accuracy(lambda_, eta, a)), _LEVELS
+    raise ValueError(
+        f"theory has no course of the accuracy at lambda = {lambda_:g} here, at most its end: "
+        "leave out --curve for that"
+    )
+
+
+def _linear(time: Callable[[float], Any]) -> np.ndarray:
+    """Return at `_LEVELS` a time that is linear in Φ⁻¹ of the accuracy, from two of its values."""
+    first, last = 0.5, 2.0
+    start, end = (float(time(float(ndtr(level)))) for level in (first, last))
+    return start + (_LEVELS - first) * (end - start) / (last - first)
