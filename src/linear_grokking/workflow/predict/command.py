@@ -98,7 +98,7 @@ def _predict(options: argparse.Namespace) -> None:
     if to_file is not None:
         with whole_file(to_file) as temporary:
             temporary.write_text(text + "\n", encoding="utf-8")
-    if curve is not None:
+    if curve is not None and options.curve is not None:
         _write(curve, options.curve, predicted)
     print(
         text

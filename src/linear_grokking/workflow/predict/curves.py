@@ -26,10 +26,10 @@ _LEVELS = np.linspace(1e-3, 8.0, 2000)
 """Of Φ⁻¹ of an accuracy; Φ of the last is 1 but for 6e-16."""
 _ALL = 1.0 - 1e-12
 """An accuracy above which Φ⁻¹ has lost its digits."""
-_PASSAGES = 96
+_PASSAGES = 32
 """Values of the bias at which weights that follow it are found; a spline goes through them."""
-_LEAST_DECAYED = 1e-3
-"""The least -b at which weights that follow the bias are evaluated."""
+_LARGEST_BIAS = 200.0
+"""The largest -b that `quasi_static` takes."""
 
 
 def curve(spec: Mapping[str, Any]) -> dict[str, np.ndarray]:
@@ -103,17 +103,7 @@ def _passages(spec: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
             ), _LEVELS
     elif spec.get("gamma", 0.0) > 0:
         if spec["decay"] == "weights":
-            from scipy.interpolate import CubicSpline
-
-            bias = -np.geomspace(_LEAST_DECAYED, 200.0, _PASSAGES)
-            found = quasi_static.passage(bias, lambda_, spec["sigma"], spec["gamma"], eta)
-            kept = found.accuracy < _ALL
-            between = CubicSpline(
-                np.log(-bias[kept]), [np.log(found.time[kept]), ndtri(found.accuracy[kept])], axis=1
-            )
-            fine = np.linspace(np.log(_LEAST_DECAYED), np.log(-bias[kept][-1]), _LEVELS.size)
-            log_times, levels = between(fine)
-            return log_times, levels
+            return _decayed((lambda_, spec["sigma"], spec["gamma"], eta))
     elif below:
         return _linear(lambda a: large_size.log_time_to_accuracy(lambda_, eta, a)), _LEVELS
     raise ValueError(
@@ -127,3 +117,21 @@ def _linear(time: Callable[[float], Any]) -> np.ndarray:
     first, last = 0.5, 2.0
     start, end = (float(time(float(ndtr(level)))) for level in (first, last))
     return start + (_LEVELS - first) * (end - start) / (last - first)
+
+
+def _decayed(problem: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Return `_passages` of weights that follow the bias."""
+    from scipy.interpolate import CubicSpline
+
+    # Up to where the accuracy has no digits left below 1.
+    sizes = np.geomspace(0.1, _LARGEST_BIAS, _PASSAGES)
+    few = quasi_static.passage(-sizes, *problem).accuracy < _ALL
+    largest = sizes[few][-1] if few.any() else sizes[0]
+    sizes = largest * np.linspace(1.0 / _PASSAGES, 1.0, _PASSAGES)
+    found = quasi_static.passage(-sizes, *problem)
+    # The time starts as the bias does; their ratio is smooth.
+    ratio_and_level = [np.log(found.time / sizes), ndtri(found.accuracy)]
+    between = CubicSpline(sizes, ratio_and_level, axis=1)
+    fine = largest * np.geomspace(1e-3, 1.0, _LEVELS.size)
+    log_ratios, levels = between(fine)
+    return log_ratios + np.log(fine), levels

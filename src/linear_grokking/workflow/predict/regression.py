@@ -156,7 +156,7 @@ def _limits(spec: Mapping[str, Any]) -> str:
             "Paper A, Eqs. 15 and 16; docs/theory.md, "
             "Weight decay: floors, and the delay between them"
         )
-    return "docs/theory.md, Label noise" if spec["noise"] > 0 else "Paper A, Sec. 3"
+    return "ours (docs/theory.md, Label noise)" if spec["noise"] > 0 else "Paper A, Sec. 3"
 
 
 def _add_limits(

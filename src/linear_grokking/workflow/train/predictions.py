@@ -140,7 +140,8 @@ def _other_method(spec: Mapping[str, Any], accuracy: float) -> Prediction:
     """Predict the times of linear regression by another method than gradient descent."""
     steps = record_steps(spec["t_max"], spec["records"])
     times = expected.times_of(spec, lambda_of(spec), steps, accuracy)
-    return Prediction(*times, "the method's polynomial at large size (docs/theory.md)")
+    train, gen = (float(time) for time in times)
+    return Prediction(train, gen, "the method's polynomial at large size (docs/theory.md)")
 
 
 def _deviation(problem: linear.Problem, spec: Mapping[str, Any], accuracy: float) -> float | None:
