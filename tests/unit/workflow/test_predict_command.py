@@ -334,7 +334,8 @@ def test_times_of_other_methods_are_what_a_run_measures(here, capsys, solver):
     capsys.readouterr()
     theory = numbers("linear", *run, capsys=capsys)["t_gen"]["value"]
     ran = json.loads((here / "run.json").read_text())["summary"]["measured"]["generalization"]
-    assert ran == pytest.approx(theory, rel=0.15)
+    # Three deviations between draws, 7 % each.
+    assert ran == pytest.approx(theory, rel=0.21)
 
 
 def test_csv_and_parquet_hold_the_curve(here):
