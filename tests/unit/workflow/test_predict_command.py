@@ -167,11 +167,45 @@ def test_mini_batches_are_theorys():
     assert found["instability"].value == gain
     grown = predict("linear", lambda_=0.5, solver="sgd", d_in=1000, batch_size=1, eta=0.05)
     assert grown["t_gen"].note == "outside: needs noise of the batches with a gain below 1"
+    long = predict("linear", lambda_=0.5, solver="sgd", eta=0.4)
+    assert long["t_gen"].note == "outside: needs eta below 0.343146"
 
 
 def test_time_that_comes_after_the_last_step_is_told():
     found = predict("linear", lambda_=0.9, solver="grokfast", n_epochs=500)
     assert found["t_gen"].value is None and found["t_gen"].note == "not within 500 steps"
+
+
+@pytest.mark.parametrize(
+    ("options", "steps"),
+    [
+        ({"solver": "sgd", "n_train": 1000, "lr": 5}, None),
+        ({"solver": "sgd", "lambda_": 0.9, "t_max": 3e5}, 200_000),
+        ({"solver": "conjugate_gradients", "lambda_": 0.5, "t_max": 1e7}, 1_000_000),
+        ({"lambda_": 1, "noise": 1}, None),
+        ({"d_in": 1, "lambda_": 1e-3, "epsilon": 10}, None),
+        ({"architecture": "two-layer", "lambda_": 100, "d_h": 1}, None),
+        ({"architecture": "logistic", "lambda_": 0.5}, None),
+        (
+            {"architecture": "logistic", "lambda_": 1e-3, "sigma": 0.1, "gamma": 10}
+            | {"decay": "weights"},
+            None,
+        ),
+    ],
+)
+def test_odd_runs_get_words_and_no_warnings(options, steps, recwarn):
+    found = predict(**options)
+    assert "holds for" in str(found) and not recwarn.list
+    assert all(q.value is not None or q.note for q in found.values())
+    json.dumps([quantity.plain() for quantity in found.values()], allow_nan=False)
+    if steps:
+        with pytest.raises(ValueError, match=f"step by step; must be at most {steps}"):
+            found.curve()
+        assert found["gen_loss"].note == f"outside: needs t_max up to {steps}"
+        assert found["t_gen"].value is not None
+    elif options.get("decay"):
+        accuracy = found.curve()["gen_accuracy"][1:]
+        assert np.all(np.diff(accuracy[np.isfinite(accuracy)]) >= 0) and accuracy[-1] > 0.99
 
 
 @pytest.mark.parametrize("solver", ["momentum", "sgd", "conjugate_gradients"])

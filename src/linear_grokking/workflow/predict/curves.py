@@ -19,8 +19,8 @@ from linear_grokking.theory import (
 from linear_grokking.theory.structured_inputs import StructuredProblem
 from linear_grokking.workflow.train.predictions import DESCENTS, STEADY, gaps, problem_of
 
-MOST_SGD_STEPS = 200_000
-"""Steps up to which the moments of mini-batches are followed, one by one."""
+MOST_STEPS: Mapping[str, int] = {"sgd": 200_000, "conjugate_gradients": 1_000_000}
+"""Steps up to which theory follows methods whose losses come one after another."""
 
 _LEVELS = np.linspace(1e-3, 8.0, 2000)
 """Of Φ⁻¹ of an accuracy; Φ of the last is 1 but for 6e-16."""
@@ -28,8 +28,8 @@ _ALL = 1.0 - 1e-12
 """An accuracy above which Φ⁻¹ has lost its digits."""
 _PASSAGES = 32
 """Values of the bias at which weights that follow it are found; a spline goes through them."""
-_LARGEST_BIAS = 200.0
-"""The largest -b that `quasi_static` takes."""
+_LEAST_BIAS, _LARGEST_BIAS = 1e-9, 200.0
+"""Of the -b that are looked at; `quasi_static` takes none larger."""
 
 
 def curve(spec: Mapping[str, Any]) -> dict[str, np.ndarray]:
@@ -65,10 +65,11 @@ def losses(spec: Mapping[str, Any], steps: np.ndarray) -> tuple[np.ndarray, np.n
     Gradient descent takes its discrete steps where it takes steps at all.
     """
     if spec["solver"] not in DESCENTS:
-        if spec["solver"] == "sgd" and steps[-1] > MOST_SGD_STEPS:
+        most = MOST_STEPS.get(spec["solver"], np.inf)
+        if steps[-1] > most:
             raise ValueError(
-                f"t_max = {steps[-1]:g}: theory follows mini-batches step by step; "
-                f"must be at most {MOST_SGD_STEPS}"
+                f"t_max = {steps[-1]:g}: theory follows {spec['solver']} step by step; "
+                f"must be at most {most}"
             )
         found = expected.losses_of(spec, spec["lambda"], steps)
         return found.train, found.gen
@@ -124,7 +125,7 @@ def _decayed(problem: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
     from scipy.interpolate import CubicSpline
 
     # Up to where the accuracy has no digits left below 1.
-    sizes = np.geomspace(0.1, _LARGEST_BIAS, _PASSAGES)
+    sizes = np.geomspace(_LEAST_BIAS, _LARGEST_BIAS, _PASSAGES)
     few = quasi_static.passage(-sizes, *problem).accuracy < _ALL
     largest = sizes[few][-1] if few.any() else sizes[0]
     sizes = largest * np.linspace(1.0 / _PASSAGES, 1.0, _PASSAGES)

@@ -44,7 +44,8 @@ class Quantity:
         """Return the number as JSON has it: null where it is not finite, and the note says so."""
         fields = asdict(self)
         if self.value is not None and not math.isfinite(self.value):
-            fields |= {"value": None, "note": self.note or NEVER}
+            word = NEVER if self.unit == "steps" else "infinite"
+            fields |= {"value": None, "note": self.note or word}
         return fields
 
 

@@ -19,8 +19,8 @@ from linear_grokking.theory import (
     two_layer,
 )
 from linear_grokking.theory.structured_inputs import StructuredProblem
-from linear_grokking.workflow.predict.curves import MOST_SGD_STEPS, losses
-from linear_grokking.workflow.predict.quantities import NEVER, Condition, Rows
+from linear_grokking.workflow.predict.curves import MOST_STEPS, losses
+from linear_grokking.workflow.predict.quantities import Condition, Rows
 from linear_grokking.workflow.train.predictions import (
     DESCENTS,
     Prediction,
@@ -240,22 +240,23 @@ def _add_other_method(rows: Rows, spec: Mapping[str, Any], accuracy: float) -> N
     section, holds = "Other optimizers", "lambda < 1, d_out 1, alpha 1, no weight decay, no noise"
     if spec["solver"] == "sgd":
         section, holds = "Mini-batches", f"{holds}; means over batches"
-        if not needs:
-            sizes = spec["lambda"], spec["eta"], spec["d_in"], spec["batch_size"]
-            gain = float(mini_batches.instability(*sizes))
-            needs = (("noise of the batches with a gain below 1", gain < 1),)
     where: dict[str, Any] = {
         "source": f"ours (docs/theory.md, {section})",
         "holds": f"{holds}, large d_in; steps short enough to converge",
     }
-    met = all(each for _, each in needs)
-    found, note = _first_times(spec, accuracy) if met else (Prediction(None, None, ""), "")
+    found, note = (Prediction(None, None, ""), "") if needs else _first_times(spec, accuracy)
     _add_times(rows, found, accuracy, note, needs, **where)
-    short = spec["solver"] != "sgd" or spec["t_max"] <= MOST_SGD_STEPS
-    _add_losses(rows, spec, (*needs, (f"t_max up to {MOST_SGD_STEPS}", short)), **where)
+    most = MOST_STEPS.get(spec["solver"], np.inf)
+    _add_losses(rows, spec, (*needs, (f"t_max up to {most}", spec["t_max"] <= most)), **where)
     if spec["solver"] == "sgd":
-        if met:
-            rows.add("instability", "gain of the noise; mean losses grow above 1", gain, **where)
+        sizes = spec["lambda"], spec["eta"], spec["d_in"], spec["batch_size"]
+        rows.add(
+            "instability",
+            "gain of the noise; mean losses grow above 1",
+            lambda: mini_batches.instability(*sizes),
+            needs=needs,
+            **where,
+        )
         return
     threshold = float(linear.loss_threshold(spec["epsilon"], accuracy=accuracy))
     rows.add(
@@ -270,14 +271,12 @@ def _add_other_method(rows: Rows, spec: Mapping[str, Any], accuracy: float) -> N
 
 
 def _first_times(spec: Mapping[str, Any], accuracy: float) -> tuple[Prediction, str]:
-    """Return the first times up to the last step, and a word where it comes too early.
+    """Return the first times up to the last step, and a word where that comes too early.
 
-    They are read off where they lie among records, and then once more among the steps between
-    two records.
+    They are read off among the records, and once more among the steps between two of them.
     """
-    last, horizon = spec["t_max"], 64.0
-    if spec["solver"] == "sgd":
-        last = min(last, float(MOST_SGD_STEPS))
+    last = min(spec["t_max"], float(MOST_STEPS.get(spec["solver"], np.inf)))
+    horizon = 64.0
     while True:
         steps = record_steps(min(horizon, last), spec["records"])
         rough = expected.times_of(spec, spec["lambda"], steps, accuracy)
@@ -293,4 +292,4 @@ def _first_times(spec: Mapping[str, Any], accuracy: float) -> tuple[Prediction, 
             time = fine if np.isfinite(fine) else time
         times.append(float(time) if np.isfinite(time) else None)
     note = "" if None not in times else f"not within {last:g} steps"
-    return Prediction(times[0], times[1], NEVER), note
+    return Prediction(times[0], times[1], ""), note

@@ -13,13 +13,16 @@ from linear_grokking.theory import (
     large_size,
     linear,
     linear_grokking_time,
+    linear_optimizers,
     linear_scatter,
     logistic_weight_decay,
     margin,
+    mini_batches,
     quasi_static,
     structured_times,
     two_layer,
 )
+from linear_grokking.theory.first_order import Momentum
 from linear_grokking.theory.structured_inputs import StructuredProblem
 
 STEADY = 0.9
@@ -130,10 +133,23 @@ def gaps(spec: Mapping[str, Any], accuracy: float) -> list[str]:
     else:
         needs = {f"{key} {value}": spec.get(key, value) == value for key, value in _PLAIN}
         needs["lambda below 1"] = lambda_of(spec) < 1
+        if spec["solver"] == "sgd" and all(needs.values()):
+            needs |= _stability(spec)
     return [need for need, met in needs.items() if not met]
 
 
 _PLAIN = expected.PLAIN.items()
+
+
+def _stability(spec: Mapping[str, Any]) -> dict[str, bool]:
+    """Return what mini-batches need for their mean losses to fall."""
+    lambda_, eta = lambda_of(spec), spec["eta"]
+    try:
+        linear_optimizers.losses([0.0], lambda_, Momentum(eta, 0.0))
+    except ValueError as error:
+        return {f"eta {str(error).rpartition('must be ')[2]}": False}
+    gain = mini_batches.instability(lambda_, eta, spec["d_in"], spec["batch_size"])
+    return {"noise of the batches with a gain below 1": bool(gain < 1)}
 
 
 def _other_method(spec: Mapping[str, Any], accuracy: float) -> Prediction:
