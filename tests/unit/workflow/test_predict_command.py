@@ -16,6 +16,8 @@ from linear_grokking.cli import _parser, main
 from linear_grokking.results.storage import read_table
 from linear_grokking.theory import (
     adam_limit,
+    anisotropic,
+    label_fraction,
     large_size,
     linear,
     linear_grokking_time,
@@ -28,6 +30,8 @@ from linear_grokking.theory import (
     quasi_static,
     structured_inputs,
     structured_times,
+    threshold_labels,
+    two_gaussians,
     two_layer,
 )
 from linear_grokking.theory.first_order import Grokfast, Momentum
@@ -303,6 +307,26 @@ def test_adam_is_theorys():
     assert coarse["gen_accuracy_limit"].note == "outside: a step moves an output by up to 13"
 
 
+def test_other_sets_end_as_theory_says():
+    def limit(**options):
+        return predict("logistic", **options)["gen_accuracy_limit"]
+
+    stretched = limit(lambda_=0.7, sigma=2, law="anisotropic", condition=4)
+    assert stretched.value == anisotropic.limit_gen_accuracy(lambda_=0.7, sigma=2, condition=4)
+    lengths = {"lambda_": 0.8, "sigma": 2, "mu": 1, "sigma_a": 0.5}
+    two = {"law": "two_gaussians", "bias": False, **lengths}
+    assert limit(**two).value == two_gaussians.limit_gen_accuracy(**lengths)
+    assert limit(**two | {"bias": True}).note == "outside: needs no bias"
+    assert limit(**two | {"lambda_": 0.05, "sigma_a": 4}).note.startswith("outside: ")
+    decided = limit(lambda_=0.4, sigma=2, label_fraction=0.7, labels="threshold")
+    assert decided.value == threshold_labels.limit_gen_accuracy(0.4, 0.7, 2)
+    negative = label_fraction.limit_negative_fraction(0.8, 0.7, 2)
+    drawn = limit(lambda_=0.8, sigma=2, label_fraction=0.7)
+    assert drawn.value == 0.7 * negative + 0.3 * (1 - negative)
+    least = label_fraction.separability_threshold(0.7)
+    assert limit(lambda_=0.3, label_fraction=0.7).note == f"outside: needs lambda > {least:.4g}"
+
+
 @pytest.mark.parametrize(
     ("options", "needs"),
     [
@@ -316,7 +340,8 @@ def test_adam_is_theorys():
 )
 def test_classification_says_what_it_needs(options, needs):
     found = predict("logistic", lambda_=0.4, **options)
-    assert all(q.value is None and q.note.startswith("outside: needs") for q in found.values())
+    rest = [q for q in found.values() if q.name != "gen_accuracy_limit"]
+    assert all(q.value is None and q.note.startswith("outside: needs") for q in rest)
     assert found["t_gen"].note == f"outside: needs {needs}"
 
 
@@ -489,6 +514,10 @@ MODELS = [
     {"architecture": "two-layer"},
     {"architecture": "logistic"},
     {"architecture": "logistic", "gamma": 1e-3},
+    {"architecture": "logistic", "label_fraction": 0.5},
+    {"architecture": "logistic", "label_fraction": 0.5, "labels": "threshold"},
+    {"architecture": "logistic", "law": "anisotropic", "condition": 2},
+    {"architecture": "logistic", "law": "two_gaussians", "mu": 1, "sigma_a": 1},
     {"architecture": "logistic", "solver": "adam"},
 ]
 
@@ -499,7 +528,7 @@ def test_every_number_has_a_source_and_a_range(options):
     for quantity in predict(**options).values():
         assert quantity.holds and quantity.unit in ("steps", "1")
         assert re.search(
-            r"Paper [AB], (Sec|Eqs?|Fig)\. \d|ours \(docs/theory.md, ", quantity.source
+            r"Paper [AB], (Sec|Eqs?|Fig|App)\. [\dI]|ours \(docs/theory.md, ", quantity.source
         )
         if "docs/theory.md, " in quantity.source:
             named = quantity.source.partition("docs/theory.md, ")[2].removesuffix(")")

@@ -12,6 +12,7 @@ from linear_grokking.theory import (
     margin,
 )
 from linear_grokking.workflow.predict.curves import curve
+from linear_grokking.workflow.predict.other_sets import add_limit
 from linear_grokking.workflow.predict.quantities import Condition, Rows
 from linear_grokking.workflow.train.predictions import gaps, predict
 
@@ -128,14 +129,15 @@ def _add_separable(
 ) -> None:
     """Add where gradient descent ends, and how a separable set grows."""
     lambda_, sigma = spec["lambda"], spec["sigma"]
-    rows.add(
-        "gen_accuracy_limit",
-        "generalization accuracy in the end",
-        lambda: margin.limit_gen_accuracy(lambda_, sigma),
-        needs=covered,
-        source="Paper B, Sec. 3.3; docs/theory.md, The margin above one half",
-        holds=f"any lambda, {_LARGE}",
-    )
+    if not add_limit(rows, spec):
+        rows.add(
+            "gen_accuracy_limit",
+            "generalization accuracy in the end",
+            lambda: margin.limit_gen_accuracy(lambda_, sigma),
+            needs=covered,
+            source="Paper B, Sec. 3.3; docs/theory.md, The margin above one half",
+            holds=f"any lambda, {_LARGE}",
+        )
 
     def size() -> Any:
         return sigma * margin.mean_margin(lambda_)

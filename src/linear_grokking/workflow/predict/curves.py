@@ -125,9 +125,11 @@ def _decayed(problem: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
     from scipy.interpolate import CubicSpline
 
     # Up to where the accuracy has no digits left below 1.
-    sizes = np.geomspace(_LEAST_BIAS, _LARGEST_BIAS, _PASSAGES)
-    few = quasi_static.passage(-sizes, *problem).accuracy < _ALL
-    largest = sizes[few][-1] if few.any() else sizes[0]
+    largest, above = _LEAST_BIAS, _LARGEST_BIAS
+    for _ in range(2):
+        sizes = np.geomspace(largest, above, _PASSAGES)
+        last = np.count_nonzero(quasi_static.passage(-sizes, *problem).accuracy < _ALL) - 1
+        largest, above = sizes[max(last, 0)], sizes[min(last + 1, _PASSAGES - 1)]
     sizes = largest * np.linspace(1.0 / _PASSAGES, 1.0, _PASSAGES)
     found = quasi_static.passage(-sizes, *problem)
     # The time starts as the bias does; their ratio is smooth.

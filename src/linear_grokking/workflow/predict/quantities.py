@@ -72,6 +72,8 @@ class Rows:
     ) -> None:
         """Add a quantity; what its formula needs and the run lacks takes the place of its value.
 
+        So does what the formula itself says of its arguments.
+
         Parameters
         ----------
         value
@@ -82,7 +84,10 @@ class Rows:
         if lacking:
             note = f"outside: needs {' and '.join(lacking)}"
         else:
-            given = value() if callable(value) else value
+            try:
+                given = value() if callable(value) else value
+            except ValueError as error:
+                given, note = None, f"outside: {error}"
             number = None if given is None else float(given)
             if number is not None and np.isnan(number):
                 number, note = None, note or "outside: the formula has no value here"
