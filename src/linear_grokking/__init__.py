@@ -3,4 +3,27 @@
 Paper A is *Grokking in Linear Estimators* (arXiv:2310.16441), Paper B is *Grokking at
 the Edge of Linear Separability* (arXiv:2410.04489).  Docstrings name the paper and the
 equation or section they implement.
+
+``theory``, ``solvers``, ``load`` and `predict` are for use from Python (docs/library.md); nothing
+heavy is imported before it is used.
 """
+
+from importlib import import_module
+from typing import Any
+
+_LAZY = {"predict": "workflow.predict"}
+"""Functions of the package itself, and where they are: imported when they are first used."""
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("linear-grokking")
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_LAZY])

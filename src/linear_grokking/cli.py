@@ -42,16 +42,23 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser(command: Sequence[str] = ()) -> argparse.ArgumentParser:
-    """Return the parser; the options of train are left out unless it is the command."""
+    """Return the parser; the options of train and predict are left out for other commands."""
     parser = _Parser(prog="linear-grokking", description="Grokking in linear models.")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     train = commands.add_parser("train", help="do one run outside the workflow")
     if list(command) == ["train"]:
-        from linear_grokking.workflow.train.options import add_options
+        from linear_grokking.workflow.train import options
 
-        add_options(train)
+        options.add_options(train)
     train.set_defaults(run=_train)
+
+    predict = commands.add_parser("predict", help="show what theory says of a run; nothing runs")
+    if list(command) == ["predict"]:
+        from linear_grokking.workflow.predict import command as prediction
+
+        prediction.add_options(predict)
+    predict.set_defaults(run=_predict)
 
     plan = commands.add_parser(
         "plan", help="show jobs and core-hours or GPU-hours of each figure; nothing runs"
@@ -105,6 +112,12 @@ def _train(options: argparse.Namespace) -> int:
     from linear_grokking.workflow.train.command import train
 
     return train(options)
+
+
+def _predict(options: argparse.Namespace) -> int:
+    from linear_grokking.workflow.predict.command import command
+
+    return command(options)
 
 
 def _planned(*overlays: Path) -> "Plan":

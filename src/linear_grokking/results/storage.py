@@ -4,11 +4,11 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,11 +97,20 @@ def provenance(**more: Any) -> dict[str, Any]:
     packages = ("linear-grokking", "numpy", "scipy", "pyarrow", "torch", "matplotlib", "piqp")
     return {
         **revision(),
-        "versions": {"python": platform.python_version(), **{p: version(p) for p in packages}},
+        "versions": {"python": platform.python_version(), **_versions(packages)},
         "host": platform.node(),
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         **more,
     }
+
+
+def _versions(packages: Iterable[str]) -> dict[str, str]:
+    """Return the versions of those packages that are installed: not all are always needed."""
+    found = {}
+    for package in packages:
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
 
 
 def write_frame(

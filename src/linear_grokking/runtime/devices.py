@@ -21,7 +21,8 @@ def resolve(requested: str, *, computes_there: bool) -> str:
     Raises
     ------
     ValueError
-        If a GPU is requested and there is none, or something else than these three.
+        If a GPU is requested and there is none, or no torch to use it with, or something else
+        than these three.
     """
     if requested not in ("auto", "cpu", "cuda"):
         raise ValueError(f"device = {requested}: must be auto, cpu or cuda")
@@ -31,6 +32,11 @@ def resolve(requested: str, *, computes_there: bool) -> str:
     if gpu_present():
         _multiply_in_full_precision()
         return "cuda"
+    if requested == "cuda" and not _torch_present():
+        raise ValueError(
+            "device = cuda: a GPU needs torch, which is not installed: "
+            "pip install 'linear-grokking[gpu]'"
+        )
     if requested == "cuda":
         raise ValueError("device = cuda: no GPU is visible; allowed here: cpu, auto")
     return "cpu"
@@ -52,12 +58,25 @@ def cores() -> int:
 
 
 def gpu_present() -> bool:
-    """Tell whether torch sees a GPU, without importing torch where there is no driver."""
+    """Tell whether torch sees a GPU, without importing torch where there is no driver.
+
+    Without torch there is none for this package.
+    """
     if not any(Path("/dev").glob("nvidia[0-9]*")) and not Path("/dev/dxg").exists():
+        return False
+    if not _torch_present():
         return False
     import torch
 
     return torch.cuda.is_available()
+
+
+def _torch_present() -> bool:
+    try:
+        import torch  # noqa: F401
+    except ModuleNotFoundError:
+        return False
+    return True
 
 
 def name(device: str) -> str:

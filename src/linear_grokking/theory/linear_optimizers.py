@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.signal import lfilter
 
 from linear_grokking.theory import marchenko_pastur
 from linear_grokking.theory._domain import Broadcast, within
@@ -97,6 +96,9 @@ def conjugate_gradient_losses(t: ArrayLike, lambda_: float) -> Losses:
 
         L_tr = 1/W_t,   L_gen = Σ_{k≤t} [u_k² g_k + 2 g_k W_{k-1}]/W_t².
     """
+    # It brings all of SciPy's statistics with it, for which nobody else need wait.
+    from scipy.signal import lfilter
+
     lambda_ = float(_below_one(lambda_))
     t = np.asarray(within("t", t), int)
     k = np.arange(t.max() + 1)

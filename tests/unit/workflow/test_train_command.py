@@ -69,6 +69,33 @@ def test_file_is_the_workflows(here, capsys):
     assert ours.equals(theirs)
 
 
+def test_lambda_takes_the_place_of_a_size(here):
+    """The run is the one whose sizes make it, under the names of the configuration too."""
+    others = ["--n_test=60", "--n_epochs=2000", "--records=25"]
+    assert status(*others, "--d_in=40", "--lambda=0.5", "--eta=0.02", "--output=o") == 0
+    assert status(*SMALL, "--lr=0.02", "--output=p") == 0
+    assert spec_of(here / "o") == spec_of(here / "p")
+    assert status("--architecture=logistic", "--n_train=50", "--lambda=0.4", "--output=q") == 0
+    assert spec_of(here / "q")["d"] == 20
+
+
+def test_lambda_that_no_sizes_make_is_refused(here, capsys):
+    assert status("--d_in=10", "--lambda=0.37") == 2
+    assert "--lambda = 0.37 gives" in capsys.readouterr().err
+    assert status("--lambda=0.5", "--n_train=9") == 2
+    assert "sets both of the keys" in capsys.readouterr().err
+    assert not list(here.iterdir())
+
+
+@pytest.mark.parametrize("solver", ["momentum", "sgd", "conjugate_gradients"])
+def test_other_optimizers_write_json(here, solver):
+    given = [*SMALL, f"--optimizer={solver}", "--output=o", "--json=h.json"]
+    assert status(*given) == 0
+    content = json.loads((here / "h.json").read_text())
+    assert content["spec"]["solver"] == solver
+    assert content["summary"]["predicted"]["generalization"] > 0
+
+
 def test_checkpoints_leave_the_history_alone(here):
     assert status(*SMALL, "--output=with", "--checkpoint_every=70") == 0
     assert status(*SMALL, "--output=without") == 0

@@ -17,7 +17,15 @@ from pydantic.fields import FieldInfo
 
 from linear_grokking.config import ConfigurationError
 from linear_grokking.config.experiments import EXPERIMENTS, AnyExperiment
-from linear_grokking.config.fields import Count, Natural, OneOf, OpenProbability, Section
+from linear_grokking.config.fields import (
+    MAX_SIZE,
+    Count,
+    Natural,
+    OneOf,
+    OpenProbability,
+    Positive,
+    Section,
+)
 from linear_grokking.config.messages import explain, validated
 
 ARCHITECTURES: Mapping[str, Mapping[str, str]] = {
@@ -44,8 +52,14 @@ _KEYS = {
 }
 """Configuration keys of the options that are called otherwise."""
 
+_ALIASES = {"solver": ["--optimizer"]}
+"""Further names of options; the key of the configuration is one of each."""
+
 _NO_OPTIONS = {"model", "measure", "activation", "lambda"}
-"""Keys that the architecture fixes, and λ: sizes are given instead."""
+"""Keys that the architecture fixes, and λ, which has an option of its own beside the sizes."""
+
+_SIZE_OF_LAMBDA = {"linear": "n_train", "two_layer": "n_train", "logistic": "d"}
+"""The size that follows from λ where it is given."""
 
 EPILOG = """\
 Epochs are full-batch steps, and all times are in steps; everything else has no unit.
@@ -63,6 +77,7 @@ Written: DIR/0-0.parquet, a history as the workflow writes it; with --checkpoint
 Examples:
   linear-grokking train
   linear-grokking train --d_in=500 --n_train=1000
+  linear-grokking train --lambda=0.8
   linear-grokking train --solver=momentum --lr=0.49 --n_epochs=300
   linear-grokking train --solver=sgd --batch_size=32 --n_epochs=2e4
   linear-grokking train --architecture=2layer_linear --d_h=50 --d_out=5 --accuracy_threshold=1e-4
@@ -79,16 +94,45 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--architecture", choices=ARCHITECTURES, default="1layer", help="default 1layer"
     )
+    add_model_options(parser)
+    _add_surroundings(parser.add_argument_group("run and output"))
+
+
+def add_model_options(parser: argparse.ArgumentParser) -> None:
+    """Give a parser the options of what is trained and how, and λ."""
     for title in dict.fromkeys(_options().values()):
         group = parser.add_argument_group(title)
         for name in (name for name, its in _options().items() if its == title):
             _add(group, name)
-    _add_surroundings(parser.add_argument_group("run and output"))
+    parser.add_argument(
+        "--lambda",
+        dest="lambda",
+        type=_reader(Positive),
+        default=argparse.SUPPRESS,
+        metavar="X",
+        help="lambda = d_in/n_train, instead of n_train (instead of d_in for logistic)",
+    )
 
 
 def spellings(name: str) -> list[str]:
-    """Return an option with underscores and with dashes."""
-    return list(dict.fromkeys([f"--{name}", f"--{name.replace('_', '-')}"]))
+    """Return an option with underscores and with dashes, under all its names."""
+    names = [f"--{each}" for each in (name, _KEYS.get(name, name))] + _ALIASES.get(name, [])
+    return list(dict.fromkeys(each for one in names for each in (one, _dashed(one))))
+
+
+def _dashed(option: str) -> str:
+    return f"--{option.removeprefix('--').replace('_', '-')}"
+
+
+def option_names() -> tuple[str, ...]:
+    """Return the names of the options of what is trained and how, λ among them."""
+    return (*_options(), "lambda")
+
+
+def name_of(key: str) -> str:
+    """Return the name of an option that is given under another one, or itself."""
+    names = {key: name for name, key in _KEYS.items()} | {"optimizer": "solver"}
+    return names.get(key, key)
 
 
 def requested_spec(options: argparse.Namespace) -> dict[str, Any]:
@@ -99,32 +143,73 @@ def requested_spec(options: argparse.Namespace) -> dict[str, Any]:
     ValueError
         One line per mistake: the option, its value, and what is allowed.
     """
-    architecture = options.architecture
+    given = {name: getattr(options, name) for name in option_names() if hasattr(options, name)}
+    return spec_of(options.architecture, given, seed=options.seed)
+
+
+def spec_of(
+    architecture: str, given: Mapping[str, Any], *, seed: int = 0, whole: bool = True
+) -> dict[str, Any]:
+    """Return the canonical spec of the run that options ask for.
+
+    Parameters
+    ----------
+    given
+        Values by the names of the options.
+    whole
+        Whether the sizes must make the λ that is given; else the nearest ones are taken.
+
+    Raises
+    ------
+    ValueError
+        As `requested_spec` does.
+    """
     model = ARCHITECTURES[architecture]["model"]
     known = EXPERIMENTS[model].parameters()
-    given = {}
-    for name in _options():
-        if not hasattr(options, name):
-            continue
+    asked = {}
+    for name, value in given.items():
         key = _key(name, model)
         if key not in known:
             users = ", ".join(_users(name))
             raise ValueError(
                 f"--{name}: has no meaning with --architecture {architecture}; it goes with {users}"
             )
-        given[key] = getattr(options, name)
-    experiment = {**_SIZES[model], **ARCHITECTURES[architecture], **given}
+        asked[key] = value
+    sizes = dict(_SIZES[model])
+    if "lambda" in asked:
+        sizes.pop(_SIZE_OF_LAMBDA[model], None)
+    experiment = {**sizes, **ARCHITECTURES[architecture], **asked}
+    if not whole:
+        experiment = _nearest_sizes(experiment, model)
     raw = {"experiments": {"train": experiment}}
     try:
-        (point,) = validated(_Experiments, raw).experiments["train"].grid(options.seed)
+        (point,) = validated(_Experiments, raw).experiments["train"].grid(seed)
     except ConfigurationError as error:
         raise ValueError(in_options(str(error), model)) from None
     return point.spec
 
 
+def _nearest_sizes(experiment: Mapping[str, Any], model: str) -> dict[str, Any]:
+    """Return an experiment with sizes in place of λ, where they are not in conflict with it."""
+    sizes = dict(experiment)
+    follows = _SIZE_OF_LAMBDA[model]
+    leads = "n_train" if follows == "d" else "d_in"
+    if "lambda" not in sizes or follows in sizes:
+        return sizes
+    size = sizes[leads] if leads in sizes else EXPERIMENTS[model].parameters()[leads].default[0]
+    try:
+        lambda_ = TypeAdapter(Positive).validate_python(sizes["lambda"])
+        size = TypeAdapter(Count).validate_python(size)
+    except ValidationError:
+        return sizes  # which the experiment says better
+    del sizes["lambda"]
+    exact = size * lambda_ if follows == "d" else size / lambda_
+    return {**sizes, follows: min(max(1, round(min(exact, MAX_SIZE))), MAX_SIZE)}
+
+
 def in_options(message: str, model: str) -> str:
     """Return a message that names configuration keys in terms of options."""
-    options = {_key(name, model): f"--{name}" for name in _options()}
+    options = {_key(name, model): f"--{name}" for name in option_names()}
     renamed = "|".join(_KEYS.values())
     return re.sub(
         rf"^\w+|(?<=sets )\w+|(?<=needs )\w+|\b({renamed})\b",
@@ -152,13 +237,7 @@ def _add_surroundings(group: Any) -> None:
         default="auto",
         help="auto takes a GPU where there is one and the solver uses it; default auto",
     )
-    group.add_argument(
-        *spellings("target_accuracy"),
-        type=_reader(OpenProbability),
-        default=0.95,
-        metavar="X",
-        help="accuracy whose first times are reported; default 0.95",
-    )
+    add_target_accuracy(group)
     group.add_argument(
         "--output",
         type=Path,
@@ -187,6 +266,17 @@ def _add_surroundings(group: Any) -> None:
         help="save the weights every N steps, and at the last; default none",
     )
     group.add_argument("--force", action="store_true", help="replace files of an earlier run")
+
+
+def add_target_accuracy(group: Any) -> None:
+    """Add the option of the accuracy whose first times are meant."""
+    group.add_argument(
+        *spellings("target_accuracy"),
+        type=_reader(OpenProbability),
+        default=0.95,
+        metavar="X",
+        help="accuracy whose first times are reported; default 0.95",
+    )
 
 
 def _add(group: Any, name: str) -> None:

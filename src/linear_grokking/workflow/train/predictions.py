@@ -13,16 +13,19 @@ from linear_grokking.theory import (
     large_size,
     linear,
     linear_grokking_time,
+    linear_optimizers,
     linear_scatter,
     logistic_weight_decay,
     margin,
+    mini_batches,
     quasi_static,
     structured_times,
     two_layer,
 )
+from linear_grokking.theory.first_order import Momentum
 from linear_grokking.theory.structured_inputs import StructuredProblem
 
-_STEADY = 0.9
+STEADY = 0.9
 """The least speed of the bias, in units of the learning rate, at which it falls steadily."""
 
 
@@ -50,30 +53,31 @@ _UNCOVERED = Prediction(None, None, "no formula covers this run")
 
 
 def predict(spec: Mapping[str, Any], accuracy: float) -> Prediction:
-    """Return the theory's times for the accuracy level of a run."""
+    """Return the theory's times for the accuracy level of a run.
+
+    Parameters
+    ----------
+    spec
+        Of the run; it may hold λ besides, where that is to be another than the sizes'.
+    """
+    if gaps(spec, accuracy):
+        return _UNCOVERED
     if spec["model"] == "logistic":
         return _logistic(spec, accuracy)
-    lambda_ = spec["d_in"] / spec["n_train"]
-    if spec["solver"] not in _DESCENTS:
-        return _other_method(spec, lambda_, accuracy)
+    if spec["solver"] not in DESCENTS:
+        return _other_method(spec, accuracy)
     deviation = None
+    problem = problem_of(spec)
     if spec["model"] == "linear":
-        fields = (spec[key] for key in ("eta", "gamma", "d_out", "alpha", "noise"))
-        problem: Any = linear.Problem(lambda_, *fields)
         times: Any = linear_grokking_time
         source = "gradient flow at large size (Paper A)"
-        if spec.get("law") == "power_law":
-            if spec["noise"] > 0:
-                return _UNCOVERED
-            exponent = spec["spectral_exponent"]
-            problem = StructuredProblem(**vars(problem), exponent=exponent)
+        if isinstance(problem, StructuredProblem):
             times = structured_times
             source = "gradient flow at large size, power-law inputs (Silverstein's equation)"
         else:
             deviation = _deviation(problem, spec, accuracy)
     else:
-        fields = (spec[key] for key in ("eta", "d_h", "d_out"))
-        problem, times = two_layer.Problem(lambda_, *fields), two_layer
+        times = two_layer
         source = "lazy approximation of wide linear nets (Paper A, Sec. 4.1)"
         if spec["gamma"] > 0:
             source += ", which leaves out the weight decay"
@@ -85,17 +89,75 @@ def predict(spec: Mapping[str, Any], accuracy: float) -> Prediction:
     )
 
 
-_DESCENTS = ("spectral", "gradient_flow", "gradient_descent")
+DESCENTS = ("spectral", "gradient_flow", "gradient_descent")
+"""The solvers that descend along the gradient, in steps or as a flow."""
 
 
-def _other_method(spec: Mapping[str, Any], lambda_: float, accuracy: float) -> Prediction:
+def lambda_of(spec: Mapping[str, Any]) -> float:
+    """Return λ of a run: as it is given, or what the sizes make."""
+    d_in = spec["d"] if spec["model"] == "logistic" else spec["d_in"]
+    return spec.get("lambda", d_in / spec["n_train"])
+
+
+def problem_of(spec: Mapping[str, Any]) -> Any:
+    """Return the problem of theory that a run of regression, or of a two-layer net, poses."""
+    lambda_ = lambda_of(spec)
+    if spec["model"] == "two_layer":
+        return two_layer.Problem(lambda_, *(spec[key] for key in ("eta", "d_h", "d_out")))
+    fields = (spec[key] for key in ("eta", "gamma", "d_out", "alpha", "noise"))
+    problem = linear.Problem(lambda_, *fields)
+    if spec.get("law") == "power_law":
+        return StructuredProblem(**vars(problem), exponent=spec["spectral_exponent"])
+    return problem
+
+
+def gaps(spec: Mapping[str, Any], accuracy: float) -> list[str]:
+    """Return what a run would need for a formula to cover it; empty where one does."""
+    if spec["model"] == "logistic":
+        needs = {
+            "Gaussian inputs": spec["law"] == "gaussian",
+            "a loss with the tail e^m": spec["loss"] in ("cross_entropy", "exponential"),
+            "a bias": spec["bias"],
+            "one label (label_fraction 1)": spec["label_fraction"] == 1,
+            "an accuracy above 0.5": accuracy > 0.5,
+        }
+        if spec["solver"] == "adam":
+            needs["adam_epsilon 0"] = spec["adam_epsilon"] == 0
+            needs["beta1 <= beta2"] = spec["beta1"] <= spec["beta2"]
+    elif spec["model"] == "two_layer":
+        needs = {}
+    elif spec["solver"] in DESCENTS:
+        structured = spec.get("law") == "power_law"
+        needs = {"labels without noise, as the inputs follow a power law": not structured}
+        needs = needs if spec["noise"] > 0 else {}
+    else:
+        needs = {f"{key} {value}": spec.get(key, value) == value for key, value in _PLAIN}
+        needs["lambda below 1"] = lambda_of(spec) < 1
+        if spec["solver"] == "sgd" and all(needs.values()):
+            needs |= _stability(spec)
+    return [need for need, met in needs.items() if not met]
+
+
+_PLAIN = expected.PLAIN.items()
+
+
+def _stability(spec: Mapping[str, Any]) -> dict[str, bool]:
+    """Return what mini-batches need for their mean losses to fall."""
+    lambda_, eta = lambda_of(spec), spec["eta"]
+    try:
+        linear_optimizers.losses([0.0], lambda_, Momentum(eta, 0.0))
+    except ValueError as error:
+        return {f"eta {str(error).rpartition('must be ')[2]}": False}
+    gain = mini_batches.instability(lambda_, eta, spec["d_in"], spec["batch_size"])
+    return {"noise of the batches with a gain below 1": bool(gain < 1)}
+
+
+def _other_method(spec: Mapping[str, Any], accuracy: float) -> Prediction:
     """Predict the times of linear regression by another method than gradient descent."""
-    plain = all(spec.get(key, value) == value for key, value in expected.PLAIN.items())
-    if not plain or lambda_ >= 1:
-        return _UNCOVERED
     steps = record_steps(spec["t_max"], spec["records"])
-    times = expected.times_of(spec, lambda_, steps, accuracy)
-    return Prediction(*times, "the method's polynomial at large size (docs/theory.md)")
+    times = expected.times_of(spec, lambda_of(spec), steps, accuracy)
+    train, gen = (float(time) for time in times)
+    return Prediction(train, gen, "the method's polynomial at large size (docs/theory.md)")
 
 
 def _deviation(problem: linear.Problem, spec: Mapping[str, Any], accuracy: float) -> float | None:
@@ -112,24 +174,16 @@ def _deviation(problem: linear.Problem, spec: Mapping[str, Any], accuracy: float
 
 def _logistic(spec: Mapping[str, Any], accuracy: float) -> Prediction:
     """Predict the time of the generalization accuracy at large size, where a formula does."""
-    lambda_ = spec["d"] / spec["n_train"]
-    covered = (
-        spec["law"] == "gaussian"
-        and spec["loss"] in ("cross_entropy", "exponential")  # the tail e^m of both
-        and spec["bias"]
-        and spec["label_fraction"] == 1
-        and accuracy > 0.5
-    )
+    lambda_ = lambda_of(spec)
     if spec["solver"] == "adam":
-        covered = covered and spec["adam_epsilon"] == 0 and spec["beta1"] <= spec["beta2"]
-        return _adam(spec, accuracy, lambda_) if covered else _UNCOVERED
-    if covered and spec.get("gamma", 0.0) > 0:
+        return _adam(spec, accuracy, lambda_)
+    if spec.get("gamma", 0.0) > 0:
         return _logistic_with_decay(spec, lambda_, accuracy)
-    if covered and 1e-4 <= lambda_ <= 0.4999:
+    if 1e-4 <= lambda_ <= 0.4999:
         log_time = large_size.log_time_to_accuracy(lambda_, spec["eta"], accuracy)
         source = "large size, once the weights have settled (Paper B, Sec. 3)"
         return Prediction(None, float(np.exp(log_time)), source)
-    if covered and lambda_ > 0.5:
+    if lambda_ > 0.5:
         limit = float(margin.limit_gen_accuracy(lambda_, spec["sigma"]))
         source = f"limit of the accuracy at large size: {limit:.4g} (Paper B, Sec. 3)"
         return Prediction(None, np.inf if limit < accuracy else None, source)
@@ -141,7 +195,7 @@ def _adam(spec: Mapping[str, Any], accuracy: float, lambda_: float) -> Predictio
     eta, beta1, beta2 = (spec[key] for key in ("eta", "beta1", "beta2"))
     if 1e-4 <= lambda_ <= 0.4999:
         speed = float(adam_limit.bias_speed(eta, beta1, beta2))
-        if speed < _STEADY * eta:
+        if speed < STEADY * eta:
             source = f"none; the bias slows down to {speed:.3g} a step, as beta2 forgets so slowly"
             return Prediction(None, None, source)
         time = float(adam_limit.time_to_accuracy(lambda_, eta, beta1, beta2, accuracy))

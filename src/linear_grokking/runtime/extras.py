@@ -1,0 +1,23 @@
+"""Libraries that come with an extra of the package, and what is said where one is missing."""
+
+from collections.abc import Mapping
+
+EXTRAS: Mapping[str, tuple[str, ...]] = {
+    "gpu": ("torch",),
+    "workflow": ("PIL", "docutils", "jinja2", "markupsafe", "matplotlib", "plotly", "snakemake"),
+}
+"""What each extra of pyproject.toml brings, as it is imported."""
+
+
+def missing(error: BaseException) -> str | None:
+    """Return what to say where an error is that such a library is not installed, else None."""
+    if not isinstance(error, ModuleNotFoundError):
+        return None
+    library = (error.name or "").partition(".")[0]
+    for extra, libraries in EXTRAS.items():
+        if library in libraries:
+            return (
+                f"this needs {library}, which is not installed: "
+                f"pip install 'linear-grokking[{extra}]'"
+            )
+    return None

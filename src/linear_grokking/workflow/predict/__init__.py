@@ -1,0 +1,49 @@
+"""The theory alone, as a table or a curve: `linear-grokking predict`."""
+
+from typing import Any
+
+from linear_grokking.workflow.predict import classification, regression
+from linear_grokking.workflow.predict.quantities import Predicted, Quantity, Rows
+from linear_grokking.workflow.predict.request import as_options, from_keywords, requested
+
+__all__ = ["Predicted", "Quantity", "predict"]
+
+
+def predict(
+    architecture: str = "linear", *, target_accuracy: float = 0.95, **options: Any
+) -> Predicted:
+    """Return all that theory says of a run: times, losses, accuracies and limits.
+
+    Parameters
+    ----------
+    architecture
+        ``"linear"``, ``"two-layer"``, ``"logistic"``, or as `train` calls them.
+    target_accuracy
+        The accuracy whose first times are meant.
+    options
+        Those of `train` and their defaults, under its names or the configuration's keys:
+        ``predict("linear", lambda_=0.9, epsilon=1e-3, solver="momentum")``.
+
+    Returns
+    -------
+    the quantities by name; each says where its formula is from and where it holds
+
+    Raises
+    ------
+    ValueError
+        One line per mistake.
+    """
+    if not 0 < target_accuracy < 1:
+        raise ValueError(f"target_accuracy = {target_accuracy}: must be above 0 and below 1")
+    spec = requested(architecture, from_keywords(options))
+    rows = Rows()
+    add = {
+        "linear": regression.add_one_layer,
+        "two_layer": regression.add_two_layers,
+        "logistic": classification.add,
+    }
+    try:
+        add[spec["model"]](rows, spec, target_accuracy)
+    except ValueError as error:
+        raise ValueError(as_options(str(error), spec)) from None
+    return Predicted(spec, target_accuracy, tuple(rows.found))

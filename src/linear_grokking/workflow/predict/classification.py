@@ -1,0 +1,219 @@
+"""What theory says of logistic classification (Paper B)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from linear_grokking.theory import (
+    adam_limit,
+    large_size,
+    logistic_weight_decay,
+    margin,
+)
+from linear_grokking.workflow.predict.curves import curve
+from linear_grokking.workflow.predict.other_sets import add_limit
+from linear_grokking.workflow.predict.quantities import Condition, Rows
+from linear_grokking.workflow.train.predictions import gaps, predict
+
+_BELOW, _ABOVE = "1e-4 <= lambda <= 0.4999", "lambda > 0.5"
+_LARGE = "large d_in, Gaussian inputs of one label"
+
+
+def add(rows: Rows, spec: Mapping[str, Any], accuracy: float) -> None:
+    """Add what theory has for one label: times, limits, and what they are made of."""
+    lambda_ = spec["lambda"]
+    covered = tuple((need, False) for need in gaps(spec, accuracy))
+    below = (*covered, (_BELOW, 1e-4 <= lambda_ <= 0.4999))
+    above = (*covered, (_ABOVE, lambda_ > 0.5))
+    _add_time(rows, spec, accuracy, covered)
+    if spec["solver"] == "adam":
+        _add_adam(rows, spec, below, covered)
+    elif spec.get("gamma", 0.0) > 0:
+        _add_decayed(rows, spec, accuracy, covered)
+        return
+    else:
+        _add_separable(rows, spec, above, covered)
+    _add_limit_direction(rows, spec, below)
+
+
+def _add_time(
+    rows: Rows, spec: Mapping[str, Any], accuracy: float, covered: tuple[Condition, ...]
+) -> None:
+    """Add t_gen, and the accuracy at the last step."""
+    found = predict(spec, accuracy)
+    solver, decay = spec["solver"], spec.get("gamma", 0.0) > 0
+    if solver == "adam":
+        source = "ours (docs/theory.md, Below one half: the speed of the bias)"
+        holds = f"{_BELOW}, {_LARGE}; small steps, weights that have settled"
+    elif decay:
+        source = "ours (docs/theory.md, Weight decay of all parameters, or of the weights alone)"
+        holds = f"any lambda, {_LARGE}; decay: weights, slow weight decay (t >> 1/(lr g))"
+    else:
+        source = "Paper B, Sec. 3.4; docs/theory.md, The time of an accuracy"
+        holds = f"{_BELOW}, {_LARGE}; weights that have settled, settling_rate ln t >> 1"
+    where: dict[str, Any] = {"source": source, "holds": holds}
+    note = "" if found.gen_time is not None and np.isfinite(found.gen_time) else found.source
+    if decay and spec["decay"] == "weights":
+        note = found.source
+        if found.gen_time and spec["eta"] * spec["gamma"] * found.gen_time < 1:
+            note = f"outside: {note}"
+    level = f"{100 * accuracy:g} %"
+    rows.add(
+        "t_train",
+        f"training accuracy reaches {level} at",
+        None,
+        unit="steps",
+        needs=covered,
+        note="no formula says",
+        **where,
+    )
+    rows.add(
+        "t_gen",
+        f"generalization accuracy reaches {level} at",
+        found.gen_time,
+        unit="steps",
+        needs=covered,
+        note=note,
+        **where,
+    )
+    if decay:  # its course takes seconds, as no other number here
+        return
+    try:
+        last = float(curve(spec)["gen_accuracy"][-1])
+    except ValueError:
+        return
+    rows.add(
+        "gen_accuracy",
+        f"generalization accuracy at step {spec['t_max']:g}",
+        last,
+        needs=covered,
+        **where,
+    )
+
+
+def _add_limit_direction(rows: Rows, spec: Mapping[str, Any], below: tuple[Condition, ...]) -> None:
+    """Add the direction that the weights settle in below ½."""
+    lambda_, sigma = spec["lambda"], spec["sigma"]
+    where: dict[str, Any] = {
+        "source": "Paper B, Sec. 3; docs/theory.md, The limit direction below λ = ½",
+        "holds": f"{_BELOW}, {_LARGE}",
+        "needs": below,
+    }
+    rows.add(
+        "weight_norm_limit",
+        "norm of the weights in the end",
+        lambda: large_size.limit_norm(lambda_) / sigma,
+        **where,
+    )
+    rows.add("limit_loss", "least mean of e^(S.x)", lambda: large_size.limit_loss(lambda_), **where)
+    rows.add(
+        "positive_fraction",
+        "training points with S.x > 0",
+        lambda: large_size.positive_fraction(lambda_),
+        **where,
+    )
+    rows.add(
+        "settling_rate",
+        "power of 1/t with which the weights settle",
+        lambda: sigma**2 * large_size.settling_exponent(lambda_),
+        **where,
+    )
+
+
+def _add_separable(
+    rows: Rows,
+    spec: Mapping[str, Any],
+    above: tuple[Condition, ...],
+    covered: tuple[Condition, ...],
+) -> None:
+    """Add where gradient descent ends, and how a separable set grows."""
+    lambda_, sigma = spec["lambda"], spec["sigma"]
+    if not add_limit(rows, spec):
+        rows.add(
+            "gen_accuracy_limit",
+            "generalization accuracy in the end",
+            lambda: margin.limit_gen_accuracy(lambda_, sigma),
+            needs=covered,
+            source="Paper B, Sec. 3.3; docs/theory.md, The margin above one half",
+            holds=f"any lambda, {_LARGE}",
+        )
+
+    def size() -> Any:
+        return sigma * margin.mean_margin(lambda_)
+
+    where: dict[str, Any] = {
+        "source": "Paper B, Eq. 12; docs/theory.md, The margin above one half",
+        "holds": f"{_ABOVE}, {_LARGE}, late steps",
+        "needs": above,
+    }
+    rows.add("margin", "margin of the training set", size, **where)
+    rows.add(
+        "weight_norm_slope",
+        "norm of the weights over ln t",
+        lambda: margin.log_law_slopes(size())[0],
+        **where,
+    )
+    rows.add("bias_slope", "bias over ln t", lambda: margin.log_law_slopes(size())[1], **where)
+
+
+def _add_decayed(
+    rows: Rows, spec: Mapping[str, Any], accuracy: float, covered: tuple[Condition, ...]
+) -> None:
+    """Add the minimum where all parameters decay."""
+    problem = spec["lambda"], spec["sigma"], spec["gamma"], spec["loss"]
+    everything = (*covered, ("decay: all", spec["decay"] == "all"))
+    where: dict[str, Any] = {
+        "source": "ours (docs/theory.md, Weight decay of all parameters, or of the weights alone)",
+        "holds": f"any lambda, {_LARGE}; decay: all",
+        "needs": everything,
+    }
+    met = all(holds for _, holds in everything)
+    end = logistic_weight_decay.minimum(*problem) if met else None
+    for name, title, value in (
+        ("gen_accuracy_limit", "generalization accuracy in the end", end and end.accuracy),
+        ("weight_norm_limit", "norm of the weights in the end", end and end.norm),
+        ("bias_limit", "bias in the end", end and end.bias),
+    ):
+        rows.add(name, title, value, **where)
+    rows.add(
+        "max_weight_decay",
+        f"weight decay up to which it reaches {100 * accuracy:g} %",
+        lambda: logistic_weight_decay.max_weight_decay(
+            spec["lambda"], spec["sigma"], accuracy, spec["loss"]
+        ),
+        **where,
+    )
+
+
+def _add_adam(
+    rows: Rows,
+    spec: Mapping[str, Any],
+    below: tuple[Condition, ...],
+    covered: tuple[Condition, ...],
+) -> None:
+    """Add the speed of Adam's bias, and where its small steps lead a separable set."""
+    eta, sigma, lambda_ = spec["eta"], spec["sigma"], spec["lambda"]
+    rows.add(
+        "bias_speed",
+        "fall of the bias in a step",
+        lambda: adam_limit.bias_speed(eta, spec["beta1"], spec["beta2"]),
+        needs=below,
+        source="ours (docs/theory.md, Below one half: the speed of the bias)",
+        holds=f"{_BELOW}, {_LARGE}; weights that have settled",
+    )
+    separable = (*covered, ("0.5001 <= lambda <= 1000", 0.5001 <= lambda_ <= 1000))
+    step = float(adam_limit.output_step(eta, sigma, spec["d"]))
+    where: dict[str, Any] = {
+        "source": "ours (docs/theory.md, Above one half: the largest margin in the box)",
+        "holds": f"0.5001 <= lambda <= 1000, {_LARGE}; small steps, output_step < 1",
+        "note": "" if step < 1 else f"outside: a step moves an output by up to {step:.2g}",
+        "needs": separable,
+    }
+    rows.add(
+        "gen_accuracy_limit",
+        "generalization accuracy in the end",
+        lambda: adam_limit.limit_gen_accuracy(lambda_, sigma, spec["d"]),
+        **where,
+    )
+    rows.add("output_step", f"most that a step moves an output, d_in {spec['d']}", step, **where)

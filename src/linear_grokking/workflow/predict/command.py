@@ -1,0 +1,158 @@
+"""`linear-grokking predict`: the table, and the curve as a file."""
+
+import argparse
+import csv
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from linear_grokking.runtime.files import whole_file
+from linear_grokking.workflow.predict import predict
+from linear_grokking.workflow.predict.quantities import Predicted, table
+from linear_grokking.workflow.predict.request import NAMES, as_options
+from linear_grokking.workflow.train.options import (
+    add_model_options,
+    add_target_accuracy,
+    option_names,
+)
+
+WRONG_OPTIONS = 2
+"""Exit status, as argparse has it."""
+FORMATS = (".csv", ".parquet")
+STANDARD_OUTPUT = Path("-")
+
+EPILOG = """\
+Options are those of train: what is not given has train's default.  Times are in steps, everything
+else has no unit.  Each number stands below its source and the range in which its formula holds;
+where the options lie outside, "outside" says what would be needed.
+
+Examples:
+  linear-grokking predict linear --lambda 0.9 --epsilon 1e-3
+  linear-grokking predict linear --lambda 0.9 --optimizer momentum --lr 0.5
+  linear-grokking predict two-layer --d_h 50 --d_out 5 --curve curve.csv
+  linear-grokking predict logistic --lambda 0.48 --sigma 5 --weight_decay 1e-4 --decay weights
+  linear-grokking predict logistic --lambda 0.48 --sigma 5 --optimizer adam --json
+"""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Give a parser the options of `linear-grokking predict`."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.description = "What theory says of a run, without doing it."
+    parser.epilog = EPILOG
+    parser.allow_abbrev = False
+    parser.add_argument("architecture", choices=NAMES, help="what is trained")
+    add_model_options(parser)
+    group = parser.add_argument_group("output")
+    add_target_accuracy(group)
+    group.add_argument(
+        "--json",
+        type=Path,
+        nargs="?",
+        const=STANDARD_OUTPUT,
+        metavar="FILE",
+        help="write the numbers as JSON; to standard output, in place of the table, without FILE",
+    )
+    group.add_argument(
+        "--curve",
+        type=Path,
+        metavar="FILE",
+        help="write losses and accuracies at the recorded steps, as .csv or .parquet",
+    )
+    group.add_argument("--force", action="store_true", help="replace files that exist")
+
+
+def command(options: argparse.Namespace) -> int:
+    """Print what theory says, write what is asked for; return the exit status."""
+    try:
+        _predict(options)
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return WRONG_OPTIONS
+    return 0
+
+
+def _predict(options: argparse.Namespace) -> None:
+    to_file = None if options.json == STANDARD_OUTPUT else options.json
+    for name, path in (("json", to_file), ("curve", options.curve)):
+        if path is not None:
+            _check(name, path, force=options.force)
+    if options.curve is not None and options.curve.suffix not in FORMATS:
+        raise ValueError(f"--curve {options.curve}: must end in {' or '.join(FORMATS)}")
+    if to_file is not None and options.curve is not None and _same(to_file, options.curve):
+        raise ValueError(f"--json {to_file}: is where the curve goes")
+    given = {name: getattr(options, name) for name in option_names() if hasattr(options, name)}
+    predicted = predict(options.architecture, target_accuracy=options.target_accuracy, **given)
+    curve = None
+    if options.curve is not None:
+        try:
+            curve = predicted.curve()
+        except ValueError as error:
+            message = as_options(str(error), predicted.spec)
+            raise ValueError(f"--curve {options.curve}: {message}") from None
+    text = json.dumps(_content(predicted), indent=1, allow_nan=False)
+    if to_file is not None:
+        with whole_file(to_file) as temporary:
+            temporary.write_text(text + "\n", encoding="utf-8")
+    if curve is not None and options.curve is not None:
+        _write(curve, options.curve, predicted)
+    print(
+        text
+        if options.json == STANDARD_OUTPUT
+        else "\n".join([_title(predicted), *table(predicted)])
+    )
+
+
+def _check(option: str, path: Path, *, force: bool) -> None:
+    """Refuse a file that cannot be written, or is there already."""
+    if path.is_dir():
+        raise ValueError(f"--{option} {path}: is a folder; give the name of a file")
+    above = next(each for each in path.absolute().parents if each.exists())
+    if not above.is_dir():
+        raise ValueError(f"--{option} {path}: {above} is not a folder")
+    if not os.access(above, os.W_OK):
+        raise ValueError(f"--{option} {path}: {above} cannot be written to")
+    if path.exists() and not force:
+        raise ValueError(f"--{option} {path}: exists; add --force to replace it")
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.resolve() == other.resolve()
+
+
+def _title(predicted: Predicted) -> str:
+    spec = predicted.spec
+    rate = f", lr = {spec['eta']:g}" if "eta" in spec else ""
+    return f"{spec['model']}, lambda = {spec['lambda']:.6g}{rate}, {spec['solver']}\n"
+
+
+def _content(predicted: Predicted) -> dict:
+    quantities = [quantity.plain() for quantity in predicted.quantities]
+    return {
+        "spec": dict(predicted.spec),
+        "accuracy": predicted.accuracy,
+        "quantities": quantities,
+    }
+
+
+def _write(curve: Mapping[str, np.ndarray], path: Path, predicted: Predicted) -> None:
+    """Write a curve whole or not at all; what is no number is empty, or null."""
+    if path.suffix == ".csv":
+        with whole_file(path) as temporary, open(temporary, "w", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(curve)
+            for row in zip(*curve.values(), strict=True):
+                writer.writerow("" if np.isnan(value) else repr(float(value)) for value in row)
+        return
+    import pyarrow as pa
+
+    from linear_grokking.results.identity import canonical
+    from linear_grokking.results.storage import provenance, write_table
+
+    columns = {name: pa.array(values, from_pandas=True) for name, values in curve.items()}
+    spec = canonical({**predicted.spec, "made_by": "predict"})
+    write_table(pa.table(columns), path, spec=spec, provenance=provenance())

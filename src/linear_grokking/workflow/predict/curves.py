@@ -1,0 +1,140 @@
+"""Losses and accuracies against the steps that `train` would record."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from scipy.special import ndtr, ndtri
+
+from linear_grokking.jobs import expected
+from linear_grokking.solvers.trajectory import record_steps
+from linear_grokking.theory import (
+    adam_limit,
+    large_size,
+    linear,
+    quasi_static,
+    structured_inputs,
+    two_layer,
+)
+from linear_grokking.theory.structured_inputs import StructuredProblem
+from linear_grokking.workflow.train.predictions import DESCENTS, STEADY, gaps, problem_of
+
+MOST_STEPS: Mapping[str, int] = {"sgd": 200_000, "conjugate_gradients": 1_000_000}
+"""Steps up to which theory follows methods whose losses come one after another."""
+
+_LEVELS = np.linspace(1e-3, 8.0, 2000)
+"""Of Φ⁻¹ of an accuracy; Φ of the last is 1 but for 6e-16."""
+_ALL = 1.0 - 1e-12
+"""An accuracy above which Φ⁻¹ has lost its digits."""
+_PASSAGES = 32
+"""Values of the bias at which weights that follow it are found; a spline goes through them."""
+_LEAST_BIAS, _LARGEST_BIAS = 1e-9, 200.0
+"""Of the -b that are looked at; `quasi_static` takes none larger."""
+
+
+def curve(spec: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Return ``step`` and what theory has there, columns (T,) named as in a history.
+
+    For classification that is the accuracy on fresh data alone, NaN before it leaves chance.
+
+    Parameters
+    ----------
+    spec
+        Of a run, with λ.
+
+    Raises
+    ------
+    ValueError
+        Where theory has no course, in one line.
+    """
+    lacking = gaps(spec, 0.95)
+    if lacking:
+        raise ValueError(f"theory has no course here: it needs {' and '.join(lacking)}")
+    steps = record_steps(spec["t_max"], spec["records"])
+    if spec["model"] == "logistic":
+        return {"step": steps, "gen_accuracy": _gen_accuracy(spec, steps)}
+    train, gen = losses(spec, steps)
+    accuracies = (linear.accuracy(each, spec["epsilon"], spec["d_out"]) for each in (train, gen))
+    names = ("train_loss", "gen_loss", "train_accuracy", "gen_accuracy")
+    return {"step": steps, **dict(zip(names, (train, gen, *accuracies), strict=True))}
+
+
+def losses(spec: Mapping[str, Any], steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return training and generalization loss (T,) of a run that a formula covers.
+
+    Gradient descent takes its discrete steps where it takes steps at all.
+    """
+    if spec["solver"] not in DESCENTS:
+        most = MOST_STEPS.get(spec["solver"], np.inf)
+        if steps[-1] > most:
+            raise ValueError(
+                f"t_max = {steps[-1]:g}: theory follows {spec['solver']} step by step; "
+                f"must be at most {most}"
+            )
+        found = expected.losses_of(spec, spec["lambda"], steps)
+        return found.train, found.gen
+    problem = problem_of(spec)
+    if isinstance(problem, StructuredProblem):
+        of: Any = structured_inputs
+    elif spec["model"] == "two_layer":
+        of = two_layer
+    else:
+        exact = {"discrete": True}
+        return linear.train_loss(steps, problem, **exact), linear.gen_loss(steps, problem, **exact)
+    return of.train_loss(steps, problem), of.gen_loss(steps, problem)
+
+
+def _gen_accuracy(spec: Mapping[str, Any], steps: np.ndarray) -> np.ndarray:
+    """Return the accuracy (T,) on fresh data, NaN where it is not above ½."""
+    log_times, levels = _passages(spec)
+    with np.errstate(divide="ignore"):
+        level = np.interp(np.log(steps), log_times, levels, left=np.nan)
+    return ndtr(level)
+
+
+def _passages(spec: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Return ln t, ascending, and Φ⁻¹ of the accuracies that are reached then."""
+    lambda_, eta = spec["lambda"], spec["eta"]
+    below = 1e-4 <= lambda_ <= 0.4999
+    if spec["solver"] == "adam":
+        betas = spec["beta1"], spec["beta2"]
+        if below and adam_limit.bias_speed(eta, *betas) >= STEADY * eta:
+            return np.log(
+                _linear(lambda a: adam_limit.time_to_accuracy(lambda_, eta, *betas, a))
+            ), _LEVELS
+    elif spec.get("gamma", 0.0) > 0:
+        if spec["decay"] == "weights":
+            return _decayed((lambda_, spec["sigma"], spec["gamma"], eta))
+    elif below:
+        return _linear(lambda a: large_size.log_time_to_accuracy(lambda_, eta, a)), _LEVELS
+    raise ValueError(
+        f"theory has no course of the accuracy at lambda = {lambda_:g} here, at most its end: "
+        "leave out --curve for that"
+    )
+
+
+def _linear(time: Callable[[float], Any]) -> np.ndarray:
+    """Return at `_LEVELS` a time that is linear in Φ⁻¹ of the accuracy, from two of its values."""
+    first, last = 0.5, 2.0
+    start, end = (float(time(float(ndtr(level)))) for level in (first, last))
+    return start + (_LEVELS - first) * (end - start) / (last - first)
+
+
+def _decayed(problem: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Return `_passages` of weights that follow the bias."""
+    from scipy.interpolate import CubicSpline
+
+    # Up to where the accuracy has no digits left below 1.
+    largest, above = _LEAST_BIAS, _LARGEST_BIAS
+    for _ in range(2):
+        sizes = np.geomspace(largest, above, _PASSAGES)
+        last = np.count_nonzero(quasi_static.passage(-sizes, *problem).accuracy < _ALL) - 1
+        largest, above = sizes[max(last, 0)], sizes[min(last + 1, _PASSAGES - 1)]
+    sizes = largest * np.linspace(1.0 / _PASSAGES, 1.0, _PASSAGES)
+    found = quasi_static.passage(-sizes, *problem)
+    # The time starts as the bias does; their ratio is smooth.
+    ratio_and_level = [np.log(found.time / sizes), ndtri(found.accuracy)]
+    between = CubicSpline(sizes, ratio_and_level, axis=1)
+    fine = largest * np.geomspace(1e-3, 1.0, _LEVELS.size)
+    log_ratios, levels = between(fine)
+    return log_ratios + np.log(fine), levels

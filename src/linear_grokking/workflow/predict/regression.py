@@ -1,0 +1,295 @@
+"""What theory says of one-layer regression and of two-layer nets (Paper A)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from linear_grokking.jobs import expected
+from linear_grokking.results.crossings import grokking_delay
+from linear_grokking.solvers.trajectory import record_steps
+from linear_grokking.theory import (
+    linear,
+    linear_late_time,
+    linear_optimizers,
+    linear_scatter,
+    linear_weight_decay,
+    mini_batches,
+    structured_inputs,
+    two_layer,
+)
+from linear_grokking.theory.structured_inputs import StructuredProblem
+from linear_grokking.workflow.predict.curves import MOST_STEPS, losses
+from linear_grokking.workflow.predict.quantities import Condition, Rows
+from linear_grokking.workflow.train.predictions import (
+    DESCENTS,
+    Prediction,
+    gaps,
+    predict,
+    problem_of,
+)
+
+_FLOW = "Paper A, Sec. 3, with weight decay, noise and outputs of docs/theory.md, Discrete steps"
+_FLOW_HOLDS = "any lambda, large d_in, d_out << d_in; small lr (gradient flow)"
+_REFINED = 64
+"""Whole steps between which a first time is interpolated inside a record's interval."""
+
+
+def add_one_layer(rows: Rows, spec: Mapping[str, Any], accuracy: float) -> None:
+    """Add what theory has for linear regression by any method."""
+    if spec["solver"] not in DESCENTS:
+        _add_other_method(rows, spec, accuracy)
+        return
+    problem = problem_of(spec)
+    if isinstance(problem, StructuredProblem):
+        _add_structured(rows, spec, problem, accuracy)
+    else:
+        _add_descent(rows, spec, problem, accuracy)
+
+
+def add_two_layers(rows: Rows, spec: Mapping[str, Any], accuracy: float) -> None:
+    """Add what the lazy approximation has for two layers."""
+    problem = problem_of(spec)
+    where: dict[str, Any] = {
+        "source": "Paper A, Sec. 4.1 and Eq. 19, lazy approximation",
+        "holds": "d_in >> d_h >> d_out, no weight decay; the generalization loss within some "
+        "10 %, the training loss within 30 %",
+    }
+    notes = []
+    if spec["gamma"] > 0:
+        notes.append("leaves out the weight decay")
+    if not spec["d_in"] > spec["d_h"] > spec["d_out"]:
+        notes.append("outside: the widths do not fall")
+    if spec["activation"] != "identity":
+        notes.append(f"of the linear net, which {spec['activation']} follows within per cent")
+    _add_times(rows, predict(spec, accuracy), accuracy, "; ".join(notes), **where)
+    _add_losses(rows, spec, (), **where)
+    initial = two_layer.initial_gen_loss(problem)
+    rows.add("initial_gen_loss", "generalization loss at step 0", initial, **where)
+
+
+def _add_times(
+    rows: Rows,
+    found: Prediction,
+    accuracy: float,
+    note: str = "",
+    needs: tuple[Condition, ...] = (),
+    **where: Any,
+) -> None:
+    """Add t_train, t_gen and their difference."""
+    train, gen = found.train_time, found.gen_time
+    delay = None if train is None or gen is None else float(grokking_delay(train, gen))
+    level = f"{100 * accuracy:g} %"
+    for name, title, time in (
+        ("t_train", f"training accuracy reaches {level} at", train),
+        ("t_gen", f"generalization accuracy reaches {level} at", gen),
+        ("delay", "grokking time, their difference", delay),
+    ):
+        rows.add(name, title, time, unit="steps", needs=needs, note=note, **where)
+
+
+def _add_losses(
+    rows: Rows, spec: Mapping[str, Any], needs: tuple[Condition, ...], **where: Any
+) -> None:
+    """Add losses and accuracies at the last step."""
+    last = np.array([spec["t_max"]])
+    met = all(holds for _, holds in needs)
+    train, gen = (each[0] for each in losses(spec, last)) if met else (np.nan, np.nan)
+    at, per = f"at step {spec['t_max']:g}", (spec["epsilon"], spec["d_out"])
+    for name, title, loss in (("train", "training", train), ("gen", "generalization", gen)):
+        rows.add(f"{name}_loss", f"{title} loss {at}", loss, needs=needs, **where)
+        share = linear.accuracy(loss, *per) if met else None
+        rows.add(f"{name}_accuracy", f"{title} accuracy {at}", share, needs=needs, **where)
+
+
+def _add_descent(
+    rows: Rows, spec: Mapping[str, Any], problem: linear.Problem, accuracy: float
+) -> None:
+    found = predict(spec, accuracy)
+    flow: dict[str, Any] = {"source": _FLOW, "holds": _FLOW_HOLDS}
+    steady = _steady(problem)
+    note = "" if steady[1] else "outside: here steps are so long that modes change their sign"
+    _add_times(rows, found, accuracy, note, **flow)
+    _add_losses(
+        rows,
+        spec,
+        (steady,),
+        source="Paper A, Sec. 3; docs/theory.md, Discrete steps",
+        holds="any lambda, large d_in, d_out << d_in; steps that change no mode's sign",
+    )
+    _add_limits(rows, spec, linear, problem, source=_limits(spec), holds="any lambda, large d_in")
+    # Both need a mean that comes down to the threshold at all.
+    many = f"at least {linear_scatter.MANY_MODES} modes that carry the loss at that time"
+    rows.add(
+        "t_gen_deviation",
+        f"its deviation between draws at d_in = {spec['d_in']}",
+        found.gen_time_deviation,
+        unit="steps",
+        needs=((many, found.gen_time_deviation is not None),),
+        source="ours (docs/theory.md, The scatter of one draw)",
+        holds=many,
+    )
+    noiseless = ("noise 0", spec["noise"] == 0)
+    rows.add(
+        "max_weight_decay",
+        "weight decay from which it never generalizes",
+        lambda: linear_weight_decay.max_weight_decay(problem, spec["epsilon"], accuracy=accuracy),
+        needs=(noiseless,),
+        source="Paper A, Fig. 3; docs/theory.md, Weight decay: floors, and the delay between them",
+        holds="any lambda, no label noise",
+    )
+    _add_approximations(rows, spec, problem, accuracy)
+
+
+def _steady(problem: linear.Problem) -> Condition:
+    """Return whether discrete steps are such that no mode changes its sign, as `linear` says."""
+    try:
+        linear.train_loss(0.0, problem, discrete=True)
+    except ValueError as error:
+        return str(error).partition(": ")[2].partition("; ")[2], False
+    return "shorter steps", True
+
+
+def _limits(spec: Mapping[str, Any]) -> str:
+    if spec["gamma"] > 0:
+        return (
+            "Paper A, Eqs. 15 and 16; docs/theory.md, "
+            "Weight decay: floors, and the delay between them"
+        )
+    return "ours (docs/theory.md, Label noise)" if spec["noise"] > 0 else "Paper A, Sec. 3"
+
+
+def _add_limits(
+    rows: Rows, spec: Mapping[str, Any], of: Any, problem: linear.Problem, **where: Any
+) -> None:
+    """Add losses and accuracies at the end of training."""
+    for name, title, floor in (
+        ("train", "training", of.train_loss_floor),
+        ("gen", "generalization", of.gen_loss_floor),
+    ):
+        loss = float(floor(problem))
+        share = linear.accuracy(loss, spec["epsilon"], spec["d_out"]) if loss < np.inf else 0.0
+        rows.add(f"{name}_loss_limit", f"{title} loss in the end", loss, **where)
+        rows.add(f"{name}_accuracy_limit", f"{title} accuracy in the end", share, **where)
+
+
+def _add_approximations(
+    rows: Rows, spec: Mapping[str, Any], problem: linear.Problem, accuracy: float
+) -> None:
+    """Add the paper's closed formulas for the grokking time."""
+    at = {"accuracy": accuracy}
+    below = ("lambda below 1", spec["lambda"] < 1)
+    plain = below, *(
+        (f"{key} {value}", spec[key] == value) for key, value in expected.PLAIN.items()
+        if key in ("gamma", "alpha", "noise")
+    )  # fmt: skip
+    epsilon = spec["epsilon"]
+    holds = "lambda < 1, no weight decay, alpha 1, no noise"
+    for name, title, value, source, exact in (
+        (
+            "delay_late_time",
+            "grokking time from the late losses",
+            lambda: linear_late_time.late_time_delay(problem, epsilon, **at),
+            "Paper A, Eqs. 23 and 24; docs/theory.md, Late times",
+            "; for d_out 1, epsilon 1e-3 within 2 % from lambda 0.1 on",
+        ),
+        (
+            "delay_lambert",
+            "grokking time by Lambert's function",
+            lambda: -np.subtract(*linear_late_time.lambert_times(problem, epsilon, **at)),
+            "Paper A, Eqs. 24 and 25",
+            "; for small epsilon",
+        ),
+        (
+            "delay_small_epsilon",
+            "grokking time for epsilon to 0",
+            lambda: linear_late_time.small_epsilon_delay(problem),
+            "Paper A, Eq. 12",
+            "; the limit is approached slowly: at lambda 0.9 the time is 0.76 of it for 1e-6",
+        ),
+    ):
+        rows.add(name, title, value, unit="steps", needs=plain, source=source, holds=holds + exact)
+    rows.add(
+        "delay_of_saturation",
+        "time between the losses' saturation",
+        lambda: linear_weight_decay.saturation_delay(problem),
+        unit="steps",
+        needs=(below, ("gamma above 0", spec["gamma"] > 0), ("noise 0", spec["noise"] == 0)),
+        source="Paper A, Eq. 16",
+        holds="lambda < 1, 0 < gamma << (1 - sqrt(lambda))^2, no noise",
+    )
+
+
+def _add_structured(
+    rows: Rows, spec: Mapping[str, Any], problem: StructuredProblem, accuracy: float
+) -> None:
+    where: dict[str, Any] = {
+        "source": "ours (docs/theory.md, Inputs with a covariance)",
+        "holds": "power-law inputs, any lambda, large d_in, no noise; small lr (gradient flow)",
+    }
+    lacking = tuple((need, False) for need in gaps(spec, accuracy))
+    _add_times(rows, predict(spec, accuracy), accuracy, needs=lacking, **where)
+    _add_losses(rows, spec, lacking, **where)
+    if not lacking:
+        _add_limits(rows, spec, structured_inputs, problem, **where)
+
+
+def _add_other_method(rows: Rows, spec: Mapping[str, Any], accuracy: float) -> None:
+    """Add times, losses and the bound of all such methods."""
+    needs: tuple[Condition, ...] = tuple((need, False) for need in gaps(spec, accuracy))
+    section, holds = "Other optimizers", "lambda < 1, d_out 1, alpha 1, no weight decay, no noise"
+    if spec["solver"] == "sgd":
+        section, holds = "Mini-batches", f"{holds}; means over batches"
+    where: dict[str, Any] = {
+        "source": f"ours (docs/theory.md, {section})",
+        "holds": f"{holds}, large d_in; steps short enough to converge",
+    }
+    found, note = (Prediction(None, None, ""), "") if needs else _first_times(spec, accuracy)
+    _add_times(rows, found, accuracy, note, needs, **where)
+    most = MOST_STEPS.get(spec["solver"], np.inf)
+    _add_losses(rows, spec, (*needs, (f"t_max up to {most}", spec["t_max"] <= most)), **where)
+    if spec["solver"] == "sgd":
+        sizes = spec["lambda"], spec["eta"], spec["d_in"], spec["batch_size"]
+        rows.add(
+            "instability",
+            "gain of the noise; mean losses grow above 1",
+            lambda: mini_batches.instability(*sizes),
+            needs=needs,
+            **where,
+        )
+        return
+    threshold = float(linear.loss_threshold(spec["epsilon"], accuracy=accuracy))
+    rows.add(
+        "least_t_gen",
+        "least t_gen of any method of this kind",
+        lambda: linear_optimizers.least_gen_time(threshold, spec["lambda"]),
+        unit="steps",
+        needs=(*needs, ("epsilon so small that no student is right at first", threshold < 1)),
+        source="ours (docs/theory.md, Other optimizers)",
+        holds="lambda < 1, large d_in; momentum, averages of gradients, conjugate gradients",
+    )
+
+
+def _first_times(spec: Mapping[str, Any], accuracy: float) -> tuple[Prediction, str]:
+    """Return the first times up to the last step, and a word where that comes too early.
+
+    They are read off among the records, and once more among the steps between two of them.
+    """
+    last = min(spec["t_max"], float(MOST_STEPS.get(spec["solver"], np.inf)))
+    horizon = 64.0
+    while True:
+        steps = record_steps(min(horizon, last), spec["records"])
+        rough = expected.times_of(spec, spec["lambda"], steps, accuracy)
+        if horizon >= last or np.all(np.isfinite(rough)):
+            break
+        horizon *= 16.0
+    times = []
+    for which, time in enumerate(rough):
+        after = int(np.searchsorted(steps, time))
+        if 0 < after < len(steps):
+            inside = np.unique(np.rint(np.linspace(steps[after - 1], steps[after], _REFINED + 1)))
+            fine = expected.times_of(spec, spec["lambda"], inside, accuracy)[which]
+            time = fine if np.isfinite(fine) else time
+        times.append(float(time) if np.isfinite(time) else None)
+    note = "" if None not in times else f"not within {last:g} steps"
+    return Prediction(times[0], times[1], ""), note
