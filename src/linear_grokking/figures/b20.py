@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from pydantic import Field
 
 from linear_grokking.config.figure_options import FigureOptions, LogisticRuns
@@ -28,8 +29,7 @@ THROWN_OUT = 1e3
 """‖S‖ beyond which the exponential loss has overflowed: nothing else comes near it."""
 _RATE = r"$\eta/\eta_c$"
 _MARKERS = "osD^v"
-_HOLLOW = {"markerfacecolor": "none", "markersize": 5.0}
-_SHIFTED_MARKERS = "s^vD"
+_HOLLOW = {"marker": "P", "markerfacecolor": "white", "markersize": 5.5}
 
 
 class Options(FigureOptions):
@@ -44,7 +44,7 @@ class Options(FigureOptions):
     flow_sigma: LogisticRuns = Field(description="Gradient flow at all these σ, both losses.")
     exponential: LogisticRuns = Field(description="Exponential loss where it is stable, by η.")
     shifted: LogisticRuns = Field(
-        description="The same from another b₀, with η e^b₀ as it is there."
+        description="The same from another b₀, with ηe^b₀ as it is there; of claims alone."
     )
     overflow: LogisticRuns = Field(
         description="Cross-entropy from a b₀ far below 0, where it is the exponential loss; by η."
@@ -63,32 +63,30 @@ def rate_ratio(run: RunResult) -> float:
 
 
 def scaled_times(run: RunResult) -> np.ndarray:
-    """Return ηe^b₀ t of each realization, t its time of the threshold, as the flow has it."""
-    p = run.parameters
-    return p["eta"] * np.exp(p["b0"]) * run.scalars["t_gen"].to_numpy(float)
+    """Return ηt of each realization, t its time of the threshold."""
+    return run.parameters["eta"] * run.scalars["t_gen"].to_numpy(float)
 
 
 def against_flow(run: RunResult, flows: Sequence[RunResult]) -> np.ndarray:
-    """Return ηe^b₀ t in units of the flow's, of the realizations that reach it with the flow.
+    """Return ηt of the threshold in units of the flow's on the same sets.
+
+    Left out are sets that the flow does not bring there in half the steps of the run, where
+    inf would mean no more than that they are few.
 
     Raises
     ------
     ValueError
-        If there is no flow on the same sets.
+        If there is no flow on these sets.
     """
     keys = ("n_train", "lambda", "sigma", "loss")
-    same = [
-        flow
-        for flow in flows
-        if all(flow.parameters[key] == run.parameters[key] for key in keys)
-    ]
+    same = [flow for flow in flows if all(flow.parameters[k] == run.parameters[k] for k in keys)]
     if not same:
         told = ", ".join(f"{key} = {run.parameters[key]}" for key in keys)
         raise ValueError(f"no gradient flow on the sets of {told}")
     draws = min(run.realizations, same[0].realizations)
     flow = scaled_times(same[0])[:draws]
-    reached = np.isfinite(flow)
-    return scaled_times(run)[:draws][reached] / flow[reached]
+    soon = flow <= run.parameters["eta"] * run.parameters["t_max"] / 2.0
+    return scaled_times(run)[:draws][soon] / flow[soon]
 
 
 def error_free_accuracies(run: RunResult) -> np.ndarray:
@@ -166,15 +164,15 @@ def _tabulate_ratios(builder: TableBuilder, data: FigureData, standard: dict[str
     for run in rates + data.runs("small_sigma", "large_sigma"):
         at = {"sigma": run.parameters["sigma"]}
         _tabulate_values(builder, panel, "cross_entropy", run, against_flow(run, flows), at)
-    for run in data.runs("exponential", "shifted"):
-        at = {key: run.parameters[key] for key in ("sigma", "b0")}
+    for run in data.runs("exponential"):
+        at = {"sigma": run.parameters["sigma"]}
         _tabulate_values(builder, panel, "exponential", run, against_flow(run, flows), at)
 
 
 def draw(table: pd.DataFrame) -> Figure:
-    """Draw accuracies, times and what they are at the first step without an error; see there."""
-    figure, axes = style.new_panels(2, 3, height=4.7)
-    _draw_accuracies(axes[0, 0], rows(table, "scaled_accuracy"), "lower right")
+    """Draw accuracies and times by λ above; times by σ, overflow, and cycles below."""
+    figure, axes = style.new_panels(2, 3, height=4.8)
+    _draw_accuracies(axes[0, 0], rows(table, "scaled_accuracy"))
     axes[0, 0].set(xlabel=r"$\eta t$", xlim=(0.3, 3e3))
     lambdas = style.colours_of(rows(table, "scaled_time")["lambda"])
     _draw_times(axes[0, 1], rows(table, "scaled_time"), lambdas)
@@ -183,23 +181,24 @@ def draw(table: pd.DataFrame) -> Figure:
     sigmas = style.colours_of(rows(table, "time_ratio")["sigma"])
     _draw_ratios(axes[1, 0], rows(table, "time_ratio"), sigmas)
     _draw_overflow(axes[1, 1], rows(table, "overflow"), sigmas)
-    _draw_accuracies(axes[1, 2], rows(table, "without_bias"), "lower right")
+    _draw_accuracies(axes[1, 2], rows(table, "without_bias"))
     axes[1, 2].set(xlabel="step $t$", title="no bias, not separable")
     handles = [
         legends.line("training", color=legends.GREY, linestyle=style.TRAIN_LINE),
         legends.line("generalization", color=legends.GREY),
+        *_marks("lambda", lambdas),
         legends.line(r"gradient flow, $\eta\to0$", color=legends.GREY, **_FLOW),
         legends.line(r"batch perceptron, $\eta\to\infty$", color=legends.GREY, **style.LIMIT_LINE),
         legends.mark("never reached", legends.GREY, "^", markerfacecolor="none"),
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=5, columnspacing=1.2)
+    figure.legend(handles=handles, loc="outside lower center", ncols=4, columnspacing=1.2)
     return figure
 
 
 _FLOW = {"linestyle": "--", "linewidth": 0.8}
 
 
-def _draw_accuracies(axes: Axes, curves: pd.DataFrame, place: str) -> None:
+def _draw_accuracies(axes: Axes, curves: pd.DataFrame) -> None:
     """Draw both accuracies, the flow blue and larger rates darker."""
     steps = sorted(curves.loc[curves["solver"] != "gradient_flow", "eta"].unique())
     shades = [style.RAMP[k] for k in np.linspace(0, 3, len(steps)).round().astype(int)]
@@ -209,9 +208,9 @@ def _draw_accuracies(axes: Axes, curves: pd.DataFrame, place: str) -> None:
         colours, labels = {eta: style.BLUE, **colours}, {eta: "gradient flow", **labels}
     for (eta, series), curve in curves.groupby(["eta", "series"], sort=False):
         draw_band(axes, curve, style.line_of(series), colours[eta], linewidth=1.0)
-    axes.set(xscale="log", ylabel="accuracy", ylim=(0.4, 1.03))
+    axes.set(xscale="log", ylabel="accuracy", ylim=(0.15, 1.03))
     handles = [legends.line(labels[eta], color=colour) for eta, colour in colours.items()]
-    legends.add(axes, handles, loc=place)
+    legends.add(axes, handles, loc="lower right")
 
 
 def _draw_times(axes: Axes, points: pd.DataFrame, colours: dict[Any, str]) -> None:
@@ -220,7 +219,6 @@ def _draw_times(axes: Axes, points: pd.DataFrame, colours: dict[Any, str]) -> No
         axes.plot(line["x"], line["y"], color=colours[lambda_], **_FLOW)
     finite = points.loc[np.isfinite(points["y"]), "y"]
     axes.set(xscale="log", yscale="log", xlabel=_RATE, ylim=(finite.min() / 2, 4 * finite.max()))
-    _name(axes, "lambda", colours, "upper left")
 
 
 def _draw_error_free(axes: Axes, points: pd.DataFrame, colours: dict[Any, str]) -> None:
@@ -233,48 +231,36 @@ def _draw_error_free(axes: Axes, points: pd.DataFrame, colours: dict[Any, str]) 
 def _draw_ratios(axes: Axes, points: pd.DataFrame, colours: dict[Any, str]) -> None:
     axes.axhline(1.0, color=legends.GREY, **_FLOW)
     _draw_by(axes, points, "cross_entropy", "sigma", colours)
-    exponential = rows(points, series="exponential")
-    biases = sorted(exponential["b0"].unique(), reverse=True)
-    handles = []
-    for b0, marker in zip(biases, _SHIFTED_MARKERS, strict=False):
-        for sigma, chosen in rows(exponential, b0=b0).groupby("sigma"):
-            draw_points(axes, chosen, colours[sigma], marker=marker, **_HOLLOW)
-        label = f"exponential, {style.label('b0', b0)}"
-        handles.append(legends.mark(label, legends.GREY, marker, **_HOLLOW))
-    axes.set(xscale="log", yscale="log", xlabel=_RATE, xlim=(0.3, 15), ylim=(0.3, 1e3))
+    for sigma, chosen in rows(points, series="exponential").groupby("sigma"):
+        draw_points(axes, chosen, colours[sigma], **_HOLLOW)
+    finite = points.loc[np.isfinite(points["y_high"]), "y_high"]
+    axes.set(xscale="log", yscale="log", xlabel=_RATE, ylim=(0.3, 10 * finite.max()))
     axes.set_ylabel("time / that of the flow")
-    _name(axes, "sigma", colours, "upper left", handles)
+    exponential = legends.mark("exponential loss", legends.GREY, **_HOLLOW)
+    legends.add(axes, [*_marks("sigma", colours), exponential], loc="upper left")
 
 
 def _draw_overflow(axes: Axes, points: pd.DataFrame, colours: dict[Any, str]) -> None:
-    _draw_by(axes, points, "share", "sigma", colours, joined=True)
-    axes.set(xlabel=r"$\eta\,e^{b_0}/\eta_c$, exponential loss", ylim=(-0.04, 1.04))
+    _draw_by(axes, points, "share", "sigma", colours)
+    for sigma, line in points.groupby("sigma"):
+        line = line.sort_values("x")
+        axes.plot(line["x"], line["y"], color=colours[sigma], linewidth=0.7)
+    axes.set(xlabel=r"$\eta/\eta_c$, exponential loss", ylim=(-0.04, 1.04))
     axes.set_ylabel("share of sets that overflow")
 
 
 def _draw_by(
-    axes: Axes,
-    points: pd.DataFrame,
-    series: str,
-    key: str,
-    colours: dict[Any, str],
-    *,
-    joined: bool = False,
+    axes: Axes, points: pd.DataFrame, series: str, key: str, colours: dict[Any, str]
 ) -> None:
-    """Draw a series by a parameter, with a guide at η = η_c; lines between points where joined."""
+    """Draw a series by a parameter, with a guide at η = η_c."""
     axes.axvline(1.0, **style.GUIDE)
-    for k, (value, chosen) in enumerate(rows(points, series=series).groupby(key)):
-        draw_points(axes, chosen, colours[value], marker=_MARKERS[k % len(_MARKERS)])
-        if joined:
-            line = chosen.sort_values("x")
-            axes.plot(line["x"], line["y"], color=colours[value], linewidth=0.7)
+    markers = dict(zip(colours, _MARKERS, strict=False))
+    for value, chosen in rows(points, series=series).groupby(key):
+        draw_points(axes, chosen, colours[value], marker=markers[value])
 
 
-def _name(
-    axes: Axes, key: str, colours: dict[Any, str], place: str, also: Sequence[Any] = ()
-) -> None:
-    marks = [
-        legends.mark(style.label(key, value), colour, _MARKERS[k % len(_MARKERS)])
-        for k, (value, colour) in enumerate(colours.items())
+def _marks(key: str, colours: dict[Any, str]) -> list[Line2D]:
+    return [
+        legends.mark(style.label(key, value), colour, marker)
+        for (value, colour), marker in zip(colours.items(), _MARKERS, strict=False)
     ]
-    legends.add(axes, [*marks, *also], loc=place)

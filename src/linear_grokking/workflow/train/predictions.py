@@ -10,6 +10,7 @@ from linear_grokking.jobs import expected
 from linear_grokking.solvers.trajectory import record_steps
 from linear_grokking.theory import (
     adam_limit,
+    large_rates,
     large_size,
     linear,
     linear_grokking_time,
@@ -24,6 +25,8 @@ from linear_grokking.theory.structured_inputs import StructuredProblem
 
 _STEADY = 0.9
 """The least speed of the bias, in units of the learning rate, at which it falls steadily."""
+_UNIT_OF_TIME: Mapping[str, float] = {"cross_entropy": 2.5, "exponential": 1.0}
+"""Learning rates, in units of the largest stable one, up to which they are a unit of time (Fig. B20)."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,11 @@ def _logistic(spec: Mapping[str, Any], accuracy: float) -> Prediction:
         return _adam(spec, accuracy, lambda_) if covered else _UNCOVERED
     if covered and spec.get("gamma", 0.0) > 0:
         return _logistic_with_decay(spec, lambda_, accuracy)
+    if covered and abs(spec["b0"]) <= 700:
+        ratio = _rate_ratio(spec, lambda_)
+        if ratio > _UNIT_OF_TIME[spec["loss"]]:
+            source = f"none; the learning rate is {ratio:.2g} times the largest stable one (Fig. B20)"
+            return Prediction(None, None, source)
     if covered and 1e-4 <= lambda_ <= 0.4999:
         log_time = large_size.log_time_to_accuracy(lambda_, spec["eta"], accuracy)
         source = "large size, once the weights have settled (Paper B, Sec. 3)"
@@ -134,6 +142,14 @@ def _logistic(spec: Mapping[str, Any], accuracy: float) -> Prediction:
         source = f"limit of the accuracy at large size: {limit:.4g} (Paper B, Sec. 3)"
         return Prediction(None, np.inf if limit < accuracy else None, source)
     return _UNCOVERED
+
+
+def _rate_ratio(spec: Mapping[str, Any], lambda_: float) -> float:
+    """Return η over the largest that is stable where training begins; 0 where no step is taken."""
+    if spec["solver"] == "gradient_flow" and spec["gd_steps"] == 0:
+        return 0.0
+    critical = large_rates.critical_rate(lambda_, spec["sigma"], spec["b0"], spec["loss"])
+    return float(spec["eta"] / critical)
 
 
 def _adam(spec: Mapping[str, Any], accuracy: float, lambda_: float) -> Prediction:
