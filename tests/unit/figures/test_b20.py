@@ -30,7 +30,7 @@ CONFIG = {
         "large": {**STEPS, "sigma": 10, "eta": 0.06},
         "flows": {**FLOW, "lambda": 0.4, "sigma": [2, 5, 10],
                   "loss": ["cross_entropy", "exponential"]},
-        "exponential": {**STEPS, "loss": "exponential", "eta": 0.015},
+        "exponential": {**STEPS, "loss": "exponential", "eta": 0.015, "t_max": 20_000},
         "shifted": {**STEPS, "loss": "exponential", "eta": 0.015 * np.exp(5), "b0": -5},
         "overflow": {**STEPS, "b0": -20, "eta": [1e7, 1e8]},
         "overflow_small": {**STEPS, "sigma": 2, "b0": -20, "eta": [5e7, 5e8]},

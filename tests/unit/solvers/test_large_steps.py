@@ -21,9 +21,7 @@ def drawn(realization=0, law=None, loss="cross_entropy", bias=True, n=N, dtype="
     law = law or Gaussian(SIGMA)
     sizes = {"n_train": n, "d": round(LAMBDA * n), "s0_norm": 0.1, "dtype": np.dtype(dtype)}
     data = classification(law, seed=6, realization=realization, **sizes)
-    model = LogisticModel(
-        data.inputs[None], data.labels[None], law, loss=LOSSES[loss], bias=bias
-    )
+    model = LogisticModel(data.inputs[None], data.labels[None], law, loss=LOSSES[loss], bias=bias)
     return model, data.inputs, data.weights[None].astype(float)
 
 

@@ -221,7 +221,7 @@ def test_predictions_of_the_logistic_model():
     spec = {
         "model": "logistic", "law": "gaussian", "bias": True, "label_fraction": 1.0,
         "solver": "gradient_flow", "n_train": 1000, "d": 400, "eta": 0.01, "sigma": 5.0,
-        "loss": "exponential",
+        "loss": "exponential", "b0": 0.0, "gd_steps": 200,
     }  # fmt: skip
     expected = np.exp(large_size.log_time_to_accuracy(0.4, 0.01, 0.95))
     assert predict(spec, 0.95).gen_time == pytest.approx(float(expected))
@@ -236,6 +236,34 @@ def test_predictions_of_the_logistic_model():
         {"loss": "squareplus"},
     ):
         assert predict({**spec, **change}, 0.95).gen_time is None
+
+
+def test_predictions_of_large_rates():
+    spec = {
+        "model": "logistic", "law": "gaussian", "bias": True, "label_fraction": 1.0,
+        "solver": "gradient_descent", "n_train": 1000, "d": 400, "eta": 0.3, "sigma": 5.0,
+        "loss": "cross_entropy", "b0": 0.0,
+    }  # fmt: skip
+    # The largest stable rate is 0.12, and 0.03 with the exponential loss.
+    expected = np.exp(large_size.log_time_to_accuracy(0.4, 0.3, 0.95))
+    assert predict(spec, 0.95).gen_time == pytest.approx(float(expected))
+    large = predict({**spec, "eta": 0.6}, 0.95)
+    assert large.gen_time is None
+    assert "the learning rate is 5 times the largest stable one (Fig. B20)" in large.source
+    exponential = {**spec, "loss": "exponential"}
+    assert "10 times the largest stable one" in predict(exponential, 0.95).source
+    assert predict({**exponential, "b0": -3.0}, 0.95).gen_time is not None
+    flow = {**spec, "eta": 0.6, "solver": "gradient_flow"}
+    assert predict({**flow, "gd_steps": 10}, 0.95).gen_time is None
+    assert predict({**flow, "gd_steps": 0}, 0.95).gen_time is not None
+
+
+def test_train_takes_large_rates_and_says_that_they_are(here, capsys):
+    options = ["--solver=gradient_descent", "--d_in=24", "--n_train=60", "--sigma=5", "--lr=1.2"]
+    assert status("--architecture=logistic", *options, "--n_epochs=200", "--output=o") == 0
+    assert history(here / "o")["train_accuracy"].iloc[-1] == 1.0
+    told = capsys.readouterr().out
+    assert "10 times the largest stable one (Fig. B20)" in told
 
 
 ADAM = {

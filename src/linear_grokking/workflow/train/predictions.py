@@ -131,7 +131,9 @@ def _logistic(spec: Mapping[str, Any], accuracy: float) -> Prediction:
     if covered and abs(spec["b0"]) <= 700:
         ratio = _rate_ratio(spec, lambda_)
         if ratio > _UNIT_OF_TIME[spec["loss"]]:
-            source = f"none; the learning rate is {ratio:.2g} times the largest stable one (Fig. B20)"
+            source = (
+                f"none; the learning rate is {ratio:.2g} times the largest stable one (Fig. B20)"
+            )
             return Prediction(None, None, source)
     if covered and 1e-4 <= lambda_ <= 0.4999:
         log_time = large_size.log_time_to_accuracy(lambda_, spec["eta"], accuracy)
