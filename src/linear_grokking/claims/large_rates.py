@@ -54,8 +54,8 @@ def flat(evidence: Evidence) -> Iterator[Claim]:
         yield Claim(
             f"B20-flat-lambda-{lambda_:g}-sigma-{sigma:g}-eta-{eta:g}",
             f"At λ = {lambda_:g}, σ = {sigma:g} and η = {ratio:.2g} η_c the time of "
-            f"{evidence.percent} accuracy is the flow's over η: median ratio within 15 %, over sets "
-            "that come there with the flow in half the steps.",
+            f"{evidence.percent} accuracy is the flow's over η: median ratio within 15 %, over "
+            "sets that come there with the flow in half the steps.",
             median_of(times, run).within(1.0, 0.15),
             note="It takes small steps of b, of which the first is η/2; here η_c itself is "
             f"{critical:.2g}." if critical > _SMALL_RATE else "",

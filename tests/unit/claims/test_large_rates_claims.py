@@ -44,9 +44,13 @@ def verdicts(made):
 )
 def test_times_at_moderate_rates(factor, sigma, expected):
     evidence = DrawnEvidence(
-        "B20", rates=[], small_sigma=[run(2.5, factor * SCATTER * TIMES, sigma), run(8.0, 0 * TIMES)],
-        large_sigma=[], flow=[], flow_sigma=[flow(5.0), flow(sigma)],
-    )  # fmt: skip
+        "B20",
+        rates=[],
+        small_sigma=[run(2.5, factor * SCATTER * TIMES, sigma), run(8.0, 0 * TIMES)],
+        large_sigma=[],
+        flow=[],
+        flow_sigma=[flow(5.0), flow(sigma)],
+    )
     assert verdicts(claims.flat(evidence)) == [expected]
 
 

@@ -26,7 +26,7 @@ from linear_grokking.theory.structured_inputs import StructuredProblem
 _STEADY = 0.9
 """The least speed of the bias, in units of the learning rate, at which it falls steadily."""
 _UNIT_OF_TIME: Mapping[str, float] = {"cross_entropy": 2.5, "exponential": 1.0}
-"""Learning rates, in units of the largest stable one, up to which they are a unit of time (Fig. B20)."""
+"""Learning rates up to which they are a unit of time, over the largest stable one (Fig. B20)."""
 
 
 @dataclass(frozen=True)
