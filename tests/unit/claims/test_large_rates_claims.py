@@ -5,6 +5,7 @@ import pytest
 from drawn_runs import DrawnEvidence, DrawnRun
 
 from linear_grokking.claims import large_rates as claims
+from linear_grokking.claims.verdict import Undecidable
 
 N = 20
 SCATTER = np.exp(np.random.default_rng(4).normal(0.0, 0.02, N))
@@ -94,6 +95,14 @@ def test_the_perceptron(small, large, final, expected):
     rates = [stopping(1.0, small, 1.0), stopping(100.0, large, large)]
     evidence = DrawnEvidence("B20", rates=rates, perceptron=[stopping(1e13, 0.85, final)])
     assert verdicts(claims.perceptron(evidence)) == expected
+
+
+def test_sets_that_are_never_fit_say_nothing_of_the_perceptron():
+    never = stopping(1e13, 0.85, 0.85)
+    never.found["train_accuracy"][:] = 0.9
+    evidence = DrawnEvidence("B20", rates=[stopping(100.0, 0.8, 0.8)], perceptron=[never])
+    with pytest.raises(Undecidable, match="no set is fit without an error"):
+        list(claims.perceptron(evidence))
 
 
 @pytest.mark.parametrize(("product", "expected"), [(1.0, "confirmed"), (1.2, "contradicted")])
