@@ -248,7 +248,7 @@ def test_predictions_of_the_logistic_model():
     spec = {
         "model": "logistic", "law": "gaussian", "bias": True, "label_fraction": 1.0,
         "solver": "gradient_flow", "n_train": 1000, "d": 400, "eta": 0.01, "sigma": 5.0,
-        "loss": "exponential",
+        "loss": "exponential", "b0": 0.0, "gd_steps": 200,
     }  # fmt: skip
     expected = np.exp(large_size.log_time_to_accuracy(0.4, 0.01, 0.95))
     assert predict(spec, 0.95).gen_time == pytest.approx(float(expected))
@@ -263,6 +263,34 @@ def test_predictions_of_the_logistic_model():
         {"loss": "squareplus"},
     ):
         assert predict({**spec, **change}, 0.95).gen_time is None
+
+
+def test_predictions_of_large_rates():
+    spec = {
+        "model": "logistic", "law": "gaussian", "bias": True, "label_fraction": 1.0,
+        "solver": "gradient_descent", "n_train": 1000, "d": 400, "eta": 0.3, "sigma": 5.0,
+        "loss": "cross_entropy", "b0": 0.0,
+    }  # fmt: skip
+    # The largest stable rate is 0.12, and 0.03 with the exponential loss.
+    expected = np.exp(large_size.log_time_to_accuracy(0.4, 0.3, 0.95))
+    assert predict(spec, 0.95).gen_time == pytest.approx(float(expected))
+    large = predict({**spec, "eta": 0.6}, 0.95)
+    assert large.gen_time is None
+    assert "it would need a learning rate up to 0.3" in large.source
+    exponential = {**spec, "loss": "exponential"}
+    assert "it would need a learning rate up to 0.03" in predict(exponential, 0.95).source
+    assert predict({**exponential, "b0": -3.0}, 0.95).gen_time is not None
+    flow = {**spec, "eta": 0.6, "solver": "gradient_flow"}
+    assert predict({**flow, "gd_steps": 10}, 0.95).gen_time is None
+    assert predict({**flow, "gd_steps": 0}, 0.95).gen_time is not None
+
+
+def test_train_takes_large_rates_and_says_that_they_are(here, capsys):
+    options = ["--solver=gradient_descent", "--d_in=24", "--n_train=60", "--sigma=5", "--lr=1.2"]
+    assert status("--architecture=logistic", *options, "--n_epochs=200", "--output=o") == 0
+    assert history(here / "o")["train_accuracy"].iloc[-1] == 1.0
+    told = capsys.readouterr().out
+    assert "no formula covers this run; it would need a learning rate up to" in told
 
 
 ADAM = {
@@ -286,7 +314,7 @@ def test_predictions_of_adam():
     changes = ({"adam_epsilon": 1e-8}, {"beta1": 0.95}, {"bias": False}, {"d": 500})
     for change in changes:
         prediction = predict({**ADAM, **change}, 0.95)
-        assert prediction.gen_time is None and prediction.source == "no formula covers this run"
+        assert prediction.gen_time is None and "no formula covers this run" in prediction.source
 
 
 def test_summary_of_adam_compares_with_the_theory(here, capsys):

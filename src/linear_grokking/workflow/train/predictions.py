@@ -10,6 +10,7 @@ from linear_grokking.jobs import expected
 from linear_grokking.solvers.trajectory import record_steps
 from linear_grokking.theory import (
     adam_limit,
+    large_rates,
     large_size,
     linear,
     linear_grokking_time,
@@ -27,6 +28,8 @@ from linear_grokking.theory.structured_inputs import StructuredProblem
 
 STEADY = 0.9
 """The least speed of the bias, in units of the learning rate, at which it falls steadily."""
+_UNIT_OF_TIME: Mapping[str, float] = {"cross_entropy": 2.5, "exponential": 1.0}
+"""Learning rates up to which they are a unit of time, over the largest stable one (Fig. B20)."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +63,9 @@ def predict(spec: Mapping[str, Any], accuracy: float) -> Prediction:
     spec
         Of the run; it may hold λ besides, where that is to be another than the sizes'.
     """
-    if gaps(spec, accuracy):
-        return _UNCOVERED
+    if lacking := gaps(spec, accuracy):
+        source = f"{_UNCOVERED.source}; it would need {', '.join(lacking)}"
+        return Prediction(None, None, source)
     if spec["model"] == "logistic":
         return _logistic(spec, accuracy)
     if spec["solver"] not in DESCENTS:
@@ -124,6 +128,9 @@ def gaps(spec: Mapping[str, Any], accuracy: float) -> list[str]:
         if spec["solver"] == "adam":
             needs["adam_epsilon 0"] = spec["adam_epsilon"] == 0
             needs["beta1 <= beta2"] = spec["beta1"] <= spec["beta2"]
+        elif spec.get("gamma", 0.0) == 0 and all(needs.values()):
+            largest = _largest_rate(spec)
+            needs[f"a learning rate up to {largest:.3g}"] = spec["eta"] <= largest
     elif spec["model"] == "two_layer":
         needs = {}
     elif spec["solver"] in DESCENTS:
@@ -139,6 +146,14 @@ def gaps(spec: Mapping[str, Any], accuracy: float) -> list[str]:
 
 
 _PLAIN = expected.PLAIN.items()
+
+
+def _largest_rate(spec: Mapping[str, Any]) -> float:
+    """Return the learning rate up to which it is no more than a unit of time."""
+    if abs(spec["b0"]) > 700 or (spec["solver"] == "gradient_flow" and spec["gd_steps"] == 0):
+        return np.inf
+    problem = lambda_of(spec), spec["sigma"], spec["b0"], spec["loss"]
+    return _UNIT_OF_TIME[spec["loss"]] * float(large_rates.critical_rate(*problem))
 
 
 def _stability(spec: Mapping[str, Any]) -> dict[str, bool]:

@@ -1,0 +1,287 @@
+"""Claims on large learning rates in classification: Fig. B20."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from linear_grokking.claims.measuring import (
+    extremes_of,
+    geometric_mean_of,
+    mean_of,
+    median_of,
+    of_shared_draws,
+    proportion_of,
+)
+from linear_grokking.claims.registry import Evidence, claims_of
+from linear_grokking.claims.verdict import Claim, Disagreement, Measurement, Undecidable, ours
+from linear_grokking.figures.b20 import (
+    against_flow,
+    error_free_accuracies,
+    is_thrown_out,
+    rate_ratio,
+)
+from linear_grokking.results.reading import RunResult
+from linear_grokking.results.statistics import wilson_interval
+
+_STEPS = ours("the curvature where training begins, docs/theory.md")
+_CONVERGES = ours("Wu et al., arXiv 2305.11788: separable sets converge at every rate")
+_FLAT, _SLOW, _PERCEPTRON = 2.6, 8.0, 50.0
+"""η/η_c up to which times do not change, from which on they are long, and where single steps
+take S and b so far that the cross-entropy's slope is 0 or 1."""
+_SMALL_RATE = 0.5
+"""The largest η_c that counts as a small step of b, of which the first is η/2."""
+
+
+def _by(runs: list[RunResult], key: str) -> Iterator[tuple[float, list[RunResult]]]:
+    """Yield the runs at each value of a parameter, in order of η."""
+    for value in sorted({run.parameters[key] for run in runs}):
+        chosen = [run for run in runs if run.parameters[key] == value]
+        yield value, sorted(chosen, key=rate_ratio)
+
+
+@claims_of(
+    "B20",
+    statement="Up to 2.5 η_c the learning rate is no more than a unit of time.",
+    source=_STEPS,
+)
+def flat(evidence: Evidence) -> Iterator[Claim]:
+    """Compare ηt of the threshold with the flow's on the same sets, by λ and σ."""
+    for run in evidence.runs("rates", "small_sigma", "large_sigma"):
+        ratio = rate_ratio(run)
+        if not 1.5 < ratio < _FLAT:
+            continue
+        lambda_, sigma, eta = (run.parameters[key] for key in ("lambda", "sigma", "eta"))
+        critical = eta / ratio
+        times = against_flow(run, evidence.runs("flow", "flow_sigma"))
+        yield Claim(
+            f"B20-flat-lambda-{lambda_:g}-sigma-{sigma:g}-eta-{eta:g}",
+            f"At λ = {lambda_:g}, σ = {sigma:g} and η = {ratio:.2g} η_c the time of "
+            f"{evidence.percent} accuracy is the flow's over η: median ratio within 15 %, over "
+            "sets that come there with the flow in half the steps.",
+            median_of(times, run).within(1.0, 0.15),
+            note="It takes small steps of b, of which the first is η/2; here η_c itself is "
+            f"{critical:.2g}."
+            if critical > _SMALL_RATE
+            else "",
+            otherwise=Disagreement.RANGE if critical > _SMALL_RATE else None,
+        )
+
+
+@claims_of("B20", statement="The fewest steps are those at 3 to 6 η_c.", source=_STEPS)
+def optimum(evidence: Evidence) -> Iterator[Claim]:
+    """Look for the rate with the fewest steps, of each set, by λ."""
+    for lambda_, runs in _by(evidence.runs("rates"), "lambda"):
+        steps = of_shared_draws(runs, "t_gen")
+        reached = np.isfinite(steps).any(axis=0)
+        ratios = np.array([rate_ratio(run) for run in runs])
+        if not reached.any():
+            raise Undecidable(f"no set reaches {evidence.percent} accuracy at λ = {lambda_:g}")
+        best = ratios[np.argmin(steps[:, reached], axis=0)]
+        yield Claim(
+            f"B20-optimum-lambda-{lambda_:g}",
+            f"At λ = {lambda_:g} a set takes the fewest steps to {evidence.percent} accuracy at "
+            "a rate of 3 to 6 η_c (measured: median of its η/η_c; rates are "
+            f"{', '.join(f'{ratio:.2g}' for ratio in ratios)} η_c).",
+            median_of(best, *runs).between(3.0, 6.0),
+        )
+
+
+@claims_of("B20", statement="Beyond 8 η_c generalization is late, or never comes.", source=_STEPS)
+def late(evidence: Evidence) -> Iterator[Claim]:
+    """Compare ηt with the flow's there, and count what a perceptron's steps reach, by λ."""
+    for lambda_, runs in _by(evidence.runs("rates", keep=lambda p: p["lambda"] >= 0.35), "lambda"):
+        for run in runs:
+            ratio = rate_ratio(run)
+            if not _SLOW < ratio < 2 * _SLOW:
+                continue
+            times = against_flow(run, evidence.runs("flow"))
+            yield Claim(
+                f"B20-late-lambda-{lambda_:g}",
+                f"At λ = {lambda_:g} and η = {ratio:.2g} η_c it takes at least three times the "
+                f"flow's ηt to {evidence.percent} accuracy (median).",
+                median_of(times, run).at_least(3.0),
+            )
+        for run in (run for run in runs if rate_ratio(run) > _PERCEPTRON):
+            where = f"At λ = {lambda_:g} and η = {rate_ratio(run):.2g} η_c"
+            fitted = run.scalars["final_train_accuracy"].to_numpy(float) == 1.0
+            reached = np.isfinite(run.scalars["t_gen"].to_numpy(float))
+            yield Claim(
+                f"B20-fitted-lambda-{lambda_:g}",
+                f"{where} nearly every training set is fit without an error: 80 % at least.",
+                proportion_of(fitted, run).at_least(0.8),
+            )
+            yield Claim(
+                f"B20-frozen-lambda-{lambda_:g}",
+                f"{where} few reach {evidence.percent} accuracy in {run.parameters['t_max']:g} "
+                "steps, which is long after: 25 % at most.",
+                proportion_of(reached, run).at_most(0.25),
+            )
+
+
+@claims_of(
+    "B20", statement="At large rates gradient descent is the batch perceptron.", source=_CONVERGES
+)
+def perceptron(evidence: Evidence) -> Iterator[Claim]:
+    """Compare accuracies at the first step without an error with the perceptron's, by λ."""
+    limits = {run.parameters["lambda"]: run for run in evidence.runs("perceptron")}
+    for lambda_, runs in _by(evidence.runs("rates"), "lambda"):
+        if lambda_ not in limits:
+            continue
+        limit = error_free_accuracies(limits[lambda_])
+        largest = runs[-1]
+        if rate_ratio(largest) > _PERCEPTRON:
+            gap = _known(error_free_accuracies(largest) - limit)
+            yield Claim(
+                f"B20-perceptron-lambda-{lambda_:g}",
+                f"At λ = {lambda_:g} the first step without an error generalizes at "
+                f"{rate_ratio(largest):.2g} η_c as the batch perceptron's last: mean difference "
+                "of accuracies 0 within 0.02.",
+                mean_of(gap, largest, limits[lambda_]).near(0.0, 0.02),
+            )
+        final = limits[lambda_].scalars["final_gen_accuracy"].to_numpy(float)
+        yield Claim(
+            f"B20-stops-lambda-{lambda_:g}",
+            f"At λ = {lambda_:g} the perceptron stops at its first step without an error: the "
+            "accuracy at the end is the one there (measured: mean, smallest, largest difference).",
+            extremes_of(_known(final - limit), limits[lambda_]).near(0.0, 1e-12),
+        )
+        gain = _known(limit - error_free_accuracies(runs[0]))
+        yield Claim(
+            f"B20-fit-generalizes-lambda-{lambda_:g}",
+            f"At λ = {lambda_:g} the perceptron's first step without an error generalizes better "
+            f"than that at {rate_ratio(runs[0]):.2g} η_c: mean difference at least 0.02.",
+            mean_of(gain, runs[0], limits[lambda_]).at_least(0.02),
+        )
+
+
+def _known(values: np.ndarray) -> np.ndarray:
+    """Return the values of sets that come to a step without an error.
+
+    Raises
+    ------
+    Undecidable
+        If there is none.
+    """
+    known = values[~np.isnan(values)]
+    if not len(known):
+        raise Undecidable("no set is fit without an error")
+    return known
+
+
+@claims_of("B20", statement="Late steps do not know the learning rate.", source=_CONVERGES)
+def late_loss(evidence: Evidence) -> Iterator[Claim]:
+    """Compare the training loss at the end with 1/(ηt): the sharpness is in proportion to it."""
+    for lambda_, runs in _by(evidence.runs("rates"), "lambda"):
+        chosen = [run for run in runs if rate_ratio(run) < 6.0]
+        if not chosen:
+            continue
+        losses = np.concatenate(
+            [
+                run.parameters["eta"] * run.parameters["t_max"] * run.scalars["final_train_loss"]
+                for run in chosen
+            ]
+        )
+        yield Claim(
+            f"B20-late-loss-lambda-{lambda_:g}",
+            f"At λ = {lambda_:g} the training loss ends at 1/(ηt) at every rate below 6 η_c, and "
+            "the sharpness, which is in proportion to it, with it: within 4 %.",
+            geometric_mean_of(losses, *chosen).within(1.0, 0.04),
+        )
+
+
+@claims_of(
+    "B20",
+    statement="With the exponential loss steps depend on η and b₀ through log η + b₀ alone.",
+    source=ours("S and b + log η obey a recursion without η, docs/theory.md"),
+)
+def rate_and_bias(evidence: Evidence) -> Iterator[Claim]:
+    """Compare S, b - b₀ and the loss over e^b₀ of runs at one ηe^b₀, at all records."""
+    names = ("weight_norm", "bias", "train_loss")
+    shifted = evidence.runs("shifted")
+    for run in evidence.runs("exponential"):
+        ratio = rate_ratio(run)
+        for other in shifted:
+            if abs(rate_ratio(other) / ratio - 1.0) > 1e-9:
+                continue
+            _, norm, bias, loss = run.curves(*names)
+            _, other_norm, other_bias, other_loss = other.curves(*names)
+            shift = other.parameters["b0"] - run.parameters["b0"]
+            ratios = [
+                other_norm / norm,
+                np.exp(other_bias - shift - bias),
+                other_loss * np.exp(-shift) / loss,
+            ]
+            yield Claim(
+                f"B20-rate-and-bias-{ratio:.2g}",
+                f"With the exponential loss at η = {ratio:.2g} η_c ‖S‖, b - b₀ and the loss over "
+                f"e^b₀ are the same from b₀ = {run.parameters['b0']:g} and "
+                f"{other.parameters['b0']:g} with one ηe^b₀, at every record of every set: within "
+                "0.001 %, as rounding is (measured: mean, smallest and largest ratio).",
+                extremes_of(np.stack(ratios, axis=1), run, other).within(1.0, 1e-5),
+            )
+
+
+@claims_of(
+    "B20",
+    statement="The exponential loss overflows from about its η_c on.",
+    source=_STEPS,
+)
+def overflow(evidence: Evidence) -> Iterator[Claim]:
+    """Look for the rate at which it does on half of the sets, by σ."""
+    runs = evidence.runs("overflow", "overflow_small_sigma", "overflow_large_sigma")
+    for sigma, chosen in _by(runs, "sigma"):
+        yield Claim(
+            f"B20-overflow-sigma-{sigma:g}",
+            f"At σ = {sigma:g}, λ = {chosen[0].parameters['lambda']:g} the exponential loss "
+            "overflows on half of the sets at its η_c, within 60 % (measured: interpolated "
+            "between rates; interval: rates at which it surely does on fewer, and on more).",
+            _half_overflows(chosen).within(1.0, 0.6),
+            note="η_c is that of S = 0, b = b₀.  Where σ‖S₀‖ is 1 the mean of e^(S·x) is above 1 "
+            "already, and where few steps bring b down they end before S has grown.",
+            otherwise=Disagreement.RANGE,
+        )
+
+
+def _half_overflows(runs: list[RunResult]) -> Measurement:
+    """Return the η/η_c at which the exponential loss overflows on half of the sets."""
+    ratios = np.array([rate_ratio(run) for run in runs])
+    hits = [is_thrown_out(run) for run in runs]
+    shares = np.array([each.mean() for each in hits])
+    edges = np.array([wilson_interval(int(each.sum()), len(each)) for each in hits])
+    below, above = ratios[edges[:, 1] < 0.5], ratios[edges[:, 0] > 0.5]
+    low = below.max() if len(below) else -np.inf
+    high = above.min() if len(above) else np.inf
+    crossed = shares.min() <= 0.5 <= shares.max()
+    value = float(np.interp(0.5, shares, ratios)) if crossed else np.nan
+    return Measurement(value, float(low), float(high), min(map(len, hits)), tuple(runs))
+
+
+@claims_of(
+    "B20",
+    statement="Without bias, on sets that are not separable, large rates never settle.",
+    source=ours("Meng et al., arXiv 2406.05033: cycles at large rates"),
+)
+def cycles(evidence: Evidence) -> Iterator[Claim]:
+    """Look how far training accuracies still go in the second half of the steps, by η."""
+    for run in evidence.runs("without_bias"):
+        ratio = rate_ratio(run)
+        spread = _late_spread(run)
+        settled = ratio < 1.0
+        if not settled and ratio < _SLOW - 1.0:
+            continue
+        words = "settles: it changes by 0.01 at most" if settled else "goes on by 0.03 at least"
+        found = extremes_of(spread, run)
+        yield Claim(
+            f"B20-cycles-eta-{run.parameters['eta']:g}",
+            f"Without bias, on sets that are not separable, at η = {ratio:.2g} η_c the training "
+            f"accuracy {words}, over the second half of the steps of every set (measured: mean, "
+            "smallest and largest).",
+            found.at_most(0.01) if settled else found.at_least(0.03),
+        )
+
+
+def _late_spread(run: RunResult) -> np.ndarray:
+    """Return by how much the training accuracies change in the second half of the steps."""
+    steps, accuracy = run.curves("train_accuracy")
+    late = accuracy[:, steps >= steps[-1] / 2]
+    return np.ptp(late, axis=1)
