@@ -113,6 +113,7 @@ SYMBOLS = {
     "s0_norm": r"$\|S_0\|$",
     "b0": r"$b_0$",
     "label_fraction": r"$r$",
+    "radius_ratio": "ratio of radii",
 }
 """How a configuration key is written on an axis or in a legend."""
 
