@@ -54,8 +54,8 @@ def _laws(runs: Sequence[RunResult]) -> list[str]:
 
 @claims_of(
     "B22",
-    statement="The separable fraction is Wendel's for every law symmetric about the origin, random "
-    "odd features among them.",
+    statement="The separable fraction is Wendel's for laws symmetric about the origin, random odd "
+    "features among them.",
     source=_SYMMETRIC,
 )
 def fractions(evidence: Evidence) -> Iterator[Claim]:
@@ -83,7 +83,7 @@ def fractions(evidence: Evidence) -> Iterator[Claim]:
 
 @claims_of(
     "B22",
-    statement="Features that are nowhere negative are separable at every λ, and generalize at once.",
+    statement="Features that are nowhere negative are separable at every λ, and generalize early.",
     source=ours("S = (-1, …, -1) is right on all inputs"),
 )
 def one_sided(evidence: Evidence) -> Iterator[Claim]:
@@ -192,9 +192,9 @@ def times(evidence: Evidence) -> Iterator[Claim]:
         if law == "elliptical":
             yield Claim(
                 "B22-time-elliptical",
-                f"With a random radius (ratio {run.parameters['radius_ratio']:g}) {evidence.percent} "
-                "accuracy comes at least 10 times as late as that of large Gaussian sets (measured: "
-                "the median time over it).",
+                f"With a random radius (ratio {run.parameters['radius_ratio']:g}) "
+                f"{evidence.percent} accuracy comes at least 10 times as late as that of large "
+                "Gaussian sets (measured: the median time over it).",
                 (median_of(run.scalars["t_gen"], run) / np.exp(settled)).at_least(10.0),
                 source=_RADIUS,
                 note="Inputs near the origin are right early, those far out only late.",

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
 from pydantic import Field
 from scipy.special import ndtr
 
@@ -46,7 +47,7 @@ NAMES = {
 _MARKERS = dict(zip(COLOURS, "osv^D*o", strict=True))
 _SHADES = style.RAMP[2:]
 """Of two ratios of radii, ascending; the larger one has the colour of its law."""
-_SPREAD = 0.006
+_SPREAD = 0.004
 """In λ, between points of laws that would lie on each other."""
 
 
@@ -131,6 +132,7 @@ def _draw_fractions(axes: Axes, table: pd.DataFrame) -> None:
     draw_lines(axes, table, "separable_fraction", "wendel", **panels.WENDEL_LINE)
     _draw_by(axes, rows(fractions, source="experiment"), "law", COLOURS, _MARKERS)
     panels.lambda_axis(axes, "fraction separable")
+    axes.locator_params(axis="x", nbins=5)
     size = legends.line(style.size_label(fractions), linestyle="")
     legends.add(axes, [legends.line(**panels.WENDEL_LINE), size], loc="lower right")
 
@@ -139,11 +141,14 @@ def _draw_norms(
     axes: Axes, table: pd.DataFrame, panel: str, by: str, colours: Mapping[Any, str]
 ) -> None:
     draw_lines(axes, table, panel, "large_size", **style.LARGE_SIZE)
-    markers = _MARKERS if by == "law" else dict(zip(colours, "do", strict=False))
+    markers = _MARKERS if by == "law" else dict.fromkeys(colours, _MARKERS["elliptical"])
     points = rows(table, panel, source="experiment")
     _draw_by(axes, points, by, colours, markers)
     panels.lambda_axis(axes, r"$\sigma\|S_\infty\|$")
     axes.set(yscale="log", xlim=(None, 0.51))
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
+    axes.yaxis.set_minor_locator(NullLocator())
 
 
 def _draw_by(
@@ -183,6 +188,8 @@ def _draw_dynamics(axes: Axes, table: pd.DataFrame) -> None:
     early = curves["series"].str.endswith("_reached") & (curves["x"] < 1.0)
     curves = curves[~curves["series"].str.startswith("train") & ~early]
     draw_dynamics([axes], curves, "law", COLOURS, ["accuracy"])
+    for law, curve in rows(curves, series="large_size").groupby("law", sort=False):
+        axes.plot(curve["x"], curve["y"], color=COLOURS[law], zorder=1, **style.STRIPE)
     axes.set(ylabel="generalization accuracy", ylim=(0.45, 1.03))
     handles = [
         legends.line(r"$S$ settled, $N\to\infty$", **style.THEORY_LINE),
