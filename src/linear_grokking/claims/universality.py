@@ -31,6 +31,12 @@ _DISCRETE = ours("Wendel 1962 bounds from above what is not in general position"
 _ODD = ours("odd features have a law symmetric about the origin, docs/theory.md; Wendel 1962")
 _UNIVERSAL = ours("large-size limit of Gaussian inputs")
 _RADIUS = ours("large-size limit of a random radius, docs/theory.md")
+_NO_FOURTH_MOMENT = 4.0
+"""Degrees of freedom up to which entries of Student's t have none."""
+_HEAVY = (
+    "Entries without a fourth moment come to the curve slowly: the lengths of finitely many "
+    "coordinates differ, as with a random radius."
+)
 _OF_WENDEL: dict[str, tuple[Source, str]] = {
     "gaussian": (_SYMMETRIC, ""),
     "student_t": (_SYMMETRIC, ""),
@@ -136,12 +142,17 @@ def universal(evidence: Evidence) -> Iterator[Claim]:
     runs = evidence.runs("entries")
     for law in _laws(runs):
         chosen = _of_law(runs, law)
+        first = chosen[0].parameters
+        heavy = law == "student_t" and first["degrees_of_freedom"] <= _NO_FOURTH_MOMENT
+        tolerance = 0.03 if heavy else 0.08
         yield Claim(
             f"B22-norm-{law}",
-            f"σ‖S_∞‖ ({NAMES[law]}) is that of large Gaussian sets: within 8 % (measured: the "
-            f"median of their ratio, over all draws of N = {chosen[0].parameters['n_train']} with "
+            f"σ‖S_∞‖ ({NAMES[law]}) is that of large Gaussian sets: within {100 * tolerance:.0f} % "
+            f"(measured: the median of their ratio, over all draws of N = {first['n_train']} with "
             "√N (1-2λ) > 2).",
-            _median_ratio(chosen, _one_radius).within(1.0, 0.08),
+            _median_ratio(chosen, _one_radius).within(1.0, tolerance),
+            note=_HEAVY if heavy else "",
+            otherwise=Disagreement.SIZE if heavy else None,
         )
 
 
@@ -203,6 +214,6 @@ def times(evidence: Evidence) -> Iterator[Claim]:
             yield Claim(
                 f"B22-time-{law}",
                 f"The time of {evidence.percent} accuracy ({NAMES[law]}) is that of large Gaussian "
-                "sets: log t within 10 %.",
-                mean_of(np.log(run.scalars["t_gen"]), run).within(settled, 0.1),
+                "sets: log t within 15 %.",
+                mean_of(np.log(run.scalars["t_gen"]), run).within(settled, 0.15),
             )

@@ -10,6 +10,7 @@ from linear_grokking.jobs import expected
 from linear_grokking.solvers.trajectory import record_steps
 from linear_grokking.theory import (
     adam_limit,
+    elliptical,
     large_size,
     linear,
     linear_grokking_time,
@@ -113,13 +114,15 @@ def _deviation(problem: linear.Problem, spec: Mapping[str, Any], accuracy: float
 def _logistic(spec: Mapping[str, Any], accuracy: float) -> Prediction:
     """Predict the time of the generalization accuracy at large size, where a formula does."""
     lambda_ = spec["d"] / spec["n_train"]
-    covered = (
-        spec["law"] == "gaussian"
-        and spec["loss"] in ("cross_entropy", "exponential")  # the tail e^m of both
+    settles = (
+        spec["loss"] in ("cross_entropy", "exponential")  # the tail e^m of both
         and spec["bias"]
         and spec["label_fraction"] == 1
         and accuracy > 0.5
     )
+    if spec["law"] in _OTHER_LAWS and settles and spec["solver"] != "adam":
+        return _other_law(spec, lambda_, accuracy)
+    covered = settles and spec["law"] == "gaussian"
     if spec["solver"] == "adam":
         covered = covered and spec["adam_epsilon"] == 0 and spec["beta1"] <= spec["beta2"]
         return _adam(spec, accuracy, lambda_) if covered else _UNCOVERED
@@ -134,6 +137,24 @@ def _logistic(spec: Mapping[str, Any], accuracy: float) -> Prediction:
         source = f"limit of the accuracy at large size: {limit:.4g} (Paper B, Sec. 3)"
         return Prediction(None, np.inf if limit < accuracy else None, source)
     return _UNCOVERED
+
+
+_OTHER_LAWS = ("rademacher", "uniform", "student_t", "elliptical")
+"""Laws beyond the papers' whose times below λ = ½ are known."""
+
+
+def _other_law(spec: Mapping[str, Any], lambda_: float, accuracy: float) -> Prediction:
+    """Predict the time of inputs with other entries, or with a random radius."""
+    if spec.get("gamma", 0.0) > 0 or not 1e-4 <= lambda_ <= 0.4999:
+        return _UNCOVERED
+    if spec["law"] == "elliptical":
+        radius = spec["radius_ratio"], spec["far_share"]
+        log_time = elliptical.log_time_to_accuracy(lambda_, *radius, spec["eta"], accuracy)
+        source = "large size and random radius, once the weights have settled (Fig. B22)"
+    else:
+        log_time = large_size.log_time_to_accuracy(lambda_, spec["eta"], accuracy)
+        source = "large size, as for Gaussian entries, once the weights have settled (Fig. B22)"
+    return Prediction(None, float(np.exp(min(log_time, 700.0))), source)
 
 
 def _adam(spec: Mapping[str, Any], accuracy: float, lambda_: float) -> Prediction:
