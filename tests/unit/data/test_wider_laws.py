@@ -8,7 +8,6 @@ from scipy import stats
 from scipy.integrate import quad
 
 from linear_grokking.data.draws import classification
-from linear_grokking.data.input_law import SampledLaw
 from linear_grokking.data.wider_laws import (
     TANH_SIZE,
     Elliptical,
@@ -63,7 +62,10 @@ class TestSampledLaws:
         for fresh, inputs in zip(data.fresh.T, data.inputs.T, strict=True):
             assert stats.ks_2samp(fresh, inputs).pvalue > ALPHA
         assert not np.array_equal(data.fresh[:50], data.inputs[:50])
-        assert isinstance(law, SampledLaw)
+
+    def test_outputs_without_a_closed_form_are_refused(self, law):
+        with pytest.raises(ValueError, match=f"law = {law.name}: needs fresh inputs"):
+            law.output_mixture(np.ones(6), np.zeros(()))
 
 
 def test_entries_have_their_laws():
