@@ -31,6 +31,7 @@ from linear_grokking.claims import (
     separability,
     two_layer,
     two_point,
+    universality,
     variations,
 )
 from linear_grokking.claims.registry import COLUMNS, Evidence, collect, frame
@@ -42,7 +43,7 @@ MODULES = (
     *(linear_curves, linear_times, linear_late_time, linear_weight_decay, linear_maps),
     *(linear_optimizers, linear_scatter, linear_structured, linear_beginnings, two_layer),
     *(ends, delays, adam, adam_limit, variations, conformal_time, separability, facets, two_point),
-    *(logistic_weight_decay, large_rates, modular),
+    *(logistic_weight_decay, large_rates, universality, modular),
 )
 """Importing them registers their claims; a new module is added here."""
 

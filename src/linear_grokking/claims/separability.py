@@ -95,7 +95,7 @@ def _transition(runs: Sequence[RunResult]) -> Measurement:
     return Measurement(best, low, high, int(n.sum()), tuple(runs))
 
 
-def _scaled_distance(run: RunResult) -> float:
+def scaled_distance(run: RunResult) -> float:
     """Return √N (1-2λ): nearer than a few Wendel's transition, not the curve, sets the median."""
     return (1 - 2 * run.parameters["lambda"]) * np.sqrt(run.parameters["n_train"])
 
@@ -122,7 +122,7 @@ def _median_claim(
     words, curve = _LARGE_SIZE[quantity]
     ratios = []
     for run in runs:
-        if _scaled_distance(run) > 2:
+        if scaled_distance(run) > 2:
             values = run.scalars[quantity]
             if quantity == "s_inf_norm":
                 values = values.mask(run.scalars["separable"], np.inf) * run.parameters["sigma"]
@@ -211,7 +211,7 @@ def divergence(evidence: Evidence) -> Iterator[Claim]:
     points = [
         (run.parameters["lambda"], float(run.number("s_inf_norm")["median"]))
         for run in runs
-        if run.parameters["lambda"] >= CRITICAL / 2 and _scaled_distance(run) > 1
+        if run.parameters["lambda"] >= CRITICAL / 2 and scaled_distance(run) > 1
     ]
     lambda_, median = np.array([each for each in points if np.isfinite(each[1])]).reshape(-1, 2).T
     if len(median) < 4:
@@ -288,7 +288,7 @@ def positive_projection(evidence: Evidence) -> Iterator[Claim]:
     means = [
         (mean_of(run.scalars["positive_projection"].dropna(), run), run.parameters["lambda"])
         for run in runs
-        if _scaled_distance(run) > 2
+        if scaled_distance(run) > 2
     ]
     if not means:
         raise Undecidable("none has √N (1-2λ) > 2")

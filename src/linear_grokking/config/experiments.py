@@ -30,6 +30,7 @@ from linear_grokking.config.fields import (
     Time,
     refused,
 )
+from linear_grokking.data.input_law import SampledLaw
 from linear_grokking.data.laws import LAWS, law_keys
 from linear_grokking.jobs.kinds import KINDS, kind_of, solvers_of
 from linear_grokking.models.losses import LOSSES
@@ -337,6 +338,15 @@ class TwoLayerExperiment(TeacherStudent, title="Paper A, two layers: linear or t
     d_h: Axis[Count] = Field(description="Hidden width.")
 
 
+def _laws_by_key() -> dict[str, list[str]]:
+    """Return the keys of laws of inputs, each with the laws that have it."""
+    found: dict[str, list[str]] = {}
+    for law in LAWS:
+        for key in law_keys(law):
+            found.setdefault(key, []).append(law)
+    return found
+
+
 class Classification(Experiment, title="Sets of inputs for logistic classification (Paper B)"):
     """Inputs with one constant label, or random ones."""
 
@@ -357,13 +367,27 @@ class Classification(Experiment, title="Sets of inputs for logistic classificati
     sigma_a: Axis[NonNegative] | None = Field(
         None, description="two_gaussians: standard deviation σ_A along the means."
     )
+    degrees_of_freedom: Annotated[Real, Field(gt=2, le=1e6)] | None = Field(
+        None, description="student_t: degrees of freedom ν of the entries, above 2."
+    )
+    radius_ratio: Axis[Annotated[Real, Field(ge=0.01, le=100)]] | None = Field(
+        None, description="elliptical: the larger radius of an input over the smaller one."
+    )
+    far_share: OpenProbability | None = Field(
+        None, description="elliptical: probability of the larger radius."
+    )
+    latent_dim: Annotated[Count, Field(ge=2)] | None = Field(
+        None, description="tanh_features, relu_features: dimension m of what they are features of."
+    )
 
     def check_keys(self) -> None:
         """See `Experiment.check_keys`."""
         super().check_keys()
         one_of(self, "lambda", "d")
+        for key, laws in _laws_by_key().items():
+            chosen = any(law in self.law for law in laws)
+            only_with(self, f"law: {' or '.join(laws)}", chosen, (key,))
         for law in LAWS:
-            only_with(self, f"law: {law}", law in self.law, law_keys(law))
             for key in law_keys(law):
                 if law in self.law and getattr(self, key) is None:
                     raise refused(f"needs {key} with law: {law}")
@@ -371,9 +395,8 @@ class Classification(Experiment, title="Sets of inputs for logistic classificati
     def unused(self, parameters: Mapping[str, Any]) -> Iterator[str]:
         """See `Experiment.unused`."""
         yield from super().unused(parameters)
-        for law in LAWS:
-            if law != parameters["law"]:
-                yield from law_keys(law)
+        own = law_keys(parameters["law"])
+        yield from (key for key in _laws_by_key() if key not in own)
 
     def sized(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """See `Experiment.sized`."""
@@ -449,6 +472,9 @@ class LogisticExperiment(
         """See `Experiment.check_keys`."""
         super().check_keys()
         only_with(self, "gamma above 0", any(self.gamma), ("decay",))
+        for law in self.law:
+            if issubclass(LAWS[law], SampledLaw) and not self.n_gen:
+                raise refused(f"needs n_gen above 0 with law: {law}, whose outputs have no formula")
         if self.solver == "adam" and any(self.gamma):
             raise refused("sets gamma with solver: adam, which knows no weight decay")
         if "threshold" not in self.labels:

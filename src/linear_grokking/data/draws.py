@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from linear_grokking.data.covariance import power_law_variances
-from linear_grokking.data.laws import InputLaw
+from linear_grokking.data.input_law import InputLaw
 from linear_grokking.data.streams import fill_normal, generator
 from linear_grokking.shapes import Float
 
@@ -141,9 +141,11 @@ def classification(
     def stream(purpose: str, **size: int) -> np.random.Generator:
         return generator(seed, {**law.key(), **size, "d": d}, realization, purpose)
 
+    drawing = law.of_realization(stream("features"), d)
+
     def inputs(n: int, rng: np.random.Generator) -> np.ndarray:
         drawn = np.empty((n, d), dtype)
-        law.draw(rng, drawn)
+        drawing.draw(rng, drawn)
         return drawn
 
     direction = stream("initial weights", n_train=n_train).standard_normal(d)

@@ -2,63 +2,20 @@
 
 Every law of Paper B's inputs is a mixture of Gaussians, so the output f = S·x + b of a
 linear classifier is a mixture of one-dimensional normals: population losses and
-accuracies need its means and standard deviations only (`OutputMixture`).
+accuracies need its means and standard deviations only (`OutputMixture`).  Laws beyond the
+paper's lie in `wider_laws`.
 """
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
+from linear_grokking.data.input_law import InputLaw, OutputMixture
 from linear_grokking.data.streams import fill_normal
+from linear_grokking.data.wider_laws import WIDER_LAWS
 from linear_grokking.shapes import Float
-
-
-@dataclass(frozen=True)
-class OutputMixture:
-    """Law of a linear classifier's output f on fresh data: a mixture of normals.
-
-    All arrays broadcast against (..., K), K the number of components; leading axes are
-    those of the weights.  `labels` are the ±1 labels of each component.
-    """
-
-    probabilities: Float[np.ndarray, "*#S #K"]
-    labels: Float[np.ndarray, "*#S #K"]
-    means: Float[np.ndarray, "*#S #K"]
-    deviations: Float[np.ndarray, "*#S #K"]
-
-
-@dataclass(frozen=True)
-class InputLaw(ABC):
-    """A law of labelled inputs; its fields are keys of the configuration.
-
-    Attributes
-    ----------
-    name
-        Its name in the configuration.
-    sigma
-        Standard deviation σ of the inputs, the unit of length.
-    """
-
-    name: ClassVar[str]
-    sigma: float
-
-    def key(self) -> dict[str, object]:
-        """Return name and parameters that the random stream depends on.
-
-        σ is none of them: sets that differ in σ alone are multiples of each other.
-        """
-        return {"law": self.name}
-
-    @abstractmethod
-    def draw(self, rng: np.random.Generator, out: Float[np.ndarray, "n d"]) -> None:
-        """Fill ``out`` (n, d) with inputs."""
-
-    @abstractmethod
-    def output_mixture(self, weights: Float[Any, "*S d"], bias: Float[Any, "*#S"]) -> OutputMixture:
-        """Return the law of f = S·x + b for weights (..., d) and bias (...)."""
 
 
 @dataclass(frozen=True)
@@ -165,7 +122,7 @@ def _centred(deviation: np.ndarray, mean: np.ndarray) -> OutputMixture:
 
 
 LAWS: Mapping[str, type[InputLaw]] = {
-    law.name: law for law in (Gaussian, Anisotropic, Mixture, TwoGaussians)
+    law.name: law for law in (Gaussian, Anisotropic, Mixture, TwoGaussians, *WIDER_LAWS)
 }
 
 

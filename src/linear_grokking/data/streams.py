@@ -7,7 +7,7 @@ differ only in those are therefore paired realization by realization.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -47,8 +47,17 @@ def fill_normal(
     The numbers are drawn in float64 whatever the dtype of ``out``, so a float32 array
     holds the rounded values of the float64 one; rows are drawn in groups to bound memory.
     """
+    return fill(rng.standard_normal, out, scale)
+
+
+def fill(
+    draw: Callable[[tuple[int, ...]], np.ndarray],
+    out: np.ndarray,
+    scale: float | np.ndarray = 1.0,
+) -> np.ndarray:
+    """Fill ``out`` with what ``draw`` returns for a shape, times ``scale``; see `fill_normal`."""
     rows = max(1, 2**21 // max(1, out[0].size)) if len(out) else 1
     for start in range(0, len(out), rows):
         part = out[start : start + rows]
-        np.multiply(rng.standard_normal(part.shape), scale, out=part, casting="same_kind")
+        np.multiply(draw(part.shape), scale, out=part, casting="same_kind")
     return out

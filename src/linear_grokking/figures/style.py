@@ -115,6 +115,7 @@ SYMBOLS = {
     "b0": r"$b_0$",
     "label_fraction": r"$r$",
     "train_fraction": "fraction",
+    "radius_ratio": "ratio of radii",
 }
 """How a configuration key is written on an axis or in a legend."""
 

@@ -19,6 +19,8 @@ _NAMES = {
     "[0, inf)": "alpha gamma loss noise sigma_a t",
     "[1, inf)": "d d_h d_out",
     "[0, 10]": "exponent",
+    "[0, 1]": "far_share",
+    "[0.01, 100]": "radius_ratio",
     "(0, 1)": "accuracy beta1 beta2",
     "[-1, 1]": "distance",
     "(-inf, inf)": "b0 bias s0",

@@ -217,6 +217,15 @@ CONTRADICTIONS = [
     ({"measure": "grokking_times"}, "sets neither of the keys lambda and n_train"),
     ({"measure": "grokking_times", "lambda": 1, "gamma": 0.1}, "unknown key"),
     ({"measure": "grokking_times", "model": "two_layer", "lambda": 1}, "must be 'linear'"),
+    ({"measure": "separability", "n_train": 9, "d": 5, "law": "student_t"}, "needs degrees_of"),
+    (
+        {"measure": "separability", "n_train": 9, "d": 5, "latent_dim": 3},
+        "latent_dim, which has a meaning only with law: tanh_features or relu_features",
+    ),
+    (
+        {"model": "logistic", "n_train": 9, "d": 5, "law": ["gaussian", "rademacher"]},
+        "needs n_gen above 0 with law: rademacher, whose outputs have no formula",
+    ),
     ({"measure": "separability", "n_train": 9, "d": 5, "law": "anisotropic"}, "needs condition"),
     ({"model": "logistic", "n_train": 9, "d": 5, "mu": 1}, "only with law: two_gaussians"),
     ({"model": "logistic", "n_train": 9, "d": 5, "beta1": 0.8}, "only with solver: adam"),

@@ -18,6 +18,7 @@ from linear_grokking.data.draws import (
     with_threshold_labels,
 )
 from linear_grokking.data.laws import Anisotropic, Gaussian, Mixture, TwoGaussians
+from linear_grokking.data.wider_laws import Elliptical
 
 ALPHA = 1e-4
 ALL_LAWS = [
@@ -25,6 +26,7 @@ ALL_LAWS = [
     Anisotropic(sigma=2.0, condition=10.0),
     Mixture(sigma=1.5, mixture_mean=2.0),
     TwoGaussians(sigma=1.0, mu=0.2, sigma_a=0.05),
+    Elliptical(sigma=2.0, radius_ratio=6.0, far_share=0.25),
 ]
 
 

@@ -15,9 +15,21 @@ from linear_grokking.data.laws import (
     law_keys,
     law_of,
 )
+from linear_grokking.data.wider_laws import (
+    Elliptical,
+    Rademacher,
+    ReluFeatures,
+    StudentT,
+    TanhFeatures,
+    Uniform,
+)
 
 PARAMETERS = {
     "sigma": 2.0,
+    "degrees_of_freedom": 4.0,
+    "radius_ratio": 3.0,
+    "far_share": 0.3,
+    "latent_dim": 4,
     "condition": 10.0,
     "mixture_mean": 3.0,
     "mu": 0.2,
@@ -25,6 +37,12 @@ PARAMETERS = {
 }
 EXPECTED = {
     "gaussian": Gaussian(2.0),
+    "rademacher": Rademacher(2.0),
+    "uniform": Uniform(2.0),
+    "student_t": StudentT(2.0, degrees_of_freedom=4.0),
+    "elliptical": Elliptical(2.0, radius_ratio=3.0, far_share=0.3),
+    "tanh_features": TanhFeatures(2.0, latent_dim=4),
+    "relu_features": ReluFeatures(2.0, latent_dim=4),
     "anisotropic": Anisotropic(2.0, condition=10.0),
     "mixture": Mixture(2.0, mixture_mean=3.0),
     "two_gaussians": TwoGaussians(2.0, mu=0.2, sigma_a=0.05),
@@ -59,7 +77,8 @@ class TestEveryLaw:
 
         expected = draw(EXPECTED[name])
         for field in fields(LAWS[name]):
-            changed = {**PARAMETERS, field.name: 1.5 * PARAMETERS[field.name]}
+            kept = PARAMETERS[field.name]
+            changed = {**PARAMETERS, field.name: type(kept)(1.5 * kept)}
             assert not np.array_equal(draw(law_of({"law": name, **changed})), expected)
 
     def test_its_stream_is_that_of_no_other(self, name):
@@ -78,7 +97,7 @@ def test_sigma_is_no_part_of_a_stream():
 
 
 def test_what_is_no_law_is_refused():
-    with pytest.raises(KeyError, match="uniform"):
-        law_of({"law": "uniform", "sigma": 1.0})
+    with pytest.raises(KeyError, match="cauchy"):
+        law_of({"law": "cauchy", "sigma": 1.0})
     with pytest.raises(TypeError, match="abstract"):
         InputLaw(1.0)

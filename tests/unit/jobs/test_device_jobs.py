@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from itertools import pairwise, product
+from itertools import cycle, pairwise, product
 from types import SimpleNamespace
 
 import numpy as np
@@ -33,6 +33,12 @@ OF_LAWS = {
     "anisotropic": {"condition": 4.0},
     "mixture": {"mixture_mean": 2.0},
     "two_gaussians": {"mu": 0.2, "sigma_a": 0.5},
+    "rademacher": {"n_gen": 12},
+    "uniform": {"n_gen": 12},
+    "student_t": {"degrees_of_freedom": 3.0, "n_gen": 12},
+    "elliptical": {"radius_ratio": 3.0, "far_share": 0.2},
+    "tanh_features": {"latent_dim": 5, "n_gen": 12},
+    "relu_features": {"latent_dim": 5, "n_gen": 12},
 }
 SOLVERS = {
     "gradient_flow": {"t_max": 1e4, "gd_steps": 5},
@@ -57,7 +63,7 @@ def logistic_cases():
     """Yield every solver with each law, loss, and what else can be chosen of the model."""
     flow, *literal = ({**LOGISTIC, "solver": solver, **more} for solver, more in SOLVERS.items())
     for case in (flow, *literal):
-        for (law, more), loss in zip(OF_LAWS.items(), 2 * list(LOSSES), strict=True):
+        for (law, more), loss in zip(OF_LAWS.items(), cycle(LOSSES), strict=False):
             yield {**case, "law": law, **more, "loss": loss}
         yield {**case, "bias": False, "n_gen": 12}
         yield {**case, "bias": False, "loss": "exponential"}
@@ -73,9 +79,16 @@ def logistic_cases():
         yield {**literal[0], "law": law, **more, "loss": loss}
 
 
+def separability_cases():
+    """Yield each law; its sets need no fresh inputs."""
+    for law, more in OF_LAWS.items():
+        own = {key: value for key, value in more.items() if key != "n_gen"}
+        yield {**SEPARABILITY, "law": law, **own, "margin": True}
+
+
 CASES = [
     *logistic_cases(),
-    *({**SEPARABILITY, "law": law, **more, "margin": True} for law, more in OF_LAWS.items()),
+    *separability_cases(),
     {**SEPARABILITY, "d": 13, "box_margin": True},
     *OF_TEACHER_STUDENT,
     MODULAR,

@@ -22,6 +22,7 @@ from linear_grokking.models.two_layer import TwoLayerModel
 from linear_grokking.solvers import two_layer_flow
 from linear_grokking.solvers.gradient_descent import gradient_descent
 from linear_grokking.solvers.log_flow.flow import gradient_flow
+from linear_grokking.solvers.separability import assess
 from linear_grokking.solvers.spectral import GradientDescent, SpectralPath, spectral
 from linear_grokking.theory import linear, linear_grokking_time
 from linear_grokking.theory.linear import Problem
@@ -386,6 +387,34 @@ def test_descent_converges_to_the_flow_at_first_order(kind):
         errors.append(np.sqrt(sum(squares)))
     slope = np.polyfit(np.log(etas), np.log(errors), 1)[0]
     assert slope == pytest.approx(1.0, abs=0.05)
+
+
+# ---- Linear maps of the inputs, draw by draw ----
+
+
+@few
+@given(SEEDS, st.floats(1.0, 30.0))
+def test_limit_direction_knows_no_metric(seed, condition):
+    """Under x → Ax outputs, C_∞ and the deviation of fresh outputs stay, S_∞ is A^{-T}S_∞."""
+    rng = np.random.default_rng(seed)
+    d = 12
+    x = classification(Gaussian(1.0), seed=seed, realization=0, n_train=48, d=d).inputs
+    left, right = (ortho_group.rvs(d, random_state=rng) for _ in range(2))
+    matrix = left @ np.diag(np.geomspace(1.0, condition, d)) @ right
+    here, there = (assess(points, margin=False) for points in (x, x @ matrix.T))
+    assert here.separable == there.separable
+    assume(not here.separable)
+    np.testing.assert_allclose(there.direction @ matrix, here.direction, rtol=1e-6, atol=1e-8)
+    outputs = x @ here.direction
+    np.testing.assert_allclose(x @ matrix.T @ there.direction, outputs, rtol=1e-6, atol=1e-8)
+    losses = (np.exp(f).mean() for f in (outputs, x @ matrix.T @ there.direction))
+    assert next(losses) == pytest.approx(next(losses), rel=1e-9)
+    fresh = np.sqrt(there.direction @ matrix @ matrix.T @ there.direction)
+    assert fresh == pytest.approx(here.s_inf_norm, rel=1e-6)
+    assert there.positive_fraction == here.positive_fraction
+    assume(condition > 2.0)
+    # The length itself is no invariant.
+    assert there.s_inf_norm != pytest.approx(here.s_inf_norm, rel=0.05)
 
 
 # ---- the two-point model, exactly ----

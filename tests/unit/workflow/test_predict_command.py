@@ -17,6 +17,7 @@ from linear_grokking.results.storage import read_table
 from linear_grokking.theory import (
     adam_limit,
     anisotropic,
+    elliptical,
     label_fraction,
     large_size,
     linear,
@@ -327,6 +328,19 @@ def test_other_sets_end_as_theory_says():
     assert limit(lambda_=0.3, label_fraction=0.7).note == f"outside: needs lambda > {least:.4g}"
 
 
+RADIUS = {"law": "elliptical", "radius_ratio": 3, "far_share": 0.2}
+
+
+def test_other_laws_have_a_time_of_their_own():
+    found = predict("logistic", lambda_=0.4, lr=0.01, **RADIUS)
+    expected = np.exp(elliptical.log_time_to_accuracy(0.4, 3.0, 0.2, 0.01, 0.95))
+    assert found["t_gen"].value == pytest.approx(float(expected))
+    assert found["weight_norm_limit"].note == "outside: needs Gaussian inputs"
+    gaussian = predict("logistic", lambda_=0.4, lr=0.01)["t_gen"].value
+    same = predict("logistic", lambda_=0.4, lr=0.01, law="rademacher", n_gen=10)["t_gen"]
+    assert same.value == gaussian and "ours" in same.source
+
+
 @pytest.mark.parametrize(
     ("options", "needs"),
     [
@@ -336,6 +350,8 @@ def test_other_sets_end_as_theory_says():
         ({"solver": "adam", "adam_epsilon": 1e-8}, "adam_epsilon 0"),
         ({"solver": "adam", "beta1": 0.99, "beta2": 0.9}, "beta1 <= beta2"),
         ({"target_accuracy": 0.5}, "an accuracy above 0.5"),
+        ({"lr": 10}, "a learning rate up to 7.5"),
+        ({**RADIUS, "solver": "adam"}, "Gaussian inputs"),
     ],
 )
 def test_classification_says_what_it_needs(options, needs):
@@ -519,6 +535,8 @@ MODELS = [
     {"architecture": "logistic", "law": "anisotropic", "condition": 2},
     {"architecture": "logistic", "law": "two_gaussians", "mu": 1, "sigma_a": 1},
     {"architecture": "logistic", "solver": "adam"},
+    {"architecture": "logistic", **RADIUS},
+    {"architecture": "logistic", "law": "uniform", "n_gen": 10},
 ]
 
 

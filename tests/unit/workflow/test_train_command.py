@@ -11,7 +11,13 @@ from linear_grokking.data.draws import teacher_student
 from linear_grokking.jobs.kinds import kind_of, run_id
 from linear_grokking.results.identity import canonical
 from linear_grokking.results.storage import read_metadata, read_table
-from linear_grokking.theory import large_size, linear_grokking_time, quasi_static, structured_times
+from linear_grokking.theory import (
+    elliptical,
+    large_size,
+    linear_grokking_time,
+    quasi_static,
+    structured_times,
+)
 from linear_grokking.theory.linear import Problem
 from linear_grokking.theory.linear_scatter import gen_time_deviation
 from linear_grokking.theory.structured_inputs import StructuredProblem
@@ -293,6 +299,24 @@ def test_train_takes_large_rates_and_says_that_they_are(here, capsys):
     assert "no formula covers this run; it would need a learning rate up to" in told
 
 
+def test_predictions_of_other_laws():
+    spec = {
+        "model": "logistic", "law": "rademacher", "bias": True, "label_fraction": 1.0,
+        "solver": "gradient_flow", "n_train": 1000, "d": 400, "eta": 0.01, "sigma": 5.0,
+        "loss": "cross_entropy",
+    }  # fmt: skip
+    plain = float(np.exp(large_size.log_time_to_accuracy(0.4, 0.01, 0.9)))
+    assert predict(spec, 0.9).gen_time == pytest.approx(plain)
+    radius = {**spec, "law": "elliptical", "radius_ratio": 3.0, "far_share": 0.2}
+    found = predict(radius, 0.9)
+    expected = np.exp(elliptical.log_time_to_accuracy(0.4, 3.0, 0.2, 0.01, 0.9))
+    assert found.gen_time == pytest.approx(float(expected)) and "radius" in found.source
+    assert found.gen_time > 1.2 * plain
+    changes = ({"d": 600}, {"law": "tanh_features"}, {"gamma": 0.1}, {"bias": False})
+    for change in (*changes, {"solver": "adam", "beta1": 0.8, "beta2": 0.9}):
+        assert predict({**spec, "adam_epsilon": 0.0, **change}, 0.9).gen_time is None
+
+
 ADAM = {
     "model": "logistic", "law": "gaussian", "bias": True, "label_fraction": 1.0, "solver": "adam",
     "n_train": 1000, "d": 400, "eta": 1e-3, "sigma": 2.0, "loss": "cross_entropy",
@@ -396,6 +420,8 @@ def test_help_names_every_parameter_with_its_default(capsys):
         (["--spectral_exponent=1"], "--spectral_exponent, which has a meaning only with law"),
         (["--law=mixture"], "--law = mixture: must be 'gaussian' or 'power_law'"),
         (["--architecture=logistic", "--mu=1"], "--mu, which has a meaning only with law"),
+        ([*LOGISTIC, "--n_epochs=9", "--law=rademacher"], "needs --n_test above 0 with law: rad"),
+        ([*LOGISTIC, "--n_epochs=9", "--latent_dim=3"], "--latent_dim, which has a meaning only"),
         (["--solver=gradient_descent", "--n_epochs=1e12"], "--n_epochs = 1e+12 with solver"),
         (["--architecture=3layer"], "invalid choice: '3layer'"),
         (["--seed=-1"], "--seed: -1: must be at least 0"),

@@ -14,7 +14,7 @@ from linear_grokking.theory import (
 from linear_grokking.workflow.predict.curves import curve
 from linear_grokking.workflow.predict.other_sets import add_limit
 from linear_grokking.workflow.predict.quantities import Condition, Rows
-from linear_grokking.workflow.train.predictions import gaps, predict
+from linear_grokking.workflow.train.predictions import OTHER_LAWS, gaps, predict
 
 _BELOW, _ABOVE = "1e-4 <= lambda <= 0.4999", "lambda > 0.5"
 _LARGE = "large d_in, Gaussian inputs of one label"
@@ -49,6 +49,13 @@ def _add_time(
     elif decay:
         source = "ours (docs/theory.md, Weight decay of all parameters, or of the weights alone)"
         holds = f"any lambda, {_LARGE}; decay: weights, slow weight decay (t >> 1/(lr g))"
+    elif spec["law"] in OTHER_LAWS:
+        title = "What does not depend on the law of the inputs"
+        if spec["law"] == "elliptical":
+            title = "A random radius"
+        source = f"ours (docs/theory.md, {title})"
+        holds = f"{_BELOW}, large d_in, one label; weights that have settled"
+        covered = () if found.gen_time else covered
     else:
         source = "Paper B, Sec. 3.4; docs/theory.md, The time of an accuracy"
         holds = f"{_BELOW}, {_LARGE}; weights that have settled, settling_rate ln t >> 1"

@@ -10,6 +10,7 @@ from linear_grokking.jobs import expected
 from linear_grokking.solvers.trajectory import record_steps
 from linear_grokking.theory import (
     adam_limit,
+    elliptical,
     large_rates,
     large_size,
     linear,
@@ -63,7 +64,10 @@ def predict(spec: Mapping[str, Any], accuracy: float) -> Prediction:
     spec
         Of the run; it may hold λ besides, where that is to be another than the sizes'.
     """
-    if lacking := gaps(spec, accuracy):
+    lacking = gaps(spec, accuracy)
+    if lacking == [_GAUSSIAN] and spec["law"] in OTHER_LAWS and spec["solver"] != "adam":
+        return _other_law(spec, lambda_of(spec), accuracy)
+    if lacking:
         source = f"{_UNCOVERED.source}; it would need {', '.join(lacking)}"
         return Prediction(None, None, source)
     if spec["model"] == "logistic":
@@ -93,6 +97,7 @@ def predict(spec: Mapping[str, Any], accuracy: float) -> Prediction:
     )
 
 
+_GAUSSIAN = "Gaussian inputs"
 DESCENTS = ("spectral", "gradient_flow", "gradient_descent")
 """The solvers that descend along the gradient, in steps or as a flow."""
 
@@ -119,7 +124,7 @@ def gaps(spec: Mapping[str, Any], accuracy: float) -> list[str]:
     """Return what a run would need for a formula to cover it; empty where one does."""
     if spec["model"] == "logistic":
         needs = {
-            "Gaussian inputs": spec["law"] == "gaussian",
+            _GAUSSIAN: spec["law"] == "gaussian",
             "a loss with the tail e^m": spec["loss"] in ("cross_entropy", "exponential"),
             "a bias": spec["bias"],
             "one label (label_fraction 1)": spec["label_fraction"] == 1,
@@ -203,6 +208,24 @@ def _logistic(spec: Mapping[str, Any], accuracy: float) -> Prediction:
         source = f"limit of the accuracy at large size: {limit:.4g} (Paper B, Sec. 3)"
         return Prediction(None, np.inf if limit < accuracy else None, source)
     return _UNCOVERED
+
+
+OTHER_LAWS = ("rademacher", "uniform", "student_t", "elliptical")
+"""Laws beyond the papers' whose times below λ = ½ are known."""
+
+
+def _other_law(spec: Mapping[str, Any], lambda_: float, accuracy: float) -> Prediction:
+    """Predict the time of inputs with other entries, or with a random radius."""
+    if spec.get("gamma", 0.0) > 0 or not 1e-4 <= lambda_ <= 0.4999:
+        return _UNCOVERED
+    if spec["law"] == "elliptical":
+        radius = spec["radius_ratio"], spec["far_share"]
+        log_time = elliptical.log_time_to_accuracy(lambda_, *radius, spec["eta"], accuracy)
+        source = "large size and random radius, once the weights have settled (Fig. B22)"
+    else:
+        log_time = large_size.log_time_to_accuracy(lambda_, spec["eta"], accuracy)
+        source = "large size, as for Gaussian entries, once the weights have settled (Fig. B22)"
+    return Prediction(None, float(np.exp(min(log_time, 700.0))), source)
 
 
 def _adam(spec: Mapping[str, Any], accuracy: float, lambda_: float) -> Prediction:

@@ -1,0 +1,219 @@
+"""Claims on other entries, random radii and random features: Fig. B22."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from linear_grokking.claims.measuring import (
+    extremes_of,
+    geometric_mean_of,
+    joint_binomial_p,
+    median_of,
+    proportion_of,
+)
+from linear_grokking.claims.registry import Evidence, claims_of
+from linear_grokking.claims.separability import SIGNIFICANCE, scaled_distance
+from linear_grokking.claims.verdict import (
+    Claim,
+    Disagreement,
+    Measurement,
+    Source,
+    Undecidable,
+    ours,
+    paper_b,
+)
+from linear_grokking.figures.b22 import NAMES
+from linear_grokking.results.reading import RunResult
+from linear_grokking.theory import elliptical, large_size, wendel
+
+_SYMMETRIC = paper_b("v2 App. G with App. A (Wendel 1962)")
+_DISCRETE = ours("Wendel 1962 bounds from above what is not in general position")
+_ODD = ours("odd features have a law symmetric about the origin, docs/theory.md; Wendel 1962")
+_UNIVERSAL = ours("large-size limit of Gaussian inputs")
+_RADIUS = ours("large-size limit of a random radius, docs/theory.md")
+_NO_FOURTH_MOMENT = 4.0
+"""Degrees of freedom up to which entries of Student's t have none."""
+_HEAVY = (
+    "Entries without a fourth moment come to the curve slowly: the lengths of finitely many "
+    "coordinates differ, as with a random radius."
+)
+_OF_WENDEL: dict[str, tuple[Source, str]] = {
+    "gaussian": (_SYMMETRIC, ""),
+    "student_t": (_SYMMETRIC, ""),
+    "rademacher": (
+        _DISCRETE,
+        "Some d of the points may be dependent, which can only lower the fraction; here by too "
+        "little to be seen.",
+    ),
+    "tanh_features": (_ODD, ""),
+}
+"""Law → who states that its fraction is Wendel's, and a note."""
+
+
+def _of_law(runs: Sequence[RunResult], law: str) -> list[RunResult]:
+    return [run for run in runs if run.parameters["law"] == law]
+
+
+def _laws(runs: Sequence[RunResult]) -> list[str]:
+    return list(dict.fromkeys(run.parameters["law"] for run in runs))
+
+
+@claims_of(
+    "B22",
+    statement="The separable fraction is Wendel's for laws symmetric about the origin, random odd "
+    "features among them.",
+    source=_SYMMETRIC,
+)
+def fractions(evidence: Evidence) -> Iterator[Claim]:
+    """Test the points of each law jointly."""
+    runs = evidence.runs("fractions")
+    for law in _laws(runs):
+        if law not in _OF_WENDEL:
+            continue
+        source, note = _OF_WENDEL[law]
+        chosen = _of_law(runs, law)
+        sizes = [(run.parameters["n_train"], run.parameters["lambda"]) for run in chosen]
+        n_train, lambda_ = np.array(sizes).T
+        hits = [run.scalars["separable"].sum() for run in chosen]
+        predicted = wendel.separable_probability(n_train, np.round(lambda_ * n_train))
+        found = joint_binomial_p(hits, [run.realizations for run in chosen], predicted, *chosen)
+        yield Claim(
+            f"B22-wendel-{law}",
+            f"The fraction of separable sets ({NAMES[law]}) is Wendel's at every point: the joint "
+            f"χ² test over {len(chosen)} points has p of at least {SIGNIFICANCE}.",
+            found.at_least(SIGNIFICANCE),
+            source=source,
+            note=note,
+        )
+
+
+@claims_of(
+    "B22",
+    statement="Features that are nowhere negative are separable at every λ, and generalize early.",
+    source=ours("S = (-1, …, -1) is right on all inputs"),
+)
+def one_sided(evidence: Evidence) -> Iterator[Claim]:
+    """Count the separable sets of ReLU features, and look at when they generalize."""
+    chosen = _of_law(evidence.runs("fractions"), "relu_features")
+    if chosen:
+        verdicts = np.concatenate([run.scalars["separable"].to_numpy(bool) for run in chosen])
+        yield Claim(
+            "B22-relu-separable",
+            "Sets of ReLU features are separable at every λ, on both sides of ½: at least 99 % of "
+            "them.",
+            proportion_of(verdicts, *chosen).at_least(0.99, 1.0),
+            note="An input all of whose features are 0 is not; it has the probability 2^-d.",
+        )
+    for run in _of_law(evidence.runs("dynamics"), "relu_features"):
+        yield Claim(
+            "B22-relu-at-once",
+            f"On ReLU features there is no grokking: {evidence.percent} accuracy on fresh inputs "
+            "comes within 10 steps in every draw (measured: mean, first and last).",
+            extremes_of(run.scalars["t_gen"], run).at_most(10.0),
+        )
+
+
+def _median_ratio(runs: Sequence[RunResult], curve: Callable[[RunResult], float]) -> Measurement:
+    """Return the median of σ‖S_∞‖ over a curve, of all draws at λ far enough from ½.
+
+    Separable sets count as infinite.
+    """
+    runs = [run for run in runs if scaled_distance(run) > 2]
+    if not runs:
+        raise Undecidable("none has √N (1-2λ) > 2")
+    ratios = []
+    for run in runs:
+        norms = run.scalars["s_inf_norm"].mask(run.scalars["separable"].astype(bool), np.inf)
+        ratios.append(norms.to_numpy(float) * run.parameters["sigma"] / curve(run))
+    return median_of(np.concatenate(ratios), *runs)
+
+
+def _one_radius(run: RunResult) -> float:
+    return float(large_size.limit_norm(run.parameters["lambda"]))
+
+
+@claims_of(
+    "B22",
+    statement="σ‖S_∞‖ is that of Gaussian inputs for all laws of independent entries.",
+    source=_UNIVERSAL,
+)
+def universal(evidence: Evidence) -> Iterator[Claim]:
+    """Compare the norms of each law with the curve of Gaussian inputs."""
+    runs = evidence.runs("entries")
+    for law in _laws(runs):
+        chosen = _of_law(runs, law)
+        first = chosen[0].parameters
+        heavy = law == "student_t" and first["degrees_of_freedom"] <= _NO_FOURTH_MOMENT
+        tolerance = 0.03 if heavy else 0.08
+        yield Claim(
+            f"B22-norm-{law}",
+            f"σ‖S_∞‖ ({NAMES[law]}) is that of large Gaussian sets: within {100 * tolerance:.0f} % "
+            f"(measured: the median of their ratio, over all draws of N = {first['n_train']} with "
+            "√N (1-2λ) > 2).",
+            _median_ratio(chosen, _one_radius).within(1.0, tolerance),
+            note=_HEAVY if heavy else "",
+            otherwise=Disagreement.SIZE if heavy else None,
+        )
+
+
+@claims_of(
+    "B22",
+    statement="With a random radius σ‖S_∞‖ has its own curve, not that of one radius.",
+    source=_RADIUS,
+)
+def radius(evidence: Evidence) -> Iterator[Claim]:
+    """Compare the norms of each ratio of radii with both curves."""
+    runs = evidence.runs("elliptical")
+    for ratio in sorted({run.parameters["radius_ratio"] for run in runs}):
+        chosen = [run for run in runs if run.parameters["radius_ratio"] == ratio]
+        share = chosen[0].parameters["far_share"]
+
+        def own(run: RunResult, ratio: float = ratio, share: float = share) -> float:
+            return float(elliptical.limit_norm(run.parameters["lambda"], ratio, share))
+
+        where = f"Where {100 * share:g} % of the inputs are {ratio:g} times as far out"
+        yield Claim(
+            f"B22-radius-ratio-{ratio:g}",
+            f"{where}, σ‖S_∞‖ is that of large sets of this law: within 8 % (measured: the median "
+            "of their ratio).",
+            _median_ratio(chosen, own).within(1.0, 0.08),
+        )
+        yield Claim(
+            f"B22-one-radius-ratio-{ratio:g}",
+            f"{where}, σ‖S_∞‖ is that of Gaussian inputs of the same deviation: within 8 %.",
+            _median_ratio(chosen, _one_radius).within(1.0, 0.08),
+            source=_UNIVERSAL,
+            note="The transition is universal; what S_∞ is below it is not.",
+            otherwise=Disagreement.CONJECTURE,
+        )
+
+
+@claims_of(
+    "B22",
+    statement="Independent entries of any law take as long as Gaussian ones; a random radius does "
+    "not.",
+    source=_UNIVERSAL,
+)
+def times(evidence: Evidence) -> Iterator[Claim]:
+    """Compare the times of each law with those of a settled S."""
+    runs = evidence.runs("dynamics", keep=lambda p: p["lambda"] < 0.5)
+    for run in runs:
+        law, lambda_, eta = (run.parameters[key] for key in ("law", "lambda", "eta"))
+        settled = float(large_size.log_time_to_accuracy(lambda_, eta, evidence.threshold))
+        if law == "elliptical":
+            yield Claim(
+                "B22-time-elliptical",
+                f"With a random radius (ratio {run.parameters['radius_ratio']:g}) "
+                f"{evidence.percent} accuracy comes at least 10 times as late as that of large "
+                "Gaussian sets (measured: the median time over it).",
+                (median_of(run.scalars["t_gen"], run) / np.exp(settled)).at_least(10.0),
+                source=_RADIUS,
+                note="Inputs near the origin are right early, those far out only late.",
+            )
+        elif law in ("gaussian", "rademacher", "uniform", "student_t"):
+            yield Claim(
+                f"B22-time-{law}",
+                f"The time of {evidence.percent} accuracy ({NAMES[law]}) is that of large Gaussian "
+                "sets: log t within 15 % (measured: the ratio of the logarithms).",
+                geometric_mean_of(np.log(run.scalars["t_gen"]) / settled, run).within(1.0, 0.15),
+            )

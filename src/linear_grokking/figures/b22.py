@@ -1,0 +1,200 @@
+"""Fig. B22.
+
+Paper B takes Gaussian inputs, and states its transition for any law that is symmetric about the
+origin (ICML App. G).  Below it, what else does not depend on the law?
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
+from pydantic import Field
+from scipy.special import ndtr
+
+from linear_grokking.config.fields import Span
+from linear_grokking.config.figure_options import FigureOptions, LogisticRuns, SeparabilityRuns
+from linear_grokking.figures import legends, style
+from linear_grokking.figures import separability_panels as panels
+from linear_grokking.figures.dynamics import draw_dynamics, tabulate_dynamics
+from linear_grokking.figures.points import draw_lines, draw_points, tabulate_scalar
+from linear_grokking.figures.tables import FigureData, TableBuilder, percent, rows
+from linear_grokking.theory import elliptical, large_size
+
+TITLE = "Other entries, random radii and random features: what is universal (ours)"
+COLOURS = {
+    "gaussian": style.BLUE,
+    "rademacher": style.SKY,
+    "uniform": style.ORANGE,
+    "student_t": style.PURPLE,
+    "tanh_features": style.GREEN,
+    "relu_features": style.VERMILION,
+    "elliptical": style.RAMP[3],
+}
+NAMES = {
+    "gaussian": "Gaussian",
+    "rademacher": "Rademacher",
+    "uniform": "uniform",
+    "student_t": "Student's $t$",
+    "tanh_features": "tanh features",
+    "relu_features": "ReLU features",
+    "elliptical": "random radius",
+}
+"""How a law is written in a legend."""
+_MARKERS = dict(zip(COLOURS, "osv^D*o", strict=True))
+_SHADES = style.RAMP[2:]
+"""Of two ratios of radii, ascending; the larger one has the colour of its law."""
+_SPREAD = 0.004
+"""In λ, between points of laws that would lie on each other."""
+
+
+_ACCURACIES = ndtr(np.linspace(0.02, 6.0, 600))
+"""At which the course of a settled S is tabulated."""
+
+
+class Options(FigureOptions):
+    """What Fig. B22 is drawn from."""
+
+    fractions: SeparabilityRuns = Field(description="Verdicts on sets of each law, one per λ.")
+    entries: SeparabilityRuns = Field(description="Larger sets of independent entries, below ½.")
+    elliptical: SeparabilityRuns = Field(description="Sets of a random radius, ratio × λ.")
+    dynamics: LogisticRuns = Field(description="Runs at one λ, one per law.")
+    lambda_range: Span = Field(description="Range of λ of the curves of large sets.")
+
+
+def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
+    """Return the table: fractions and norms by law against λ, and accuracies against the step.
+
+    Panel ``separable_fraction`` is Fig. B15's, by law.  Panels ``s_inf_norm`` (by law) and
+    ``s_inf_norm_elliptical`` (by ratio of the radii) hold σ‖S_∞‖, separable sets as inf, with
+    series ``large_size`` of one radius, and ``large_size_elliptical``.  Panel ``accuracy`` holds
+    dynamics, and its series ``large_size`` the accuracy at each time if S has settled.
+    """
+    builder = TableBuilder()
+    panels.tabulate_separable_fraction(builder, data.runs("fractions"), ("n_train", "law"))
+    lambdas = options.lambda_range.linear()
+    norm = large_size.limit_norm(lambdas)
+    for panel, role, key in (
+        ("s_inf_norm", "entries", "law"),
+        ("s_inf_norm_elliptical", "elliptical", "radius_ratio"),
+    ):
+        keys = ["n_train", key]
+        tabulate_scalar(builder, data.runs(role), "s_inf_norm", panel, "median", "lambda", keys)
+        builder.add(panel, "large_size", "theory", lambdas, norm)
+    share = data.runs("elliptical")[0].parameters["far_share"]
+    for ratio in sorted({run.parameters["radius_ratio"] for run in data.runs("elliptical")}):
+        curve = elliptical.limit_norm(lambdas, ratio, share)
+        panel = "s_inf_norm_elliptical"
+        at = {"radius_ratio": ratio}
+        builder.add(panel, "large_size_elliptical", "theory", lambdas, curve, at)
+    for run in data.runs("dynamics"):
+        tabulate_dynamics(builder, run, {"law": run.parameters["law"]}, ["accuracy"])
+        _tabulate_settled(builder, run.parameters)
+    return builder.frame()
+
+
+def _tabulate_settled(builder: TableBuilder, parameters: Mapping[str, Any]) -> None:
+    """Add accuracies and the times at which large sets reach them if S has settled."""
+    law = parameters["law"]
+    if law == "elliptical":
+        radius = parameters["radius_ratio"], parameters["far_share"]
+    elif law == "gaussian":
+        radius = 1.0, 0.5
+    else:
+        return
+    log_time = elliptical.log_time_to_accuracy(
+        parameters["lambda"], *radius, parameters["eta"], _ACCURACIES
+    )
+    kept = (log_time > 0) & (log_time < np.log(parameters["t_max"]))
+    time, accuracy = np.exp(log_time[kept]), _ACCURACIES[kept]
+    builder.add("accuracy", "large_size", "theory", time, accuracy, {"law": law})
+
+
+def draw(table: pd.DataFrame) -> Figure:
+    """Draw fractions and norms of entries above; elliptical inputs and dynamics below."""
+    figure, axes = style.new_panels(2, 2, height=4.6)
+    _draw_fractions(axes[0, 0], table)
+    _draw_norms(axes[0, 1], table, "s_inf_norm", "law", COLOURS)
+    legends.add(axes[0, 1], [legends.line(**style.LARGE_SIZE)], loc="upper left")
+    _draw_elliptical(axes[1, 0], table)
+    _draw_dynamics(axes[1, 1], table)
+    shown = [law for law in COLOURS if law in set(table["law"].dropna()) or law == "elliptical"]
+    marks = [legends.mark(NAMES[law], COLOURS[law], _MARKERS[law]) for law in shown]
+    figure.legend(handles=marks, loc="outside lower center", ncols=4, columnspacing=1.2)
+    return figure
+
+
+def _draw_fractions(axes: Axes, table: pd.DataFrame) -> None:
+    fractions = rows(table, "separable_fraction")
+    draw_lines(axes, table, "separable_fraction", "wendel", **panels.WENDEL_LINE)
+    _draw_by(axes, rows(fractions, source="experiment"), "law", COLOURS, _MARKERS)
+    panels.lambda_axis(axes, "fraction separable")
+    axes.locator_params(axis="x", nbins=5)
+    size = legends.line(style.size_label(fractions), linestyle="")
+    legends.add(axes, [legends.line(**panels.WENDEL_LINE), size], loc="lower right")
+
+
+def _draw_norms(
+    axes: Axes, table: pd.DataFrame, panel: str, by: str, colours: Mapping[Any, str]
+) -> None:
+    draw_lines(axes, table, panel, "large_size", **style.LARGE_SIZE)
+    markers = _MARKERS if by == "law" else dict.fromkeys(colours, _MARKERS["elliptical"])
+    points = rows(table, panel, source="experiment")
+    _draw_by(axes, points, by, colours, markers)
+    panels.lambda_axis(axes, r"$\sigma\|S_\infty\|$")
+    axes.set(yscale="log", xlim=(None, 0.51))
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
+    axes.yaxis.set_minor_locator(NullLocator())
+
+
+def _draw_by(
+    axes: Axes,
+    points: pd.DataFrame,
+    by: str,
+    colours: Mapping[Any, str],
+    markers: Mapping[Any, str],
+) -> None:
+    """Draw points of each value of a parameter, side by side."""
+    groups = list(points.groupby(by, sort=False))
+    for k, (value, group) in enumerate(groups):
+        beside = group.assign(x=group["x"] + _SPREAD * (k - (len(groups) - 1) / 2))
+        draw_points(axes, beside, colours[value], marker=markers[value])
+
+
+def _draw_elliptical(axes: Axes, table: pd.DataFrame) -> None:
+    panel = "s_inf_norm_elliptical"
+    ratios = sorted(rows(table, panel)["radius_ratio"].dropna().unique())
+    colours = dict(zip(ratios, _SHADES, strict=False))
+    if len(ratios) > len(_SHADES):
+        colours = style.colours("radius_ratio", ratios)
+    draw_lines(axes, table, panel, "large_size_elliptical", by="radius_ratio", colours=colours)
+    _draw_norms(axes, table, panel, "radius_ratio", colours)
+    for each in axes.lines:
+        if each.get_label() == style.LARGE_SIZE["label"]:
+            each.set(**style.REFERENCE)
+    marks = [legends.mark(style.label("radius_ratio", r), c) for r, c in colours.items()]
+    marks += [legends.line(r"$N\to\infty$, each law's own", **style.THEORY_LINE)]
+    marks += [legends.line("one radius", **style.REFERENCE)]
+    legends.add(axes, marks, loc="upper left")
+
+
+def _draw_dynamics(axes: Axes, table: pd.DataFrame) -> None:
+    curves = rows(table, "accuracy")
+    # A time before the first step has no place on the axis.
+    early = curves["series"].str.endswith("_reached") & (curves["x"] < 1.0)
+    curves = curves[~curves["series"].str.startswith("train") & ~early]
+    draw_dynamics([axes], curves, "law", COLOURS, ["accuracy"])
+    for law, curve in rows(curves, series="large_size").groupby("law", sort=False):
+        axes.plot(curve["x"], curve["y"], color=COLOURS[law], zorder=1, **style.STRIPE)
+    axes.set(ylabel="generalization accuracy", ylim=(0.45, 1.03))
+    handles = [
+        legends.line(r"$S$ settled, $N\to\infty$", **style.THEORY_LINE),
+        legends.line(
+            f"reaches {percent(table)}", color=legends.GREY, **style.REACHED["generalization"]
+        ),
+    ]
+    legends.add(axes, handles, loc="lower right")
