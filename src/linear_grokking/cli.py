@@ -42,7 +42,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser(command: Sequence[str] = ()) -> argparse.ArgumentParser:
-    """Return the parser; the options of train are left out unless it is the command."""
+    """Return the parser; a command has its own options only where it is the one that is given."""
     parser = _Parser(prog="linear-grokking", description="Grokking in linear models.")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
@@ -52,6 +52,13 @@ def _parser(command: Sequence[str] = ()) -> argparse.ArgumentParser:
 
         add_options(train)
     train.set_defaults(run=_train)
+
+    analyze = commands.add_parser("analyze", help="say whether given rows will grok")
+    if list(command) == ["analyze"]:
+        from linear_grokking.analysis.command import add_options
+
+        add_options(analyze)
+    analyze.set_defaults(run=_analyze)
 
     plan = commands.add_parser(
         "plan", help="show jobs and core-hours or GPU-hours of each figure; nothing runs"
@@ -105,6 +112,12 @@ def _train(options: argparse.Namespace) -> int:
     from linear_grokking.workflow.train.command import train
 
     return train(options)
+
+
+def _analyze(options: argparse.Namespace) -> int:
+    from linear_grokking.analysis.command import command
+
+    return command(options)
 
 
 def _planned(*overlays: Path) -> "Plan":
