@@ -24,7 +24,7 @@ from linear_grokking.solvers.separability import Separability, assess
 
 ON_MARGIN = 1e-6
 """Largest distance from the margin, in units of it, of a support vector."""
-MOST_LAG = 0.1
+MOST_LAG = 0.15
 """Largest shift of ln t by what has not settled with which a forecast is in its range."""
 GD_STEPS = 200
 """Literal steps with which a run begins; the flow takes over then."""
@@ -90,8 +90,8 @@ class ClassificationAnalysis:
         At t_gen what the weights are still away from their late path falls as t to minus this
         or faster; None where t_gen is not finite.
     lag_train, lag_gen
-        How much ln t_train and ln t_gen shift by what has not settled, to first order; None where
-        there is no such time.
+        About how much ln t_train and ln t_gen are shifted by what has not settled, None where
+        there is no such time; they are in their range up to 0.15.
     relaxation_time
         Where not separable: that of the slowest direction at the minimum of the loss, in steps.
     valid, valid_train
@@ -227,8 +227,7 @@ class Classification:
         log_time = self._path.log_time_of(points, self._accuracy)
         if np.isinf(log_time):
             return (None, None) if log_time > 0 else (0.0, None)
-        lagging = self._path.log_time_of(points, self._accuracy, with_lag=True)
-        return float(np.exp(log_time)), float(lagging - log_time)
+        return float(np.exp(log_time)), self._path.shift(points, self._accuracy)
 
     def forecast(self, steps: Float[np.ndarray, " T"]) -> Mapping[str, Float[np.ndarray, " T"]]:
         """Return the accuracies of the late path at some steps, NaN where it does not say."""
@@ -315,7 +314,7 @@ def _settled(time: float | None, lag: float | None) -> bool:
     """Tell whether a time is in its range: an infinite one is that of the limit."""
     if time is None:
         return False
-    return np.isinf(time) or (lag is not None and abs(lag) <= MOST_LAG)
+    return np.isinf(time) or (lag is not None and lag <= MOST_LAG)
 
 
 def verdict(found: Separability) -> SetVerdict:

@@ -102,8 +102,8 @@ def command(options: argparse.Namespace) -> int:
         In one line.
     """
     if not options.follow:
-        for name, given in (("until", options.until), ("out", options.out)):
-            if given is not None:
+        for name in ("until", "out", "force"):
+            if getattr(options, name):
                 raise ValueError(f"--{name}: has no meaning without --run")
     folder = options.out or Path("analysis")
     if options.follow:

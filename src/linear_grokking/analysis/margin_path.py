@@ -82,6 +82,21 @@ class MarginPath:
         reached = np.flatnonzero(found >= accuracy)
         return float(log_time[reached[0]]) if len(reached) else np.inf
 
+    def shift(self, points: Float[np.ndarray, "n D"], accuracy: float) -> float:
+        """Return about how much the lag shifts ln t of an accuracy on points.
+
+        The larger of two estimates: the change when δ is added, and δ's share of the outputs
+        across θ_M times β, as though it were all along them.  inf where there is no such time.
+        """
+        settled = self.log_time_of(points, accuracy)
+        lagging = self.log_time_of(points, accuracy, with_lag=True)
+        if not np.isfinite(settled) or not np.isfinite(lagging):
+            return np.inf
+        sizes = [np.linalg.norm(each @ points.T, axis=1) for each in (self.lag, self.across)]
+        share = self.beta * sizes[0] / np.maximum(sizes[1], np.finfo(float).tiny)
+        at = np.interp(settled, self.log_time[1:], share[1:])
+        return float(max(abs(lagging - settled), at))
+
     def settling_exponent(self, log_time: float) -> float:
         """Return the settling exponent at a time."""
         return float(np.interp(log_time, self.log_time[1:], self.settling_exponents[1:]))

@@ -181,8 +181,10 @@ class Regression:
 
     def _descent(self, steps: Float[np.ndarray, " T"]) -> Float[np.ndarray, "T K"]:
         """Return what gradient descent has left of each mode at (real) steps."""
-        evolution = GradientDescent(self._eta)
-        return evolution.relaxation(2.0 * self._modes.eigenvalues, np.ones(1), steps)[0]
+        curvatures = 2.0 * self._modes.eigenvalues
+        # Plain descent does not look at the errors' squares.
+        left, _ = GradientDescent(self._eta).relaxation(curvatures, np.ones_like(curvatures), steps)
+        return left
 
     def _accuracies(self, name: str, left: Float[np.ndarray, "T K"]) -> Float[np.ndarray, " T"]:
         of_rows = {"train": self._modes.train_variances, "gen": self._modes.gen_variances}

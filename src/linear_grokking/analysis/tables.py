@@ -131,5 +131,5 @@ def _answer(found: ClassificationAnalysis | RegressionAnalysis) -> str:
         return "no forecast; --run tells"
     if train is None or math.isinf(train) or gen <= train:
         return "no: held-out rows come with the training rows, or before"
-    ratio = f", at {gen / train:.3g} times the training time" if train > 0 else ""
-    return f"held-out rows follow {gen - train:.4g} steps after the training rows{ratio}"
+    ratio = f" ({gen / train:.3g} times)" if train > 0 else ""
+    return f"held-out rows come {gen - train:.4g} steps after training rows{ratio}"
