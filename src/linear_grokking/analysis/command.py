@@ -159,7 +159,7 @@ def _run(
         time = float(first_crossing(steps, run[f"{series}_accuracy"], found.accuracy))
         text = f"{time:.4g} steps" if np.isfinite(time) else f"not within {last:.3g} steps"
         if name in times and 0 < time < np.inf:
-            text += f", {times[name] / time:.3f} of it forecast"
+            text += f", forecast {times[name] / time:.3f} times that"
         lines.append(f"{f'run: {name} rows':<26}{text}")
     written = ", ".join(str(folder / f"{picture.STEM}{s}") for s in picture.SUFFIXES)
     return [*lines, f"{'written':<26}{written}"]

@@ -13,7 +13,7 @@ from linear_grokking.solvers.spectral import GradientDescent, SpectralPath
 from linear_grokking.theory.first_order import Momentum, residuals
 
 SHOWN_EIGENVALUES = 5
-MOST_DEVIATION = 0.1
+MOST_DEVIATION = 0.08
 """Largest standard deviation of t_gen over teachers, as a share of it, of a forecast in range."""
 
 _GRID = 300

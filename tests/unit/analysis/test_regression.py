@@ -23,7 +23,7 @@ def test_variances_are_those_over_many_teachers_noises_and_literal_steps(n_train
     rng = np.random.default_rng(0)
     inputs = rng.standard_normal((n_train, D)) * np.linspace(0.5, 2.0, D)
     fresh = rng.standard_normal((M, D)) * 1.3
-    rows = random_teacher(inputs, rng.standard_normal(n_train), fresh)
+    rows = random_teacher(inputs, inputs.mean(axis=1) + rng.standard_normal(n_train), fresh)
     eta, draws = 0.03, 40_000
     teachers = np.sqrt(rows.teacher) * rng.standard_normal((draws, D))
     noises = np.sqrt(rows.noise) * rng.standard_normal((draws, n_train))
@@ -61,19 +61,19 @@ def test_teacher_and_noise_are_found_in_labels():
 
 
 SETS = {
-    "gaussian .4": lambda: teacher(0, 1200, 0.4),
-    "gaussian .6": lambda: teacher(6, 1500, 0.6),
+    "gaussian .4": lambda: teacher(0, 1500, 0.4),
+    "gaussian .5": lambda: teacher(6, 2500, 0.5),
     "student t": lambda: teacher(
-        2, 600, 0.3, inputs=np.random.default_rng(2).standard_t(5, (600, 150))
+        2, 1500, 0.3, inputs=np.random.default_rng(20).standard_t(5, (1500, 370))
     ),
     "correlated": lambda: teacher(
         3,
-        900,
+        1500,
         0.3,
-        inputs=np.random.default_rng(3).standard_normal((900, 220))
-        @ np.diag(np.linspace(0.7, 1.4, 220)),
+        inputs=np.random.default_rng(30).standard_normal((1500, 370))
+        @ np.diag(np.linspace(0.7, 1.4, 370)),
     ),
-    "noisy": lambda: teacher(4, 1500, 0.4, noise=0.01),
+    "noisy": lambda: teacher(4, 2000, 0.4, noise=0.01),
 }
 
 
@@ -82,7 +82,7 @@ def test_a_forecast_in_its_range_is_within_20_percent_of_the_run(name):
     features, labels = SETS[name]()
     found = analyze(features, labels)
     assert found.task == "regression" and found.valid, found.remarks
-    assert 0 < found.t_gen_deviation < 0.1 * found.t_gen and found.effective_modes > 10
+    assert 0 < found.t_gen_deviation < 0.08 * found.t_gen and found.effective_modes > 5
     steps = record_steps(np.rint(10 * found.t_gen), 400)
     problem = prepared(checked(features, labels), Settings())
     run = problem.run(steps)
@@ -192,7 +192,7 @@ def test_what_is_never_reached_is_said():
 def test_few_modes_are_out_of_range():
     found = analyze(*teacher(0, 300, 0.9))
     assert not found.valid and "modes" in found.remarks[0]
-    assert found.t_gen_deviation > 0.1 * found.t_gen
+    assert found.t_gen_deviation > 0.08 * found.t_gen
 
 
 def test_a_rate_that_diverges_is_refused_with_the_largest_allowed():
