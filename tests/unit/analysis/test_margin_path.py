@@ -6,7 +6,7 @@ from scipy.integrate import quad, solve_ivp
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from linear_grokking.analysis.margin_path import margin_path
+from linear_grokking.analysis.margin_path import _lag, margin_path
 from linear_grokking.solvers.separability import assess, hard_margin
 
 ETA = 0.01
@@ -108,3 +108,38 @@ def test_time_scales_with_the_rate_alone():
     assert one.log_time[1:] - other.log_time[1:] == pytest.approx(np.log(10.0))
     assert one.lag == pytest.approx(other.lag)
     assert one.settling_exponents[1:] == pytest.approx(other.settling_exponents[1:])
+
+
+def test_the_lag_is_exact_for_a_constant_curvature_and_speed():
+    values, vectors = np.array([0.3, 2.0]), np.linalg.qr([[1.0, 2.0], [0.5, -1.0]])[0]
+    hessian = vectors @ np.diag(values) @ vectors.T
+    start, speed, times = (
+        np.array([0.4, -0.2]),
+        np.array([0.1, 0.3]),
+        np.array([0.0, 0.7, 1.0, 3.0]),
+    )
+    minima = start + times[:, np.newaxis] * speed
+    lag = _lag(minima, [(values, vectors)] * 4, np.diff(times))
+    solved = solve_ivp(
+        lambda _, delta: -hessian @ delta - speed, (0, 3), -start, rtol=1e-10, atol=1e-12
+    )
+    assert lag[0] == pytest.approx(-start)
+    assert lag[-1] == pytest.approx(solved.y[:, -1], rel=1e-6)
+
+
+def test_the_shift_is_the_larger_of_two_estimates():
+    points, fresh = one_label(sigma=1.5), one_label(seed=1, n=500, sigma=1.5)
+    path = margin_path(points, hard_margin(points).direction, ETA)
+    for level in (0.75, 0.9, 0.99):
+        settled = path.log_time_of(fresh, level)
+        counted = abs(path.log_time_of(fresh, level, with_lag=True) - settled)
+        k = np.searchsorted(path.log_time, settled)
+        near = [
+            path.beta[j]
+            * np.linalg.norm(fresh @ path.lag[j])
+            / np.linalg.norm(fresh @ path.across[j])
+            for j in (k - 1, k)
+        ]
+        where = (settled - path.log_time[k - 1]) / (path.log_time[k] - path.log_time[k - 1])
+        size = near[0] + where * (near[1] - near[0])
+        assert path.shift(fresh, level) == pytest.approx(max(counted, size))

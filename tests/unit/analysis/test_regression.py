@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from given_rows import teacher
+from scipy.stats import norm
 
 from linear_grokking import analyze
 from linear_grokking.analysis import Settings, prepared
@@ -19,45 +20,81 @@ N, D, M = 30, 12, 20
 
 @pytest.mark.parametrize("n_train", [30, 8])
 @pytest.mark.parametrize("step", [0, 40])
-def test_variances_are_those_over_many_teachers_noises_and_literal_steps(n_train, step):
+def test_variances_are_those_of_literal_steps(n_train, step):
+    """A student is Ay, A a matrix: its errors are those of (AX - 1)T and Aξ."""
     rng = np.random.default_rng(0)
     inputs = rng.standard_normal((n_train, D)) * np.linspace(0.5, 2.0, D)
     fresh = rng.standard_normal((M, D)) * 1.3
     rows = random_teacher(inputs, inputs.mean(axis=1) + rng.standard_normal(n_train), fresh)
-    eta, draws = 0.03, 40_000
-    teachers = np.sqrt(rows.teacher) * rng.standard_normal((draws, D))
-    noises = np.sqrt(rows.noise) * rng.standard_normal((draws, n_train))
-    labels = teachers @ inputs.T + noises
-    students = np.zeros((draws, D))
+    eta, learned = 0.03, np.zeros((D, n_train))
     for _ in range(step):
-        students -= 2 * eta / n_train * (students @ inputs.T - labels) @ inputs
+        learned -= 2 * eta / n_train * inputs.T @ (inputs @ learned - np.eye(n_train))
     left = ((1 - 2 * eta * rows.eigenvalues) ** step)[np.newaxis]
-    train = np.mean((students @ inputs.T - labels) ** 2, axis=0)
-    fresh_noise = np.sqrt(rows.noise) * rng.standard_normal((draws, M))
-    errors = (students - teachers) @ fresh.T - fresh_noise
-    assert rows.train_variances(left)[0] == pytest.approx(train, rel=0.04)
-    assert rows.gen_variances(left)[0] == pytest.approx(np.mean(errors**2, axis=0), rel=0.04)
-    share = np.mean(errors**2 <= 0.3)
-    assert accuracy(rows.gen_variances(left), 0.3)[0] == pytest.approx(share, abs=0.004)
-    if n_train > D:
-        losses = np.mean((errors + fresh_noise) ** 2, axis=1)  # of the clean labels
-        parts = rows.teacher * left**2 + rows.noise * (1 - left) ** 2 / n_train / rows.eigenvalues
-        parts = parts[0] * rows.held.mean(axis=0)
-        assert losses.mean() == pytest.approx(parts.sum(), rel=0.03)
-        # That modes are correlated over the held-out rows is left out.
-        assert rows.gen_deviation(left)[0] == pytest.approx(losses.std(), rel=0.25)
-        assert rows.gen_deviation(left)[0] == pytest.approx(np.sqrt(2 * np.sum(parts**2)))
-        modes = parts.sum() ** 2 / np.sum(parts**2)
-        assert rows.effective_modes(left)[0] == pytest.approx(modes)
+    misfit = inputs @ learned - np.eye(n_train)
+    train = rows.teacher * np.sum((misfit @ inputs) ** 2, axis=1)
+    train += rows.noise * np.sum(misfit**2, axis=1)
+    missed = fresh @ (learned @ inputs - np.eye(D))
+    passed_on = fresh @ learned
+    gen = rows.teacher * np.sum(missed**2, axis=1)
+    gen += rows.noise * (1 + np.sum(passed_on**2, axis=1))
+    assert rows.train_variances(left)[0] == pytest.approx(train, rel=1e-9)
+    assert rows.gen_variances(left)[0] == pytest.approx(gen, rel=1e-9)
+
+    # The loss is a quadratic form of normal numbers; that its modes are correlated over the
+    # held-out rows is left out: so that the sum is over modes.
+    parts = np.sum((missed @ eigenvectors(inputs)) ** 2, axis=0) * rows.teacher / M
+    if n_train < D:
+        return
+    parts += (
+        np.sum((fresh @ eigenvectors(inputs)) ** 2, axis=0)
+        / M
+        * (rows.noise * (1 - left[0]) ** 2 / (n_train * rows.eigenvalues))
+    )
+    assert rows.gen_deviation(left)[0] == pytest.approx(np.sqrt(2 * np.sum(parts**2)))
+    assert rows.effective_modes(left)[0] == pytest.approx(parts.sum() ** 2 / np.sum(parts**2))
+
+
+def eigenvectors(inputs):
+    return np.linalg.eigh(inputs.T @ inputs)[1]
+
+
+def test_accuracy_is_the_share_of_normal_errors():
+    variances = np.array([[0.1, 2.0, 0.0], [1e-310, 5.0, 0.3]])
+    with np.errstate(all="ignore"):
+        expected = 2 * norm.cdf(np.sqrt(0.4 / np.maximum(variances, 1e-300))) - 1
+    assert accuracy(variances, 0.4) == pytest.approx(expected.mean(axis=1))
 
 
 def test_teacher_and_noise_are_found_in_labels():
-    inputs, labels = teacher(0, 4000, 0.1, noise=0.3)
+    inputs, labels = teacher(0, 400, 0.1, noise=0.3)
     rows = random_teacher(inputs, labels, inputs[:5])
-    assert rows.noise == pytest.approx(0.09, rel=0.06)
-    total = rows.teacher * rows.eigenvalues.sum() + rows.noise
+    (rest,) = np.linalg.lstsq(inputs, labels)[1]
+    assert rows.noise == pytest.approx(rest / (400 - 32))
+    total = rows.teacher * np.trace(inputs.T @ inputs) / 400 + rows.noise
     assert total == pytest.approx(np.mean(labels**2))
-    assert random_teacher(*teacher(1, 100, 0.5), inputs[:5, :40]).noise == 0.0
+    clean = teacher(1, 100, 0.5)
+    assert random_teacher(*clean, clean[0][:5]).noise == 0.0
+
+
+def test_the_deviation_is_that_of_the_loss_and_of_a_count():
+    """Both over the slope at t_gen, here by derivatives."""
+    features, labels = teacher(1, 500, 0.4, noise=0.005)
+    found = analyze(features, labels)
+    rows = split(features, labels, held_out=0.2, seed=0)
+    size = np.sqrt(np.mean(rows.labels**2))
+    modes = random_teacher(rows.inputs, rows.labels / size, rows.held_inputs)
+    keep = 1 - 2 * 0.01 * modes.eigenvalues
+    left = keep**found.t_gen
+    slope = np.log(keep) * left
+    change = 2 * modes.teacher * left * slope - 2 * modes.noise * (1 - left) * slope / (
+        len(rows.inputs) * modes.eigenvalues
+    )
+    variances, changes = modes.gen_variances(left[np.newaxis])[0], modes.held @ change
+    ratio = np.sqrt(1e-3 / variances)
+    by_count = np.sqrt(0.95 * 0.05 / len(rows.held_labels))
+    by_count /= np.mean(-norm.pdf(ratio) * ratio / variances * changes)
+    by_teacher = modes.gen_deviation(left[np.newaxis])[0] / abs(changes.mean())
+    assert found.t_gen_deviation == pytest.approx(np.hypot(by_count, by_teacher), rel=1e-3)
 
 
 SETS = {
@@ -165,18 +202,12 @@ def test_the_largest_weight_decay_is_where_the_ridge_still_suffices():
     features, labels = teacher(7, 500, 0.4)
     found = analyze(features, labels, epsilon=1e-2)
     rows = split(features, labels, held_out=0.2, seed=0)
-    rng = np.random.default_rng(0)
     covariance = rows.inputs.T @ rows.inputs / len(rows.inputs)
-    teachers = rng.standard_normal((4000, features.shape[1]))
-    teachers /= np.sqrt(np.mean(np.sum((teachers @ rows.inputs.T) ** 2, axis=1)) / len(rows.inputs))
-
-    def share(gamma):
-        shifted = covariance + gamma / 2 * np.eye(len(covariance))
-        students = np.linalg.solve(shifted, covariance @ teachers.T)
-        return np.mean((rows.held_inputs @ (students - teachers.T)) ** 2 <= 1e-2)
-
-    assert share(found.largest_weight_decay) == pytest.approx(0.95, abs=0.002)
-    assert share(1.2 * found.largest_weight_decay) < 0.94
+    half = found.largest_weight_decay / 2 * np.eye(len(covariance))
+    missed = rows.held_inputs @ (np.linalg.solve(covariance + half, covariance) - np.eye(len(half)))
+    variances = np.sum(missed**2, axis=1) / np.trace(covariance)
+    share = np.mean(2 * norm.cdf(np.sqrt(1e-2 / variances)) - 1)
+    assert share == pytest.approx(0.95, abs=1e-6)
 
 
 def test_what_is_never_reached_is_said():
