@@ -76,11 +76,12 @@ def test_teacher_and_noise_are_found_in_labels():
     assert random_teacher(*clean, clean[0][:5]).noise == 0.0
 
 
-def test_the_deviation_is_that_of_the_loss_and_of_a_count():
+@pytest.mark.parametrize("held_out", [0.02, 0.5])
+def test_the_deviation_is_that_of_the_loss_and_of_a_count(held_out):
     """Both over the slope at t_gen, here by derivatives."""
     features, labels = teacher(1, 500, 0.4, noise=0.005)
-    found = analyze(features, labels)
-    rows = split(features, labels, held_out=0.2, seed=0)
+    found = analyze(features, labels, held_out=held_out)
+    rows = split(features, labels, held_out=held_out, seed=0)
     size = np.sqrt(np.mean(rows.labels**2))
     modes = random_teacher(rows.inputs, rows.labels / size, rows.held_inputs)
     keep = 1 - 2 * 0.01 * modes.eigenvalues
@@ -183,6 +184,8 @@ def test_literal_steps_of_torch_are_the_runs_and_tuned_momentum_takes_the_steps_
 def test_tuned_momentum_is_the_fastest_for_its_edges():
     low, high = 0.05, 3.0
     best = tuned_momentum(low, high)
+    edges = tuned_momentum((1 - np.sqrt(0.3)) ** 2, (1 + np.sqrt(0.3)) ** 2)
+    assert (edges.eta, edges.momentum) == pytest.approx((0.5, 0.3))
 
     def radius(eta, beta):
         largest = 0.0
