@@ -42,7 +42,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser(command: Sequence[str] = ()) -> argparse.ArgumentParser:
-    """Return the parser; the options of train and predict are left out for other commands."""
+    """Return the parser; a command has its own options only where it is the one that is given."""
     parser = _Parser(prog="linear-grokking", description="Grokking in linear models.")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
@@ -59,6 +59,13 @@ def _parser(command: Sequence[str] = ()) -> argparse.ArgumentParser:
 
         prediction.add_options(predict)
     predict.set_defaults(run=_predict)
+
+    analyze = commands.add_parser("analyze", help="say whether given rows will grok")
+    if list(command) == ["analyze"]:
+        from linear_grokking.analysis import command as analysis
+
+        analysis.add_options(analyze)
+    analyze.set_defaults(run=_analyze)
 
     plan = commands.add_parser(
         "plan", help="show jobs and core-hours or GPU-hours of each figure; nothing runs"
@@ -116,6 +123,12 @@ def _train(options: argparse.Namespace) -> int:
 
 def _predict(options: argparse.Namespace) -> int:
     from linear_grokking.workflow.predict.command import command
+
+    return command(options)
+
+
+def _analyze(options: argparse.Namespace) -> int:
+    from linear_grokking.analysis.command import command
 
     return command(options)
 

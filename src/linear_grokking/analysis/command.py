@@ -1,0 +1,165 @@
+"""`linear-grokking analyze`: options, output and files."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from linear_grokking.analysis.analyzing import Settings, prepared
+from linear_grokking.analysis.classification import Classification, ClassificationAnalysis
+from linear_grokking.analysis.regression import Regression, RegressionAnalysis
+from linear_grokking.analysis.samples import TASKS, read
+from linear_grokking.analysis.tables import as_json, table
+
+RECORDS = 400
+_DEFAULTS = Settings()
+_BEYOND_FORECAST = 10.0
+"""How far a run goes, in units of the forecast."""
+_WITHOUT_FORECAST = 1e6
+
+EPILOG = """\
+All times are in steps of full-batch gradient descent from zero; a bias is trained with classes.
+FILE.npz holds the matrix X (rows, features) and the labels; FILE.csv and FILE.parquet have a
+column of labels, all others being features.
+
+Examples:
+  linear-grokking analyze data.npz
+  linear-grokking analyze data.csv --label=diagnosis --standardize
+  linear-grokking analyze data.npz --lr=0.1 --run --out=analysis
+"""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Give a parser the options of `linear-grokking analyze`."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = EPILOG
+    parser.allow_abbrev = False
+    add = parser.add_argument
+    add("file", type=Path, metavar="FILE", help="rows: .npz, .csv or .parquet")
+    add("--label", default="y", metavar="NAME", help="array or column of labels; default y")
+    add("--task", choices=TASKS, default=_DEFAULTS.task, help="auto: two values are classes")
+    add(
+        *("--held-out", "--held_out"),
+        type=float,
+        default=_DEFAULTS.held_out,
+        metavar="F",
+        help="fraction of the rows that is held out; default %(default)s",
+    )
+    add("--seed", type=int, default=_DEFAULTS.seed, metavar="N", help="of their choice; default 0")
+    add(
+        "--lr",
+        dest="eta",
+        type=float,
+        default=_DEFAULTS.eta,
+        metavar="R",
+        help="learning rate; default %(default)s",
+    )
+    add(
+        "--accuracy",
+        type=float,
+        default=_DEFAULTS.accuracy,
+        metavar="A",
+        help="accuracy whose time is asked for; default %(default)s",
+    )
+    add(
+        "--epsilon",
+        type=float,
+        default=_DEFAULTS.epsilon,
+        metavar="E",
+        help="regression: a row is right if its squared error is at most E times the mean square "
+        "of the labels; default %(default)s",
+    )
+    add(
+        "--standardize",
+        action="store_true",
+        help="bring features to mean 0 and deviation 1 first, and real labels to mean 0",
+    )
+    add("--json", action="store_true", help="print the analysis as JSON")
+    add(
+        "--run",
+        dest="follow",
+        action="store_true",
+        help="follow gradient descent, and write it beside the forecast",
+    )
+    add(
+        "--until",
+        type=float,
+        metavar="T",
+        help="steps of the run; default ten times the forecast, or 1e6",
+    )
+    add("--out", type=Path, metavar="DIR", help="folder for the files of --run; default analysis")
+    add("--force", action="store_true", help="replace the files of an earlier run")
+
+
+def command(options: argparse.Namespace) -> int:
+    """Analyze a file and print what is found; return the exit status.
+
+    Raises
+    ------
+    ValueError, OSError
+        In one line.
+    """
+    if not options.follow:
+        for name in ("until", "out", "force"):
+            if getattr(options, name):
+                raise ValueError(f"--{name}: has no meaning without --run")
+    folder = options.out or Path("analysis")
+    if options.follow:
+        _check_folder(folder, force=options.force)
+    if options.until is not None and not 1 <= options.until < np.inf:
+        raise ValueError(f"--until {options.until:g}: must be at least 1 and finite")
+    names = ("task", "held_out", "seed", "eta", "accuracy", "epsilon", "standardize")
+    settings = Settings(**{name: getattr(options, name) for name in names})
+    problem = prepared(read(options.file, options.label), settings)
+    found = problem.summary()
+    if options.json:
+        print(json.dumps(as_json(found), indent=1, allow_nan=False))
+    else:
+        print("\n".join(table(found)))
+    if options.follow:
+        spec = {"file": options.file.name, "label": options.label, **vars(settings)}
+        lines = _run(problem, found, options.until, folder, spec)
+        if not options.json:
+            print("\n".join(lines))
+    return 0
+
+
+def _check_folder(folder: Path, *, force: bool) -> None:
+    from linear_grokking.analysis.picture import STEM, SUFFIXES
+
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"--out {folder}: is not a folder")
+    earlier = [folder / f"{STEM}{s}" for s in SUFFIXES if (folder / f"{STEM}{s}").exists()]
+    if earlier and not force:
+        raise ValueError(f"{earlier[0]} exists: add --force to replace the earlier run")
+
+
+def _run(
+    problem: Classification | Regression,
+    found: ClassificationAnalysis | RegressionAnalysis,
+    until: float | None,
+    folder: Path,
+    spec: dict[str, Any],
+) -> list[str]:
+    """Follow gradient descent, write its files and return lines that compare."""
+    from linear_grokking.analysis import picture
+    from linear_grokking.results.crossings import first_crossing
+    from linear_grokking.solvers.trajectory import record_steps
+
+    forecasts = {"training": found.t_train, "held-out": found.t_gen}
+    times = {name: t for name, t in forecasts.items() if t is not None and np.isfinite(t)}
+    last = until or _BEYOND_FORECAST * max([*times.values(), _WITHOUT_FORECAST / _BEYOND_FORECAST])
+    steps = record_steps(np.rint(last), RECORDS)
+    run = problem.run(steps)
+    picture.write(folder, picture.frame(steps, run, problem.forecast(steps)), times, spec)
+    lines = [""]
+    for series, name in (("train", "training"), ("gen", "held-out")):
+        time = float(first_crossing(steps, run[f"{series}_accuracy"], found.accuracy))
+        text = f"{time:.4g} steps" if np.isfinite(time) else f"not within {last:.3g} steps"
+        if name in times and 0 < time < np.inf:
+            text += f", forecast {times[name] / time:.3f} times that"
+        lines.append(f"{f'run: {name} rows':<26}{text}")
+    written = ", ".join(str(folder / f"{picture.STEM}{s}") for s in picture.SUFFIXES)
+    return [*lines, f"{'written':<26}{written}"]

@@ -1,0 +1,306 @@
+"""Linear regression of given rows: its spectrum, times from it, and how to shorten them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import brentq
+
+from linear_grokking.analysis.random_teacher import accuracy, random_teacher
+from linear_grokking.analysis.samples import Split
+from linear_grokking.shapes import Float
+from linear_grokking.solvers.spectral import GradientDescent, SpectralPath
+from linear_grokking.theory.first_order import Momentum, residuals
+
+SHOWN_EIGENVALUES = 5
+MOST_DEVIATION = 0.08
+"""Largest standard deviation of t_gen over teachers, as a share of it, of a forecast in range."""
+
+_GRID = 300
+_TAIL = 40.0
+"""Falls of the slowest mode, in units of its decay time, after which nothing changes."""
+
+
+@dataclass(frozen=True)
+class RegressionAnalysis:
+    """What is known of rows with real labels; times are in steps.
+
+    Attributes
+    ----------
+    task
+        ``"regression"``.
+    n_train, n_held_out, n_features
+        Training rows, held-out rows, features.
+    eta, accuracy, epsilon
+        Learning rate; the accuracy that times are of; a row is right if its squared error is at
+        most ε times the mean square of the training labels.
+    lambda_
+        d/N, of the training rows.
+    smallest_eigenvalues
+        The five smallest positive eigenvalues of Σ = XᵀX/N, in the squared unit of the features.
+    smallest, largest
+        Edges of its spectrum, likewise.
+    null_directions
+        Directions that no training row has a part in.
+    label_noise
+        Share of the labels' mean square that no linear function explains; 0 where the training
+        rows cannot tell (λ ≥ 1).
+    largest_eta
+        From there on gradient descent diverges.
+    t_train, t_gen
+        Forecast of the times at which gradient descent from zero reaches the accuracy on
+        training and on held-out rows, on average over teachers; inf is never.
+    t_gen_deviation
+        Its standard deviation over teachers and held-out rows, None where t_gen is not finite.
+    effective_modes
+        Number of modes that carry the held-out loss then; likewise.
+    tuned_eta, tuned_momentum
+        Polyak's choice for this spectrum, for torch.optim.SGD.
+    tuned_t_train, tuned_t_gen
+        Times with it.
+    largest_weight_decay
+        Largest γ with which the accuracy on held-out rows is still reached at the end, by steps
+        that take ηγS from the student S; None where there is none.
+    valid
+        Whether the forecast is in its range.
+    remarks
+        Why it is not.
+    """
+
+    task: str
+    n_train: int
+    n_held_out: int
+    n_features: int
+    eta: float
+    accuracy: float
+    epsilon: float
+    lambda_: float
+    smallest_eigenvalues: tuple[float, ...]
+    smallest: float
+    largest: float
+    null_directions: int
+    label_noise: float
+    largest_eta: float
+    t_train: float
+    t_gen: float
+    t_gen_deviation: float | None
+    effective_modes: float | None
+    tuned_eta: float
+    tuned_momentum: float
+    tuned_t_train: float
+    tuned_t_gen: float
+    largest_weight_decay: float | None
+    valid: bool
+    remarks: tuple[str, ...]
+
+
+class Regression:
+    """The analysis of a split, and runs beside it.
+
+    Parameters
+    ----------
+    rows
+        Training and held-out rows.
+    eta
+        Learning rate.
+    accuracy
+        That times are of.
+    epsilon
+        See `RegressionAnalysis`.
+
+    Raises
+    ------
+    ValueError
+        Where gradient descent diverges on the training rows.
+    """
+
+    def __init__(self, rows: Split, eta: float, accuracy: float, epsilon: float) -> None:
+        size = float(np.sqrt(np.mean(rows.labels**2)))
+        if size == 0:
+            raise ValueError("labels: all training rows have 0; there is nothing to learn")
+        self._rows = Split(
+            rows.inputs, rows.labels / size, rows.held_inputs, rows.held_labels / size
+        )
+        self._eta, self._accuracy, self._epsilon = eta, accuracy, epsilon
+        self._modes = random_teacher(self._rows.inputs, self._rows.labels, self._rows.held_inputs)
+        self._largest_eta = float(1.0 / self._modes.eigenvalues[-1])
+        if not eta < self._largest_eta:
+            raise ValueError(
+                f"lr = {eta:g}: gradient descent diverges on these rows; must be below "
+                f"{self._largest_eta:.4g}, or standardize the features"
+            )
+
+    def summary(self) -> RegressionAnalysis:
+        """Return what is found without a run."""
+        modes, eta = self._modes, self._eta
+        values = modes.eigenvalues
+        n_train, d = self._rows.inputs.shape
+        times = {
+            name: self._time(name, self._descent, _TAIL / (2 * eta * values[0]))
+            for name in ("train", "gen")
+        }
+        tuned = tuned_momentum(values[0], values[-1])
+        tuned_times = [self._tuned_time(name, tuned) for name in ("train", "gen")]
+        deviation = effective = None
+        remarks: list[str] = []
+        if 0 < times["gen"] < np.inf:
+            deviation, effective = self._scatter(times["gen"])
+            if deviation > MOST_DEVIATION * times["gen"]:
+                remarks.append(
+                    f"{effective:.2g} modes carry the loss at t_gen: it depends on the teacher"
+                )
+        if len(values) == n_train:
+            remarks.append("as many features as rows: label noise is taken for 0")
+        return RegressionAnalysis(
+            task="regression",
+            n_train=n_train,
+            n_held_out=len(self._rows.held_labels),
+            n_features=d,
+            eta=eta,
+            accuracy=self._accuracy,
+            epsilon=self._epsilon,
+            lambda_=d / n_train,
+            smallest_eigenvalues=tuple(values[:SHOWN_EIGENVALUES].tolist()),
+            smallest=float(values[0]),
+            largest=float(values[-1]),
+            null_directions=d - len(values),
+            label_noise=min(1.0, modes.noise),
+            largest_eta=self._largest_eta,
+            t_train=times["train"],
+            t_gen=times["gen"],
+            t_gen_deviation=deviation,
+            effective_modes=effective,
+            tuned_eta=tuned.eta,
+            tuned_momentum=tuned.momentum,
+            tuned_t_train=tuned_times[0],
+            tuned_t_gen=tuned_times[1],
+            largest_weight_decay=self._largest_weight_decay(),
+            valid=not remarks,
+            remarks=tuple(remarks),
+        )
+
+    def _descent(self, steps: Float[np.ndarray, " T"]) -> Float[np.ndarray, "T K"]:
+        """Return what gradient descent has left of each mode at (real) steps."""
+        curvatures = 2.0 * self._modes.eigenvalues
+        # Plain descent does not look at the errors' squares.
+        left, _ = GradientDescent(self._eta).relaxation(curvatures, np.ones_like(curvatures), steps)
+        return left
+
+    def _accuracies(self, name: str, left: Float[np.ndarray, "T K"]) -> Float[np.ndarray, " T"]:
+        of_rows = {"train": self._modes.train_variances, "gen": self._modes.gen_variances}
+        return accuracy(of_rows[name](left), self._epsilon)
+
+    def _time(
+        self,
+        name: str,
+        left_at: Callable[[Float[np.ndarray, " T"]], Float[np.ndarray, "T K"]],
+        last: float,
+    ) -> float:
+        """Return the first time at which an accuracy is reached, inf if it is not by ``last``."""
+
+        def excess(log_step: float) -> float:
+            at = left_at(np.exp(np.array([log_step])))
+            return float(self._accuracies(name, at)[0]) - self._accuracy
+
+        log_steps = np.linspace(np.log(0.1), np.log(max(last, 1.0)), _GRID)
+        found = self._accuracies(name, left_at(np.exp(log_steps)))
+        reached = np.flatnonzero(found >= self._accuracy)
+        if not len(reached):
+            return np.inf
+        if reached[0] == 0:
+            return 0.0
+        ends = log_steps[reached[0] - 1 : reached[0] + 1]
+        return float(np.exp(brentq(excess, *ends, xtol=1e-9)))
+
+    def _tuned_time(self, name: str, method: Momentum) -> float:
+        """Return the first whole step at which tuned momentum reaches an accuracy."""
+        slowness = -2.0 / np.log(method.momentum) if method.momentum > 0 else 1.0
+        last = _TAIL * slowness
+        steps = np.unique(np.rint(np.geomspace(1.0, max(2.0, last), _GRID)))
+        for _ in range(2):  # coarse, then each step between two records
+            left = residuals(method, 2.0 * self._modes.eigenvalues, steps)
+            reached = np.flatnonzero(self._accuracies(name, left) >= self._accuracy)
+            if not len(reached):
+                return np.inf
+            first, before = float(steps[reached[0]]), float(steps[max(reached[0] - 1, 0)])
+            if first - before > _GRID:
+                break
+            steps = np.arange(before, first + 1.0)
+        return first
+
+    def _scatter(self, time: float) -> tuple[float, float]:
+        """Return the standard deviation of t_gen, and the effective modes.
+
+        The teachers' part is that of the loss, the held-out rows' that of a count, each over the
+        slope at t_gen.
+        """
+        around = self._descent(time * np.array([0.99, 1.0, 1.01]))
+        here = around[1:2]
+        losses = self._modes.gen_variances(around).mean(axis=1)
+        accuracies = self._accuracies("gen", around)
+        count = np.sqrt(self._accuracy * (1.0 - self._accuracy) / len(self._rows.held_labels))
+        by_teacher = 0.02 * time * self._modes.gen_deviation(here)[0] / abs(losses[0] - losses[2])
+        by_rows = 0.02 * time * count / abs(accuracies[2] - accuracies[0])
+        return float(np.hypot(by_teacher, by_rows)), float(self._modes.effective_modes(here)[0])
+
+    def _largest_weight_decay(self) -> float | None:
+        values = self._modes.eigenvalues
+
+        def excess(log_gamma: Float[np.ndarray, " G"]) -> Float[np.ndarray, " G"]:
+            half = 0.5 * np.exp(log_gamma)[:, np.newaxis]
+            return self._accuracies("gen", half / (values + half)) - self._accuracy
+
+        log_gammas = np.log(values[-1]) + np.linspace(np.log(1e-12), np.log(1e6), _GRID)
+        reached = np.flatnonzero(excess(log_gammas) >= 0)
+        if not len(reached) or reached[-1] == _GRID - 1:
+            return None
+        ends = log_gammas[reached[-1] : reached[-1] + 2]
+        root = brentq(lambda at: float(excess(np.array([at]))[0]), *ends, xtol=1e-9)
+        return float(np.exp(root))
+
+    def forecast(self, steps: Float[np.ndarray, " T"]) -> Mapping[str, Float[np.ndarray, " T"]]:
+        """Return losses and accuracies at some steps, on average over teachers."""
+        left = self._descent(steps)
+        variances = self._modes.train_variances(left), self._modes.gen_variances(left)
+        return {
+            "train_loss": variances[0].mean(axis=1),
+            "gen_loss": variances[1].mean(axis=1),
+            "train_accuracy": accuracy(variances[0], self._epsilon),
+            "gen_accuracy": accuracy(variances[1], self._epsilon),
+        }
+
+    def run(self, steps: Float[np.ndarray, " T"]) -> Mapping[str, Float[np.ndarray, " T"]]:
+        """Return losses and accuracies of gradient descent from zero on the labels themselves.
+
+        In units of the labels' mean square.  Exact at any number of steps (`solvers.spectral`):
+        all of a label is noise to a teacher that is zero.
+        """
+        rows = self._rows
+        nothing = np.zeros((rows.inputs.shape[1], 1))
+        path = SpectralPath(
+            rows.inputs,
+            rows.labels[:, np.newaxis],
+            (nothing, nothing),
+            GradientDescent(self._eta),
+            0.0,
+        )
+        students = path.deviation(steps)[:, :, 0]
+        found: dict[str, np.ndarray] = {}
+        for name, inputs, labels in (
+            ("train", rows.inputs, rows.labels),
+            ("gen", rows.held_inputs, rows.held_labels),
+        ):
+            errors = (students @ inputs.T - labels) ** 2
+            found[f"{name}_loss"] = errors.mean(axis=1)
+            found[f"{name}_accuracy"] = np.mean(errors <= self._epsilon, axis=1)
+        return found
+
+
+def tuned_momentum(smallest: float, largest: float) -> Momentum:
+    """Return Polyak's momentum and rate for eigenvalues of Σ between two edges.
+
+    With the curvatures 2ν: η = 2/(√ν₊ + √ν₋)², β = ((√ν₊ - √ν₋)/(√ν₊ + √ν₋))²; ½ and λ for the
+    edges of Marchenko and Pastur's law.
+    """
+    low, high = np.sqrt(smallest), np.sqrt(largest)
+    return Momentum(float(2.0 / (high + low) ** 2), float(((high - low) / (high + low)) ** 2))

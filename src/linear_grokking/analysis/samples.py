@@ -1,0 +1,247 @@
+"""The rows that are analyzed: read from a file, checked, split and scaled."""
+
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from linear_grokking.data.streams import generator
+from linear_grokking.shapes import Float
+
+SUFFIXES = (".npz", ".csv", ".parquet")
+FEWEST_ROWS = 10
+Task = Literal["auto", "classification", "regression"]
+TASKS: tuple[Task, ...] = ("auto", "classification", "regression")
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Rows that passed the checks.
+
+    Attributes
+    ----------
+    features : (N, d) float64
+    labels : (N,)
+        As they were given.
+    names
+        Of the feature columns.
+    """
+
+    features: Float[np.ndarray, "N d"]
+    labels: np.ndarray
+    names: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Training and held-out rows; labels are float64."""
+
+    inputs: Float[np.ndarray, "N d"]
+    labels: Float[np.ndarray, " N"]
+    held_inputs: Float[np.ndarray, "M d"]
+    held_labels: Float[np.ndarray, " M"]
+
+
+def read(path: Path, label: str) -> Samples:
+    """Read a file of rows.
+
+    Parameters
+    ----------
+    path
+        ``.npz`` with a matrix ``X`` and the array ``label``; or ``.csv``, ``.parquet``, whose
+        other columns are the features.
+    label
+        Name of the labels.
+
+    Raises
+    ------
+    ValueError, OSError
+        In one line: what is wrong, and what is allowed.
+    """
+    if path.suffix not in SUFFIXES:
+        raise ValueError(f"{path}: unknown suffix; allowed are {', '.join(SUFFIXES)}")
+    if not path.is_file():
+        raise ValueError(
+            f"{path}: is a folder, not a file" if path.exists() else f"{path}: no such file"
+        )
+    return _read_npz(path, label) if path.suffix == ".npz" else _read_table(path, label)
+
+
+def _read_npz(path: Path, label: str) -> Samples:
+    try:
+        with np.load(path, allow_pickle=False) as found:
+            arrays = {name: found[name] for name in found.files if name in ("X", label)}
+            names = found.files
+    except (ValueError, zipfile.BadZipFile, EOFError):
+        raise ValueError(f"{path}: not a readable .npz file of plain arrays") from None
+    for name in ("X", label):
+        if name not in arrays:
+            raise ValueError(
+                f"{path}: no array {name}; needed are X (rows, features) and the labels {label} "
+                f"(--label), it holds {', '.join(names) or 'none'}"
+            )
+    return checked(arrays["X"], arrays[label])
+
+
+def _read_table(path: Path, label: str) -> Samples:
+    import pandas as pd
+
+    try:
+        frame = pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
+    except (ValueError, OSError):  # pandas' and Arrow's errors on contents are ValueErrors
+        raise ValueError(f"{path}: not a readable {path.suffix} file") from None
+    if label not in frame:
+        raise ValueError(
+            f"{path}: no column {label} for the labels (--label); it has "
+            f"{', '.join(map(str, frame.columns[:8]))}{', …' if frame.shape[1] > 8 else ''}"
+        )
+    features = frame.drop(columns=label)
+    names = [str(name) for name in features.columns]
+    for name, column in zip(names, features.dtypes, strict=True):
+        if not pd.api.types.is_numeric_dtype(column):
+            raise ValueError(f"{path}: column {name} is not of numbers; features must be")
+    return checked(features.to_numpy(np.float64, na_value=np.nan), frame[label].to_numpy(), names)
+
+
+def checked(features: Any, labels: Any, names: Sequence[str] | None = None) -> Samples:
+    """Check features (N, d) and labels (N,).
+
+    Raises
+    ------
+    ValueError
+        In one line.
+    """
+    features, labels = np.asarray(features), np.asarray(labels)
+    if features.ndim != 2 or features.shape[1] == 0:
+        raise ValueError(f"X: shape {features.shape}; must be (rows, features)")
+    if labels.shape == (len(features), 1):
+        labels = labels[:, 0]
+    if labels.shape != (len(features),):
+        raise ValueError(
+            f"labels: shape {labels.shape}; must be ({len(features)},), one for each row of X"
+        )
+    if len(features) < FEWEST_ROWS:
+        raise ValueError(f"X: {len(features)} rows; must be at least {FEWEST_ROWS}")
+    if features.dtype.kind not in "biuf":
+        raise ValueError(f"X: entries of type {features.dtype}; must be real numbers")
+    features = features.astype(np.float64)
+    names = list(names or map(str, range(features.shape[1])))
+    wrong = np.argwhere(~np.isfinite(features))
+    if len(wrong):
+        row, column = wrong[0]
+        raise ValueError(
+            f"X: row {row}, column {names[column]} is {features[row, column]}; "
+            "must be a finite number"
+        )
+    if _missing(labels).any():
+        row = np.flatnonzero(_missing(labels))[0]
+        raise ValueError(f"labels: row {row} is {labels[row]}; must be a finite number or a name")
+    constant = np.flatnonzero(np.all(features == features[0], axis=0))
+    if len(constant):
+        shown = ", ".join(names[k] for k in constant[:5]) + (", …" if len(constant) > 5 else "")
+        raise ValueError(
+            f"X: {len(constant)} constant columns ({shown}); leave them out, a bias is trained "
+            "where labels are classes"
+        )
+    return Samples(features, labels, names)
+
+
+def _missing(labels: np.ndarray) -> np.ndarray:
+    """Tell which labels are no number and no name."""
+    if labels.dtype.kind in "fc":
+        return ~np.isfinite(labels)
+    if labels.dtype.kind == "O":
+        return np.array([each is None or each != each for each in labels.tolist()])
+    return np.zeros(len(labels), bool)
+
+
+def task_of(labels: np.ndarray, task: Task) -> Literal["classification", "regression"]:
+    """Return what labels are taken for: two values are classes.
+
+    Raises
+    ------
+    ValueError
+        In one line, where they do not suit the task that is asked for.
+    """
+    if task not in TASKS:
+        raise ValueError(f"task = {task}: must be one of {', '.join(TASKS)}")
+    number = len(np.unique(labels.astype(str) if labels.dtype.kind == "O" else labels))
+    numeric = labels.dtype.kind in "biuf"
+    if number < 2:
+        raise ValueError(f"labels: one class only, {labels[0]}; must be of two values or more")
+    if task == "classification" or (task == "auto" and number == 2):
+        if number > 2:
+            raise ValueError(f"labels: {number} classes; classification takes two")
+        return "classification"
+    if not numeric:
+        raise ValueError(
+            f"labels: {number} names; must be two classes, or real numbers for regression"
+        )
+    return "regression"
+
+
+def classes_of(labels: np.ndarray) -> tuple[Float[np.ndarray, " N"], tuple[str, str]]:
+    """Return labels as -1 and +1 (N,), and the names of the two classes in this order."""
+    values = labels.astype(str) if labels.dtype.kind in "OUS" else labels
+    names, which = np.unique(values, return_inverse=True)
+    return 2.0 * which - 1.0, (str(names[0]), str(names[1]))
+
+
+def split(
+    features: Float[np.ndarray, "N d"],
+    labels: Float[np.ndarray, " N"],
+    *,
+    held_out: float,
+    seed: int,
+) -> Split:
+    """Hold out a fraction of the rows, drawn from the stream of a seed.
+
+    Raises
+    ------
+    ValueError
+        In one line.
+    """
+    if not 0 < held_out < 1:
+        raise ValueError(f"held_out = {held_out:g}: must lie between 0 and 1")
+    if seed < 0:
+        raise ValueError(f"seed = {seed}: must be at least 0")
+    n_held = round(held_out * len(labels))
+    if not 1 <= n_held <= len(labels) - 2:
+        raise ValueError(
+            f"held_out = {held_out:g}: leaves {len(labels) - n_held} of {len(labels)} rows for "
+            "training; at least one must be held out and two be left"
+        )
+    order = generator(seed, {"rows": len(labels)}, 0, "held-out rows").permutation(len(labels))
+    held, train = order[:n_held], order[n_held:]
+    return Split(features[train], labels[train], features[held], labels[held])
+
+
+def standardized(rows: Split, names: Sequence[str], *, labels: bool) -> Split:
+    """Return rows with features of mean 0 and deviation 1 over the training rows.
+
+    Parameters
+    ----------
+    labels
+        Take the training labels' mean off all labels, too.
+
+    Raises
+    ------
+    ValueError
+        Where a feature does not vary over the training rows.
+    """
+    mean, deviation = rows.inputs.mean(axis=0), rows.inputs.std(axis=0)
+    still = np.flatnonzero(deviation == 0)
+    if len(still):
+        raise ValueError(
+            f"X: column {names[still[0]]} does not vary over the training rows: leave it out"
+        )
+    shift = rows.labels.mean() if labels else 0.0
+    return Split(
+        (rows.inputs - mean) / deviation,
+        rows.labels - shift,
+        (rows.held_inputs - mean) / deviation,
+        rows.held_labels - shift,
+    )

@@ -1,0 +1,157 @@
+"""What cannot be analyzed is refused in one line that says what is allowed."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from given_rows import one_label, teacher
+
+from linear_grokking import analyze
+from linear_grokking.analysis.samples import checked, read, split, standardized, task_of
+
+X, Y = teacher(0, 40, 0.2)
+
+
+def changed(row, column, value):
+    features = X.copy()
+    features[row, column] = value
+    return features
+
+
+CONSTANT = X.copy()
+CONSTANT[:, 2] = 3.0
+
+
+@pytest.mark.parametrize(
+    ("features", "labels", "settings", "says"),
+    [
+        (X[0], Y, {}, r"X: shape \(6,\); must be \(rows, features\)"),
+        (X[:, :0], Y, {}, r"X: shape \(40, 0\)"),
+        (X, Y[:5], {}, r"labels: shape \(5,\); must be \(40,\)"),
+        (X[:9], Y[:9], {}, "X: 9 rows; must be at least 10"),
+        (X.astype(str), Y, {}, "X: entries of type <U.*; must be real numbers"),
+        (changed(3, 1, np.nan), Y, {}, "X: row 3, column 1 is nan; must be a finite number"),
+        (changed(4, 0, np.inf), Y, {}, "X: row 4, column 0 is inf"),
+        (X, np.where(np.arange(40) == 7, np.nan, Y), {}, "labels: row 7 is nan"),
+        (X, np.array(["a", None] * 20, object), {}, "labels: row 1 is None"),
+        (CONSTANT, Y, {}, r"X: 1 constant columns \(2\); leave them out"),
+        (X, np.ones(40), {}, "labels: one class only, 1.0"),
+        (X, Y, {"task": "classification"}, "labels: 40 classes; classification takes two"),
+        (X, Y, {"task": "sorting"}, "task = sorting: must be one of auto, "),
+        (X, np.array(list("abcd") * 10), {}, "labels: 4 names; must be two classes"),
+        (X, np.array(list("ab") * 20), {"task": "regression"}, "labels: 2 names"),
+        (X, Y, {"held_out": 1.0}, "held_out = 1: must lie between 0 and 1"),
+        (X, Y, {"held_out": 0.99}, "held_out = 0.99: leaves 0 of 40 rows"),
+        (X, Y, {"held_out": 0.001}, "held_out = 0.001: leaves 40 of 40 rows"),
+        (X, Y, {"seed": -1}, "seed = -1: must be at least 0"),
+        (X, Y, {"eta": 0.0}, r"lr = 0: must lie in \(0, inf\)"),
+        (X, Y, {"accuracy": 1.0}, r"accuracy = 1: must lie in \(0, 1\)"),
+        (X, Y, {"epsilon": -1.0}, r"epsilon = -1: must lie in \(0, inf\)"),
+        (X, np.arange(40) == 3, {"held_out": 0.9}, "labels: one class only among the training"),
+        (X, np.arange(40) > 37, {"held_out": 0.95}, "labels: one class only among the training"),
+    ],
+)
+def test_what_cannot_be_analyzed(features, labels, settings, says):
+    with pytest.raises(ValueError, match=says) as caught:
+        analyze(features, labels, **settings)
+    assert "\n" not in str(caught.value)
+
+
+def test_labels_that_are_all_zero_among_the_training_rows():
+    labels = np.zeros(40)
+    held = split(np.arange(40.0)[:, np.newaxis], labels, held_out=0.2, seed=0).held_inputs[:2, 0]
+    labels[held.astype(int)] = 1.0, 2.0
+    with pytest.raises(ValueError, match="all training rows have 0"):
+        analyze(X, labels)
+
+
+def test_files_of_all_kinds_give_the_same_rows(tmp_path):
+    frame = pd.DataFrame(X, columns=list("abcdef"))
+    frame.insert(2, "kind", np.where(Y > 0, "yes", "no"))
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    frame.to_parquet(tmp_path / "rows.parquet")
+    np.savez(tmp_path / "rows.npz", X=X, kind=frame["kind"].to_numpy(str))
+    for suffix in ("csv", "parquet", "npz"):
+        found = read(tmp_path / f"rows.{suffix}", "kind")
+        np.testing.assert_allclose(found.features, X, rtol=1e-14)
+        assert found.labels.tolist() == frame["kind"].tolist()
+        assert task_of(found.labels, "auto") == "classification"
+    assert list(read(tmp_path / "rows.csv", "kind").names) == list("abcdef")
+
+
+@pytest.mark.parametrize(
+    ("name", "label", "says"),
+    [
+        ("none.npz", "y", "none.npz: no such file"),
+        ("rows.txt", "y", r"rows.txt: unknown suffix; allowed are .npz, .csv, .parquet"),
+        ("folder.csv", "y", "folder.csv: is a folder"),
+        ("broken.npz", "y", "broken.npz: not a readable .npz file"),
+        ("broken.parquet", "y", "broken.parquet: not a readable .parquet file"),
+        ("empty.csv", "y", "empty.csv: not a readable .csv file"),
+        ("rows.npz", "z", r"rows.npz: no array z; .* it holds X, y"),
+        ("other.npz", "y", r"other.npz: no array X; needed are X"),
+        ("pickled.npz", "y", "pickled.npz: not a readable .npz file of plain arrays"),
+        ("rows.csv", "z", r"rows.csv: no column z for the labels \(--label\); it has a, y"),
+        ("text.csv", "y", "text.csv: column a is not of numbers"),
+    ],
+)
+def test_files_that_cannot_be_read(tmp_path, name, label, says):
+    for broken in ("broken.npz", "broken.parquet"):
+        (tmp_path / broken).write_bytes(b"nothing of the kind")
+    (tmp_path / "empty.csv").write_text("")
+    (tmp_path / "rows.txt").write_text("")
+    (tmp_path / "folder.csv").mkdir()
+    np.savez(tmp_path / "rows.npz", X=X, y=Y)
+    np.savez(tmp_path / "other.npz", y=Y)
+    np.savez(tmp_path / "pickled.npz", X=np.array([{}], object), y=Y)
+    (tmp_path / "rows.csv").write_text("a,y\n1,2\n")
+    (tmp_path / "text.csv").write_text("a,y\nx,2\n")
+    with pytest.raises(ValueError, match=says) as caught:
+        read(tmp_path / name, label)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_entries_of_a_table_are_named(tmp_path):
+    (tmp_path / "rows.csv").write_text("a,b,y\n" + "1,2,0\n3,,1\n" * 6)
+    with pytest.raises(ValueError, match="X: row 1, column b is nan"):
+        read(tmp_path / "rows.csv", "y")
+
+
+def test_the_split_is_the_seeds_and_loses_no_row():
+    features = np.arange(50.0)[:, np.newaxis]
+    one, again, other = (
+        split(features, features[:, 0], held_out=0.3, seed=seed) for seed in (1, 1, 2)
+    )
+    assert len(one.held_labels) == 15
+    assert sorted([*one.labels, *one.held_labels]) == features[:, 0].tolist()
+    assert np.array_equal(one.inputs[:, 0], one.labels)
+    assert np.array_equal(one.held_labels, again.held_labels)
+    assert not np.array_equal(one.held_labels, other.held_labels)
+
+
+def test_standardizing_is_by_the_training_rows():
+    rows = split(5 + 3 * X, 7 + Y, held_out=0.25, seed=0)
+    scaled = standardized(rows, list("abcdef"), labels=True)
+    assert scaled.inputs.mean(axis=0) == pytest.approx(0, abs=1e-12)
+    assert scaled.inputs.std(axis=0) == pytest.approx(1)
+    assert scaled.labels.mean() == pytest.approx(0, abs=1e-12)
+    deviation = rows.inputs.std(axis=0)
+    expected = (rows.held_inputs - rows.inputs.mean(axis=0)) / deviation
+    assert scaled.held_inputs == pytest.approx(expected)
+    assert scaled.held_labels == pytest.approx(rows.held_labels - rows.labels.mean())
+    kept = standardized(rows, list("abcdef"), labels=False)
+    assert np.array_equal(kept.labels, rows.labels)
+    still = rows.inputs.copy()
+    still[:, 1] = 2.0
+    with pytest.raises(ValueError, match="column b does not vary"):
+        standardized(
+            type(rows)(still, rows.labels, rows.held_inputs, rows.held_labels),
+            list("abcdef"),
+            labels=False,
+        )
+
+
+def test_two_numbers_are_regressed_on_request():
+    features, labels = one_label(0, 100, 0.2, 1)
+    assert analyze(features, labels).task == "classification"
+    assert analyze(features, labels, task="regression").task == "regression"
+    assert checked(features, labels[:, np.newaxis]).labels.shape == (100,)
