@@ -4,8 +4,8 @@ Paper A is *Grokking in Linear Estimators* (arXiv:2310.16441), Paper B is *Grokk
 the Edge of Linear Separability* (arXiv:2410.04489).  Docstrings name the paper and the
 equation or section they implement.
 
-``theory``, ``solvers``, ``load``, `analyze` and `predict` are for use from Python (docs/library.md); nothing
-heavy is imported before it is used.
+``theory``, ``solvers``, ``load``, `analyze` and `predict` are for use from Python
+(docs/library.md); nothing heavy is imported before it is used.
 """
 
 from importlib import import_module
