@@ -20,7 +20,15 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = "linear_grokking"
 LIBRARY = (
     *("theory", "data", "runtime", "errors", "shapes", "models", "results", "solvers", "jobs"),
-    *("config", "load", "workflow.predict", "workflow.train", "workflow.steps.block", "cli"),
+    *(
+        "analysis",
+        "config",
+        "load",
+        "workflow.predict",
+        "workflow.train",
+        "workflow.steps.block",
+        "cli",
+    ),
 )
 """What stands without any extra."""
 WITH = {"pydantic_core": "pydantic", "markupsafe": "jinja2"}
@@ -184,6 +192,9 @@ import numpy as np
 from linear_grokking.solvers import separability
 found = separability.assess(np.random.default_rng(0).normal(size=(40, 30)), margin=True)
 assert found.separable and found.margin > 0
+from linear_grokking import analyze
+rows = np.random.default_rng(0).normal(size=(60, 4))
+assert not analyze(rows, np.sign(rows[:, 0] + 3 * rows[:, 1] * rows[:, 2])).through_origin.separable
 from linear_grokking import load
 try:
     load.runs()
@@ -208,7 +219,8 @@ for found in pkgutil.walk_packages(linear_grokking.__path__, "linear_grokking.")
 """
     # walk_packages imports packages; those of the workflow's room have nothing of an extra.
     said = run(site, "-c", code, *LIBRARY, folder=tmp_path)
-    assert said.splitlines() == ["solvers.separability.batched torch"]
+    missing = ["analysis.picture matplotlib", "solvers.separability.batched torch"]
+    assert said.splitlines() == missing
 
 
 def test_examples_of_the_documentation_run_there(site, tmp_path):
@@ -244,6 +256,17 @@ def test_train_and_predict_work_there(site, tmp_path):
     read = "from linear_grokking.results.storage import read_table as r; "
     read += "from pathlib import Path; print(*r(Path('c.parquet')).column_names)"
     assert "gen_loss" in run(site, "-c", read, folder=tmp_path)
+
+
+def test_analyze_works_there_but_for_its_picture(site, tmp_path):
+    labels = [1, -1] * 10
+    rows = "".join(f"{label},{k % 7},{label * (k % 5)}\n" for k, label in enumerate(labels))
+    (tmp_path / "rows.csv").write_text(f"y,a,b\n{rows}")
+    command = ["-m", PACKAGE, "analyze", "rows.csv"]
+    assert "will it grok?" in run(site, *command, folder=tmp_path)
+    said = run(site, *command, "--run", "--out=made", folder=tmp_path, status=1)
+    assert said.splitlines()[-1].startswith("error: this needs matplotlib")
+    assert said.splitlines()[-1].endswith("pip install 'linear-grokking[workflow]'")
 
 
 @pytest.mark.parametrize(
