@@ -105,7 +105,9 @@ def _parser(command: Sequence[str] = ()) -> argparse.ArgumentParser:
     clean.add_argument("--remove", action="store_true", help="remove them as well")
     clean.set_defaults(run=_clean_stale)
 
-    gallery = commands.add_parser("gallery", help="make the documentation's small pictures")
+    gallery = commands.add_parser(
+        "gallery", help="make the documentation's small pictures and tables"
+    )
     gallery.add_argument("folder", type=Path, nargs="?", default=Path("docs/gallery"))
     gallery.add_argument("--check", action="store_true", help="only say which are outdated")
     gallery.set_defaults(run=_gallery)

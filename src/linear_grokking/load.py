@@ -55,15 +55,25 @@ def runs(root: str | Path = ".") -> pd.DataFrame:
     return _one_file(path)
 
 
-def table(figure: str, root: str | Path = ".") -> pd.DataFrame:
+def table(figure: str, root: str | Path = ".", *, shipped: bool = False) -> pd.DataFrame:
     """Return the tidy table that a figure is drawn from (docs/data.md).
+
+    Parameters
+    ----------
+    figure
+        ID, as "B6".
+    root
+        Folder that holds results/ and figures/.
+    shipped
+        Return the table that comes with the repository, made with config/config.yaml at the
+        revision in ``attrs["provenance"]``, in place of what was computed here.
 
     Raises
     ------
     ValueError
         If there is no such table, naming those that exist.
     """
-    folder = Path(root) / "figures" / "tables"
+    folder = Path(root) / ("docs/gallery" if shipped else "figures/tables")
     path = folder / f"{figure}.parquet"
     if not path.exists():
         present = ", ".join(sorted(each.stem for each in folder.glob("*.parquet"))) or "none"

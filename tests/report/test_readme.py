@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from linear_grokking import cli
+from linear_grokking import load as load_results
 from linear_grokking.config import load
 from linear_grokking.figures.registry import title
 from linear_grokking.workflow.plan import read
@@ -21,6 +22,13 @@ def test_the_table_lists_every_figure_as_its_module_calls_it():
     assert [row[0] for row in rows] == FIGURES
     assert all(target == figure for figure, _, target in rows)
     assert [row[1] for row in rows] == [title(figure) for figure in FIGURES]
+
+
+@pytest.mark.parametrize("figure", FIGURES)
+def test_the_numbers_of_every_figure_come_with_the_repository(figure):
+    table = load_results.table(figure, root=REPOSITORY, shipped=True)
+    assert table.attrs["spec"] == {"figure": figure} and table.attrs["provenance"]["revision"]
+    assert table[["x", "y"]].notna().any().all()
 
 
 def test_links_and_pictures_lead_to_files():

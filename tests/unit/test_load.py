@@ -98,6 +98,8 @@ def test_summary_scalars_separability_table_and_runs(root):
     assert sets["separable"].tolist() == [True, False] and sets.attrs["units"]["margin"]
     table = load.table("A1", root=root)
     assert table.attrs["spec"] == {"figure": "A1"}
+    with pytest.raises(ValueError, match=r"docs/gallery/A1.parquet; tables that exist: none"):
+        load.table("A1", root=root, shipped=True)
     assert len(load.runs(root)) == 3
 
 

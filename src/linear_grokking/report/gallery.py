@@ -1,5 +1,6 @@
-"""Small pictures of the figures for the documentation, and whether they are up to date."""
+"""Small pictures of the figures, with their tables, and whether they are up to date."""
 
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -16,6 +17,8 @@ _CARRIED = ("spec", "provenance")
 
 def make(figures: Path, gallery: Path, figure_ids: Sequence[str]) -> None:
     """Shrink figures into the gallery, with the specification that each carries.
+
+    Their tables go along, so that nobody has to compute what is only to be read (`load.table`).
 
     Raises
     ------
@@ -37,6 +40,9 @@ def make(figures: Path, gallery: Path, figure_ids: Sequence[str]) -> None:
             # among them (coverage counts, not pixels) and maps are dithered.
             palette = small.quantize(_COLOURS, method=Image.Quantize.MAXCOVERAGE)
             small.quantize(palette=palette).save(temporary, pnginfo=carried, optimize=True)
+        table = figures / "tables" / f"{figure_id}.parquet"
+        with whole_file(gallery / table.name) as temporary:
+            shutil.copyfile(table, temporary)
 
 
 def outdated(gallery: Path, digests: Mapping[str, str]) -> list[str]:
@@ -55,7 +61,7 @@ def outdated(gallery: Path, digests: Mapping[str, str]) -> list[str]:
 
 
 def _carries(path: Path, digest: str) -> bool:
-    if not path.exists():
+    if not (path.exists() and path.with_suffix(".parquet").exists()):
         return False
     with PngImageFile(path) as image:
         return digest in image.text.get("provenance", "")

@@ -19,7 +19,13 @@ def figures(tmp_path):
     info.add_itxt("provenance", json.dumps({"made_of": DIGESTS["A6"]}))
     pixels = np.random.default_rng(0).integers(0, 255, (600, 1440, 3), np.uint8)
     Image.fromarray(pixels).save(tmp_path / "A6.png", pnginfo=info)
-    return tmp_path
+    return with_table(tmp_path)
+
+
+def with_table(folder):
+    (folder / "tables").mkdir()
+    (folder / "tables/A6.parquet").write_bytes(b"numbers")
+    return folder
 
 
 def test_pictures_are_small_and_carry_what_they_show(figures, tmp_path):
@@ -27,7 +33,10 @@ def test_pictures_are_small_and_carry_what_they_show(figures, tmp_path):
     gallery.make(figures, folder, ["A6"])
     with Image.open(folder / "A6.png") as image:
         assert image.size == (1000, 417) and image.text["spec"] == '{"figure":"A6"}'
+    assert (folder / "A6.parquet").read_bytes() == b"numbers"
     assert gallery.outdated(folder, DIGESTS) == []
+    (folder / "A6.parquet").unlink()
+    assert gallery.outdated(folder, DIGESTS) == ["A6"]
 
 
 def test_the_colour_of_a_few_markers_stays(tmp_path):
@@ -40,7 +49,7 @@ def test_the_colour_of_a_few_markers_stays(tmp_path):
     marker = (230, 159, 0)
     pixels[700:712, 500:512] = marker
     Image.fromarray(pixels).save(tmp_path / "A6.png", pnginfo=info)
-    gallery.make(tmp_path, tmp_path / "gallery", ["A6"])
+    gallery.make(with_table(tmp_path), tmp_path / "gallery", ["A6"])
     with Image.open(tmp_path / "gallery" / "A6.png") as image:
         found = np.array(image.convert("RGB")).astype(int)
     assert np.abs(found[353, 253] - marker).max() < 15
