@@ -36,7 +36,7 @@ _HEADS = {
     "answer": "does it help?",
     "figure": "figure",
 }
-_PLACES = (0.0, 1.56, 2.56, 3.9, 5.26, 6.72)
+_PLACES = (0.0, 1.56, 2.56, 3.76, 5.26, 6.72)
 """Where the columns begin, in inches."""
 
 
@@ -117,6 +117,7 @@ def _typeset(text: str) -> str:
         ("t_gen", r"$t_\mathrm{gen}$"),
         ("t_tr", r"$t_\mathrm{tr}$"),
         ("d_in", r"$d_\mathrm{in}$"),
+        ("η_c", r"$\eta_c$"),
         ("γ_max", r"$\gamma_\mathrm{max}$"),
         ("‖S_∞‖", r"$\|S_\infty\|$"),
         ("S₀", r"$S_0$"),
