@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from linear_grokking.claims.measuring import (
+    by_value,
     extremes_of,
     geometric_mean_of,
     mean_of,
@@ -32,11 +33,9 @@ _SMALL_RATE = 0.5
 """The largest η_c that counts as a small step of b, of which the first is η/2."""
 
 
-def _by(runs: list[RunResult], key: str) -> Iterator[tuple[float, list[RunResult]]]:
-    """Yield the runs at each value of a parameter, in order of η."""
-    for value in sorted({run.parameters[key] for run in runs}):
-        chosen = [run for run in runs if run.parameters[key] == value]
-        yield value, sorted(chosen, key=rate_ratio)
+def _by(runs: list[RunResult], key: str) -> list[tuple[float, list[RunResult]]]:
+    """Return the runs at each value of a parameter, in order of η."""
+    return sorted(by_value(sorted(runs, key=rate_ratio), key).items())
 
 
 @claims_of(

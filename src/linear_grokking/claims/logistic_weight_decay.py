@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from linear_grokking.claims.measuring import (
+    by_value,
     furthest,
     geometric_mean_of,
     mean_of,
@@ -205,10 +206,8 @@ def minimum_of_all(evidence: Evidence) -> Iterator[Claim]:
 
 def _by_lambda(evidence: Evidence) -> dict[float, list[RunResult]]:
     """Return the runs with decay of the weights by λ, the smallest γ first."""
-    groups: dict[float, list[RunResult]] = {}
-    for run in sorted(evidence.runs("times"), key=lambda run: run.parameters["gamma"]):
-        groups.setdefault(run.parameters["lambda"], []).append(run)
-    return dict(sorted(groups.items()))
+    runs = sorted(evidence.runs("times"), key=lambda run: run.parameters["gamma"])
+    return dict(sorted(by_value(runs, "lambda").items()))
 
 
 def _reached(*runs: RunResult) -> np.ndarray:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from linear_grokking.claims.measuring import (
+    by_value,
     extremes_of,
     geometric_mean_of,
     joint_binomial_p,
@@ -50,14 +51,6 @@ _OF_WENDEL: dict[str, tuple[Source, str]] = {
 """Law → who states that its fraction is Wendel's, and a note."""
 
 
-def _of_law(runs: Sequence[RunResult], law: str) -> list[RunResult]:
-    return [run for run in runs if run.parameters["law"] == law]
-
-
-def _laws(runs: Sequence[RunResult]) -> list[str]:
-    return list(dict.fromkeys(run.parameters["law"] for run in runs))
-
-
 @claims_of(
     "B22",
     statement="The separable fraction is Wendel's for laws symmetric about the origin, random odd "
@@ -66,12 +59,10 @@ def _laws(runs: Sequence[RunResult]) -> list[str]:
 )
 def fractions(evidence: Evidence) -> Iterator[Claim]:
     """Test the points of each law jointly."""
-    runs = evidence.runs("fractions")
-    for law in _laws(runs):
+    for law, chosen in by_value(evidence.runs("fractions"), "law").items():
         if law not in _OF_WENDEL:
             continue
         source, note = _OF_WENDEL[law]
-        chosen = _of_law(runs, law)
         sizes = [(run.parameters["n_train"], run.parameters["lambda"]) for run in chosen]
         n_train, lambda_ = np.array(sizes).T
         hits = [run.scalars["separable"].sum() for run in chosen]
@@ -94,8 +85,7 @@ def fractions(evidence: Evidence) -> Iterator[Claim]:
 )
 def one_sided(evidence: Evidence) -> Iterator[Claim]:
     """Count the separable sets of ReLU features, and look at when they generalize."""
-    chosen = _of_law(evidence.runs("fractions"), "relu_features")
-    if chosen:
+    if chosen := by_value(evidence.runs("fractions"), "law").get("relu_features"):
         verdicts = np.concatenate([run.scalars["separable"].to_numpy(bool) for run in chosen])
         yield Claim(
             "B22-relu-separable",
@@ -104,7 +94,7 @@ def one_sided(evidence: Evidence) -> Iterator[Claim]:
             proportion_of(verdicts, *chosen).at_least(0.99, 1.0),
             note="An input all of whose features are 0 is not; it has the probability 2^-d.",
         )
-    for run in _of_law(evidence.runs("dynamics"), "relu_features"):
+    for run in by_value(evidence.runs("dynamics"), "law").get("relu_features", ()):
         yield Claim(
             "B22-relu-at-once",
             f"On ReLU features there is no grokking: {evidence.percent} accuracy on fresh inputs "
@@ -139,9 +129,7 @@ def _one_radius(run: RunResult) -> float:
 )
 def universal(evidence: Evidence) -> Iterator[Claim]:
     """Compare the norms of each law with the curve of Gaussian inputs."""
-    runs = evidence.runs("entries")
-    for law in _laws(runs):
-        chosen = _of_law(runs, law)
+    for law, chosen in by_value(evidence.runs("entries"), "law").items():
         first = chosen[0].parameters
         heavy = law == "student_t" and first["degrees_of_freedom"] <= _NO_FOURTH_MOMENT
         tolerance = 0.03 if heavy else 0.08
@@ -163,9 +151,7 @@ def universal(evidence: Evidence) -> Iterator[Claim]:
 )
 def radius(evidence: Evidence) -> Iterator[Claim]:
     """Compare the norms of each ratio of radii with both curves."""
-    runs = evidence.runs("elliptical")
-    for ratio in sorted({run.parameters["radius_ratio"] for run in runs}):
-        chosen = [run for run in runs if run.parameters["radius_ratio"] == ratio]
+    for ratio, chosen in sorted(by_value(evidence.runs("elliptical"), "radius_ratio").items()):
         share = chosen[0].parameters["far_share"]
 
         def own(run: RunResult, ratio: float = ratio, share: float = share) -> float:

@@ -10,6 +10,7 @@ and theirs from `data.laws`, losses from `models.losses`.
 import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import Discriminator, Field, Tag, model_validator
@@ -338,6 +339,7 @@ class TwoLayerExperiment(TeacherStudent, title="Paper A, two layers: linear or t
     d_h: Axis[Count] = Field(description="Hidden width.")
 
 
+@cache
 def _laws_by_key() -> dict[str, list[str]]:
     """Return the keys of laws of inputs, each with the laws that have it."""
     found: dict[str, list[str]] = {}

@@ -161,12 +161,9 @@ def _tabulate_values(
 def _tabulate_ratios(builder: TableBuilder, data: FigureData, standard: dict[str, Any]) -> None:
     panel, flows = "time_ratio", data.runs("flow_sigma")
     rates = [r for r in data.runs("rates") if r.parameters["lambda"] == standard["lambda"]]
-    for run in rates + data.runs("small_sigma", "large_sigma"):
-        at = {"sigma": run.parameters["sigma"]}
-        _tabulate_values(builder, panel, "cross_entropy", run, against_flow(run, flows), at)
-    for run in data.runs("exponential"):
-        at = {"sigma": run.parameters["sigma"]}
-        _tabulate_values(builder, panel, "exponential", run, against_flow(run, flows), at)
+    for run in rates + data.runs("small_sigma", "large_sigma", "exponential"):
+        loss, at = run.parameters["loss"], {"sigma": run.parameters["sigma"]}
+        _tabulate_values(builder, panel, loss, run, against_flow(run, flows), at)
 
 
 def draw(table: pd.DataFrame) -> Figure:

@@ -138,9 +138,14 @@ def _draw_fractions(axes: Axes, table: pd.DataFrame) -> None:
 
 
 def _draw_norms(
-    axes: Axes, table: pd.DataFrame, panel: str, by: str, colours: Mapping[Any, str]
+    axes: Axes,
+    table: pd.DataFrame,
+    panel: str,
+    by: str,
+    colours: Mapping[Any, str],
+    one_radius: Mapping[str, Any] = style.LARGE_SIZE,
 ) -> None:
-    draw_lines(axes, table, panel, "large_size", **style.LARGE_SIZE)
+    draw_lines(axes, table, panel, "large_size", **one_radius)
     markers = _MARKERS if by == "law" else dict.fromkeys(colours, _MARKERS["elliptical"])
     points = rows(table, panel, source="experiment")
     _draw_by(axes, points, by, colours, markers)
@@ -172,10 +177,7 @@ def _draw_elliptical(axes: Axes, table: pd.DataFrame) -> None:
     if len(ratios) > len(_SHADES):
         colours = style.colours("radius_ratio", ratios)
     draw_lines(axes, table, panel, "large_size_elliptical", by="radius_ratio", colours=colours)
-    _draw_norms(axes, table, panel, "radius_ratio", colours)
-    for each in axes.lines:
-        if each.get_label() == style.LARGE_SIZE["label"]:
-            each.set(**style.REFERENCE)
+    _draw_norms(axes, table, panel, "radius_ratio", colours, one_radius=style.REFERENCE)
     marks = [legends.mark(style.label("radius_ratio", r), c) for r, c in colours.items()]
     marks += [legends.line(r"$N\to\infty$, each law's own", **style.THEORY_LINE)]
     marks += [legends.line("one radius", **style.REFERENCE)]

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from linear_grokking.runtime import extras
+
 
 def resolve(requested: str, *, computes_there: bool) -> str:
     """Return the device of a job, ``"cpu"`` or ``"cuda"``, made ready to compute there.
@@ -33,10 +35,7 @@ def resolve(requested: str, *, computes_there: bool) -> str:
         _multiply_in_full_precision()
         return "cuda"
     if requested == "cuda" and not _torch_present():
-        raise ValueError(
-            "device = cuda: a GPU needs torch, which is not installed: "
-            "pip install 'linear-grokking[gpu]'"
-        )
+        raise ValueError(f"device = cuda: a GPU needs {extras.how_to_get('torch')}")
     if requested == "cuda":
         raise ValueError("device = cuda: no GPU is visible; allowed here: cpu, auto")
     return "cpu"

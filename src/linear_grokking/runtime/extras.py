@@ -14,10 +14,12 @@ def missing(error: BaseException) -> str | None:
     if not isinstance(error, ModuleNotFoundError):
         return None
     library = (error.name or "").partition(".")[0]
-    for extra, libraries in EXTRAS.items():
-        if library in libraries:
-            return (
-                f"this needs {library}, which is not installed: "
-                f"pip install 'linear-grokking[{extra}]'"
-            )
-    return None
+    if not any(library in libraries for libraries in EXTRAS.values()):
+        return None
+    return f"this needs {how_to_get(library)}"
+
+
+def how_to_get(library: str) -> str:
+    """Return a missing library's name, and how to install it."""
+    extra = next(extra for extra, libraries in EXTRAS.items() if library in libraries)
+    return f"{library}, which is not installed: pip install 'linear-grokking[{extra}]'"

@@ -1,11 +1,13 @@
 """Files that are whole or not there."""
 
 import errno
+import json
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 _NOT_OFFERED = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
 """How a file system says that it does not know a request."""
@@ -23,6 +25,33 @@ def whole_file(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write plain values, none of them infinite or NaN, as JSON."""
+    with whole_file(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
+
+
+def existing(path: Path) -> Path:
+    """Return a path if it exists, or else the nearest folder above it that does."""
+    path = path.absolute()
+    return next(above for above in (path, *path.parents) if above.exists())
+
+
+def check_place(option: str, path: Path) -> None:
+    """Refuse a path, given by a command's option, where nothing can be written.
+
+    Raises
+    ------
+    ValueError
+        Naming the option and the path, in one line.
+    """
+    above = existing(path)
+    if not (above.is_dir() or above == path.absolute()):
+        raise ValueError(f"--{option} {path}: {above} is not a folder")
+    if not os.access(above, os.W_OK):
+        raise ValueError(f"--{option} {path}: {above} cannot be written to")
 
 
 def _sync(path: Path) -> None:

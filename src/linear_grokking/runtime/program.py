@@ -10,6 +10,8 @@ from linear_grokking.runtime import failures, signals
 
 INTERRUPTED = 130
 """Exit status of a program that was asked to stop, as the shell has it for Ctrl-C."""
+WRONG_OPTIONS = 2
+"""Exit status of one whose options cannot be used, as argparse has it."""
 
 
 def run(work: Callable[[], int | None]) -> int:

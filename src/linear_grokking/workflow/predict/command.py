@@ -3,14 +3,14 @@
 import argparse
 import csv
 import json
-import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-from linear_grokking.runtime.files import whole_file
+from linear_grokking.runtime import program
+from linear_grokking.runtime.files import check_place, whole_file, write_json
 from linear_grokking.workflow.predict import predict
 from linear_grokking.workflow.predict.quantities import Predicted, table
 from linear_grokking.workflow.predict.request import NAMES, as_options
@@ -20,8 +20,6 @@ from linear_grokking.workflow.train.options import (
     option_names,
 )
 
-WRONG_OPTIONS = 2
-"""Exit status, as argparse has it."""
 FORMATS = (".csv", ".parquet")
 STANDARD_OUTPUT = Path("-")
 
@@ -72,7 +70,7 @@ def command(options: argparse.Namespace) -> int:
         _predict(options)
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
-        return WRONG_OPTIONS
+        return program.WRONG_OPTIONS
     return 0
 
 
@@ -94,14 +92,12 @@ def _predict(options: argparse.Namespace) -> None:
         except ValueError as error:
             message = as_options(str(error), predicted.spec)
             raise ValueError(f"--curve {options.curve}: {message}") from None
-    text = json.dumps(_content(predicted), indent=1, allow_nan=False)
     if to_file is not None:
-        with whole_file(to_file) as temporary:
-            temporary.write_text(text + "\n", encoding="utf-8")
+        write_json(to_file, _content(predicted))
     if curve is not None and options.curve is not None:
         _write(curve, options.curve, predicted)
     print(
-        text
+        json.dumps(_content(predicted), indent=1, allow_nan=False)
         if options.json == STANDARD_OUTPUT
         else "\n".join([_title(predicted), *table(predicted)])
     )
@@ -111,11 +107,7 @@ def _check(option: str, path: Path, *, force: bool) -> None:
     """Refuse a file that cannot be written, or is there already."""
     if path.is_dir():
         raise ValueError(f"--{option} {path}: is a folder; give the name of a file")
-    above = next(each for each in path.absolute().parents if each.exists())
-    if not above.is_dir():
-        raise ValueError(f"--{option} {path}: {above} is not a folder")
-    if not os.access(above, os.W_OK):
-        raise ValueError(f"--{option} {path}: {above} cannot be written to")
+    check_place(option, path)
     if path.exists() and not force:
         raise ValueError(f"--{option} {path}: exists; add --force to replace it")
 

@@ -1,7 +1,6 @@
 """`linear-grokking train`: one realization of one run, its files and a summary."""
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -18,7 +17,7 @@ from linear_grokking.results.storage import provenance, write_table
 from linear_grokking.runtime import devices, program
 from linear_grokking.runtime.checkpoints import NoCheckpoint, State
 from linear_grokking.runtime.context import JobContext, Look
-from linear_grokking.runtime.files import whole_file
+from linear_grokking.runtime.files import write_json
 from linear_grokking.runtime.progress import progress
 from linear_grokking.solvers.trajectory import record_steps
 from linear_grokking.workflow.steps.block import assemble
@@ -28,8 +27,6 @@ from linear_grokking.workflow.train.outputs import Outputs
 from linear_grokking.workflow.train.predictions import predict
 from linear_grokking.workflow.train.summary import summarize, table
 
-WRONG_OPTIONS = 2
-"""Exit status, as argparse has it."""
 SECONDS_PER_TICK = 0.5
 
 
@@ -39,7 +36,7 @@ def train(options: argparse.Namespace) -> int:
         _train(options)
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
-        return WRONG_OPTIONS
+        return program.WRONG_OPTIONS
     except KeyboardInterrupt:
         print("interrupted: nothing was written", file=sys.stderr)
         return program.INTERRUPTED
@@ -74,7 +71,7 @@ def _train(options: argparse.Namespace) -> None:
     if outputs.json is not None:
         summary = summarize(history, prediction, options.target_accuracy)
         content = {"run_id": identity, "spec": spec, "provenance": record, "summary": summary}
-        _write_json(outputs.json, content | {name: v.tolist() for name, v in history.items()})
+        write_json(outputs.json, content | {name: v.tolist() for name, v in history.items()})
     print(f"{_title(options.architecture, spec)}; {seconds:.1f} s on {devices.name(device)}\n")
     print("\n".join(table(history, prediction, options.target_accuracy)))
     print(f"\nhistory      {outputs.history}")
@@ -82,11 +79,6 @@ def _train(options: argparse.Namespace) -> None:
         print(f"checkpoints  {outputs.folder / writer.written[0]} … {writer.written[-1]}")
     if outputs.json is not None:
         print(f"JSON         {outputs.json}")
-
-
-def _write_json(path: Path, content: Mapping[str, Any]) -> None:
-    with whole_file(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
 
 
 def _title(architecture: str, spec: Mapping[str, Any]) -> str:

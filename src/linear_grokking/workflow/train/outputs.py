@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from linear_grokking.runtime.files import check_place, existing
 from linear_grokking.workflow.train.checkpoints import PATTERN
 
 HISTORY = "0-0.parquet"
@@ -49,13 +50,8 @@ class Outputs:
         if self.json is not None and self.json.resolve() == self.history.resolve():
             raise ValueError(f"--json {self.json}: is where the history goes")
         for option, path in (("output", self.folder), ("json", self.json)):
-            if path is None:
-                continue
-            above = _existing(path)
-            if not (above.is_dir() or above == path.absolute()):
-                raise ValueError(f"--{option} {path}: {above} is not a folder")
-            if not os.access(above, os.W_OK):
-                raise ValueError(f"--{option} {path}: {above} cannot be written to")
+            if path is not None:
+                check_place(option, path)
         earlier = [*self.folder.glob(HISTORY), *sorted(self.folder.glob(PATTERN))]
         if self.json is not None and self.json.exists():
             earlier.append(self.json)
@@ -68,7 +64,7 @@ class Outputs:
 
         Checkpoints of an earlier run go first, so that none are left among the new ones.
         """
-        staging = Path(tempfile.mkdtemp(dir=_existing(self.folder), prefix=".linear-grokking-"))
+        staging = Path(tempfile.mkdtemp(dir=existing(self.folder), prefix=".linear-grokking-"))
         try:
             yield staging
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -78,9 +74,3 @@ class Outputs:
                 os.replace(made, self.folder / made.name)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
-
-
-def _existing(path: Path) -> Path:
-    """Return a path if it exists, or else the nearest folder above it that does."""
-    path = path.absolute()
-    return next(above for above in (path, *path.parents) if above.exists())
