@@ -90,6 +90,11 @@ onstart:
         records.write(plan.root, sources, config)
     except OSError as error:
         sys.exit(f"error: {error}")
+    # Snakemake's limit of 100 jobs a second, which only a cluster's controller needs, leaves
+    # with each job one more timer that wakes the scheduler every second: after a thousand jobs
+    # this took more of a core than the jobs did.
+    if workflow.local_exec:
+        workflow.scheduler.job_rate_limiter = None
 
 
 wildcard_constraints:

@@ -22,14 +22,16 @@ What is undefined (a mean of nothing, a standard error of one value) is null, ne
 an infinite quantile is inf.
 """
 
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy.special import bdtr, ndtri
 
 CONFIDENCE = 0.95
+# Not from SciPy, whose import takes longer than most summaries.
+_DEVIATIONS = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
 COUNTS = ("n", "n_infinite", "n_censored", "n_left_out")
 QUANTILES = {"median": 0.5, "q25": 0.25, "q75": 0.75, "q05": 0.05, "q95": 0.95}
 COLUMNS = ("quantity", "step", *COUNTS, "mean", "standard_error", *QUANTILES, "low", "high")
@@ -111,8 +113,7 @@ def wilson_interval(successes: int, n: int) -> tuple[float, float]:
         raise ValueError(f"successes must lie between 0 and n={n}; got {successes}")
     if n == 0:
         return 0.0, 1.0
-    # By hand: importing scipy.stats takes longer than most summaries.
-    z2 = float(ndtri((1 + CONFIDENCE) / 2)) ** 2
+    z2 = _DEVIATIONS**2
     centre = (successes + z2 / 2) / (n + z2)
     spread = np.sqrt(z2 * (successes * (n - successes) / n + z2 / 4)) / (n + z2)
     # The ends are exact where there is no rounding to do.
@@ -137,12 +138,19 @@ def median_interval(values: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         NaN where R < 6: no pair of order statistics covers 95 %.
     """
     values = np.sort(np.asarray(values, float), axis=0)
-    r = len(values)
-    rank = int(np.searchsorted(bdtr(np.arange(r + 1), r, 0.5), (1 - CONFIDENCE) / 2))
+    rank = _median_rank(len(values))
     if rank == 0:
         undefined = np.full(values.shape[1:], np.nan)
         return undefined, undefined
     return values[rank - 1], values[-rank]
+
+
+def _median_rank(r: int) -> int:
+    """Return the largest k with P(Binomial(r, ½) < k) ≤ 2.5 %."""
+    k = np.arange(1, r + 1)
+    log_ways = np.cumsum(np.log((r - k + 1) / k))
+    below = np.cumsum(np.exp(np.append(0.0, log_ways) - r * np.log(2.0)))
+    return int(np.searchsorted(below, (1 - CONFIDENCE) / 2))
 
 
 def deviation_interval(values: ArrayLike) -> tuple[float, float, float]:
@@ -166,7 +174,7 @@ def deviation_interval(values: ArrayLike) -> tuple[float, float, float]:
     value = float(values.std(ddof=1))
     standard = (values - values.mean()) / value
     error = np.sqrt(max(np.mean(standard**4) - 1.0, 0.0) / len(values)) / 2.0
-    factor = float(np.exp(ndtri((1 + CONFIDENCE) / 2) * error))
+    factor = float(np.exp(_DEVIATIONS * error))
     return value, value / factor, value * factor
 
 
