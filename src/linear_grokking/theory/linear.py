@@ -160,6 +160,16 @@ def loss_threshold(
     return d_out * epsilon / (2.0 * special.gammaincinv(d_out / 2.0, accuracy))
 
 
+def alternation_rate(problem: Problem) -> Broadcast:
+    """Return the learning rate from which the step of a mode changes its sign (ours).
+
+    d_out/(2ν + γ) at the upper edge ν = (1 + √λ)² of the spectrum; twice it diverges.
+    """
+    (problem,) = problem.checked()
+    _, upper = marchenko_pastur.support(problem.lambda_)
+    return problem.d_out / (2.0 * upper + problem.gamma)
+
+
 def _average(
     t: np.ndarray, problem: Problem, *, generalization: bool, discrete: bool = False
 ) -> np.ndarray:
@@ -177,13 +187,12 @@ def _average(
 
 
 def _check_step(problem: Problem) -> None:
-    _, upper = marchenko_pastur.support(problem.lambda_)
-    step = 2.0 * problem.eta * (upper + problem.gamma / 2.0) / problem.d_out
-    if np.any(step >= 1):
-        eta = problem.eta.flat[np.argmax(step)]
+    limit = np.asarray(alternation_rate(problem))
+    worst = np.argmax(problem.eta / limit)
+    if problem.eta.flat[worst] >= limit.flat[worst]:
         raise ValueError(
-            f"eta = {eta:g}: gradient descent alternates in sign; 2 eta (lambda_+ + gamma/2)/d_out"
-            f" is {np.max(step):g} and must be below 1"
+            f"eta = {problem.eta.flat[worst]:g}: gradient descent alternates in sign; "
+            f"must be below {limit.flat[worst]:.6g}"
         )
 
 

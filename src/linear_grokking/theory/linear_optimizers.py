@@ -36,12 +36,9 @@ def losses(t: ArrayLike, lambda_: float, method: Method) -> Losses:
         Where an argument is out of range, or the method diverges at this λ.
     """
     lambda_ = float(_below_one(lambda_))
-    _, upper = marchenko_pastur.support(lambda_)
-    if 2.0 * upper >= method.largest_curvature:
-        raise ValueError(
-            f"eta = {method.eta:g}: the method diverges; "
-            f"must be below {method.eta * method.largest_curvature / (2.0 * upper):.6g}"
-        )
+    limit = divergence_rate(lambda_, method)
+    if method.eta >= limit:
+        raise ValueError(f"eta = {method.eta:g}: the method diverges; must be below {limit:.6g}")
     t = np.atleast_1d(within("t", t))
     early = t <= _EARLY
     found = np.empty((2, len(t)))
@@ -53,6 +50,15 @@ def losses(t: ArrayLike, lambda_: float, method: Method) -> Losses:
             squares = residuals(method, 2.0 * nodes, t[when]) ** 2
             found[:, when] = squares @ weights, (squares / nodes) @ weights
     return Losses(*found)
+
+
+def divergence_rate(lambda_: ArrayLike, method: Method) -> Broadcast:
+    """Return the learning rate from which a method of this memory diverges.
+
+    Where its largest stable curvature is that of the upper edge, 2(1 + √λ)².
+    """
+    _, upper = marchenko_pastur.support(_below_one(lambda_))
+    return method.eta * method.largest_curvature / (2.0 * upper)
 
 
 def tuned_momentum_losses(t: ArrayLike, lambda_: ArrayLike) -> Losses:

@@ -304,8 +304,27 @@ def test_impossible_arguments_are_named(loss, name, value):
         loss(arguments.pop("t"), Problem(**arguments))
 
 
+@pytest.mark.parametrize(
+    ("lambda_", "gamma", "d_out"), [(1.0, 0.0, 1), (0.3, 0.0, 2), (0.6, 0.4, 3)]
+)
+def test_at_the_alternation_rate_a_step_ends_the_fastest_mode(lambda_, gamma, d_out):
+    """Literally: a student along the direction of the upper edge, with the teacher at 0."""
+    edge = (1 + np.sqrt(lambda_)) ** 2
+    x = np.sqrt(edge) * np.eye(2)[0]  # the second moment of the inputs has eigenvalue `edge`
+
+    def loss(student):
+        return (np.sum((student.T @ x) ** 2) + gamma / 2 * np.sum(student**2)) / d_out
+
+    student = np.zeros((2, d_out))
+    student[0] = 1.0
+    step = 1e-6 * student
+    slope = (loss(student + step) - loss(student - step)) / 2e-6 / d_out
+    rate = linear.alternation_rate(Problem(lambda_, 0.01, gamma=gamma, d_out=d_out))
+    np.testing.assert_allclose(1 - rate * slope, 0, atol=1e-6)
+
+
 def test_other_impossible_arguments():
-    with pytest.raises(ValueError, match=r"eta = 0\.2: .* must be below 1"):
+    with pytest.raises(ValueError, match=r"eta = 0\.2: .* must be below 0\.125"):
         linear.train_loss(1.0, Problem(1.0, 0.2), discrete=True)
     with pytest.raises(ValueError, match="do not broadcast"):
         linear.gen_loss([1.0, 2.0], Problem([0.5, 0.6, 0.7], ETA))

@@ -9,6 +9,7 @@ from linear_grokking.theory.first_order import Grokfast, Momentum, conjugate_gra
 from linear_grokking.theory.linear_optimizers import (
     conjugate_gradient_losses,
     conjugate_gradient_times,
+    divergence_rate,
     least_gen_loss,
     least_gen_time,
     losses,
@@ -160,6 +161,20 @@ def test_late_grokfast_has_the_rate_one_plus_kappa_times_larger():
     smaller = losses(t, 0.9, Momentum(0.01, 0.0)).gen
     np.testing.assert_allclose(found / larger, 1, atol=0.04)
     assert np.all(found < 0.4 * smaller)
+
+
+@pytest.mark.parametrize("method", [Momentum(0.01, 0.0), Momentum(0.01, 0.9)])
+def test_beyond_the_divergence_rate_the_fastest_mode_grows(method):
+    """Literal steps of the heavy ball along the upper edge of the spectrum, at λ = 0.5."""
+    curvature = 2 * (1 + np.sqrt(0.5)) ** 2
+    limit = divergence_rate(0.5, method)
+    sizes = []
+    for eta in (0.995 * limit, 1.005 * limit):
+        before, now = 1.0, 1.0
+        for _ in range(4000):
+            before, now = now, now - eta * curvature * now + method.momentum * (now - before)
+        sizes.append(abs(now))
+    assert sizes[0] < 1e-3 < 1e3 < sizes[1]
 
 
 def test_what_diverges_is_refused():

@@ -142,12 +142,9 @@ def _add_descent(
 
 
 def _steady(problem: linear.Problem) -> Condition:
-    """Return whether discrete steps are such that no mode changes its sign, as `linear` says."""
-    try:
-        linear.train_loss(0.0, problem, discrete=True)
-    except ValueError as error:
-        return str(error).partition(": ")[2].partition("; ")[2], False
-    return "shorter steps", True
+    """Return whether discrete steps are such that no mode changes its sign."""
+    limit = linear.alternation_rate(problem)
+    return f"eta below {limit:.6g}", bool(problem.eta < limit)
 
 
 def _limits(spec: Mapping[str, Any]) -> str:

@@ -164,10 +164,9 @@ def _largest_rate(spec: Mapping[str, Any]) -> float:
 def _stability(spec: Mapping[str, Any]) -> dict[str, bool]:
     """Return what mini-batches need for their mean losses to fall."""
     lambda_, eta = lambda_of(spec), spec["eta"]
-    try:
-        linear_optimizers.losses([0.0], lambda_, Momentum(eta, 0.0))
-    except ValueError as error:
-        return {f"eta {str(error).rpartition('must be ')[2]}": False}
+    limit = linear_optimizers.divergence_rate(lambda_, Momentum(eta, 0.0))
+    if eta >= limit:
+        return {f"eta below {limit:.6g}": False}
     gain = mini_batches.instability(lambda_, eta, spec["d_in"], spec["batch_size"])
     return {"noise of the batches with a gain below 1": bool(gain < 1)}
 
