@@ -15,10 +15,11 @@ from typing import Any
 import matplotlib.style as mpl_style
 import numpy as np
 import pandas as pd
-from matplotlib import colormaps
+from matplotlib import colormaps, rcParams
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from linear_grokking.runtime.files import whole_file
 
@@ -221,11 +222,18 @@ def sheet() -> Any:
 def save(figure: Figure, path: Path, *, spec: str, provenance: dict[str, Any]) -> None:
     """Save a figure as PDF, SVG or PNG, whole or not at all, with spec and provenance inside.
 
+    Its layout is that of the first time, in all files.
+
     Raises
     ------
     ValueError
         If the file's name ends otherwise.
     """
+    # Matplotlib would lay it out anew for each file, which takes as long as to draw it.
+    if isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine):
+        figure.set_dpi(rcParams["savefig.dpi"])
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
     record = json.dumps(provenance, sort_keys=True)
     if path.suffix == ".pdf":
         metadata = {"Subject": spec, "Keywords": record, "Title": path.stem}
