@@ -17,11 +17,11 @@ def predict(
     Parameters
     ----------
     architecture
-        ``"linear"``, ``"two-layer"``, ``"logistic"``, or as `train` calls them.
+        ``"linear"``, ``"two-layer"``, ``"logistic"``, or as ``train`` calls them.
     target_accuracy
         The accuracy whose first times are meant.
     options
-        Those of `train` and their defaults, under its names or the configuration's keys:
+        Those of ``train`` and their defaults, under its names or the configuration's keys:
         ``predict("linear", lambda_=0.9, epsilon=1e-3, solver="momentum")``.
 
     Returns
