@@ -1,6 +1,7 @@
 """Directives for the reference: the modules of a room, and the keys of experiments."""
 
 import importlib
+import inspect
 import json
 import pkgutil
 import re
@@ -170,6 +171,13 @@ def _skipped(
     return True if (getattr(obj, "__doc__", "") or "").startswith("Alias for field") else None
 
 
+def _where(app: Sphinx, module: str, name: str) -> str | None:
+    """Take the source of a constant from the module that documents it, not its type's."""
+    value = getattr(importlib.import_module(module), name, None)
+    is_constant = not (value is None or inspect.isclass(value) or inspect.isroutine(value))
+    return module if is_constant else None
+
+
 def _from_its_end(
     app: Sphinx, env: BuildEnvironment, node: pending_xref, text: nodes.TextElement
 ) -> nodes.Element | None:
@@ -192,4 +200,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("autodoc-process-signature", _short_types)
     app.connect("autodoc-skip-member", _skipped)
     app.connect("missing-reference", _from_its_end)
+    app.connect("viewcode-follow-imported", _where)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

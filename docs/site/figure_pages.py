@@ -43,10 +43,9 @@ class Gallery(SphinxDirective):
 
 def _entry(figure: str, caption: captions.Caption) -> list[str]:
     title = f"{figure}: {caption.title}"
-    picture = f"gallery/{figure}.png"
     return [
         *(f".. _{figure}:", "", title, "-" * len(title), ""),
-        *(f".. image:: {picture}", f"   :alt: {caption.alt}", f"   :target: {picture}", ""),
+        *(f".. image:: gallery/{figure}.png", f"   :alt: {caption.alt}", ""),
         *(caption.text, ""),
         f"Made by ``snakemake -c2 {figure}``; its numbers are "
         f'``load.table("{figure}", shipped=True)``.',

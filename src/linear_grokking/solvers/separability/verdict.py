@@ -95,6 +95,13 @@ def assess(inputs: np.ndarray, *, margin: bool, box: bool = False) -> Separabili
         If linear programming fails on an undecided set.
     MarginError
         If the margin cannot be bracketed.
+
+    Examples
+    --------
+    >>> points = np.random.default_rng(0).standard_normal((400, 160))  # λ = 0.4
+    >>> found = assess(points, margin=False)
+    >>> found.separable, found.certificate
+    (False, 'hull')
     """
     points, point_norms = checked_points(inputs)
     found = limit_direction(points, point_norms)

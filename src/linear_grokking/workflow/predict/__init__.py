@@ -32,6 +32,15 @@ def predict(
     ------
     ValueError
         One line per mistake.
+
+    Examples
+    --------
+    >>> end = predict("logistic", lambda_=0.6, sigma=5)["gen_accuracy_limit"]
+    >>> f"{end.value:.3f}; {end.source}"
+    '0.634; Paper B, Sec. 3.3; docs/theory.md, The margin above one half'
+    >>> found = predict("linear", lambda_=0.9, epsilon=1e-3)
+    >>> f"{found['t_gen'].value:.0f} {found['t_gen'].unit}"
+    '22634 steps'
     """
     if not 0 < target_accuracy < 1:
         raise ValueError(f"target_accuracy = {target_accuracy}: must be above 0 and below 1")
