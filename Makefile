@@ -43,7 +43,7 @@ lint: $(VENV)/.complete
 
 # The site: open docs/_build/html/index.html.  Its notebook is run on the way.
 docs: $(VENV)/.complete
-	$(RUN) sphinx --fail-on-warning --keep-going --quiet docs docs/_build/html
+	$(RUN) sphinx --fail-on-warning --keep-going --show-traceback --quiet docs docs/_build/html
 
 bench: $(VENV)/.complete
 	$(RUN) benchmarks

@@ -20,6 +20,7 @@ extensions = [
     "start_page",
     "figure_pages",
     "api_pages",
+    "docstrings",
 ]
 exclude_patterns = ["_build", "gallery", "loops", "site"]
 default_role = "py:obj"
