@@ -14,7 +14,7 @@ unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PIP_PYTHON PIP_REQUIRE_VIRTUALE
 unexport PIP_DRY_RUN PIP_NO_DEPS PIP_IGNORE_INSTALLED
 export PYTHONNOUSERSITE := 1
 
-.PHONY: figures test coverage test-long lint bench schema gallery gallery-check clean
+.PHONY: figures test coverage test-long lint docs bench schema gallery gallery-check clean
 
 figures: $(VENV)/.complete
 	$(RUN) snakemake --cores $(CORES)
@@ -41,6 +41,10 @@ lint: $(VENV)/.complete
 	$(RUN) snakefmt --check Snakefile workflow
 	$(RUN) snakemake --lint
 
+# The site: open docs/_build/html/index.html.  Its notebook is run on the way.
+docs: $(VENV)/.complete
+	$(RUN) sphinx --fail-on-warning --keep-going --show-traceback --quiet docs docs/_build/html
+
 bench: $(VENV)/.complete
 	$(RUN) benchmarks
 
@@ -48,7 +52,8 @@ schema: $(VENV)/.complete
 	$(RUN) linear_grokking schema > config/schema.json
 
 # The small pictures of README.md and docs/, from the figures; and whether they match them.
-gallery: figures
+gallery: $(VENV)/.complete
+	$(RUN) snakemake --cores $(CORES) all X1
 	$(RUN) linear_grokking gallery
 
 gallery-check: $(VENV)/.complete

@@ -188,6 +188,7 @@ def _gallery(options: argparse.Namespace) -> int:
 
     plan = _planned()
     digests = {each: targets.pictures(plan, each).made_of for each in plan.config.figures}
+    digests["X1"] = targets.does_x_help(plan).made_of
     if not options.check:
         gallery.make(Path("figures"), options.folder, list(digests))
     outdated = gallery.outdated(options.folder, digests)

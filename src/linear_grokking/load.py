@@ -72,6 +72,16 @@ def table(figure: str, root: str | Path = ".", *, shipped: bool = False) -> pd.D
     ------
     ValueError
         If there is no such table, naming those that exist.
+
+    Examples
+    --------
+    In a clone:
+
+    >>> from linear_grokking import load
+    >>> shares = load.table("B6", shipped=True).query("series == 'fraction'")
+    >>> print(shares.loc[shares["x"] == 0.48, ["x", "y", "n"]].to_string(index=False))
+       x      y    n
+    0.48 0.2185 2000
     """
     folder = Path(root) / ("docs/gallery" if shipped else "figures/tables")
     path = folder / f"{figure}.parquet"

@@ -87,6 +87,14 @@ def analyze(
     ------
     ValueError
         In one line: what is wrong, and what is allowed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.random.default_rng(0).standard_normal((1500, 500))
+    >>> found = analyze(X, X @ np.ones(500))
+    >>> print(f"{found.t_train:.0f} and {found.t_gen:.0f} steps; in range: {found.valid}")
+    580 and 836 steps; in range: True
     """
     settings = Settings(task, held_out, seed, eta, accuracy, epsilon, standardize)
     return prepared(checked(X, y), settings).summary()

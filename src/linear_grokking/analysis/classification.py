@@ -175,6 +175,7 @@ class Classification:
         (t_train, lag_train), (t_gen, lag_gen) = (
             self._forecast(each, limit) for each, limit in zip((points, held), limits, strict=True)
         )
+        alike = support == len(points)
         if t_gen is None:
             remarks.append(
                 "no formula for rows that are not separable: the weights go to the minimum of the "
@@ -182,8 +183,12 @@ class Classification:
                 if not with_bias.separable
                 else "no formula: rows off the margin decide while the accuracy is reached"
             )
-        elif not _settled(t_gen, lag_gen):
-            remarks.append("the weights have not settled when the accuracy comes")
+        elif not _settled(t_gen, lag_gen, alike):
+            remarks.append(
+                "it ends below the accuracy, but may pass it on the way"
+                if np.isinf(t_gen)
+                else "the weights have not settled when the accuracy comes"
+            )
         if not self._eta < largest:
             remarks.append(f"steps are too long: gradient descent is stable below {largest:.3g}")
         exponent = None
@@ -212,7 +217,7 @@ class Classification:
             lag_gen=lag_gen,
             relaxation_time=relaxation,
             valid=not remarks,
-            valid_train=_settled(t_train, lag_train) and self._eta < largest,
+            valid_train=_settled(t_train, lag_train, alike) and self._eta < largest,
             remarks=tuple(remarks),
         )
 
@@ -310,11 +315,15 @@ def minimum(points: Float[np.ndarray, "N D"], eta: float) -> tuple[Float[np.ndar
     )
 
 
-def _settled(time: float | None, lag: float | None) -> bool:
-    """Tell whether a time is in its range: an infinite one is that of the limit."""
+def _settled(time: float | None, lag: float | None, alike: bool) -> bool:
+    """Tell whether a time is in its range.
+
+    An infinite one is that of the limit: in Paper B's picture, where all rows are alike, accuracy
+    rises to it; otherwise it may have been higher before.
+    """
     if time is None:
         return False
-    return np.isinf(time) or (lag is not None and lag <= MOST_LAG)
+    return alike if np.isinf(time) else lag is not None and lag <= MOST_LAG
 
 
 def verdict(found: Separability) -> SetVerdict:

@@ -18,6 +18,8 @@ from linear_grokking.config.text import percent
 from linear_grokking.figures import registry
 
 FOLDER = Path(__file__).with_name("text")
+SUBSCRIPT = re.compile(r"(?<=[^\W_])_([^\W_]+|∞)|(?<=[²‖*])_([^\W_]+)")
+"""A subscript as texts write it: d_out, ‖S‖_F; one of the two groups holds it."""
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 PAPERS = {
     "A": "Paper A, linear regression",
@@ -52,7 +54,7 @@ def caption(request: Mapping[str, Any]) -> Caption:
     Parameters
     ----------
     request
-        What the figure's table is made from: `Plan.figure_request`, parsed.
+        What the figure's table is made from: the request of `targets.table`.
 
     Raises
     ------

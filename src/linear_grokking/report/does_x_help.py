@@ -28,7 +28,7 @@ NOTE = (
     "÷, ×: against gradient descent on the same sets; in brackets 95 % intervals; share: of sets "
     "that reach the accuracy."
 )
-_HEADS = {
+HEADS = {
     "what": "what",
     "training": "time of training",
     "generalization": "of generalization",
@@ -36,6 +36,7 @@ _HEADS = {
     "answer": "does it help?",
     "figure": "figure",
 }
+"""The columns that are shown, and what stands above them."""
 _PLACES = (0.0, 1.56, 2.56, 3.76, 5.26, 6.72)
 """Where the columns begin, in inches."""
 
@@ -97,12 +98,12 @@ def draw(table: pd.DataFrame) -> Figure:
     for model, rows in table.groupby("model", sort=False):
         axes.text(0.0, line, _typeset(MODELS[str(model)]), va="center", fontweight="bold")
         line += 1.0
-        for place, name in zip(_PLACES, _HEADS, strict=True):
-            axes.text(place, line, _HEADS[name], va="center", fontsize=7, style="italic")
+        for place, name in zip(_PLACES, HEADS, strict=True):
+            axes.text(place, line, HEADS[name], va="center", fontsize=7, style="italic")
         axes.axhline(line + 0.55, color="black", linewidth=0.8)
         for row in rows.to_dict("records"):
             line += 1.0
-            for place, name in zip(_PLACES, _HEADS, strict=True):
+            for place, name in zip(_PLACES, HEADS, strict=True):
                 colour = style.PAPER if row[name] == "undecided" else "black"
                 text = _typeset(row[name])
                 axes.text(place, line, text, va="center", fontsize=6.5, color=colour)

@@ -18,7 +18,7 @@ from plotly.offline import get_plotlyjs
 from linear_grokking.claims.verdict import VERDICTS, Disagreement
 from linear_grokking.figures import tables
 from linear_grokking.report import does_x_help, interactive
-from linear_grokking.report.captions import Values, caption, category, written
+from linear_grokking.report.captions import SUBSCRIPT, Values, caption, category, written
 from linear_grokking.results.identity import RECORDED
 from linear_grokking.results.storage import (
     StorageError,
@@ -260,7 +260,7 @@ def _typeset(text: str) -> Markup:
 
 def _subscripts(markup: str) -> str:
     """Set d_out, S_∞, 1e-05 or 95 % in running text as a typesetter would."""
-    markup = re.sub(r"(?<=[^\W_])_([^\W_]+|∞)|(?<=[²‖*])_([^\W_]+)", r"<sub>\1\2</sub>", markup)
+    markup = SUBSCRIPT.sub(r"<sub>\1\2</sub>", markup)
     markup = re.sub(r"\b\d+(?:\.\d+)?e[-+]\d+\b", lambda found: written(float(found[0])), markup)
     return markup.replace(" %", "\N{NO-BREAK SPACE}%")
 

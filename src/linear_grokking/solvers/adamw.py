@@ -67,7 +67,7 @@ def adamw(
 ) -> Trajectory:
     """Iterate AdamW step by step and record the observables.
 
-    See `trajectory.Solver`.  A step takes ηwθ from the parameters, w the model's `decays`,
+    See `trajectory.Solver`.  A step takes ηwθ from the parameters, w the model's ``decays``,
     whatever the gradient.
 
     Parameters

@@ -112,7 +112,7 @@ class SpectralPath:
     initial, limit : (modes, d_out)
         Components of D at step 0 and at its fixed point.
     curvatures : (modes,)
-        Those of the loss along the modes, weight decay included; `null_curvature` elsewhere.
+        Those of the loss along the modes, weight decay included; ``null_curvature`` elsewhere.
     interpolation : (modes, d_out)
         Components of the D that fits the noisy labels exactly, as far as the modes can.
     unfittable : float

@@ -45,7 +45,7 @@ class Trajectory:
     Attributes
     ----------
     outcome
-        How the run ended.  Where it is not `Outcome.COMPLETED`, the records stop before
+        How the run ended.  Where it is not ``Outcome.COMPLETED``, the records stop before
         the failure: no entry is ever NaN or infinite.
     steps : (T,)
         Recorded times, in steps.

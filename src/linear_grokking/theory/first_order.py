@@ -89,7 +89,7 @@ class Momentum:
 
 @dataclass(frozen=True)
 class Grokfast:
-    """Gradient descent with its slow gradients amplified (Lee et al. 2024, `gradfilter_ema`).
+    """Gradient descent with its slow gradients amplified (Lee et al. 2024, ``gradfilter_ema``).
 
     The memory is the moving average e ← αe + (1-α)g, at first g; a step is -η(g + κe).
 

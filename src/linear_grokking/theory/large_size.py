@@ -123,7 +123,13 @@ def _gaussian_rule(r: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 
 def limit_norm(lambda_: ArrayLike) -> Broadcast:
-    """Return ‖S_∞‖ at σ = 1 against λ in [1e-4, 0.4999]."""
+    """Return ‖S_∞‖ at σ = 1 against λ in [1e-4, 0.4999].
+
+    Examples
+    --------
+    >>> limit_norm([0.4, 0.48]).round(3)
+    array([2.07 , 5.883])
+    """
     return solve(lambda_).norm
 
 

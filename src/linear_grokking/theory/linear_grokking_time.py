@@ -65,6 +65,13 @@ def grokking_time(problem: Problem, epsilon: ArrayLike, *, accuracy: ArrayLike =
 
     ``inf`` where generalization never comes; −``inf`` where label noise keeps only the
     training accuracy from its threshold.
+
+    Examples
+    --------
+    The time diverges towards λ = 1, and is infinite beyond.
+
+    >>> grokking_time(Problem([0.5, 0.9, 1.5], eta=0.01), epsilon=1e-3).round()
+    array([  430., 20281.,    inf])
     """
     generalized = gen_time(problem, epsilon, accuracy=accuracy)
     trained = train_time(problem, epsilon, accuracy=accuracy)

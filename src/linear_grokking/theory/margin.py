@@ -67,6 +67,11 @@ def mean_margin(lambda_: ArrayLike) -> Broadcast:
     ----------
     lambda_
         λ = d/N ≥ ½.
+
+    Examples
+    --------
+    >>> mean_margin([0.5, 0.55, 0.6]).round(3)
+    array([0.   , 0.06 , 0.117])
     """
     return inverse_truncated_second_moment(within("lambda_", lambda_, "[0.5, inf)"))
 

@@ -7,7 +7,7 @@ Teacher and student are isotropic as in `linear`, and the dynamics in the eigenb
     D(t) = α e S₀ − h T,   e = e^{−2η(ν+γ/2)t/d_out},   h = (ν e + γ/2)/(ν + γ/2).
 
 Both losses are averages of |D|², over the spectrum of Σ weighted by ν and by C.  Their laws
-follow from Silverstein's equation (`_silverstein`; derived in docs/theory.md).  p = 0 is
+follow from Silverstein's equation (``_silverstein``; derived in docs/theory.md).  p = 0 is
 `linear`, there with discrete steps, label noise, and all digits at late times.
 
 Gradient flow; time is in steps.  All arguments and the fields of a problem broadcast.

@@ -22,6 +22,11 @@ def separable_probability(n_train: ArrayLike, d: ArrayLike) -> Broadcast:
     ------
     ValueError
         If a size is below 1 or no integer.
+
+    Examples
+    --------
+    >>> separable_probability(400, [160, 192, 200, 208]).round(3)
+    array([0.   , 0.212, 0.5  , 0.788])
     """
     n_train = _integers("n_train", n_train)
     d = _integers("d", d)

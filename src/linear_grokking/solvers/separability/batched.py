@@ -1,10 +1,10 @@
 """Separability of many sets at once on a device, with torch.
 
-The steps and certificates are those of `limit_direction` and `certificates`, in float64
+The steps and certificates are those of ``limit_direction`` and ``certificates``, in float64
 throughout: the cards this is for multiply float64 matrices about as fast as float32 ones.
 All sets of a batch take their Newton steps together; the host asks once per step how many
 are left.  Sets that are decided leave the batch, as results, when they are half of it, and
-sets that stay undecided go to `verdict.assess`, one at a time, on the host.
+sets that stay undecided go to `assess`, one at a time, on the host.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -82,12 +82,12 @@ def assess_batched(
     ------
     realization, Separability
         In the order in which they are decided; verdicts, limits and margins agree with
-        `verdict.assess` to its accuracy.
+        `assess` to its accuracy.
 
     Raises
     ------
     ValueError, UndecidedError, MarginError
-        As `verdict.assess`.
+        As `assess`.
     torch.OutOfMemoryError
         If a single realization does not fit.
     """

@@ -40,7 +40,7 @@ class Separability:
         Newton steps taken.
     direction : (d,) or None
         S_∞; where separable S_M, or without margin a direction that separates; None where
-        `s_inf_norm` is infinite.
+        ``s_inf_norm`` is infinite.
     s_inf_norm
         ‖S_∞‖ in the inverse unit of the points; infinite where the set is not separable
         and yet mean e^{S·x_i} has no minimum, the origin being on the boundary of the hull;
@@ -74,7 +74,7 @@ def assess(inputs: np.ndarray, *, margin: bool, box: bool = False) -> Separabili
     """Decide whether points are linearly separable from the origin; find S_∞ or S_M.
 
     Damped Newton steps either find S_∞ with a proof that the origin is enclosed, or a
-    direction with a proof that it separates (see `certificates`).  Where neither appears,
+    direction with a proof that it separates (see ``certificates``).  Where neither appears,
     as for origins on the boundary of the hull, linear programming (HiGHS) decides.
 
     Parameters
@@ -89,12 +89,19 @@ def assess(inputs: np.ndarray, *, margin: bool, box: bool = False) -> Separabili
     Raises
     ------
     ValueError
-        If `inputs` is not a non-empty matrix of finite numbers, or the norm of a point is
+        If ``inputs`` is not a non-empty matrix of finite numbers, or the norm of a point is
         neither 0 nor between 1e-100 and 1e100.
     UndecidedError
         If linear programming fails on an undecided set.
     MarginError
         If the margin cannot be bracketed.
+
+    Examples
+    --------
+    >>> points = np.random.default_rng(0).standard_normal((400, 160))  # λ = 0.4
+    >>> found = assess(points, margin=False)
+    >>> found.separable, found.certificate
+    (False, 'hull')
     """
     points, point_norms = checked_points(inputs)
     found = limit_direction(points, point_norms)

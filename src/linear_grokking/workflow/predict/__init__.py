@@ -17,11 +17,11 @@ def predict(
     Parameters
     ----------
     architecture
-        ``"linear"``, ``"two-layer"``, ``"logistic"``, or as `train` calls them.
+        ``"linear"``, ``"two-layer"``, ``"logistic"``, or as ``train`` calls them.
     target_accuracy
         The accuracy whose first times are meant.
     options
-        Those of `train` and their defaults, under its names or the configuration's keys:
+        Those of ``train`` and their defaults, under its names or the configuration's keys:
         ``predict("linear", lambda_=0.9, epsilon=1e-3, solver="momentum")``.
 
     Returns
@@ -32,6 +32,15 @@ def predict(
     ------
     ValueError
         One line per mistake.
+
+    Examples
+    --------
+    >>> end = predict("logistic", lambda_=0.6, sigma=5)["gen_accuracy_limit"]
+    >>> f"{end.value:.3f}; {end.source}"
+    '0.634; Paper B, Sec. 3.3; docs/theory.md, The margin above one half'
+    >>> found = predict("linear", lambda_=0.9, epsilon=1e-3)
+    >>> f"{found['t_gen'].value:.0f} {found['t_gen'].unit}"
+    '22634 steps'
     """
     if not 0 < target_accuracy < 1:
         raise ValueError(f"target_accuracy = {target_accuracy}: must be above 0 and below 1")

@@ -21,7 +21,7 @@ class Quantity:
     name, title
         For programs, and for people.
     value
-        inf where never, None where no formula says; `note` then says why.
+        inf where never, None where no formula says; ``note`` then says why.
     unit
         "steps", or "1".
     source
