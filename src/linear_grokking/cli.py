@@ -94,6 +94,23 @@ def _parser(command: Sequence[str] = ()) -> argparse.ArgumentParser:
     )
     plan.set_defaults(run=_plan)
 
+    watch = commands.add_parser(
+        "watch",
+        help="show how far a build is, here or on a cluster",
+        description="Show how far the latest build of a folder is: what runs and since when, "
+        "what failed, and the time left. Reads files alone, so that it can be called from any "
+        "machine that sees the folder, and writes none.",
+    )
+    watch.add_argument(
+        "folder",
+        type=Path,
+        nargs="?",
+        default=Path(),
+        help="where Snakemake was started (default: here)",
+    )
+    watch.add_argument("--once", action="store_true", help="look once, and do not stay")
+    watch.set_defaults(run=_watch)
+
     clean = commands.add_parser(
         "clean-stale",
         help="list results that no configuration needs any more",
@@ -157,6 +174,12 @@ def _plan(options: argparse.Namespace) -> None:
     print(table(forecast(plan, gpus=max(options.gpus, default=0) > 0)))
     if options.gpus:
         print("\n" + table([on_cluster(plan, gpus, options.cores) for gpus in options.gpus]))
+
+
+def _watch(options: argparse.Namespace) -> None:
+    from linear_grokking.workflow.watch.command import watch
+
+    watch(options.folder, once=options.once)
 
 
 def _clean_stale(options: argparse.Namespace) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 from urllib.parse import unquote
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+WAITING = "--virtual-time-budget=30000"
+"""Option for scripts that wait: a clock that stands while the page works, and else leaps."""
 _MARK = "@found@"
 _OPTIONS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--hide-scrollbars"),
@@ -24,14 +26,11 @@ def run(page: Path, folder: Path, *options: str) -> subprocess.CompletedProcess:
 
 
 def evaluate(page: Path, folder: Path, script: str, *options: str) -> str:
-    """Return as text what a script finds once the page is loaded.
-
-    It must not wait for anything: the page is read when its load event has been handled.
-    """
-    probe = f"""<script>addEventListener("load", () => {{
+    """Return as text what a script finds once the page is loaded; it may wait (`WAITING`)."""
+    probe = f"""<script>addEventListener("load", async () => {{
       const errors = window.probeErrors;
       let outcome;
-      try {{ outcome = JSON.stringify((() => {{ {script} }})()); }}
+      try {{ outcome = JSON.stringify(await (async () => {{ {script} }})()); }}
       catch (error) {{ outcome = "error: " + error; }}
       console.log("{_MARK}" + encodeURIComponent(outcome) + "{_MARK}");
     }});</script>"""

@@ -88,6 +88,7 @@ onstart:
     try:
         plan.disk.set_aside(logger.warning)
         records.write(plan.root, sources, config)
+        follow()
     except OSError as error:
         sys.exit(f"error: {error}")
     # Snakemake's limit of 100 jobs a second, which only a cluster's controller needs, leaves

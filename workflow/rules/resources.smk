@@ -36,7 +36,12 @@ def device_of(wildcards, resources):
 
 def job_threads(wildcards):
     """One thread where several jobs run side by side, all cores where one is large."""
-    large = costs.is_large(plan.runs[wildcards.run_id].cost)
+    return threads_of(wildcards.run_id)
+
+
+def threads_of(run_id):
+    """Threads of each job of a run."""
+    large = costs.is_large(plan.runs[run_id].cost)
     # A job that is sent elsewhere cannot know the cores there.
     here = workflow.is_main_process and workflow.nodes is None
     return workflow.cores if large and here else 1

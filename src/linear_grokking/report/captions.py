@@ -1,9 +1,10 @@
 """Captions: one text per figure, filled in from the runs, for every report.
 
-``text/<ID>.rst`` is a Jinja template in reStructuredText.  Its first line,
-``.. alt: …``, describes the picture to those who cannot see it.  In the text a figure's
-roles stand for its runs: ``{{ dynamics.sigma }}`` becomes the values of σ among them; and
-``options`` stands for the figure's options.
+``text/<ID>.rst`` is a Jinja template in reStructuredText.  It begins with comments of a line each:
+``.. alt: …`` describes the picture to those who cannot see it, ``.. paper: …`` says what the
+paper's figure shows, and ``.. open: …``, where there is none, what the papers leave open.  In the
+text a figure's roles stand for its runs: ``{{ dynamics.sigma }}`` becomes the values of σ among
+them; and ``options`` stands for the figure's options.
 """
 
 import re
@@ -20,6 +21,7 @@ from linear_grokking.figures import registry
 FOLDER = Path(__file__).with_name("text")
 SUBSCRIPT = re.compile(r"(?<=[^\W_])_([^\W_]+|∞)|(?<=[²‖*])_([^\W_]+)")
 """A subscript as texts write it: d_out, ‖S‖_F; one of the two groups holds it."""
+_COMMENT = re.compile(r"^\.\. (alt|paper|open): (.*)\n", re.MULTILINE)
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 PAPERS = {
     "A": "Paper A, linear regression",
@@ -41,11 +43,22 @@ class Caption:
         reStructuredText, parameters filled in.
     alt
         What the picture shows, in words.
+    beside
+        What to compare the figure with, as reStructuredText; empty where nobody says.
+    is_ours
+        Whether that is what the papers leave open, rather than what a figure of theirs shows.
     """
 
     title: str
     text: str
     alt: str
+    beside: str = ""
+    is_ours: bool = False
+
+    @property
+    def heading(self) -> str:
+        """What stands above `beside`."""
+        return "What the papers leave open" if self.is_ours else "What the paper’s figure shows"
 
 
 def caption(request: Mapping[str, Any]) -> Caption:
@@ -70,11 +83,11 @@ def caption(request: Mapping[str, Any]) -> Caption:
         )
         return Caption(name, f"{name}\n\n{runs}\n", name)
     source = path.read_text(encoding="utf-8")
-    alt = re.match(r"\.\. alt: (.*)\n", source)
+    comments = dict(_COMMENT.findall(source))
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, finalize=written)
     roles = {role: Values(runs) for role, runs in request["runs"].items()}
     try:
-        text = environment.from_string(source[alt.end() :] if alt else source).render(
+        text = environment.from_string(_COMMENT.sub("", source)).render(
             options=request["options"],
             percent=percent(request["threshold"]),
             loss_threshold=request["loss_threshold"],
@@ -82,13 +95,16 @@ def caption(request: Mapping[str, Any]) -> Caption:
         )
     except jinja2.UndefinedError as error:
         raise ValueError(f"{path.name}: {error}") from None
-    return Caption(name, text.strip() + "\n", alt[1] if alt else name)
+    beside = comments.get("paper") or comments.get("open", "")
+    alt = comments.get("alt", name)
+    return Caption(name, text.strip() + "\n", alt, beside, is_ours="open" in comments)
 
 
 def caption_text(request: Mapping[str, Any]) -> str:
     """Return a figure's title and caption, for Snakemake's own report."""
     made = caption(request)
-    return f"{made.title}\n\n{made.text}"
+    beside = f"\n*{made.heading}*: {made.beside}\n" if made.beside else ""
+    return f"{made.title}\n\n{made.text}{beside}"
 
 
 def category(figure: str) -> str:

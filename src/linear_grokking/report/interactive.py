@@ -1,15 +1,18 @@
 """Zoomable versions of some panels, with values under the pointer, one below the other.
 
 They are drawn from the same tables as the figures, with plotly; the page carries plotly's
-code once.
+code once, compressed.
 """
 
+import base64
+import gzip
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from plotly.offline import get_plotlyjs
 from plotly.subplots import make_subplots
 
 from linear_grokking.figures import style
@@ -249,13 +252,22 @@ INTERACTIVE: Mapping[str, Callable[[pd.DataFrame], go.Figure]] = {
 """Figures that have an interactive version, and how it is made from their tables."""
 
 
-def html(figure_id: str, table: pd.DataFrame) -> str | None:
-    """Return the interactive version of a figure as a piece of HTML, or None."""
-    if figure_id not in INTERACTIVE:
-        return None
-    return INTERACTIVE[figure_id](table).to_html(
-        full_html=False,
-        include_plotlyjs=False,
-        div_id=f"plot-{figure_id}",
-        config={"responsive": True, "displaylogo": False},
-    )
+def plot(figure_id: str, table: pd.DataFrame) -> go.Figure | None:
+    """Return the interactive version of a figure, or None where it has none."""
+    return INTERACTIVE[figure_id](table) if figure_id in INTERACTIVE else None
+
+
+def packed(plots: Mapping[str, go.Figure]) -> str:
+    """Return plotly's code and the plots, which the page unpacks when one of them is opened.
+
+    Returns
+    -------
+    str
+        A script that defines ``Plotly`` and ``plots`` by figure ID, as gzip in base64; empty
+        where there are no plots.
+    """
+    if not plots:
+        return ""
+    listed = ",".join(f'"{figure_id}":{plot.to_json()}' for figure_id, plot in plots.items())
+    script = f"{get_plotlyjs()}\nwindow.plots = {{{listed}}};"
+    return base64.b64encode(gzip.compress(script.encode(), mtime=0)).decode()

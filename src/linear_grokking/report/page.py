@@ -1,10 +1,8 @@
 """The page: what is gathered from the results, and its template filled in."""
 
-import base64
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +10,13 @@ import jinja2
 import numpy as np
 import pandas as pd
 from docutils.core import publish_parts
-from markupsafe import Markup, escape
-from plotly.offline import get_plotlyjs
+from markupsafe import Markup
 
 from linear_grokking.claims.verdict import VERDICTS, Disagreement
 from linear_grokking.figures import tables
-from linear_grokking.report import does_x_help, interactive
-from linear_grokking.report.captions import SUBSCRIPT, Values, caption, category, written
+from linear_grokking.report import does_x_help, interactive, pictures, typesetting
+from linear_grokking.report.captions import Values, caption, category, written
+from linear_grokking.report.summary import summary
 from linear_grokking.results.identity import RECORDED
 from linear_grokking.results.storage import (
     StorageError,
@@ -29,7 +27,7 @@ from linear_grokking.results.storage import (
 )
 from linear_grokking.runtime.files import whole_file
 
-MAX_BYTES = 25_000_000
+MAX_BYTES = 16_000_000
 """Largest page that is written."""
 HEADLINES = (
     *("A1-grokking-time-epsilon-0.001", "A1-gen-loss-lambda-0.9", "A2-broad-maximum"),
@@ -37,8 +35,6 @@ HEADLINES = (
     *("B1-perfect-below", "B1-margin-accuracy", "B3-both", "B6-wendel-gaussian", "B8-slope"),
 )
 """Claims that the opening page names if they were confirmed."""
-LEADING = ("A1", "B1")
-"""Figures that stand before everything else."""
 SIZES = (
     ("Paper A: input dimension d_in", "A1", "dynamics", "d_in", "1000"),
     ("Paper A: draws", "A1", "dynamics", "realizations", "not said"),
@@ -90,7 +86,7 @@ def write_page(
         verdicts=VERDICTS,
         counts=Counter(claim["verdict"] for claim in judged),
         by_paper=_by_paper(judged),
-        leading=[entry for entry in entries if entry["id"] in LEADING],
+        summary=summary(judged, entries),
         sizes=_sizes(entries),
         headlines=[claim for claim in confirmed if claim["id"] in HEADLINES],
         disagreements=_disagreements(judged),
@@ -105,17 +101,13 @@ def write_page(
         configuration=request["configuration"],
         style=_resource("style.css"),
         script=_resource("script.js"),
-        plotly=get_plotlyjs() if any(entry["interactive"] for entry in entries) else "",
+        plots=interactive.packed({each["id"]: each["plot"] for each in entries if each["plot"]}),
     )
     size = len(page.encode())
     if size > MAX_BYTES:
         raise ValueError(f"the report has {size} bytes; at most {MAX_BYTES} are allowed")
     with whole_file(output) as temporary:
         temporary.write_text(page, encoding="utf-8")
-
-
-_CLAIM_ID = re.compile(r"\b([ABC]T?\d+-[a-z][\w.-]*\w)")
-"""The id of a claim in a note."""
 
 
 def _resource(name: str) -> str:
@@ -130,7 +122,12 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(number=_number, key=_key, typeset=_typeset, moment=_moment)
+    environment.filters.update(
+        number=typesetting.number,
+        key=typesetting.key,
+        typeset=typesetting.sentence,
+        moment=typesetting.moment,
+    )
     environment.globals["inf"] = np.inf
     return environment
 
@@ -150,25 +147,31 @@ def _figure(
         "id": figure,
         "title": made.title,
         "category": category(figure),
-        "caption": _subscripts(publish_parts(made.text, writer="html").get("fragment", "")),
+        "caption": _running(made.text),
+        "heading": made.heading,
+        "beside": _running(made.beside),
+        "is_ours": made.is_ours,
         "alt": made.alt,
-        "image": "data:image/png;base64," + base64.b64encode(image).decode(),
-        # Drawn for 200 dots per inch: half of that in CSS pixels is sharp on any screen.
-        "width": int.from_bytes(image[16:20], "big") // 2,
-        "interactive": interactive.html(figure, table),
+        "picture": pictures.embedded(image),
+        "plot": interactive.plot(figure, table),
         "claims": [claim for claim in claims if claim["figure"] == figure],
         "runs": request["runs"],
         "run_ids": list(dict.fromkeys(run_ids)),
-        "revision": _short(provenance["revision"]),
+        "revision": typesetting.short(provenance["revision"]),
         "time": provenance["time"],
     }
+
+
+def _running(text: str) -> str:
+    """Return reStructuredText as HTML."""
+    return typesetting.subscripts(publish_parts(text, writer="html").get("fragment", ""))
 
 
 def _sizes(entries: Sequence[Mapping[str, Any]]) -> list[tuple[Markup, str, str]]:
     """Return the sizes of the runs beside the papers'."""
     runs = {entry["id"]: entry["runs"] for entry in entries}
     return [
-        (_typeset(what), Values(runs[figure][role])[key], paper)
+        (typesetting.sentence(what), Values(runs[figure][role])[key], paper)
         for what, figure, role, key, paper in SIZES
         if figure in runs
     ]
@@ -221,7 +224,9 @@ def _runs(manifest: pd.DataFrame) -> list[dict[str, Any]]:
                 "realizations": int(row["realizations"]),
                 "seconds": float(row["seconds"]),
                 "device": row["device"],
-                "revision": ", ".join(_short(each) for each in row["revision"].split(", ")),
+                "revision": ", ".join(
+                    typesetting.short(each) for each in row["revision"].split(", ")
+                ),
             }
         )
     return rows
@@ -241,44 +246,6 @@ def _provenance(record: Mapping[str, Any]) -> dict[str, Any]:
     now = revision()
     return {
         **record,
-        "report_revision": _short(now["revision"]) + ("*" if now["dirty"] else ""),
-        "revision": _short(record["revision"]) + ("*" if record["dirty"] else ""),
+        "report_revision": typesetting.short(now["revision"]) + ("*" if now["dirty"] else ""),
+        "revision": typesetting.short(record["revision"]) + ("*" if record["dirty"] else ""),
     }
-
-
-def _short(commit: str | None) -> str:
-    return commit[:12] if commit and re.fullmatch("[0-9a-f]{40}", commit) else "outside git"
-
-
-def _typeset(text: str) -> Markup:
-    """Return a sentence with its subscripts and powers of ten as such; claims' ids as links."""
-    pieces = _CLAIM_ID.split(str(escape(text)))
-    pieces[::2] = [_subscripts(words) for words in pieces[::2]]
-    pieces[1::2] = [f'<a href="#claim-{name}">measured</a>' for name in pieces[1::2]]
-    return Markup("".join(pieces))
-
-
-def _subscripts(markup: str) -> str:
-    """Set d_out, S_∞, 1e-05 or 95 % in running text as a typesetter would."""
-    markup = SUBSCRIPT.sub(r"<sub>\1\2</sub>", markup)
-    markup = re.sub(r"\b\d+(?:\.\d+)?e[-+]\d+\b", lambda found: written(float(found[0])), markup)
-    return markup.replace(" %", "\N{NO-BREAK SPACE}%")
-
-
-def _moment(time: str) -> str:
-    """Write a time of provenance to the minute."""
-    return f"{datetime.fromisoformat(time):%Y-%m-%d %H:%M %Z}"
-
-
-def _key(value: float) -> str:
-    """Write a number as the page's script sorts by it."""
-    return repr(float(value)).replace("inf", "Infinity").replace("nan", "NaN")
-
-
-def _number(value: float) -> str:
-    """Write a number of the claims table: four digits, powers of ten as such."""
-    if value is None or np.isnan(value):
-        return "–"
-    if np.isinf(value):
-        return "∞" if value > 0 else "−∞"
-    return written(float(f"{value:.4g}")).replace("-", "−")

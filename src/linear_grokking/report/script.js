@@ -60,32 +60,48 @@ addEventListener("hashchange", openTarget);
 openTarget();
 
 // A picture opens alone, at its full size.
-for (const picture of document.querySelectorAll(".picture img, .leading img")) {
+for (const picture of document.querySelectorAll(".picture img")) {
   picture.addEventListener("click", async () => {
     const blob = await (await fetch(picture.src)).blob();
     open(URL.createObjectURL(blob));
   });
 }
 
-// A plot that was closed when the page was drawn has no width yet.
-for (const details of document.querySelectorAll("details")) {
-  details.addEventListener("toggle", () => {
-    for (const plot of details.querySelectorAll(".js-plotly-plot")) Plotly.Plots.resize(plot);
-  });
+// Plots, and the code that draws them, are unpacked when one is first opened.
+let unpacked;
+async function unpack() {
+  const packed = atob(document.getElementById("plots").textContent);
+  const bytes = Uint8Array.from(packed, (letter) => letter.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const code = document.createElement("script");
+  code.textContent = await new Response(stream).text();
+  document.head.append(code);
+}
+async function draw(place) {
+  place.textContent = "…";
+  try {
+    await (unpacked ??= unpack());
+    const { data, layout } = plots[place.dataset.plot];
+    place.textContent = "";
+    await Plotly.newPlot(place, data, layout, { responsive: true, displaylogo: false });
+    recolour(place);
+  } catch (error) {
+    place.textContent = `The plot cannot be drawn in this browser: ${error}`;
+  }
+}
+for (const place of document.querySelectorAll("[data-plot]")) {
+  place.closest("details").addEventListener("toggle", () => draw(place), { once: true });
 }
 
 // Interactive plots take the page's colours.
 const dark = matchMedia("(prefers-color-scheme: dark)");
-function recolour() {
-  for (const plot of document.querySelectorAll(".js-plotly-plot")) {
-    const colour = getComputedStyle(document.body).color;
-    const changes = { "font.color": colour };
-    for (const axis of Object.keys(plot.layout).filter((name) => /^[xy]axis/.test(name))) {
-      changes[`${axis}.gridcolor`] = dark.matches ? "#363a42" : "#e4e6ea";
-      changes[`${axis}.zerolinecolor`] = changes[`${axis}.gridcolor`];
-    }
-    Plotly.relayout(plot, changes);
+function recolour(plot) {
+  const colour = getComputedStyle(document.body).color;
+  const changes = { "font.color": colour };
+  for (const axis of Object.keys(plot.layout).filter((name) => /^[xy]axis/.test(name))) {
+    changes[`${axis}.gridcolor`] = dark.matches ? "#363a42" : "#e4e6ea";
+    changes[`${axis}.zerolinecolor`] = changes[`${axis}.gridcolor`];
   }
+  Plotly.relayout(plot, changes);
 }
-dark.addEventListener("change", recolour);
-recolour();
+dark.addEventListener("change", () => document.querySelectorAll(".js-plotly-plot").forEach(recolour));

@@ -1,12 +1,16 @@
 """How far a job is: a bar on a terminal, a line now and then in a log."""
 
+import re
 import sys
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TextIO
 
 from tqdm import tqdm
 
 SECONDS_BETWEEN_LINES = 30.0
+_LINE = "{desc}: {n_fmt}/{total_fmt}{unit}, {elapsed} elapsed, {remaining} left"
+_READ = re.compile(r".*: (\d+)/(\d+) \S+, ([\d:]+) elapsed, ([\d:]+|\?) left")
 
 
 def progress(
@@ -35,7 +39,7 @@ def progress(
         iterable,
         file=_Lines(sys.stderr),
         mininterval=SECONDS_BETWEEN_LINES,
-        bar_format="{desc}: {n_fmt}/{total_fmt}{unit}, {elapsed} elapsed, {remaining} left",
+        bar_format=_LINE,
         **options,
     )
 
@@ -53,3 +57,41 @@ class _Lines:
 
     def flush(self) -> None:
         self._stream.flush()
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a line of a log says of a job.
+
+    Attributes
+    ----------
+    done, total
+        Units, as the job counts them.
+    elapsed
+        Seconds since the job began with them.
+    left
+        Seconds that it expects to need; None before the first is done.
+    """
+
+    done: int
+    total: int
+    elapsed: float
+    left: float | None
+
+
+def read_line(line: str) -> Progress | None:
+    """Return what `progress` wrote into a log, or None where a line is another."""
+    found = _READ.fullmatch(line.strip())
+    if not found:
+        return None
+    done, total, elapsed, left = found.groups()
+    known = None if left == "?" else _seconds(left)
+    return Progress(int(done), int(total), _seconds(elapsed), known)
+
+
+def _seconds(clock: str) -> float:
+    """Read 12:34 or 1:02:03 as seconds."""
+    seconds = 0
+    for part in clock.split(":"):
+        seconds = 60 * seconds + int(part)
+    return float(seconds)

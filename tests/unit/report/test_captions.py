@@ -6,7 +6,7 @@ import pytest
 
 from linear_grokking.config import load
 from linear_grokking.figures.registry import figure_ids
-from linear_grokking.report.captions import Values, caption, category
+from linear_grokking.report.captions import Values, caption, caption_text, category
 from linear_grokking.workflow.plan import Plan, read, targets
 
 REPOSITORY = Path(__file__).parents[3]
@@ -25,6 +25,10 @@ def test_captions_are_filled_in_and_say_what_the_picture_shows(requests, figure_
     made = caption(requests[figure_id])
     assert "**Look for**" in made.text and "{" not in made.text
     assert len(made.alt) > 40 and made.alt not in made.text
+    assert len(made.beside) > 60 and made.beside not in made.text
+    # A figure of ours, whose title names no figure of theirs, says what the papers leave open.
+    theirs = made.title.replace("beyond Paper", "")
+    assert made.is_ours == ("Paper" not in theirs and "ICML" not in theirs)
     assert category(figure_id).startswith(PARTS[figure_id[0]])
 
 
@@ -54,3 +58,9 @@ def test_a_text_that_names_what_is_not_there_is_refused(requests, monkeypatch, t
     (tmp_path / "B10.rst").write_text(template)
     with pytest.raises(ValueError, match=r"B10\.rst.*nothing"):
         caption(requests["B10"])
+
+
+def test_snakemakes_own_report_says_what_the_papers_figure_shows(requests):
+    text = caption_text(requests["A2"])
+    assert "*What the paper’s figure shows*: Losses and accuracies" in text
+    assert "*What the papers leave open*: Paper A trains" in caption_text(requests["A8"])

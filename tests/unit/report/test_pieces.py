@@ -1,11 +1,17 @@
 """What the page is made of: numbers, sentences, claims, axes."""
 
+import base64
+import tomllib
+from io import BytesIO
+
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
-from linear_grokking.report import page
+from linear_grokking.report import page, pictures, typesetting
 from linear_grokking.report.interactive import _ticks
+from linear_grokking.report.summary import POINTS, summary
 
 
 @pytest.mark.parametrize(
@@ -22,7 +28,7 @@ from linear_grokking.report.interactive import _ticks
     ],
 )
 def test_sentences_are_typeset(text, typeset):
-    assert page._typeset(text) == typeset
+    assert typesetting.sentence(text) == typeset
 
 
 @pytest.mark.parametrize(
@@ -37,7 +43,7 @@ def test_sentences_are_typeset(text, typeset):
     ],
 )
 def test_numbers_are_shown_and_sorted(value, shown, key):
-    assert (page._number(value), page._key(value)) == (shown, key)
+    assert (typesetting.number(value), typesetting.key(value)) == (shown, key)
 
 
 def test_disagreements_are_grouped_by_what_they_are_and_what_explains_them():
@@ -64,7 +70,7 @@ def test_disagreements_are_grouped_by_what_they_are_and_what_explains_them():
 
 
 def test_ids_of_claims_in_prose_are_links():
-    shown = str(page._typeset("It does (A4-above-one-edge), as ‖S_∞‖ for d_out = 1e-05."))
+    shown = str(typesetting.sentence("It does (A4-above-one-edge), as ‖S_∞‖ for d_out = 1e-05."))
     assert shown == (
         'It does (<a href="#claim-A4-above-one-edge">measured</a>), as ‖S<sub>∞</sub>‖ for '
         "d<sub>out</sub> = 10⁻⁵."
@@ -79,3 +85,31 @@ def test_an_axis_with_both_signs_has_powers_of_ten():
     assert [float(value) for value in axis["tickvals"]] == pytest.approx(
         [-1e-3, -1e-2, -1e-1, -1, 0, 1e-3, 1e-2, 1e-1, 1], rel=0.01
     )
+
+
+def test_a_picture_keeps_its_size_its_white_and_nearly_its_shades():
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
+    pixels[:20] = 255
+    png = BytesIO()
+    Image.fromarray(pixels).save(png, "PNG")
+    made = pictures.embedded(png.getvalue())
+    kind, _, content = made.source.partition(",")
+    assert (kind, made.width) == ("data:image/webp;base64", 30)
+    with Image.open(BytesIO(base64.b64decode(content))) as image:
+        found = np.asarray(image.convert("RGB")).astype(int)
+    assert (found[:20] == 255).all()
+    assert np.abs(found - pixels).max() <= 4
+
+
+def test_a_point_of_the_opening_stands_while_its_claim_has_the_verdict():
+    written = tomllib.loads(POINTS.read_text(encoding="utf-8"))
+    names = [point["claim"] for point in written["holds"] + written["fails"]]
+    assert len(set(names)) == len(names)
+    claims = [{"id": each, "verdict": "confirmed", "disagreement": ""} for each in names]
+    claims.append({"id": "x", "verdict": "outside its range", "disagreement": "finite size"})
+    figures = [{"id": "A1", "is_ours": False}, {"id": "A8", "is_ours": True}]
+    found = summary(claims, figures)
+    assert found["holds"] == written["holds"] and found["fails"] == []
+    assert (found["rebuilt"], found["ours"], found["picture"]) == (1, 1, figures[0])
+    assert found["kinds"]["finite size"] == 1 and found["kinds"]["erratum"] == 0
+    assert summary([], [])["picture"] is None

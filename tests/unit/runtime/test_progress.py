@@ -8,7 +8,7 @@ import sys
 import pytest
 import tqdm.std
 
-from linear_grokking.runtime.progress import progress
+from linear_grokking.runtime.progress import Progress, progress, read_line
 
 
 class Terminal(io.StringIO):
@@ -57,3 +57,22 @@ def test_terminal_gets_a_bar(monkeypatch):
         pass
     text = terminal.getvalue()
     assert "\rruns: 100%|" in text and "3/3" in text
+
+
+def test_a_line_of_a_log_is_read_back(capsys, second_per_look):
+    for _ in progress(range(200), description="run 0: E3"):
+        pass
+    first, *_, late, last = map(read_line, capsys.readouterr().err.splitlines())
+    assert first is not None and (first.done, first.total, first.left) == (0, 200, None)
+    assert late is not None and late.elapsed >= 30 and late.left is not None and late.left > 0
+    assert last is not None and (last.done, last.left) == (200, 0)
+
+
+@pytest.mark.parametrize("line", ["", "error: x", "run 0: linear on CPU", "a: 1/2 steps"])
+def test_another_line_is_none_of_progress(line):
+    assert read_line(line) is None
+
+
+def test_hours_are_read():
+    line = "B1: 7/9 realizations, 1:02:03 elapsed, 12:34 left"
+    assert read_line(line) == Progress(7, 9, 3723.0, 754.0)

@@ -1,0 +1,51 @@
+"""How the page writes numbers, times and sentences."""
+
+import re
+from datetime import datetime
+
+import numpy as np
+from markupsafe import Markup, escape
+
+from linear_grokking.report.captions import SUBSCRIPT, written
+
+_CLAIM_ID = re.compile(r"\b([ABC]T?\d+-[a-z][\w.-]*\w)")
+"""The id of a claim in a note."""
+
+
+def sentence(text: str) -> Markup:
+    """Return a sentence with its subscripts and powers of ten as such; claims' ids as links."""
+    pieces = _CLAIM_ID.split(str(escape(text)))
+    pieces[::2] = [subscripts(words) for words in pieces[::2]]
+    pieces[1::2] = [f'<a href="#claim-{name}">measured</a>' for name in pieces[1::2]]
+    return Markup("".join(pieces))
+
+
+def subscripts(markup: str) -> str:
+    """Set d_out, S_∞, 1e-05 or 95 % in running text as a typesetter would."""
+    markup = SUBSCRIPT.sub(r"<sub>\1\2</sub>", markup)
+    markup = re.sub(r"\b\d+(?:\.\d+)?e[-+]\d+\b", lambda found: written(float(found[0])), markup)
+    return markup.replace(" %", "\N{NO-BREAK SPACE}%")
+
+
+def number(value: float) -> str:
+    """Write a number of the claims table: four digits, powers of ten as such."""
+    if value is None or np.isnan(value):
+        return "–"
+    if np.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    return written(float(f"{value:.4g}")).replace("-", "−")
+
+
+def key(value: float) -> str:
+    """Write a number as the page's script sorts by it."""
+    return repr(float(value)).replace("inf", "Infinity").replace("nan", "NaN")
+
+
+def moment(time: str) -> str:
+    """Write a time of provenance to the minute."""
+    return f"{datetime.fromisoformat(time):%Y-%m-%d %H:%M %Z}"
+
+
+def short(commit: str | None) -> str:
+    """Write a revision."""
+    return commit[:12] if commit and re.fullmatch("[0-9a-f]{40}", commit) else "outside git"

@@ -1,0 +1,161 @@
+"""What a Snakemake set out to make, as it notes when it starts."""
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from linear_grokking.errors import LinearGrokkingError
+from linear_grokking.runtime.files import write_json
+from linear_grokking.workflow.plan import Plan, job_names
+from linear_grokking.workflow.plan import gpus as gpus_held
+from linear_grokking.workflow.plan.forecast import SCHEDULING_SECONDS
+
+FILE = "logs/build.json"
+_STEP_SECONDS = {
+    "summarize_run": 1.3,
+    "list_runs": 1.0,
+    "tabulate_figure": 4.0,
+    "draw_figure": 6.5,
+    "check_claims": 15.0,
+    "X1": 4.0,
+    "report": 12.0,
+}
+"""What steps other than training take, on average over the figures of both papers."""
+_OTHER_SECONDS = 3.0
+
+
+class NoBuildError(LinearGrokkingError):
+    """A folder in which no build was started, or whose note of it cannot be read."""
+
+
+class SnakemakeJob(Protocol):
+    """What is asked of a job of Snakemake."""
+
+    rule: Any
+    wildcards: Any
+    output: Iterable[str]
+    log: Iterable[str]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job of a build.
+
+    Attributes
+    ----------
+    name
+        What a person calls it.
+    outputs, log
+        Files that it writes, relative to the folder of the build.
+    seconds
+        What the cost model expects on one core, or on a core and a GPU.
+    threads
+        Cores among which these are shared.
+    gpu
+        Whether it holds a GPU.
+    """
+
+    name: str
+    outputs: tuple[str, ...]
+    log: str
+    seconds: float
+    threads: int
+    gpu: bool
+
+
+@dataclass(frozen=True)
+class Build:
+    """The jobs of a build, by Snakemake's number for each, and what does them.
+
+    Attributes
+    ----------
+    jobs
+        Those that write files; what only gathers others takes no time.
+    cores, gpus
+        How many work at a time; of a cluster, the most jobs that it is given.
+    """
+
+    jobs: Mapping[str, Job]
+    cores: int
+    gpus: int
+
+    def write(self, root: Path) -> None:
+        """Note the build in its folder."""
+        write_json(root / FILE, asdict(self))
+
+
+def read(root: Path) -> Build:
+    """Return the latest build of a folder.
+
+    Raises
+    ------
+    NoBuildError
+        If there is none.
+    """
+    path = root / FILE
+    try:
+        noted = json.loads(path.read_text(encoding="utf-8"))
+        jobs = {
+            number: Job(**(job | {"outputs": tuple(job["outputs"])}))
+            for number, job in noted["jobs"].items()
+        }
+        return Build(jobs, noted["cores"], noted["gpus"])
+    except OSError as error:
+        problem = f"no build was started here ({error.strerror}: {FILE})"
+        raise NoBuildError(f"{root}: {problem}") from None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise NoBuildError(f"{path}: is no note of a build; the next one writes it anew") from None
+
+
+def planned(
+    plan: Plan,
+    jobs: Mapping[int, SnakemakeJob],
+    *,
+    cores: int,
+    gpus: int,
+    threads: Mapping[str, int],
+    remote: bool,
+) -> Build:
+    """Return the build that Snakemake is about to do.
+
+    Parameters
+    ----------
+    jobs
+        By their numbers, what is to be run.
+    threads
+        Cores of each job of a run, where they are more than one.
+    remote
+        Whether jobs are sent to a cluster.
+    """
+    more = SCHEDULING_SECONDS if remote else 0.0
+    names: dict[str, str] = {}
+    made = {}
+    for number, job in jobs.items():
+        outputs = tuple(os.path.relpath(name, plan.root) for name in job.output)
+        logs = [os.path.relpath(name, plan.root) for name in job.log]
+        if not (outputs and logs):
+            continue
+        step, given = job.rule.name, dict(job.wildcards.items())
+        run_id, block = given.get("run_id", ""), given.get("block", "")
+        gpu = bool(block) and gpus_held.held_by(run_id)
+        if run_id and run_id not in names:
+            names[run_id] = job_names.name(run_id)
+        words = [names[run_id], block] if block else [step, names.get(run_id, given.get("figure"))]
+        made[str(number)] = Job(
+            name=" ".join(filter(None, words)),
+            outputs=outputs,
+            log=logs[0],
+            seconds=more + _seconds(plan, step, run_id, block, gpu=gpu),
+            threads=threads.get(run_id, 1) if block else 1,
+            gpu=gpu,
+        )
+    return Build(made, cores, gpus)
+
+
+def _seconds(plan: Plan, step: str, run_id: str, block: str, *, gpu: bool) -> float:
+    if block:
+        return plan.runs[run_id].seconds(block, gpu=gpu)
+    return _STEP_SECONDS.get(step, _OTHER_SECONDS)

@@ -1,0 +1,190 @@
+"""Looking at a build from outside: which of its jobs are done, run or failed, by their files.
+
+Nothing is asked of Snakemake or of a cluster, and nothing is written.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from linear_grokking.runtime.progress import Progress, read_line
+from linear_grokking.workflow.plan.stale import is_locked
+from linear_grokking.workflow.watch import build as builds
+from linear_grokking.workflow.watch.build import Job
+from linear_grokking.workflow.watch.pace import Pace, pace
+
+_TAIL = 4096
+"""Bytes from the end of a log that are read."""
+
+
+class State(StrEnum):
+    """What became of a job so far."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    FAILED = "failed"
+    DONE = "done"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A job as it was seen.
+
+    Attributes
+    ----------
+    job, state
+        The job, and what became of it.
+    line
+        The last line of its log; empty where there is none.
+    silent
+        Seconds since that was written.
+    progress
+        How far it is, where its log says so.
+    """
+
+    job: Job
+    state: State
+    line: str = ""
+    silent: float = 0.0
+    progress: Progress | None = None
+
+    @property
+    def age(self) -> float:
+        """Seconds since the job began to count, as far as its log tells."""
+        return (self.progress.elapsed if self.progress else 0.0) + self.silent
+
+    @property
+    def left(self) -> float | None:
+        """Seconds that it says itself it needs."""
+        if self.progress is None or self.progress.left is None:
+            return None
+        return max(self.progress.left - self.silent, 0.0)
+
+
+@dataclass(frozen=True)
+class Sight:
+    """A build as it was seen.
+
+    Attributes
+    ----------
+    started
+        When Snakemake began, as a time stamp.
+    at_work
+        Whether it still is, or was killed.
+    seen
+        The jobs that are not done and have begun, by their numbers.
+    counts
+        How many jobs there are in each state.
+    pace
+        Where the build stands.
+    """
+
+    started: float
+    at_work: bool
+    seen: dict[str, Seen]
+    counts: dict[State, int]
+    pace: Pace
+
+    @property
+    def over(self) -> bool:
+        """Tell whether nothing more will come."""
+        return not self.at_work or self.counts[State.DONE] == sum(self.counts.values())
+
+
+class Watch:
+    """Looks at the latest build of a folder, as often as it is asked.
+
+    Parameters
+    ----------
+    root
+        Folder that holds results/ and logs/.
+    """
+
+    def __init__(self, root: Path):
+        self._root = root
+        self._started = -1.0
+        self._taken: dict[str, float] = {}
+
+    def look(self) -> Sight:
+        """Look once.
+
+        Raises
+        ------
+        NoBuildError
+            If no build was started in the folder.
+        """
+        # A Snakemake that was started again has a plan of its own.
+        started = _written(self._root / builds.FILE)
+        if started is None or started != self._started:
+            self._build = builds.read(self._root)
+            self._started = started or 0.0
+            self._taken = {}
+        # Before the jobs, so that what ends meanwhile is not taken for abandoned.
+        at_work = is_locked(self._root)
+        seen = {}
+        for number, job in self._unfinished():
+            found = self._judge(job, at_work=at_work)
+            if found.state == State.DONE:
+                self._taken[number] = found.progress.elapsed if found.progress else float("nan")
+            elif found.state != State.WAITING:
+                seen[number] = found
+        running = {k: each for k, each in seen.items() if each.state == State.RUNNING}
+        counts = dict.fromkeys(State, 0)
+        counts[State.DONE] = len(self._taken)
+        counts[State.RUNNING] = len(running)
+        counts[State.FAILED] = len(seen) - len(running)
+        counts[State.WAITING] = len(self._build.jobs) - len(self._taken) - len(seen)
+        ages = {number: each.age for number, each in running.items()}
+        own = {number: each.left for number, each in running.items() if each.left is not None}
+        where = pace(self._build, self._taken, ages, own)
+        return Sight(self._started, at_work, seen, counts, where)
+
+    def _unfinished(self) -> Iterator[tuple[str, Job]]:
+        for number, job in self._build.jobs.items():
+            if number not in self._taken:
+                yield number, job
+
+    def _judge(self, job: Job, *, at_work: bool) -> Seen:
+        log = self._root / job.log
+        written = _written(log)
+        # What is older is of an earlier build.
+        if written is None or written < self._started:
+            return Seen(job, State.WAITING)
+        made = [_written(self._root / name) for name in job.outputs]
+        done = all(time is not None and time >= self._started for time in made)
+        lines = _last_lines(log)
+        line = lines[-1] if lines else ""
+        told = next(filter(None, map(read_line, reversed(lines))), None)
+        silent = max(time.time() - written, 0.0)
+        if done:
+            state = State.DONE
+        elif line.startswith("error: ") or not at_work or _is_traceback(lines):
+            state = State.FAILED
+        else:
+            state = State.RUNNING
+        return Seen(job, state, line, silent, told)
+
+
+def _written(path: Path) -> float | None:
+    """Return when a file was last written, or None where there is none to be seen."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return None
+
+
+def _last_lines(path: Path) -> list[str]:
+    """Return the lines at the end of a log, without empty ones."""
+    try:
+        with open(path, "rb") as log:
+            log.seek(max(0, path.stat().st_size - _TAIL))
+            text = log.read().decode("utf-8", errors="replace")
+    except OSError:
+        return []
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def _is_traceback(lines: list[str]) -> bool:
+    return any(line.startswith("Traceback (most recent call last)") for line in lines)
