@@ -36,7 +36,7 @@ test-long: $(VENV)/.complete
 lint: $(VENV)/.complete
 	$(RUN) ruff format --check .
 	$(RUN) ruff check .
-	$(VENV)/bin/lint-imports --no-logo
+	$(VENV)/bin/lint-imports
 	$(RUN) pyright
 	$(RUN) snakefmt --check Snakefile workflow
 	$(RUN) snakemake --lint

@@ -17,6 +17,7 @@ include: "workflow/rules/plan.smk"
 include: "workflow/rules/claims.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/watch.smk"
+include: "workflow/rules/archive.smk"
 
 
 rule all:

@@ -10,7 +10,7 @@ REPOSITORY = Path(__file__).parents[1]
 
 def copy_workflow(root: Path, source: Path = REPOSITORY) -> None:
     """Copy what the workflow consists of, without a configuration and nothing that it made."""
-    for file in ("Snakefile", "requirements.txt"):
+    for file in ("Snakefile", "requirements.txt", "pyproject.toml", "LICENSE", "CITATION.cff"):
         shutil.copy(source / file, root)
     skip = shutil.ignore_patterns("__pycache__", "*.egg-info")
     for folder in ("workflow", "profiles", "src"):

@@ -47,6 +47,7 @@ def _entry(figure: str, caption: captions.Caption) -> list[str]:
         *(f".. _{figure}:", "", title, "-" * len(title), ""),
         *(f".. image:: gallery/{figure}.png", f"   :alt: {caption.alt}", ""),
         *(caption.text, ""),
+        *((f"**{caption.heading}.** {caption.beside}", "") if caption.beside else ()),
         f"Made by ``snakemake -c2 {figure}``; its numbers are "
         f'``load.table("{figure}", shipped=True)``.',
         "",

@@ -1,4 +1,4 @@
-"""A small run of the workflow, made once, whose report the tests look at."""
+"""A small run of the workflow, made once, whose report and archive the tests look at."""
 
 from pathlib import Path
 
@@ -10,11 +10,11 @@ from small_run import CONFIGURATION, snakemake
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory) -> Path:
-    """Return a folder in which the small configuration was run, with its report."""
+    """Return a folder in which the small configuration was run, with its report and archive."""
     root = tmp_path_factory.mktemp("report")
     copy_workflow(root)
     (root / "config").mkdir()
     (root / "config" / "config.yaml").write_text(yaml.safe_dump(CONFIGURATION))
-    done = snakemake(root, "all", "report", "--config", "seed=1")
+    done = snakemake(root, "all", "archive", "--config", "seed=1")
     assert done.returncode == 0, done.stdout + done.stderr
     return root

@@ -51,6 +51,8 @@ def test_the_worked_example_of_a_figure_followed_literally(tmp_path):
             assert not (tmp_path / path).exists(), f"{path} exists: the example takes a free ID"
             (tmp_path / path).write_text(block, encoding="utf-8")
 
+    assert "`snakemake -n B23`" in text
+    run_commands("```sh\nsnakemake -n B23\n```", tmp_path)
     run_commands(text, tmp_path)
     for name in ("figures/B23.pdf", "figures/B23.svg", "figures/B23.png"):
         assert (tmp_path / name).stat().st_size > 5_000
@@ -63,7 +65,6 @@ def test_the_worked_example_of_a_figure_followed_literally(tmp_path):
 def test_the_worked_examples_of_physics_followed_literally(what, files, tmp_path):
     text = (DOCS / f"add_a_{what}.md").read_text(encoding="utf-8")
     copy_workflow(tmp_path)
-    shutil.copy(REPOSITORY / "pyproject.toml", tmp_path)
     for folder in ("tests", "config"):
         shutil.copytree(REPOSITORY / folder, tmp_path / folder)
     touched = set()

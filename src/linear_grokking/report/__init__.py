@@ -1,4 +1,7 @@
-"""The report: one HTML page with figures, captions, claims and the runs behind them."""
+"""The report: one HTML page with figures, captions, claims and the runs behind them.
+
+And the archive of all results, which holds the page.
+"""
 
 from pathlib import Path
 
@@ -6,6 +9,17 @@ from linear_grokking.results.fingerprint import with_files
 
 _RESOURCES = ("*.html", "*.css", "*.js", "*.toml", "text/*.rst")
 """What the page is made of beside its code."""
+
+
+REPOSITORY = Path(__file__).parents[3]
+"""The clone that this package is of."""
+README = Path(__file__).with_name("archive.md")
+"""What an archive says of itself to people."""
+_OF_REPOSITORY = (
+    *("Snakefile", "workflow/*/*.smk", "workflow/*/*.py", "workflow/*/*.rst"),
+    *("requirements.txt", "pyproject.toml", "LICENSE", "CITATION.cff"),
+)
+"""What an archive holds beside results."""
 
 
 def does_x_help_code() -> str:
@@ -20,3 +34,15 @@ def report_code() -> str:
     here = Path(__file__).parent
     files = [path for pattern in _RESOURCES for path in sorted(here.glob(pattern))]
     return with_files(["report.page:write_page"], files)
+
+
+def repository_files() -> dict[str, Path]:
+    """Return what an archive holds of the repository, by its names there."""
+    found = (path for pattern in _OF_REPOSITORY for path in sorted(REPOSITORY.glob(pattern)))
+    return {path.relative_to(REPOSITORY).as_posix(): path for path in found}
+
+
+def archive_code() -> str:
+    """Return the fingerprint of what makes an archive: code, and the repository's files in it."""
+    made = ["report.crate:metadata", "report.archive:write_archive"]
+    return with_files(made, [README, *repository_files().values()])

@@ -1,9 +1,11 @@
 """Parquet files: schemas, provenance, writing whole or not at all, reading with checks."""
 
+import getpass
 import json
 import os
 import platform
 import subprocess
+import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -29,12 +31,12 @@ SCHEMA_VERSION = "1"
 class StorageError(LinearGrokkingError):
     """A file that cannot be used, and why; nothing says that it is damaged."""
 
-    def __init__(self, path: Path, reason: str):
+    def __init__(self, path: Path | zipfile.Path, reason: str):
         super().__init__(f"{path}: {reason}")
         self.reason = reason
 
 
-def unreadable(path: Path, error: OSError) -> StorageError:
+def unreadable(path: Path | zipfile.Path, error: OSError) -> StorageError:
     """Return what to raise where the system failed, which says nothing about the file."""
     return StorageError(path, os.strerror(error.errno) if error.errno else str(error))
 
@@ -90,6 +92,16 @@ def _git(*arguments: str) -> str:
         check=True,
     )
     return done.stdout.strip()
+
+
+def user() -> str:
+    """Return who is at work: the name that git puts on commits here, or else the login's."""
+    with suppress(OSError, subprocess.SubprocessError):
+        return _git("config", "user.name")
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a number without a name
+        return "unknown"
 
 
 def provenance(**more: Any) -> dict[str, Any]:
@@ -162,11 +174,13 @@ def made_of(path: Path, *, schema: pa.Schema | None = None, whole: bool = False)
     return _digest(found)
 
 
-def read_table(path: Path, *, made_of: str | None = None) -> pa.Table:
+def read_table(path: Path | zipfile.Path, *, made_of: str | None = None) -> pa.Table:
     """Read a Parquet file of this project.
 
     Parameters
     ----------
+    path
+        The file, or one in an archive.
     made_of
         Digest of what the file must be made of; None takes any.
 
@@ -175,8 +189,8 @@ def read_table(path: Path, *, made_of: str | None = None) -> pa.Table:
     StorageError
         Naming the file, if it cannot be read, is damaged, or made of something else.
     """
-    with _reading(path):
-        table = pq.read_table(path, page_checksum_verification=True)
+    with _reading(path) as file:
+        table = pq.read_table(file, page_checksum_verification=True)
         _check_version(path, table.schema)
     if made_of is not None and _digest(table.schema) != made_of:
         raise StorageError(path, "is of another request or code than what it is read for")
@@ -215,7 +229,7 @@ def _footer(path: Path) -> pa.Schema:
         return schema
 
 
-def _check_version(path: Path, schema: pa.Schema) -> None:
+def _check_version(path: Path | zipfile.Path, schema: pa.Schema) -> None:
     if (schema.metadata or {}).get(b"schema_version") != SCHEMA_VERSION.encode():
         raise DamagedError(path, "written by another version of this package")
 
@@ -226,12 +240,14 @@ def _digest(schema: pa.Schema) -> str:
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    """Tell contents that are wrong from a system that fails to give them."""
+def _reading(path: Path | zipfile.Path) -> Iterator[Any]:
+    """Give what Arrow reads; tell contents that are wrong from a system that fails."""
     try:
         # Arrow does not always say why it cannot open a file; the system does.
-        with open(path, "rb"):
-            yield
+        with path.open("rb") as file:
+            yield path if isinstance(path, Path) else file
+    except zipfile.BadZipFile:
+        raise DamagedError(path, "its checksum in the archive is wrong") from None
     except pa.ArrowMemoryError:
         raise StorageError(path, "there is not enough memory to read it") from None
     except (OSError, pa.ArrowException) as error:

@@ -4,7 +4,10 @@ from collections.abc import Mapping
 
 EXTRAS: Mapping[str, tuple[str, ...]] = {
     "gpu": ("torch",),
-    "workflow": ("PIL", "docutils", "jinja2", "markupsafe", "matplotlib", "plotly", "snakemake"),
+    "workflow": (
+        *("PIL", "docutils", "jinja2", "markupsafe", "matplotlib", "plotly", "rocrate"),
+        "snakemake",
+    ),
 }
 """What each extra of pyproject.toml brings, as it is imported."""
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from linear_grokking.figures.registry import draw_code, tabulate_code
 from linear_grokking.jobs.kinds import run_id
-from linear_grokking.report import does_x_help_code, report_code
+from linear_grokking.report import archive_code, does_x_help_code, report_code
 from linear_grokking.results.fingerprint import fingerprint
 from linear_grokking.results.identity import hashed
 from linear_grokking.results.storage import provenance
@@ -32,7 +32,7 @@ def _code(step: str, figure: str | None) -> str:
     """Return the fingerprint of what a step's output depends on."""
     if figure is not None:
         return {"tabulate_figure": tabulate_code, "draw_figure": draw_code}[step](figure)
-    of_step = {"report": report_code, "X1": does_x_help_code}
+    of_step = {"report": report_code, "X1": does_x_help_code, "archive": archive_code}
     return of_step[step]() if step in of_step else fingerprint(_REACHED[step])
 
 

@@ -67,6 +67,17 @@ def read_again(raw: Mapping[str, Any]) -> Config:
     return validated(Config, {**given, "figures": _Figures(figures)})
 
 
+def written(config: Config) -> dict[str, Any]:
+    """Return a configuration as plain values, from which `read` gives the same one."""
+    figures = {name: _set_in(options) for name, options in config.figures.items()}
+    return {**_set_in(config), "figures": figures}
+
+
+def _set_in(section: Section) -> dict[str, Any]:
+    # What was not set is left out: some keys may only be given where they mean something.
+    return section.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude={"figures"})
+
+
 class _Figures(Mapping[str, FigureOptions]):
     """The options of figures by ID, in the papers' order, validated when asked for."""
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 from linear_grokking.errors import LinearGrokkingError
 from linear_grokking.results.identity import Block
 from linear_grokking.workflow.made_of import made_of
+from linear_grokking.workflow.plan.configuration import written
 from linear_grokking.workflow.plan.planning import MANIFEST, Plan, Run
 
 CLAIMS = ("results/claims.csv", "results/claims.parquet")
@@ -18,6 +19,7 @@ DOES_X_HELP = (
     *(f"figures/tables/X1.{suffix}" for suffix in ("csv", "parquet")),
 )
 REPORT = "results/report.html"
+ARCHIVE = "results/archive.zip"
 
 
 class UnknownError(LinearGrokkingError):
@@ -185,6 +187,23 @@ def report(plan: Plan) -> Target:
     return Target("report", (REPORT,), tuple(inputs), request)
 
 
+@cache
+def archive(plan: Plan) -> Target:
+    """Return what packs everything but the blocks into one file, with the report."""
+    of_figures = [make(plan, each) for make in (pictures, table) for each in plan.config.figures]
+    of_runs = [summary(plan, run_id) for run_id in plan.runs]
+    made = [*of_figures, *of_runs, manifest(plan), claims(plan), does_x_help(plan), report(plan)]
+    request = {
+        "files": {name: target.made_of for target in made for name in target.outputs},
+        # Where the blocks lie, which say when and with what they were computed.
+        "folders": sorted(run.folder for run in plan.runs.values()),
+        "configuration": written(plan.config),
+        "sources": plan.sources,
+    }
+    inputs = (*everything(plan).inputs, *DOES_X_HELP, REPORT)
+    return Target("archive", (ARCHIVE,), inputs, request)
+
+
 def chain(plan: Plan, figure_id: str) -> Target:
     """Return a figure's files and everything that they are made from."""
     made = _files([pictures(plan, figure_id), table(plan, figure_id)])
@@ -192,7 +211,7 @@ def chain(plan: Plan, figure_id: str) -> Target:
 
 
 def everything(plan: Plan) -> Target:
-    """Return all files of the workflow but the report, which waits to be asked for."""
+    """Return all files of the workflow but X1, report and archive, which wait to be asked for."""
     figures = plan.config.figures
     made = [make(plan, figure_id) for make in (pictures, table) for figure_id in figures]
     return Target("", (), (*_files(made), *upstream(plan, plan.runs), MANIFEST, *CLAIMS), {})

@@ -40,7 +40,7 @@ def rows_of(entries: Sequence[Mapping[str, Any]], root: Path) -> list[dict[str, 
         files = [folder / f"{block}.parquet" for block in blocks_in(folder)]
         if not files:
             raise StorageError(folder, "holds no blocks")
-        records = [read_metadata(path)[1] for path in files]
+        told = [read_metadata(path)[1] for path in files]
         rows.append(
             {
                 "run_id": entry["run_id"],
@@ -49,9 +49,9 @@ def rows_of(entries: Sequence[Mapping[str, Any]], root: Path) -> list[dict[str, 
                 **entry["parameters"],
                 "realizations": entry["realizations"],
                 "blocks": len(files),
-                "seconds": sum(record["seconds"] for record in records),
-                "device": ", ".join(sorted({record["device"] for record in records})),
-                "revision": ", ".join(sorted({str(record["revision"]) for record in records})),
+                "seconds": sum(each["seconds"] for each in told),
+                "device": ", ".join(sorted({each["device"] for each in told})),
+                "revision": ", ".join(sorted({str(each["revision"]) for each in told})),
             }
         )
     return rows

@@ -1,14 +1,9 @@
-"""Results as pandas data frames, for a notebook: ``from linear_grokking import load``.
-
-Every frame says in ``attrs["units"]`` what its columns are measured in, and in
-``attrs["run_ids"]`` (or ``attrs["provenance"]`` for one file) where its numbers come from.
-Figures and experiments are named as in the configuration; parameters are given under their
-configuration keys, ``lambda`` as ``lambda_``.
-"""
+"""The loaders: one function for each kind of file; `load` has them all."""
 
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+from zipfile import Path as InArchive
 
 import numpy as np
 import pandas as pd
@@ -33,10 +28,14 @@ _COLUMNS = {
 UNITS = {name: unit for unit, names in _COLUMNS.items() for name in names}
 """What columns are measured in; those that are not here are names, counts or plain numbers."""
 
-_MANIFEST = "results/runs.parquet"
+Root = str | Path | InArchive
+"""A folder that holds results/ and figures/, or what stands for it in an archive."""
+MANIFEST = "results/runs.parquet"
+"""The list of all runs."""
+_CLAIMS = "results/claims.parquet"
 
 
-def runs(root: str | Path = ".") -> pd.DataFrame:
+def runs(root: Root = ".") -> pd.DataFrame:
     """Return the manifest: one row per run and experiment, every parameter a column.
 
     Parameters
@@ -49,13 +48,15 @@ def runs(root: str | Path = ".") -> pd.DataFrame:
     FileNotFoundError
         If nothing was computed there yet.
     """
-    path = Path(root) / _MANIFEST
-    if not path.exists():
-        raise FileNotFoundError(f"{path}: no results here; `snakemake -c1` makes them")
-    return _one_file(path)
+    return _whole(root, MANIFEST)
 
 
-def table(figure: str, root: str | Path = ".", *, shipped: bool = False) -> pd.DataFrame:
+def claims(root: Root = ".") -> pd.DataFrame:
+    """Return the claims of the papers and ours, with what was measured; arguments as `runs`."""
+    return _whole(root, _CLAIMS)
+
+
+def table(figure: str, root: Root = ".", *, shipped: bool = False) -> pd.DataFrame:
     """Return the tidy table that a figure is drawn from (docs/data.md).
 
     Parameters
@@ -83,11 +84,13 @@ def table(figure: str, root: str | Path = ".", *, shipped: bool = False) -> pd.D
        x      y    n
     0.48 0.2185 2000
     """
-    folder = Path(root) / ("docs/gallery" if shipped else "figures/tables")
+    folder = _folder(root) / ("docs/gallery" if shipped else "figures/tables")
     path = folder / f"{figure}.parquet"
     if not path.exists():
-        present = ", ".join(sorted(each.stem for each in folder.glob("*.parquet"))) or "none"
-        raise ValueError(f"figure = {figure!r}: there is no {path}; tables that exist: {present}")
+        files = folder.iterdir() if folder.is_dir() else ()
+        present = sorted(each.stem for each in files if each.suffix == ".parquet") or ["none"]
+        known = ", ".join(present)
+        raise ValueError(f"figure = {figure!r}: there is no {path}; tables that exist: {known}")
     return _one_file(path)
 
 
@@ -114,49 +117,53 @@ def history(name: str | None = None, *, root: str | Path = ".", **parameters: An
     ValueError
         If no run fits, naming what exists.
     """
-    return _blocks("dynamics", name, Path(root), parameters)
+    return _blocks("dynamics", name, root, parameters)
 
 
 def separability(
     name: str | None = None, *, root: str | Path = ".", **parameters: Any
 ) -> pd.DataFrame:
     """Return verdicts, norms of the limit direction and margins; arguments as `history`."""
-    return _blocks("separability", name, Path(root), parameters)
+    return _blocks("separability", name, root, parameters)
 
 
 def outputs(name: str | None = None, *, root: str | Path = ".", **parameters: Any) -> pd.DataFrame:
     """Return the training outputs at the end of runs; arguments as `history`."""
-    return _blocks("outputs", name, Path(root), parameters)
+    return _blocks("outputs", name, root, parameters)
 
 
-def summary(name: str | None = None, *, root: str | Path = ".", **parameters: Any) -> pd.DataFrame:
+def summary(name: str | None = None, *, root: Root = ".", **parameters: Any) -> pd.DataFrame:
     """Return runs reduced over their realizations; arguments as `history`.
 
     Medians, quantiles, means with standard errors, and counts by quantity and step.
     """
-    return _reduced("summaries", name, Path(root), parameters)
+    return _reduced("summaries", name, root, parameters)
 
 
-def scalars(name: str | None = None, *, root: str | Path = ".", **parameters: Any) -> pd.DataFrame:
+def scalars(name: str | None = None, *, root: Root = ".", **parameters: Any) -> pd.DataFrame:
     """Return one row per realization: grokking times, last values and the like; as `history`."""
-    return _reduced("scalars", name, Path(root), parameters)
+    return _reduced("scalars", name, root, parameters)
 
 
-def _reduced(folder: str, name: str | None, root: Path, parameters: dict[str, Any]) -> pd.DataFrame:
+def _reduced(folder: str, name: str | None, root: Root, parameters: dict[str, Any]) -> pd.DataFrame:
     chosen = _chosen(root, name, parameters, None)
-    files = (root / "results" / folder / f"{run_id}.parquet" for run_id in chosen["run_id"])
+    files = (
+        _folder(root) / "results" / folder / f"{run_id}.parquet" for run_id in chosen["run_id"]
+    )
     return _joined(chosen, (read_table(file).to_pandas() for file in files))
 
 
-def _blocks(measure: str, name: str | None, root: Path, parameters: dict[str, Any]) -> pd.DataFrame:
+def _blocks(
+    measure: str, name: str | None, root: str | Path, parameters: dict[str, Any]
+) -> pd.DataFrame:
     chosen = _chosen(root, name, parameters, measure)
-    folder = root / "results" / FOLDERS[measure]
+    folder = Path(root) / "results" / FOLDERS[measure]
     sizes = zip(chosen["run_id"], chosen["realizations"], strict=True)
     return _joined(chosen, (read_blocks(folder / run_id, int(size)) for run_id, size in sizes))
 
 
 def _chosen(
-    root: Path, name: str | None, parameters: dict[str, Any], measure: str | None
+    root: Root, name: str | None, parameters: dict[str, Any], measure: str | None
 ) -> pd.DataFrame:
     """Return the manifest's rows that fit, each run once."""
     manifest = runs(root)
@@ -211,7 +218,18 @@ def _joined(chosen: pd.DataFrame, parts: Iterable[pd.DataFrame]) -> pd.DataFrame
     return joined
 
 
-def _one_file(path: Path) -> pd.DataFrame:
+def _folder(root: Root) -> Path | InArchive:
+    return Path(root) if isinstance(root, str) else root
+
+
+def _whole(root: Root, name: str) -> pd.DataFrame:
+    path = _folder(root) / name
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: no results here; `snakemake -c1` makes them")
+    return _one_file(path)
+
+
+def _one_file(path: Path | InArchive) -> pd.DataFrame:
     table = read_table(path)
     frame, (spec, provenance) = table.to_pandas(), metadata(table.schema)
     frame.attrs = {"units": _units(frame), "spec": spec, "provenance": provenance}

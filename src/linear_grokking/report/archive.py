@@ -1,0 +1,89 @@
+"""The archive: results, what they were made from and what describes them, in one ZIP file.
+
+From the same results come the same bytes: nothing in it is of the moment of packing.
+"""
+
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from linear_grokking.report import README, REPOSITORY, crate, repository_files
+from linear_grokking.results import storage
+from linear_grokking.results.archived import CONFIGURATION, METADATA
+from linear_grokking.results.identity import blocks_in
+from linear_grokking.results.storage import StorageError, read_metadata
+from linear_grokking.runtime.files import whole_file
+
+_COMPRESSED = (".parquet", ".png")
+"""Files that get no smaller; as they are, parts of them can be read."""
+
+
+def write_archive(request: Mapping[str, Any], output: Path, root: Path, made_of: str) -> None:
+    """Write an archive, whole or not at all.
+
+    Parameters
+    ----------
+    request
+        ``files``: what each result is made of, by its name; ``folders`` of the blocks behind
+        them; the ``configuration`` as merged, and the ``sources`` that it came from.
+    root
+        Folder that holds results/ and figures/.
+    made_of
+        What the archive is made of: its comment.
+
+    Raises
+    ------
+    StorageError
+        If a file cannot be read, or is made of something else.
+    """
+    for name, digest in request["files"].items():
+        _check(root / name, digest)
+    results = {name: root / name for name in request["files"]}
+    paths = {crate.README: README, **dict(sorted({**repository_files(), **results}.items()))}
+    given = yaml.safe_dump(request["configuration"], allow_unicode=True).encode()
+    tables = [path for path in results.values() if path.suffix == ".parquet"]
+    blocks = [
+        root / folder / f"{block}.parquet"
+        for folder in request["folders"]
+        for block in blocks_in(root / folder)
+    ]
+    made = crate.Made.of([read_metadata(path)[1] for path in (*tables, *blocks)])
+    citation = REPOSITORY / "CITATION.cff"
+    described = crate.metadata(_contents(paths, given), made, citation, request["sources"])
+    with whole_file(output) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        _add(archive, METADATA, described)
+        for name, content in _contents(paths, given):
+            _add(archive, name, content)
+        archive.comment = made_of.encode()
+
+
+def _check(path: Path, digest: str) -> None:
+    if path.suffix == ".parquet":
+        right = storage.made_of(path) == digest
+    else:
+        # A CSV, which carries nothing, is written with a Parquet file.
+        right = path.suffix == ".csv" or storage.read_made_of(path, digest) is not None
+    if not right:
+        raise StorageError(path, "is of another request or code than the archive")
+
+
+def _contents(paths: Mapping[str, Path], configuration: bytes) -> Iterator[tuple[str, bytes]]:
+    """Yield name and contents of each file but the metadata, one at a time."""
+    yield CONFIGURATION, configuration
+    for name, path in paths.items():
+        try:
+            yield name, path.read_bytes()
+        except OSError as error:
+            raise storage.unreadable(path, error) from None
+
+
+def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+    # Dated as early as a ZIP file can tell: what is in it says itself when it was made.
+    info = zipfile.ZipInfo(name)
+    info.external_attr = 0o644 << 16
+    packed = name.endswith(_COMPRESSED)
+    info.compress_type = zipfile.ZIP_STORED if packed else zipfile.ZIP_DEFLATED
+    archive.writestr(info, content)

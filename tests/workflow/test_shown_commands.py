@@ -1,0 +1,185 @@
+"""Every command that README.md and docs/ show is executed, here or by another test.
+
+Those of this file run in order in a fresh clone: as they stand where that is quick; in a copy
+whose configuration is a small one where they would compute for long; or as a dry run.  A command
+that is new on a page fails a test until it has its line in shown_commands.py.
+"""
+
+import ast
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from copies import REPOSITORY, environment
+from shown_commands import COMMANDS, By, Here
+
+SMALL = {
+    "seed": 1,
+    "device": "cpu",
+    "experiments": {
+        "lin": {
+            "model": "linear",
+            "d_in": 20,
+            "lambda": [0.5, 2.0],
+            "realizations": 4,
+            "n_gen": 50,
+            "t_max": 1000.0,
+            "records": 20,
+        }
+    },
+    "figures": {
+        "A1": {
+            "dynamics": "lin",
+            "times": "lin",
+            "epsilon": [0.001],
+            "lambda": {"start": 0.3, "stop": 1.2, "points": 2},
+        }
+    },
+}
+"""One figure, in no time."""
+
+# ---- what the pages show ----
+
+IN_A_SENTENCE = re.compile(
+    r"`((?:snakemake|linear-grokking|make|python|pip|pytest)(?: [^`]+)?)`(?!\])"
+)
+"""What begins with a program, in a sentence or a table."""
+
+
+def shown(page):
+    """Return the commands of a page, in order, each once."""
+    text = (REPOSITORY / page).read_text(encoding="utf-8")
+    found = []
+    for part in re.split(r"(^ *```\w*\n.*?^ *```$)", text, flags=re.MULTILINE | re.DOTALL):
+        block = re.match(r" *```(\w*)\n(.*)```$", part, re.DOTALL)
+        if block and block[1] in {"sh", "bash", "shell", "console"}:
+            lines = re.sub(r"\\\n\s*", "", block[2]).splitlines()
+            if block[1] == "console":
+                lines = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
+            found += [re.sub(r"\s+# .*$|^# .*$", "", line).strip() for line in lines]
+        elif not block:
+            found += [" ".join(each.split()) for each in IN_A_SENTENCE.findall(part)]
+    alone = {"snakemake", "make", "python", "pip", "pytest", "linear-grokking"}
+    return [each for each in dict.fromkeys(found) if each and each not in alone]
+
+
+PAGES = [
+    "README.md",
+    *sorted(str(p.relative_to(REPOSITORY)) for p in REPOSITORY.glob("docs/**/*.md")),
+]
+HERE = [
+    pytest.param(page, command, how, id=f"{page}: {command}")
+    for page, commands in COMMANDS.items()
+    for command, how in commands.items()
+    if isinstance(how, Here)
+]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_of_a_page_is_known_and_no_other(page):
+    assert set(shown(page)) == set(COMMANDS.get(page, {}))
+
+
+def test_the_tests_that_run_others_exist():
+    named = {
+        how.test
+        for commands in COMMANDS.values()
+        for how in commands.values()
+        if isinstance(how, By)
+    }
+    for test in named:
+        path, _, function = test.partition("::")
+        tree = ast.parse((REPOSITORY / "tests" / path).read_text(encoding="utf-8"))
+        assert function in {each.name for each in tree.body if isinstance(each, ast.FunctionDef)}, (
+            test
+        )
+
+
+def test_a_new_command_is_seen(monkeypatch, tmp_path):
+    monkeypatch.setattr("test_shown_commands.REPOSITORY", tmp_path)
+    (tmp_path / "page.md").write_text(
+        "Type `snakemake -c1 Z9`, or `snakemake` alone, or see [`make it`](x.md).\n\n"
+        "```sh\nlinear-grokking new \\\n    --option   # a comment\n# another\nls\n```\n\n"
+        "```console\n$ pip install more\nwhat it says\n```\n\n```text\nmake nothing\n```\n"
+    )
+    assert shown("page.md") == [
+        *("snakemake -c1 Z9", "linear-grokking new --option", "ls", "pip install more"),
+    ]
+
+
+# ---- where they are executed ----
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory):
+    """A fresh clone, with an environment of its own that borrows the packages of this one's."""
+    root = tmp_path_factory.mktemp("shown") / "linear-grokking"
+    git("clone", "--quiet", "--no-hardlinks", REPOSITORY, root)
+    # What is not committed yet.
+    for name in git("ls-files", "-z", "--modified", "--others", "--exclude-standard").split("\0"):
+        if name and (REPOSITORY / name).is_file():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(REPOSITORY / name, root / name, follow_symlinks=False)
+        elif name:
+            (root / name).unlink(missing_ok=True)
+    lend_environment(root)
+    return root
+
+
+@pytest.fixture(scope="module")
+def small(clone):
+    """A copy of the clone whose configuration takes no time."""
+    root = clone.with_name("small")
+    shutil.copytree(clone, root, symlinks=True, ignore=shutil.ignore_patterns(".venv"))
+    (root / "config" / "config.yaml").write_text(yaml.safe_dump(SMALL))
+    lend_environment(root)
+    return root
+
+
+def git(*arguments):
+    done = ["git", "-C", str(REPOSITORY), *map(str, arguments)]
+    return subprocess.run(done, check=True, capture_output=True, text=True).stdout
+
+
+def lend_environment(root):
+    """Make .venv complete, as `make` does, but from packages that are there."""
+    command = [sys.executable, "-m", "venv", "--without-pip", str(root / ".venv")]
+    subprocess.run(command, check=True)
+    [site] = (root / ".venv" / "lib").glob("python*/site-packages")
+    packages = [path for path in sys.path if path.endswith("site-packages")]
+    (site / "lent.pth").write_text("\n".join([str(root / "src"), *packages]) + "\n")
+    programs = root / ".venv" / "bin"
+    for name in ("snakemake", "linear-grokking"):
+        text = (Path(sys.executable).parent / name).read_text()
+        (programs / name).write_text(re.sub("^#!.*", f"#!{programs}/python", text))
+        (programs / name).chmod(0o755)
+    (root / ".venv" / ".complete").write_text(f"{root.resolve()}\n")
+
+
+@pytest.mark.parametrize(("page", "command", "how"), HERE)
+def test_it_is_executed(page, command, how, request):
+    root = request.getfixturevalue("small" if how.small else "clone")
+    assert not how.makes or not (root / how.makes).exists()
+    surroundings = environment(root)
+    surroundings["PATH"] = f"{root / '.venv/bin'}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-ec", how.instead or f"{command} {how.more}"],
+        cwd=root,
+        env=surroundings,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not how.makes or (root / how.makes).stat().st_size > 1000
+
+
+def test_the_schema_that_is_made_is_the_one_that_is_there(clone):
+    """After `make schema` above."""
+    made = (clone / "config" / "schema.json").read_text()
+    assert made == (REPOSITORY / "config" / "schema.json").read_text()
