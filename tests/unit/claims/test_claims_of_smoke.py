@@ -1,9 +1,12 @@
 """Claims on the smoke configuration: which its grid does not hold, and what they speak of."""
 
+import tomllib
+
 import pytest
 
 from linear_grokking.claims import registry
 from linear_grokking.claims.registry import Evidence
+from linear_grokking.report.summary import POINTS
 from linear_grokking.workflow.plan import targets
 
 NOT_HELD = {
@@ -29,6 +32,9 @@ NOT_HELD = {
 }
 """By figure, the claims that are undecided for want of the runs that they are about."""
 
+OPENING = tomllib.loads(POINTS.read_text(encoding="utf-8"))
+SAID = [point["claim"] for part in ("holds", "fails") for point in OPENING[part]]
+
 
 @pytest.fixture
 def evidence(smoke, figure):
@@ -49,3 +55,9 @@ def test_claims_name_the_configured_threshold(evidence, figure):
     evidence.threshold = 0.9
     made = registry.collect(evidence)
     assert [claim.id for claim in made if "95 %" in claim.statement + claim.note] == []
+
+
+@pytest.mark.parametrize("figure", sorted({claim.partition("-")[0] for claim in SAID}))
+def test_the_claims_that_the_report_opens_with_are_made(evidence, figure):
+    made = {claim.id for claim in registry.collect(evidence)}
+    assert {claim for claim in SAID if claim.startswith(f"{figure}-")} <= made
