@@ -1,7 +1,10 @@
 """`snakemake --profile slurm` makes what this machine makes, with GPUs where they are of use."""
 
+import os
 import re
+import subprocess
 
+from copies import REPOSITORY
 from miniatures import SMOKE
 from workplace import TRAINING
 
@@ -56,3 +59,17 @@ def test_figures_of_every_kind_of_training(cluster, workplace, once, make):
     } <= comments
 
     assert "Nothing to be done" in place.run(**places)
+
+
+def test_the_documented_list_of_jobs_can_be_had(cluster):
+    text = (REPOSITORY / "docs" / "cluster.md").read_text(encoding="utf-8")
+    [command] = re.findall("^squeue .*$", text, re.MULTILINE)
+    done = subprocess.run(
+        ["bash", "-c", command],
+        env=os.environ | cluster.environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[:2] == ["JOBID", "PARTITION"]
