@@ -40,6 +40,8 @@ DRY_RUNS = By(
     "slurm/test_dry_runs.py"
     "::test_what_is_documented_submits_jobs_that_are_warned_and_hold_what_they_use"
 )
+WATCHED = By("workflow/test_watching.py::test_what_is_built_is_all_done")
+LISTED = By("slurm/test_smoke.py::test_the_documented_list_of_jobs_can_be_had")
 KILLED = By("slurm/test_faults.py::test_after_kill_9_of_snakemake_the_documented_recipe_recovers")
 INSTALLED = By("unit/test_wheel.py::test_extras_are_what_the_rest_imports")
 EXAMPLES = By("unit/test_wheel.py::test_examples_of_the_documentation_run_there")
@@ -82,6 +84,8 @@ COMMANDS: dict[str, dict[str, Here | By | Not]] = {
             "workflow/test_other_folders.py::test_another_working_directory"
         ),
         "snakemake --profile slurm": DRY_RUNS,
+        "linear-grokking watch": Here(small=True, more="--once"),
+        "make docs": By("report/test_site.py::test_links_lead_to_files_and_to_places_in_them"),
         "make lint": Here(instead="make --dry-run lint"),
         "make bench": Here(instead="make --dry-run bench"),
     },
@@ -134,7 +138,8 @@ COMMANDS: dict[str, dict[str, Here | By | Not]] = {
         "--configfile config/config.yaml config/paper.yaml": DRY_RUNS,
         "GROKKING_SLURM_GROUP=20 snakemake --profile slurm": DRY_RUNS,
         "make .venv/.complete": Here(),
-        'squeue --me --format="%.10i %.9P %.9T %.10M %.10l %k"': Not("lists the jobs of a SLURM"),
+        "linear-grokking watch": WATCHED,
+        'squeue --me --format="%.10i %.9P %.9T %.10M %.10l %k"': LISTED,
         "linear-grokking plan --configfile config/paper.yaml --gpus 0 1 8 64 --cores 64": By(
             "slurm/test_dry_runs.py"
             "::test_the_documented_forecast_is_what_the_documented_command_prints"
@@ -154,6 +159,7 @@ COMMANDS: dict[str, dict[str, Here | By | Not]] = {
         "pip install .": INSTALLED,
         "pip install '.[workflow]'": INSTALLED,
         "pip install '.[gpu]'": INSTALLED,
+        "pip install '.[docs]'": INSTALLED,
         "make figures": MENTIONED,
         "linear-grokking predict": MENTIONED,
         "linear-grokking train": MENTIONED,
