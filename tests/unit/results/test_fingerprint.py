@@ -238,7 +238,8 @@ def resources(code):
         return ["linear_grokking.mplstyle"]
     here = SOURCES / "report"
     files = (each for each in here.rglob("*") if each.is_file())
-    return [each.relative_to(here) for each in files if each.suffix not in (".py", ".pyc")]
+    # What an archive says of itself is no part of the page.
+    return [each.relative_to(here) for each in files if each.suffix not in (".py", ".pyc", ".md")]
 
 
 @pytest.mark.parametrize(
@@ -259,6 +260,23 @@ def test_every_resource_counts_by_its_lines(tmp_path, monkeypatch, module, code,
         with open(folder / name, "a", encoding="utf-8") as file:
             file.write("\n")
         after = code(*arguments)
+        assert after != before, name
+        before = after
+
+
+def test_every_file_that_an_archive_takes_from_the_repository_counts(tmp_path, monkeypatch):
+    found = report.repository_files()
+    assert {"Snakefile", "workflow/rules/archive.smk", "requirements.txt", "LICENSE"} <= set(found)
+    for name, path in {**found, "said.md": report.README}.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, tmp_path / name)
+    monkeypatch.setattr(report, "REPOSITORY", tmp_path)
+    monkeypatch.setattr(report, "README", tmp_path / "said.md")
+    before = report.archive_code()
+    for name in ("said.md", "Snakefile", "workflow/scripts/archive.py", "CITATION.cff"):
+        with open(tmp_path / name, "a", encoding="utf-8") as file:
+            file.write("\n")
+        after = report.archive_code()
         assert after != before, name
         before = after
 
