@@ -18,7 +18,7 @@ def open_archive(path: str | Path) -> "Archive":
 
     Raises
     ------
-    StorageError
+    linear_grokking.errors.LinearGrokkingError
         In one line: the file, and that it cannot be read or is no archive of this project.
     """
     path = Path(path)
