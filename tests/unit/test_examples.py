@@ -25,5 +25,5 @@ def test_examples(module, monkeypatch):
 
 
 def test_what_a_newcomer_copies_has_one():
-    first = {"load", "analysis.analyzing", "workflow.predict", "theory.linear_grokking_time"}
+    first = {"load.frames", "analysis.analyzing", "workflow.predict", "theory.linear_grokking_time"}
     assert {f"linear_grokking.{name}" for name in first} <= set(MODULES)
