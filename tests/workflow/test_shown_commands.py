@@ -17,30 +17,9 @@ import pytest
 import yaml
 from copies import REPOSITORY, environment
 from shown_commands import COMMANDS, By, Here
+from small_plan import CONFIGURATION
 
-SMALL = {
-    "seed": 1,
-    "device": "cpu",
-    "experiments": {
-        "lin": {
-            "model": "linear",
-            "d_in": 20,
-            "lambda": [0.5, 2.0],
-            "realizations": 4,
-            "n_gen": 50,
-            "t_max": 1000.0,
-            "records": 20,
-        }
-    },
-    "figures": {
-        "A1": {
-            "dynamics": "lin",
-            "times": "lin",
-            "epsilon": [0.001],
-            "lambda": {"start": 0.3, "stop": 1.2, "points": 2},
-        }
-    },
-}
+SMALL = CONFIGURATION | {"device": "cpu"}
 """One figure, in no time."""
 
 # ---- what the pages show ----

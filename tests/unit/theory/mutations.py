@@ -197,7 +197,10 @@ IMPORTED = (
     *("beartype", "hypothesis", "jaxtyping", "mpmath"),
     *("scipy.integrate", "scipy.optimize", "scipy.stats"),
     *("linear_grokking.config", "linear_grokking.workflow.plan"),
-    *(f"linear_grokking.workflow.steps.{name}" for name in ("block", "figures", "summarize")),
+    *(
+        f"linear_grokking.workflow.steps.{name}"
+        for name in ("block", "figures", "manifest", "summarize")
+    ),
 )
 """What tests of the theory and the `conftest` of all tests import, and no mutant changes."""
 
