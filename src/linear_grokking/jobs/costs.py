@@ -37,6 +37,8 @@ DRAW_SECONDS = 1.2e-8
 """Drawing one Gaussian number."""
 BOX_MARGIN_SECONDS = 7e-9
 """Linear programming for the margin in the box, times the sizes N²d."""
+MOST_DEFERRED_DIRECTIONS = 250.0
+"""Directions that a run of the logistic model meets in all its gradients."""
 RECORD_SECONDS = 3e-4
 """Expectations of the logistic model at one record, where each is taken on its own."""
 START_SECONDS = 1.0
@@ -120,13 +122,27 @@ def separability(spec: Spec) -> Cost:
 
 def logistic_flow(spec: Spec) -> Cost:
     """Return the cost of the logistic flow, whose records come many at a time."""
+    return _logistic(spec, gradients=_flow_gradients(spec), calls=_calls(spec, 7), records=0.03)
+
+
+def _flow_gradients(spec: Spec) -> float:
     gradients = 550.0
     if spec.get("decay") == "weights":
         # The stiffness of the decay grows like the time, the gradients as its root.
         gradients += 14.0 * math.sqrt(spec["eta"] * spec["gamma"] * spec["t_max"])
     elif spec.get("gamma"):
         gradients += 700.0  # to the minimum
-    return _logistic(spec, gradients=gradients, calls=_calls(spec, 7), records=0.03)
+    return gradients
+
+
+def deferred_flow(spec: Spec) -> Cost:
+    """Return the cost of the logistic flow without a matrix."""
+    return _deferred(spec, _flow_gradients(spec))
+
+
+def deferred_descent(spec: Spec) -> Cost:
+    """Return the cost of literal gradient descent without a matrix."""
+    return _deferred(spec, spec["t_max"])
 
 
 def logistic_steps(spec: Spec) -> Cost:
@@ -157,6 +173,20 @@ def _logistic(spec: Spec, gradients: float, calls: float, records: float = 1.0) 
         data_bytes=size * drawn + 16e6,
         # The inputs, and outputs at some records; a copy while it is made.
         device_bytes=2.0 * size * (drawn + 64 * n),
+    )
+
+
+def _deferred(spec: Spec, gradients: float) -> Cost:
+    n = spec["n_train"]
+    directions = min(float(spec["d"]), gradients, MOST_DEFERRED_DIRECTIONS)
+    basis = 8.0 * n * directions
+    # A gradient reads one basis twice and the other up to four times, on average half grown.
+    reading = gradients * 2.5 * _reading(basis)
+    records = spec["records"] * (RECORD_SECONDS + 1e-9 * n * directions / CPU_GFLOPS)
+    return Cost(
+        host_seconds=DRAW_SECONDS * n * directions + reading + records,
+        # The bases; outputs of a curvature's estimate, and some more.
+        data_bytes=2.0 * basis + 8.0 * 40.0 * n + 16e6,
     )
 
 
