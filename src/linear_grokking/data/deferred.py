@@ -12,10 +12,11 @@ order: sets of one seed are the same for runs that ask the same, not for others.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
-from linear_grokking.data.draws import ClassificationData, random_labels
+from linear_grokking.data.draws import random_labels
 from linear_grokking.data.input_law import InputLaw
 from linear_grokking.data.streams import generator
 from linear_grokking.errors import LinearGrokkingError
@@ -31,8 +32,11 @@ Late weights differ little from earlier ones: it halves the directions of a run.
 by 2e-6, less than by the tolerance of the flow, 1e-4.
 """
 
-_ROWS = 32
-"""Rows of a block of memory: as a basis grows, what it has is not moved."""
+_ROWS = 8
+"""Rows of a block of memory: as a basis grows, what it has is not moved.
+
+So few that a block is still in the cache when it is read again.
+"""
 
 _Stream = Callable[[str], np.random.Generator]
 
@@ -67,6 +71,13 @@ class Rows:
     def dot(self, vector: Float[np.ndarray, " N"]) -> Float[np.ndarray, " k"]:
         """Return the products of all k rows with a vector."""
         return np.concatenate([np.zeros(0), *(rows @ vector for rows in self.blocks())])
+
+    def beyond(self, vector: Float[np.ndarray, " N"]) -> Float[np.ndarray, " N"]:
+        """Return the part of a vector that is orthogonal to all rows, which are orthonormal."""
+        rest = vector.copy()
+        for rows in self.blocks():
+            rest -= (rows @ rest) @ rows
+        return rest
 
     def combine(self, factors: Float[np.ndarray, "*S k"]) -> Float[np.ndarray, "*S N"]:
         """Return sums of the k rows with factors."""
@@ -142,9 +153,9 @@ class DeferredSet:
     def pull_back(self, weights: Float[np.ndarray, " N"]) -> Float[np.ndarray, " width"]:
         """Return Xᵀw (width,)."""
         if len(self.directions) < self.d:
-            rest = self._beyond(weights)
+            rest = self.asked.beyond(weights)
             if np.linalg.norm(rest) > NEGLIGIBLE * np.linalg.norm(weights):
-                rest = self._beyond(rest)  # the first time leaves rounding of the whole
+                rest = self.asked.beyond(rest)  # the first time leaves rounding of the whole
                 self._meet(rest / np.linalg.norm(rest))
         pulled = np.zeros(self.width)
         pulled[: len(self.directions)] = self.directions.dot(weights)
@@ -164,7 +175,7 @@ class DeferredSet:
         normal = rng.standard_normal(self.n)
         if asked is not None:
             self.asked.append(asked)
-        drawn = self._beyond(normal)
+        drawn = self.asked.beyond(normal)
         if asked is not None:
             drawn += np.sqrt(rng.chisquare(self.d - known)) * asked
         self.directions.append(self._sigma * drawn)
@@ -186,16 +197,29 @@ class DeferredSet:
             for row in rows:
                 basis.append(row)
 
-    def _beyond(self, weights: Float[np.ndarray, " N"]) -> Float[np.ndarray, " N"]:
-        """Return the part of weights that is orthogonal to all that were asked."""
-        return weights - self.asked.combine(self.asked.dot(weights))
-
     def _require(self, coordinate: int) -> None:
         if coordinate >= self.width:
             raise TooManyDirectionsError(
                 f"data = deferred: the run asks for more than {self.width} directions of "
                 f"{self.d}; take data: matrix, or fewer steps"
             )
+
+
+@dataclass(frozen=True)
+class DeferredData:
+    """One realization of Paper B's classification problem without a matrix.
+
+    Attributes
+    ----------
+    inputs
+    labels : (n_train,) of ±1
+    weights : (width,)
+        S₀ in the inputs' coordinates, of random direction and given norm.
+    """
+
+    inputs: DeferredSet
+    labels: Float[np.ndarray, " N"]
+    weights: Float[np.ndarray, " width"]
 
 
 def deferred_classification(
@@ -207,10 +231,10 @@ def deferred_classification(
     d: int,
     s0_norm: float = 0.0,
     label_fraction: float = 1.0,
-) -> ClassificationData:
-    """Return a training set whose inputs are a `DeferredSet`, and an initial direction.
+) -> DeferredData:
+    """Return a training set and an initial direction (Paper B, Sec. 2).
 
-    See `draws.classification`: labels are the same as those of a matrix of this realization.
+    See `draws.classification`, whose labels it has.
     """
     sizes = {**law.key(), "n_train": n_train, "d": d}
 
@@ -221,4 +245,4 @@ def deferred_classification(
     weights = inputs.isotropic(stream("initial weights"))
     weights *= s0_norm / np.linalg.norm(weights)
     labels = random_labels(generator(seed, sizes, realization, "labels"), n_train, label_fraction)
-    return ClassificationData(inputs, labels, weights, None)
+    return DeferredData(inputs, labels, weights)

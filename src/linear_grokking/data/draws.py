@@ -99,7 +99,6 @@ class ClassificationData:
     Attributes
     ----------
     inputs : (n_train, d)
-        Or a `deferred.DeferredSet`.
     labels : (n_train,) of ±1
         All -1 but for a label fraction below 1.
     weights : (d,)

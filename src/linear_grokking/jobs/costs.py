@@ -37,8 +37,6 @@ DRAW_SECONDS = 1.2e-8
 """Drawing one Gaussian number."""
 BOX_MARGIN_SECONDS = 7e-9
 """Linear programming for the margin in the box, times the sizes N²d."""
-MOST_DEFERRED_DIRECTIONS = 250.0
-"""Directions that a run of the logistic model meets in all its gradients."""
 RECORD_SECONDS = 3e-4
 """Expectations of the logistic model at one record, where each is taken on its own."""
 START_SECONDS = 1.0
@@ -178,7 +176,8 @@ def _logistic(spec: Spec, gradients: float, calls: float, records: float = 1.0) 
 
 def _deferred(spec: Spec, gradients: float) -> Cost:
     n = spec["n_train"]
-    directions = min(float(spec["d"]), gradients, MOST_DEFERRED_DIRECTIONS)
+    # Late gradients bring nothing new; how many do grows with the stiffness.
+    directions = min(float(spec["d"]), gradients, 80.0 + 35.0 * spec["sigma"])
     basis = 8.0 * n * directions
     # A gradient reads one basis twice and the other up to four times, on average half grown.
     reading = gradients * 2.5 * _reading(basis)

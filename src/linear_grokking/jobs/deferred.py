@@ -87,10 +87,10 @@ class _WithInputs:
         if saved is None:
             return None
         self._inputs.restore(with_prefix(saved, "inputs "))
-        return with_prefix(saved, "solver ")
+        return saved
 
     def offer(self, state: Callable[[], State]) -> None:
-        self._checkpoint.offer(lambda: with_prefixes(solver=state(), inputs=self._inputs.state()))
+        self._checkpoint.offer(lambda: {**state(), **with_prefixes(inputs=self._inputs.state())})
 
 
 def _keeping(solve: Solver) -> Solver:
