@@ -135,12 +135,13 @@ def _flow_gradients(spec: Spec) -> float:
 
 def deferred_flow(spec: Spec) -> Cost:
     """Return the cost of the logistic flow without a matrix."""
-    return _deferred(spec, _flow_gradients(spec))
+    # How many bring something new grows with the stiffness.
+    return _deferred(spec, _flow_gradients(spec), most=80.0 + 35.0 * spec["sigma"])
 
 
 def deferred_descent(spec: Spec) -> Cost:
     """Return the cost of literal gradient descent without a matrix."""
-    return _deferred(spec, spec["t_max"])
+    return _deferred(spec, spec["t_max"], most=80.0)
 
 
 def logistic_steps(spec: Spec) -> Cost:
@@ -174,13 +175,13 @@ def _logistic(spec: Spec, gradients: float, calls: float, records: float = 1.0) 
     )
 
 
-def _deferred(spec: Spec, gradients: float) -> Cost:
+def _deferred(spec: Spec, gradients: float, most: float) -> Cost:
+    """Return the cost of gradients of which ``most`` at the most bring a new direction."""
     n = spec["n_train"]
-    # Late gradients bring nothing new; how many do grows with the stiffness.
-    directions = min(float(spec["d"]), gradients, 80.0 + 35.0 * spec["sigma"])
+    directions = min(float(spec["d"]), gradients, most)
     basis = 8.0 * n * directions
-    # A gradient reads one basis twice and the other up to four times, on average half grown.
-    reading = gradients * 2.5 * _reading(basis)
+    # A gradient reads one basis twice and the other up to three times, on average half grown.
+    reading = gradients * 2.0 * _reading(basis)
     records = spec["records"] * (RECORD_SECONDS + 1e-9 * n * directions / CPU_GFLOPS)
     return Cost(
         host_seconds=DRAW_SECONDS * n * directions + reading + records,
