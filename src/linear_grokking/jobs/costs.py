@@ -181,7 +181,7 @@ def _deferred(spec: Spec, gradients: float, most: float) -> Cost:
     directions = min(float(spec["d"]), gradients, most)
     basis = 8.0 * n * directions
     # A gradient reads one basis twice and the other up to three times, on average half grown.
-    reading = gradients * 2.0 * _reading(basis)
+    reading = gradients * 4.0 * _reading(basis / 2.0)
     records = spec["records"] * (RECORD_SECONDS + 1e-9 * n * directions / CPU_GFLOPS)
     return Cost(
         host_seconds=DRAW_SECONDS * n * directions + reading + records,
