@@ -13,12 +13,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from pydantic import Field
-from scipy.special import ndtr
 
 from linear_grokking.config.fields import Span
 from linear_grokking.config.figure_options import FigureOptions, LogisticRuns
 from linear_grokking.figures import legends, style
 from linear_grokking.figures.dynamics import draw_dynamics, tabulate_dynamics
+from linear_grokking.figures.logistic_panels import tabulate_settled_course
 from linear_grokking.figures.points import draw_lines, draw_points, tabulate_scalar
 from linear_grokking.figures.tables import FigureData, TableBuilder, percent, rows
 from linear_grokking.results.reading import RunResult
@@ -28,8 +28,6 @@ from linear_grokking.theory import large_size
 TITLE = "Large sets without their matrix: sizes up to a million, and where S has not settled (ours)"
 SETTLED = 5.0
 """σ²p₋ log t from which on S is taken as settled."""
-_ACCURACIES = ndtr(np.linspace(0.02, 6.0, 600))
-"""At which the course of a settled S is tabulated."""
 _LARGEST_BELOW = 0.4995
 """Up to where formulas of λ < ½ are drawn."""
 _HOLLOW = {"markerfacecolor": "white"}
@@ -89,7 +87,14 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     for role in ("direct", "large"):
         run = max(data.runs(role), key=lambda each: each.parameters["n_train"])
         tabulate_dynamics(builder, run, {"n_train": run.parameters["n_train"]}, ["accuracy"])
-    _tabulate_course(builder, data.runs("direct")[0].parameters)
+    lambda_, eta, t_max = (
+        data.runs("direct")[0].parameters[key] for key in ("lambda", "eta", "t_max")
+    )
+
+    def log_time(accuracy: np.ndarray) -> np.ndarray:
+        return large_size.log_time_to_accuracy(lambda_, eta, accuracy)
+
+    tabulate_settled_course(builder, log_time, t_max)
     times = data.runs("times")
     tabulate_scalar(builder, times, "t_gen", "grokking_time", "t95", "lambda", ["sigma"])
     _tabulate_formula(builder, options, times, data.threshold)
@@ -98,15 +103,6 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
             _tabulate_share(builder, run, data.threshold)
     _tabulate_sizes(builder, data)
     return builder.frame()
-
-
-def _tabulate_course(builder: TableBuilder, parameters: Mapping[str, Any]) -> None:
-    """Add the accuracy of a settled S."""
-    at = parameters["lambda"], parameters["eta"]
-    log_time = np.array([large_size.log_time_to_accuracy(*at, each) for each in _ACCURACIES])
-    kept = (log_time > 0) & (log_time < np.log(parameters["t_max"]))
-    time, accuracy = np.exp(log_time[kept]), _ACCURACIES[kept]
-    builder.add("accuracy", "large_size", "theory", time, accuracy)
 
 
 def _tabulate_formula(
