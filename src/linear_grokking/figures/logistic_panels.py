@@ -50,7 +50,8 @@ def pair_runs(
 ) -> list[tuple[RunResult, RunResult]]:
     """Match runs on the same sets.
 
-    Gaussian sets that differ in σ are multiples of each other and count as the same.
+    Gaussian sets that differ in σ are multiples of each other and count as the same; inputs drawn
+    product by product are those of no other run.
 
     Raises
     ------
@@ -64,6 +65,8 @@ def pair_runs(
         return tuple(run.parameters[name] for name in relevant)
 
     partners = {key(run): run for run in separability}
+    if any(run.parameters.get("data") == "deferred" for run in dynamics):
+        raise ValueError("data = deferred: has no sets to assess beside; needs matrix here")
     missing = [run.parameters["lambda"] for run in dynamics if key(run) not in partners]
     if missing:
         raise ValueError(

@@ -5,6 +5,7 @@ import pytest
 from figure_tables import drawn, pick
 
 from linear_grokking.figures import b21
+from linear_grokking.figures.logistic_panels import pair_runs
 from linear_grokking.results import statistics
 from linear_grokking.theory import large_size
 
@@ -130,3 +131,8 @@ def test_it_is_drawn_from_its_table(table, tmp_path):
     assert names[0] == "matrix, $N$ = 80" and names[1] == "deferred, $N$ = 160"
     assert "$S$ settled, $N\\to\\infty$" in [text.get_text() for text in times.get_texts()]
     assert any("propto N" in text.get_text() for text in sizes.get_texts())
+
+
+def test_runs_without_a_matrix_have_no_separability_beside_them(runs):
+    with pytest.raises(ValueError, match="data = deferred: has no sets to assess beside"):
+        pair_runs(runs("deferred"), runs("direct"))

@@ -105,6 +105,8 @@ class LargestCurvature:
     def _first_vector(self, curvatures: Array) -> Array:
         """Return random vectors (R, d + 1)."""
         rng = np.random.default_rng(0)
-        weights = self._model.data.isotropic(rng)
-        bias = rng.standard_normal() if self._model.has_bias else 0.0
-        return like(curvatures, np.insert(weights, weights.shape[1], bias, axis=1))
+        # Rounding in what follows depends on the order in memory.
+        vectors = np.empty((self._model.realizations, self._model.d + 1), order="F")
+        vectors[:, :-1] = self._model.data.isotropic(rng)
+        vectors[:, -1] = rng.standard_normal() if self._model.has_bias else 0.0
+        return like(curvatures, vectors)
