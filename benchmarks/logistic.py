@@ -9,11 +9,13 @@ from threadpoolctl import threadpool_limits
 from benchmarks import baselines
 from benchmarks.limits import ReadBandwidth
 from benchmarks.rows import Row, Spread, alternate
+from linear_grokking.data.deferred import deferred_classification
 from linear_grokking.data.draws import classification
 from linear_grokking.data.laws import Gaussian
 from linear_grokking.models.logistic import LogisticModel
 from linear_grokking.models.losses import LOSSES
-from linear_grokking.models.passes import make_pass
+from linear_grokking.models.passes import Pass, make_pass
+from linear_grokking.models.passes.deferred_pass import DeferredPass
 from linear_grokking.runtime.devices import cores
 from linear_grokking.solvers.log_flow.flow import gradient_flow
 from linear_grokking.solvers.trajectory import record_steps
@@ -29,6 +31,7 @@ def rows() -> Iterator[Row]:
         yield from _small()
         yield from _medium()
         yield from _large_gradient()
+        yield from _deferred()
 
 
 def _set(n_train: int, d: int) -> tuple[np.ndarray, np.ndarray]:
@@ -47,8 +50,11 @@ def _set(n_train: int, d: int) -> tuple[np.ndarray, np.ndarray]:
 
 def _flow(inputs: np.ndarray, weights: np.ndarray) -> int:
     """Follow one realization as a job does; return the gradients spent."""
-    labels = -np.ones((1, len(inputs)), np.float32)
-    model = LogisticModel(inputs[np.newaxis], labels, Gaussian(SIGMA), loss=LOSSES["cross_entropy"])
+    return _follow(inputs[np.newaxis], -np.ones((1, len(inputs)), np.float32), weights)
+
+
+def _follow(inputs: np.ndarray | Pass, labels: np.ndarray, weights: np.ndarray) -> int:
+    model = LogisticModel(inputs, labels, Gaussian(SIGMA), loss=LOSSES["cross_entropy"])
     params = (weights[np.newaxis].astype(np.float64), np.zeros(1))
     return (
         gradient_flow(model, params, eta=ETA, steps=record_steps(T_MAX, RECORDS))
@@ -111,16 +117,50 @@ def _medium() -> Iterator[Row]:
 
 
 def _large_gradient() -> Iterator[Row]:
-    inputs = np.empty((20000, 9600), np.float32)
-    rng = np.random.default_rng(0)
-    for start in range(0, len(inputs), 1000):
-        inputs[start : start + 1000] = rng.standard_normal((1000, 9600), dtype=np.float32)
+    inputs = _large_matrix(20000, 9600)
     yield _gradient_row(
         "logistic 20000x9600 (0.77 GB float32): one gradient, all cores",
         inputs,
         threads=cores(),
         rounds=15,
         target=0.75,
+    )
+
+
+def _large_matrix(n_train: int, d: int) -> np.ndarray:
+    inputs = np.empty((n_train, d), np.float32)
+    rng = np.random.default_rng(0)
+    for start in range(0, n_train, 1000):
+        inputs[start : start + 1000] = rng.standard_normal((1000, d), dtype=np.float32)
+    return inputs
+
+
+def _deferred() -> Iterator[Row]:
+    """Compare a run whose inputs are drawn product by product with the products of a matrix."""
+    n_train, d = 40000, 19200
+
+    def ours() -> int:
+        drawn = deferred_classification(
+            Gaussian(SIGMA), seed=0, realization=0, n_train=n_train, d=d, s0_norm=0.1
+        )
+        return _follow(DeferredPass([drawn.inputs]), drawn.labels[np.newaxis], drawn.weights)
+
+    inputs = _large_matrix(n_train, d)
+    sweep = make_pass(inputs[np.newaxis])
+    vector, factors = np.full((1, d), 0.01), np.ones((1, n_train))
+
+    def matrix() -> None:
+        sweep(vector, np.zeros(1), LOSSES["cross_entropy"], factors)
+
+    gradients = ours()
+    timings = alternate(3, ours=ours, matrix=matrix)
+    yield Row(
+        "logistic N=40000, d=19200, to t=1e6, inputs deferred, one thread",
+        f"as many gradients of a matrix ({inputs.nbytes / 1e9:.1f} GB float32)",
+        timings.ratio("matrix", "ours", gradients),
+        ours=timings.spread("ours"),
+        theirs=timings.spread("matrix", gradients),
+        note=f"{gradients} gradients, of the matrix extrapolated from one, without its drawing",
     )
 
 

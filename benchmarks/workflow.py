@@ -229,6 +229,7 @@ _LARGE = {"model": "logistic", "n_train": 4000, "d": 1920, "t_max": 1e6}
 _OUTPUTS = {**_LARGE, "measure": "outputs", "records": 2}
 _DESCENT = {"model": "logistic", "solver": "gradient_descent", "n_train": 400, "d": 192}
 _ADAM = {"model": "logistic", "solver": "adam", "n_train": 1000, "d": 480, "t_max": 3000}
+_DEFERRED = {"model": "logistic", "data": "deferred", "n_train": 10000, "d": 4800, "sigma": 5}
 _LINEAR = {"model": "linear", "lambda": 0.9, "records": 120}
 _STEPS = {"solver": "gradient_descent", "t_max": 600, "records": 50}
 _TWO_LAYERS = {"model": "two_layer", "lambda": 0.9, "d_out": 5, "epsilon": 1e-4, "t_max": 2e5}
@@ -246,6 +247,9 @@ COSTED = {
     "logistic, literal steps, outputs": {**_DESCENT, "measure": "outputs", "t_max": 2e4},
     "logistic, Adam": _ADAM,
     "logistic, Adam, outputs": {**_ADAM, "measure": "outputs"},
+    "logistic N=10000, d=4800, deferred": _DEFERRED,
+    "logistic, deferred, outputs": {**_DEFERRED, "measure": "outputs"},
+    "logistic, deferred, literal steps": {**_DEFERRED, "solver": "gradient_descent", "t_max": 500},
     "linear d_out=1, N=1111": _LINEAR,
     "linear d_out=100, N=1111": {**_LINEAR, "d_out": 100},
     "linear, literal steps": {**_LINEAR, **_STEPS},

@@ -17,6 +17,7 @@ from linear_grokking.claims import (
     ends,
     facets,
     large_rates,
+    large_sets,
     linear_beginnings,
     linear_curves,
     linear_late_time,
@@ -43,7 +44,7 @@ MODULES = (
     *(linear_curves, linear_times, linear_late_time, linear_weight_decay, linear_maps),
     *(linear_optimizers, linear_scatter, linear_structured, linear_beginnings, two_layer),
     *(ends, delays, adam, adam_limit, variations, conformal_time, separability, facets, two_point),
-    *(logistic_weight_decay, large_rates, universality, modular),
+    *(logistic_weight_decay, large_rates, large_sets, universality, modular),
 )
 """Importing them registers their claims; a new module is added here."""
 

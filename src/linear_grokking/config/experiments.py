@@ -411,13 +411,29 @@ class Classification(Experiment, title="Sets of inputs for logistic classificati
         return spec
 
 
-_THRESHOLD_NEEDS = {
-    "measure": "dynamics",
-    "law": "gaussian",
-    "loss": "cross_entropy",
-    "n_gen": 0,
+_NEEDS: Mapping[tuple[str, str], Mapping[str, tuple[Any, ...]]] = {
+    # The observables are closed forms there.
+    ("labels", "threshold"): {
+        "measure": ("dynamics",),
+        "law": ("gaussian",),
+        "loss": ("cross_entropy",),
+        "n_gen": (0,),
+        "data": ("matrix",),
+    },
+    # Products with Gaussian inputs alone can be drawn given others, and training must see no more.
+    ("data", "deferred"): {
+        "law": tuple(name for name, law in LAWS.items() if law.isotropic_across),
+        "solver": tuple(k.solver for k in KINDS if (k.measure, k.data) == ("dynamics", "deferred")),
+        "n_gen": (0,),
+        "dtype": (None, "float64"),
+    },
 }
-"""What goes with labels that a threshold decides: the observables are closed forms there."""
+"""What goes with a value of a key: for each other key the values that are allowed."""
+
+
+def _values(value: Any) -> tuple[Any, ...]:
+    """Return the values of a key, of which an axis has several."""
+    return value if isinstance(value, tuple) else (value,)
 
 
 class LogisticExperiment(
@@ -449,6 +465,10 @@ class LogisticExperiment(
     label_fraction: Axis[Probability] = Field(
         (1.0,), description="Probability r of the label -1, or its share."
     )
+    data: Literal["matrix", "deferred"] = Field(
+        "matrix",
+        description="Inputs drawn as a matrix, or product by product as training asks for them.",
+    )
     labels: Axis[Literal["random", "threshold"]] = Field(
         ("random",),
         description="Labels drawn at random, or decided by a threshold of the first coordinate.",
@@ -461,7 +481,9 @@ class LogisticExperiment(
     )
     rtol: OpenProbability = Field(1.0e-4, description="gradient_flow: relative tolerance.")
     dtype: Literal["float32", "float64"] | None = Field(
-        None, description="Precision of the data; by default float64 for adam, else float32."
+        None,
+        description="Precision of the data; by default float64 for adam or deferred data, else "
+        "float32.",
     )
     beta1: OpenProbability = Field(0.9, description="adam: decay of the first moment.")
     beta2: OpenProbability = Field(0.999, description="adam: decay of the second moment.")
@@ -479,13 +501,17 @@ class LogisticExperiment(
                 raise refused(f"needs n_gen above 0 with law: {law}, whose outputs have no formula")
         if self.solver == "adam" and any(self.gamma):
             raise refused("sets gamma with solver: adam, which knows no weight decay")
-        if "threshold" not in self.labels:
-            return
-        for key, needed in _THRESHOLD_NEEDS.items():
-            value = self.value(key)
-            for each in value if isinstance(value, tuple) else (value,):
-                if each != needed:
-                    raise refused(f"sets {key} = {each} with labels: threshold; needs {needed}")
+        for (key, value), needs in _NEEDS.items():
+            if value in _values(self.value(key)):
+                for other, allowed in needs.items():
+                    self._check_with(f"{key}: {value}", other, allowed)
+
+    def _check_with(self, chosen: str, key: str, allowed: tuple[Any, ...]) -> None:
+        """Refuse a key whose values do not go with what was chosen."""
+        for each in _values(self.value(key)):
+            if each not in allowed:
+                needed = " or ".join(str(value) for value in allowed if value is not None)
+                raise refused(f"sets {key} = {each} with {chosen}; needs {needed}")
 
     def unused(self, parameters: Mapping[str, Any]) -> Iterator[str]:
         """See `Experiment.unused`."""
@@ -493,12 +519,16 @@ class LogisticExperiment(
         # At random is what a spec says that says nothing; with r = 1 all labels are -1 anyway.
         if parameters["labels"] == "random" or parameters["label_fraction"] == 1:
             yield "labels"
+        # A matrix is what a spec says that says nothing.
+        if parameters["data"] == "matrix":
+            yield "data"
         if not parameters["gamma"] or not parameters["bias"]:
             yield "decay"
 
     def sized(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """See `Experiment.sized`."""
-        parameters.setdefault("dtype", "float64" if self.solver == "adam" else "float32")
+        exact = self.solver == "adam" or self.data == "deferred"
+        parameters.setdefault("dtype", "float64" if exact else "float32")
         spec = super().sized(parameters)
         # No decay is what a spec says that says nothing.
         if not spec["gamma"]:

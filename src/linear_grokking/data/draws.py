@@ -150,13 +150,20 @@ def classification(
 
     direction = stream("initial weights", n_train=n_train).standard_normal(d)
     direction *= s0_norm / np.linalg.norm(direction)
-    uniform = stream("labels", n_train=n_train).random(n_train)
+    labels = random_labels(stream("labels", n_train=n_train), n_train, label_fraction)
     return ClassificationData(
         inputs=inputs(n_train, stream("inputs", n_train=n_train)),
-        labels=np.where(uniform < label_fraction, -1.0, 1.0).astype(dtype),
+        labels=labels.astype(dtype),
         weights=direction.astype(dtype),
         fresh=inputs(n_gen, stream("test inputs", n_gen=n_gen)) if n_gen else None,
     )
+
+
+def random_labels(
+    rng: np.random.Generator, n_train: int, label_fraction: float
+) -> Float[np.ndarray, " N"]:
+    """Return labels (n_train,) that are -1 with probability r, else +1."""
+    return np.where(rng.random(n_train) < label_fraction, -1.0, 1.0)
 
 
 def with_threshold_labels(

@@ -40,9 +40,12 @@ class InputLaw(ABC):
         Its name in the configuration.
     sigma
         Standard deviation σ of the inputs, the unit of length.
+    isotropic_across
+        Whether all coordinates but the first are N(0, σ²), independent of it and of each other.
     """
 
     name: ClassVar[str]
+    isotropic_across: ClassVar[bool] = False
     sigma: float
 
     def key(self) -> dict[str, object]:

@@ -23,6 +23,7 @@ class Gaussian(InputLaw):
     """x ~ N(0, σ²I) (Paper B, Sec. 2)."""
 
     name = "gaussian"
+    isotropic_across = True
 
     def draw(self, rng: np.random.Generator, out: Float[np.ndarray, "n d"]) -> None:
         """See `InputLaw.draw`."""
@@ -63,6 +64,7 @@ class Mixture(InputLaw):
     """Two Gaussians N(±m e₁, σ²I) of equal weight, all labelled -1 (ICML App. G)."""
 
     name = "mixture"
+    isotropic_across = True
     mixture_mean: float
 
     def key(self) -> dict[str, object]:
@@ -96,6 +98,7 @@ class TwoGaussians(InputLaw):
     """
 
     name = "two_gaussians"
+    isotropic_across = True
     mu: float
     sigma_a: float
 

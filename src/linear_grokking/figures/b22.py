@@ -13,13 +13,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
 from pydantic import Field
-from scipy.special import ndtr
 
 from linear_grokking.config.fields import Span
 from linear_grokking.config.figure_options import FigureOptions, LogisticRuns, SeparabilityRuns
 from linear_grokking.figures import legends, style
 from linear_grokking.figures import separability_panels as panels
 from linear_grokking.figures.dynamics import draw_dynamics, tabulate_dynamics
+from linear_grokking.figures.logistic_panels import tabulate_settled_course
 from linear_grokking.figures.points import draw_lines, draw_points, tabulate_scalar
 from linear_grokking.figures.tables import FigureData, TableBuilder, percent, rows
 from linear_grokking.theory import elliptical, large_size
@@ -49,10 +49,6 @@ _SHADES = style.RAMP[2:]
 """Of two ratios of radii, ascending; the larger one has the colour of its law."""
 _SPREAD = 0.004
 """In λ, between points of laws that would lie on each other."""
-
-
-_ACCURACIES = ndtr(np.linspace(0.02, 6.0, 600))
-"""At which the course of a settled S is tabulated."""
 
 
 class Options(FigureOptions):
@@ -105,12 +101,12 @@ def _tabulate_settled(builder: TableBuilder, parameters: Mapping[str, Any]) -> N
         radius = 1.0, 0.5
     else:
         return
-    log_time = elliptical.log_time_to_accuracy(
-        parameters["lambda"], *radius, parameters["eta"], _ACCURACIES
-    )
-    kept = (log_time > 0) & (log_time < np.log(parameters["t_max"]))
-    time, accuracy = np.exp(log_time[kept]), _ACCURACIES[kept]
-    builder.add("accuracy", "large_size", "theory", time, accuracy, {"law": law})
+    lambda_, eta, t_max = (parameters[key] for key in ("lambda", "eta", "t_max"))
+
+    def log_time(accuracy: np.ndarray) -> np.ndarray:
+        return elliptical.log_time_to_accuracy(lambda_, *radius, eta, accuracy)
+
+    tabulate_settled_course(builder, log_time, t_max, {"law": law})
 
 
 def draw(table: pd.DataFrame) -> Figure:

@@ -1,11 +1,12 @@
 """Panels of the logistic model: dynamics by a parameter, final accuracies and times."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from scipy.special import ndtr
 
 from linear_grokking.figures import legends, style
 from linear_grokking.figures.dynamics import (
@@ -49,7 +50,8 @@ def pair_runs(
 ) -> list[tuple[RunResult, RunResult]]:
     """Match runs on the same sets.
 
-    Gaussian sets that differ in σ are multiples of each other and count as the same.
+    Gaussian sets that differ in σ are multiples of each other and count as the same; inputs drawn
+    product by product are those of no other run.
 
     Raises
     ------
@@ -63,6 +65,8 @@ def pair_runs(
         return tuple(run.parameters[name] for name in relevant)
 
     partners = {key(run): run for run in separability}
+    if any(run.parameters.get("data") == "deferred" for run in dynamics):
+        raise ValueError("data = deferred: has no sets to assess beside; needs matrix here")
     missing = [run.parameters["lambda"] for run in dynamics if key(run) not in partners]
     if missing:
         raise ValueError(
@@ -228,3 +232,23 @@ def draw_norm_sizes(axes: Axes, table: pd.DataFrame, by: str, colours: Mapping[A
     step_axis(axes)
     axes.set(yscale="log", ylabel=r"$\|S\|$, $-b$")
     legends.add(axes, handles, loc="upper left")
+
+
+def tabulate_settled_course(
+    builder: TableBuilder,
+    log_time: Callable[[np.ndarray], np.ndarray],
+    t_max: float,
+    parameters: Mapping[str, Any] | None = None,
+) -> None:
+    """Add accuracies, and the times up to t_max at which large sets reach them if S has settled.
+
+    Parameters
+    ----------
+    log_time
+        Returns log t of accuracies.
+    """
+    accuracies = ndtr(np.linspace(0.02, 6.0, 600))
+    found = log_time(accuracies)
+    kept = (found > 0) & (found < np.log(t_max))
+    time = np.exp(found[kept])
+    builder.add("accuracy", "large_size", "theory", time, accuracies[kept], parameters)

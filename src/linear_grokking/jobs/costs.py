@@ -120,13 +120,28 @@ def separability(spec: Spec) -> Cost:
 
 def logistic_flow(spec: Spec) -> Cost:
     """Return the cost of the logistic flow, whose records come many at a time."""
+    return _logistic(spec, gradients=_flow_gradients(spec), calls=_calls(spec, 7), records=0.03)
+
+
+def _flow_gradients(spec: Spec) -> float:
     gradients = 550.0
     if spec.get("decay") == "weights":
         # The stiffness of the decay grows like the time, the gradients as its root.
         gradients += 14.0 * math.sqrt(spec["eta"] * spec["gamma"] * spec["t_max"])
     elif spec.get("gamma"):
         gradients += 700.0  # to the minimum
-    return _logistic(spec, gradients=gradients, calls=_calls(spec, 7), records=0.03)
+    return gradients
+
+
+def deferred_flow(spec: Spec) -> Cost:
+    """Return the cost of the logistic flow without a matrix."""
+    # How many bring something new grows with the stiffness.
+    return _deferred(spec, _flow_gradients(spec), most=80.0 + 35.0 * spec["sigma"])
+
+
+def deferred_descent(spec: Spec) -> Cost:
+    """Return the cost of literal gradient descent without a matrix."""
+    return _deferred(spec, spec["t_max"], most=80.0)
 
 
 def logistic_steps(spec: Spec) -> Cost:
@@ -157,6 +172,21 @@ def _logistic(spec: Spec, gradients: float, calls: float, records: float = 1.0) 
         data_bytes=size * drawn + 16e6,
         # The inputs, and outputs at some records; a copy while it is made.
         device_bytes=2.0 * size * (drawn + 64 * n),
+    )
+
+
+def _deferred(spec: Spec, gradients: float, most: float) -> Cost:
+    """Return the cost of gradients of which ``most`` at the most bring a new direction."""
+    n = spec["n_train"]
+    directions = min(float(spec["d"]), gradients, most)
+    basis = 8.0 * n * directions
+    # A gradient reads one basis twice and the other up to three times, on average half grown.
+    reading = gradients * 4.0 * _reading(basis / 2.0)
+    records = spec["records"] * (RECORD_SECONDS + 1e-9 * n * directions / CPU_GFLOPS)
+    return Cost(
+        host_seconds=DRAW_SECONDS * n * directions + reading + records,
+        # The bases; outputs of a curvature's estimate, and some more.
+        data_bytes=2.0 * basis + 8.0 * 40.0 * n + 16e6,
     )
 
 

@@ -58,6 +58,8 @@ class Kind:
         The solver ``"module:name"`` that the job is given; None where it needs none.
     labels
         How the labels of the training set are assigned, see `labels_of`.
+    data
+        How its inputs are drawn, see `data_of`.
     options
         Keys of the spec that this solver takes, besides eta.
     parts
@@ -80,6 +82,7 @@ class Kind:
     cost: Callable[[Spec], Cost]
     solve: str | None = None
     labels: str = "random"
+    data: str = "matrix"
     options: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
     on_gpu: bool = False
@@ -124,8 +127,17 @@ _STEPS: Mapping[str, Any] = {"solve": "solvers.gradient_descent:gradient_descent
 _ON_GPU: Mapping[str, Any] = {"on_gpu": True, "saves_state": True}
 
 
-def _logistic(solver: str, cost: Callable[[Spec], Cost], **more: Any) -> Iterable[Kind]:
-    """Yield a solver's kinds for both measures of the logistic model, and other labels."""
+def _logistic(
+    solver: str,
+    cost: Callable[[Spec], Cost],
+    deferred: Callable[[Spec], Cost] | None = None,
+    **more: Any,
+) -> Iterable[Kind]:
+    """Yield a solver's kinds for both measures of the logistic model, and other labels.
+
+    ``deferred`` is the cost on inputs that are drawn when they are asked for, of a solver that
+    stays in the span of its gradients.
+    """
     parts = {"parts": ("law", "loss"), "cost": cost, **_ON_GPU, **more}
     for measure, schema in (("dynamics", LOGISTIC), ("outputs", OUTPUTS)):
         job = f"jobs.logistic:{measure}"
@@ -134,6 +146,13 @@ def _logistic(solver: str, cost: Callable[[Spec], Cost], **more: Any) -> Iterabl
     yield Kind(
         *("logistic", solver, "dynamics"), job=job, labels="threshold", schema=LOGISTIC, **parts
     )
+    if deferred is None:
+        return
+    # On the host: the inputs are drawn there.
+    parts |= {"cost": deferred, "on_gpu": False, "data": "deferred"}
+    for measure, schema in (("dynamics", LOGISTIC), ("outputs", OUTPUTS)):
+        job = f"jobs.deferred:{measure}"
+        yield Kind("logistic", solver, measure, job=job, schema=schema, **parts)
 
 
 KINDS: Sequence[Kind] = (
@@ -202,10 +221,11 @@ KINDS: Sequence[Kind] = (
     *_logistic(
         "gradient_flow",
         costs.logistic_flow,
+        costs.deferred_flow,
         solve="solvers.log_flow.flow:gradient_flow",
         options=("gd_steps", "rtol"),
     ),
-    *_logistic("gradient_descent", costs.logistic_descent, **_STEPS),
+    *_logistic("gradient_descent", costs.logistic_descent, costs.deferred_descent, **_STEPS),
     *_logistic(
         "adam",
         costs.logistic_steps,
@@ -246,6 +266,11 @@ def labels_of(spec: Spec) -> str:
     return spec.get("labels", "random")
 
 
+def data_of(spec: Spec) -> str:
+    """Return how a run's inputs are drawn: as a matrix where its spec does not say."""
+    return spec.get("data", "matrix")
+
+
 def kind_of(spec: Spec) -> Kind:
     """Return the kind of a run.
 
@@ -261,9 +286,9 @@ def kind_of(spec: Spec) -> Kind:
     wanted = tuple(spec[key] for key in keys)
     for kind in KINDS:
         found = kind.model, kind.solver, kind.measure
-        if found == wanted and kind.labels == labels_of(spec):
+        if found == wanted and (kind.labels, kind.data) == (labels_of(spec), data_of(spec)):
             return kind
-    told = f"{', '.join(wanted)}, {labels_of(spec)} labels"
+    told = f"{', '.join(wanted)}, {labels_of(spec)} labels, {data_of(spec)} data"
     raise ValueError(f"{told}: there is no such model, solver and measure")
 
 

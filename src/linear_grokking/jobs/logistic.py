@@ -40,13 +40,8 @@ def outputs(
     loss: Loss,
 ) -> Results:
     """Yield f at the last record, and where the training points lie."""
-    sample = {"sample": np.arange(spec["n_train"], dtype=np.int32)}
-
-    def read_off(model: LogisticModel, found: Trajectory) -> tuple[Columns, Columns]:
-        return sample, _outputs(model, *found.params)
-
     set_up = _set_up(spec, context, law, loss)
-    return solved(spec, realizations, context, solve, set_up, read_off)
+    return solved(spec, realizations, context, solve, set_up, at_the_end)
 
 
 def _set_up(
@@ -81,6 +76,11 @@ def decays_of(spec: Spec) -> tuple[float, float]:
     """Return the weight decay of S and of b; a spec that does not say has none."""
     gamma = spec.get("gamma", 0.0)
     return gamma, gamma if spec.get("decay") == "all" else 0.0
+
+
+def at_the_end(model: LogisticModel, found: Trajectory) -> tuple[Columns, Columns]:
+    """Return the columns of the outputs at the last record, as `dynamics.ReadOff` does."""
+    return {"sample": np.arange(model.n_train, dtype=np.int32)}, _outputs(model, *found.params)
 
 
 def _outputs(model: LogisticModel, weights: Array, bias: Array) -> dict[str, np.ndarray]:

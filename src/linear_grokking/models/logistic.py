@@ -15,7 +15,7 @@ from linear_grokking.data.laws import InputLaw
 from linear_grokking.models import expectations
 from linear_grokking.models.contract import Params
 from linear_grokking.models.losses import LARGEST_LOSS, Loss
-from linear_grokking.models.passes import make_pass
+from linear_grokking.models.passes import Pass, make_pass
 from linear_grokking.models.passes.weighing import LinearWeighing
 from linear_grokking.runtime.arrays import Array, to_host
 from linear_grokking.shapes import Float
@@ -30,6 +30,7 @@ class LogisticModel:
     Parameters
     ----------
     inputs : (R, N, d)
+        An array, or what takes its place (`passes.products.Pass`).
     labels : (R, N) of ±1
         Assigned labels.
     law
@@ -50,6 +51,8 @@ class LogisticModel:
 
     Attributes
     ----------
+    data
+        The pass over the inputs.
     realizations, n_train, d
         R, N, d.
     decays
@@ -70,7 +73,7 @@ class LogisticModel:
 
     def __init__(
         self,
-        inputs: Float[Array, "..."],
+        inputs: Float[Array, "..."] | Pass,
         labels: Float[Array, "..."],
         law: InputLaw,
         *,
@@ -81,24 +84,23 @@ class LogisticModel:
         decays: tuple[float, float] = (0.0, 0.0),
         threads: int = 1,
     ) -> None:
-        if inputs.ndim != 3 or tuple(labels.shape) != tuple(inputs.shape[:2]):
+        if len(inputs.shape) != 3 or tuple(labels.shape) != tuple(inputs.shape[:2]):
             raise ValueError(
                 f"inputs {tuple(inputs.shape)}, labels {tuple(labels.shape)}: must be of shapes "
                 "(realizations, samples, d) and (realizations, samples)"
             )
         if fresh is not None and label_fraction < 1:
             raise ValueError("fresh: allowed only with label_fraction=1")
-        xp = array_namespace(inputs)
+        xp = array_namespace(labels)
         if bool(xp.any(xp.abs(labels) != 1)):
             raise ValueError("labels: must be -1 or +1")
         if not all(0 <= decay < float("inf") for decay in decays):
             raise ValueError(f"decays = {decays}: must be finite numbers, at least 0")
         self.has_bias = bias
         self.decays = (decays[0], decays[1] if bias else 0.0)
-        self.realizations, self.n_train, self.d = inputs.shape
-        # Root mean square of an entry, from rows enough for a percent.
-        rows = max(1, 10**4 // (self.realizations * self.d))
-        self.input_size = float(xp.mean(xp.astype(inputs[:, :rows], xp.float64) ** 2)) ** 0.5
+        self.data = make_pass(inputs, threads)
+        self.realizations, self.n_train, self.d = self.data.shape
+        self.input_size = self.data.input_size()
         self.xp = xp
         self._law = law
         self._loss = loss
@@ -106,7 +108,6 @@ class LogisticModel:
         self._signs = -xp.astype(labels, xp.float64)
         self._one_label = not bool(xp.any(labels > 0))  # whose signs are 1 throughout
         self.may_have_minimum = not bias or not self._one_label or self.decays[1] > 0
-        self._pass = make_pass(inputs, threads)
         self._fresh_pass = None if fresh is None else make_pass(fresh, threads)
 
     def gradient(self, params: Params) -> Params:
@@ -116,7 +117,7 @@ class LogisticModel:
     def scaled_gradient(self, params: Params) -> Params:
         """See `contract.Model.scaled_gradient`; e^L is the largest slope of a sample's loss."""
         weights, bias = params
-        pull_back, totals, scale = self._pass.scaled(weights, bias, self._loss, self._signs)
+        pull_back, totals, scale = self.data.scaled(weights, bias, self._loss, self._signs)
         return *self._means(pull_back, totals), scale
 
     def gradient_and_outputs(
@@ -126,7 +127,7 @@ class LogisticModel:
 
         The gradient by b is all zero where the model has no bias.
         """
-        outputs, pull_back, totals = self._pass(weights, bias, self._loss, self._signs)
+        outputs, pull_back, totals = self.data(weights, bias, self._loss, self._signs)
         return *self._means(pull_back, totals), outputs
 
     def curvatures(self, outputs: Float[Array, "R N"]) -> Float[Array, "R N"]:
@@ -155,21 +156,21 @@ class LogisticModel:
         product : (R, d)
         product_bias : (R,)
         """
-        outputs, pull_back, totals = self._pass(v, v_bias, LinearWeighing(), curvatures)
+        outputs, pull_back, totals = self.data(v, v_bias, LinearWeighing(), curvatures)
         return outputs, *self._means(pull_back, totals)
 
     def outputs(
         self, weights: Float[Array, "*S d"], bias: Float[Array, "*S"]
     ) -> Float[Array, "*S N"]:
         """Return the training outputs f (..., R, N) at weights (..., R, d) and biases (..., R)."""
-        outputs = self._pass.outputs(weights)
+        outputs = self.data.outputs(weights)
         outputs += bias[..., None]
         return outputs
 
     def stretches(self) -> "Stretches | None":
         """Return what takes many gradients in one call, where the sets are small enough."""
         options = {"bias": self.has_bias, "decays": self.decays}
-        return self._pass.stretches(self._loss, self._signs, **options)
+        return self.data.stretches(self._loss, self._signs, **options)
 
     def integrands(self, params: Params) -> dict[str, Float[Array, " R"]]:
         """Return the rate e^b of conformal time (Paper B, Sec. 4)."""

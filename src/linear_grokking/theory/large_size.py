@@ -239,7 +239,9 @@ def settling_exponent(lambda_: ArrayLike) -> Broadcast:
     return np.sum(weight * a / drag, axis=-1) - np.exp(-log_m)
 
 
-def log_time_to_accuracy(lambda_: ArrayLike, eta: ArrayLike, accuracy: float = 0.95) -> Broadcast:
+def log_time_to_accuracy(
+    lambda_: ArrayLike, eta: ArrayLike, accuracy: ArrayLike = 0.95
+) -> Broadcast:
     """Return ln t at which A_gen reaches ``accuracy`` if S has settled long before.
 
     ln t = Φ⁻¹(accuracy) r - ln(ηC_∞), from b = -ln(ηC_∞t) and A_gen = Φ(-b/(σ‖S‖)): the

@@ -190,6 +190,7 @@ def test_there_are_enough_hand_picked_mistakes():
 
 
 THRESHOLD = {"model": "logistic", "n_train": 9, "d": 5, "labels": "threshold"}
+DEFERRED = {"model": "logistic", "n_train": 9, "d": 5, "data": "deferred"}
 # An experiment, and what the line must say; these concern several keys at once.
 CONTRADICTIONS = [
     ({"model": "linear"}, "sets neither of the keys lambda and n_train"),
@@ -241,6 +242,21 @@ CONTRADICTIONS = [
     (THRESHOLD | {"loss": "exponential"}, "sets loss = exponential with labels: threshold; needs"),
     (THRESHOLD | {"n_gen": 7}, "sets n_gen = 7 with labels: threshold; needs 0"),
     (THRESHOLD | {"gamma": 0.1, "decay": "weights"}, None),
+    (THRESHOLD | {"data": "deferred"}, "sets data = deferred with labels: threshold; needs matrix"),
+    (DEFERRED | {"gamma": 0.1, "decay": "weights", "label_fraction": 0.9}, None),
+    (DEFERRED | {"law": ["gaussian", "two_gaussians"], "mu": 1, "sigma_a": 0.1}, None),
+    (
+        DEFERRED | {"law": "anisotropic", "condition": 2},
+        "sets law = anisotropic with data: deferred; needs gaussian or mixture or two_gaussians",
+    ),
+    (
+        DEFERRED | {"solver": "adam"},
+        "sets solver = adam with data: deferred; needs gradient_flow or gradient_descent",
+    ),
+    (DEFERRED | {"n_gen": 7}, "sets n_gen = 7 with data: deferred; needs 0"),
+    (DEFERRED | {"dtype": "float32"}, "sets dtype = float32 with data: deferred; needs float64"),
+    ({"measure": "separability", "n_train": 9, "d": 5, "data": "deferred"}, "unknown key"),
+    ({"model": "linear", "lambda": 1, "data": "deferred"}, "unknown key"),
     ({"model": "logistic", "n_train": 9, "d": 5, "decay": "all"}, "only with gamma above 0"),
     (
         {"model": "logistic", "n_train": 9, "d": 5, "gamma": [0, 1], "solver": "adam", "t_max": 9},

@@ -214,6 +214,8 @@ TWO_LAYERS = SPECS["two_layer"] | {
 }  # fmt: skip
 TANH = TWO_LAYERS | {"d_h": 50, "activation": "tanh"}
 DECIDED = {"labels": "threshold", "label_fraction": 0.9}
+DEFERRED = FLOW | {"data": "deferred", "n_train": 10_000, "d": 4800, "sigma": 5.0, "t_max": 1e7}
+DEFERRED |= {"dtype": "float64"}
 TWO_GAUSSIANS = {"law": "two_gaussians", "d": 1600, "n_gen": 4000}
 
 # CPU seconds per realization and MB of the process, of jobs on one core of a Xeon or an EPYC;
@@ -241,6 +243,10 @@ MEASURED = [
     (ADAM | {"n_train": 100, "d": 48, "t_max": 1e4}, 0.4, 252),
     (ADAM | OUTPUTS | {"n_train": 1000, "d": 480, "t_max": 3000}, 0.6, 252),
     (LARGE | DECIDED, 1.01, 256),
+    (DEFERRED, 0.7, 150),
+    (DEFERRED | OUTPUTS, 0.71, 168),
+    (DEFERRED | LITERAL | {"t_max": 500}, 0.26, 142),
+    (DEFERRED | LITERAL | OUTPUTS | {"t_max": 500}, 0.26, 150),
     (DESCENT | DECIDED | {"t_max": 2e4}, 0.3, 205),
     (ADAM | DECIDED | {"n_train": 1000, "d": 480, "t_max": 3000}, 0.45, 211),
     (LINEAR, 0.37, 298),

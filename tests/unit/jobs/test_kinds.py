@@ -27,6 +27,8 @@ def spec_of(kind: Kind, **changes):
     named = {"model": kind.model, "solver": kind.solver, "measure": kind.measure}
     if kind.labels != "random":
         named |= {"labels": kind.labels, "label_fraction": 0.7}
+    if kind.data != "matrix":
+        named |= {"data": kind.data}
     experiment = named | SIZES[kind.model] | changes
     config = read({"seed": 3, "experiments": {"this": experiment}, "figures": {}})
     (point,) = config.experiments["this"].grid(config.seed)
@@ -35,7 +37,8 @@ def spec_of(kind: Kind, **changes):
 
 def named(kind):
     labels = "" if kind.labels == "random" else f" {kind.labels}"
-    return f"{kind.model} {kind.solver} {kind.measure}{labels}"
+    data = "" if kind.data == "matrix" else f" {kind.data}"
+    return f"{kind.model} {kind.solver} {kind.measure}{labels}{data}"
 
 
 @pytest.fixture(params=KINDS, ids=named)
@@ -121,8 +124,15 @@ def test_where_no_label_differs_the_run_is_the_one_of_random_labels():
     assert "labels" not in spec_of(flow, label_fraction=0.7)
 
 
+def test_runs_on_matrices_know_nothing_of_deferred_data():
+    flow = next(each for each in KINDS if named(each) == "logistic gradient_flow dynamics")
+    assert "data" not in spec_of(flow) and spec_of(flow, data="matrix") == spec_of(flow)
+    deferred = spec_of(flow, data="deferred")
+    assert deferred["dtype"] == "float64" and run_id(deferred) != run_id(spec_of(flow))
+
+
 def test_what_is_no_kind_is_refused_by_name():
     with pytest.raises(ValueError, match="model is missing"):
         kind_of({"measure": "dynamics"})
-    with pytest.raises(ValueError, match="linear, adam, dynamics, random labels: there is no such"):
+    with pytest.raises(ValueError, match="linear, adam, dynamics, random labels, matrix data: "):
         kind_of({"measure": "dynamics", "model": "linear", "solver": "adam"})

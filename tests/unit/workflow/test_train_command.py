@@ -11,6 +11,7 @@ from linear_grokking.data.draws import teacher_student
 from linear_grokking.jobs.kinds import kind_of, run_id
 from linear_grokking.results.identity import canonical
 from linear_grokking.results.storage import read_metadata, read_table
+from linear_grokking.runtime.context import JobContext
 from linear_grokking.theory import (
     elliptical,
     large_size,
@@ -100,6 +101,17 @@ def test_other_optimizers_write_json(here, solver):
     content = json.loads((here / "h.json").read_text())
     assert content["spec"]["solver"] == solver
     assert content["summary"]["predicted"]["generalization"] > 0
+
+
+@pytest.mark.parametrize("solver", ["gradient_flow", "gradient_descent"])
+def test_a_run_without_a_matrix_is_the_workflows(here, solver):
+    options = ["--data=deferred", f"--solver={solver}", "--n_epochs=300"]
+    assert status(*LOGISTIC, *options, "--output=run") == 0
+    spec = spec_of(here / "run")
+    assert spec["data"] == "deferred" and spec["dtype"] == "float64"
+    ((_, expected),) = kind_of(spec).compute(spec, [0], JobContext())
+    for name, values in expected.items():
+        np.testing.assert_array_equal(history(here / "run")[name], values)
 
 
 def test_checkpoints_leave_the_history_alone(here):
@@ -414,6 +426,9 @@ def test_help_names_every_parameter_with_its_default(capsys):
         (["--solver=adam"], "--solver = adam: must be 'spectral', 'momentum', 'grokfast'"),
         (["--sigma=3"], "--sigma: has no meaning with --architecture 1layer"),
         ([*LOGISTIC, "--solver=adam", "--n_epochs=9", "--weight_decay=1"], "--weight_decay with"),
+        ([*LOGISTIC, "--data=deferred", "--n_test=9"], "--n_test = 9 with data: deferred; needs 0"),
+        ([*LOGISTIC, "--data=deferred", "--solver=adam", "--n_epochs=9"], "= adam with data: defe"),
+        ([*LOGISTIC, "--data=deferred", "--checkpoints=2"], "--checkpoints with --data = deferred"),
         ([*LOGISTIC, "--decay=weights"], "--decay, which has a meaning only with --weight_decay"),
         (["--decay=all", "--weight_decay=1"], "--decay: has no meaning with --architecture 1layer"),
         (["--law=power_law"], "needs --spectral_exponent with law: power_law"),

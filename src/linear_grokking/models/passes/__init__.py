@@ -8,17 +8,22 @@ rounded to float32, whose range they may exceed.
 from array_api_compat import is_numpy_array
 
 from linear_grokking.models.passes.array_pass import ArrayPass
+from linear_grokking.models.passes.products import Pass
 from linear_grokking.runtime.arrays import Array
 
 
-def make_pass(inputs: Array, threads: int = 1) -> ArrayPass:
+def make_pass(inputs: Array | Pass, threads: int = 1) -> Pass:
     """Return the pass over ``inputs`` (R, N, d) that suits the array library they are of.
 
     Parameters
     ----------
+    inputs
+        An array; or a pass, which is returned.
     threads
         Threads that share large NumPy matrices.  Results do not depend on it.
     """
+    if isinstance(inputs, Pass):
+        return inputs
     if is_numpy_array(inputs):
         from linear_grokking.models.passes.row_pass import RowPass  # compiles its loops
 

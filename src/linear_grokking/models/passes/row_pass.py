@@ -77,7 +77,7 @@ class RowPass(ArrayPass):
     ) -> tuple[Float[np.ndarray, "R d"], Float[np.ndarray, " R"], Float[np.ndarray, " R"]]:
         """See `ArrayPass.scaled`."""
         outputs, pull_back, totals = self(vectors, offsets, weighing, factors)
-        scale = weighing.log_slope(self._xp, np.max(factors * outputs, axis=-1))
+        scale = weighing.log_slope(self.xp, np.max(factors * outputs, axis=-1))
         if np.min(scale) < _RESOLVED:
             return super().scaled(vectors, offsets, weighing, factors)
         unit = np.exp(-scale)

@@ -103,9 +103,10 @@ class LargestCurvature:
         return like(curvatures, estimate)
 
     def _first_vector(self, curvatures: Array) -> Array:
-        """Return a random vector (R, d + 1), the same for every realization."""
-        vector = np.random.default_rng(0).standard_normal(self._model.d + 1)
-        if not self._model.has_bias:
-            vector[-1] = 0.0
-        batch = np.broadcast_to(vector, (self._model.realizations, vector.size))
-        return like(curvatures, np.array(batch))
+        """Return random vectors (R, d + 1)."""
+        rng = np.random.default_rng(0)
+        # Rounding in what follows depends on the order in memory.
+        vectors = np.empty((self._model.realizations, self._model.d + 1), order="F")
+        vectors[:, :-1] = self._model.data.isotropic(rng)
+        vectors[:, -1] = rng.standard_normal() if self._model.has_bias else 0.0
+        return like(curvatures, vectors)

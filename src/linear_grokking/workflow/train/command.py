@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from tqdm import tqdm
 
-from linear_grokking.jobs.kinds import Kind, kind_of, run_id
+from linear_grokking.jobs.kinds import Kind, data_of, kind_of, run_id
 from linear_grokking.results.identity import canonical
 from linear_grokking.results.storage import provenance, write_table
 from linear_grokking.runtime import devices, program
@@ -49,6 +49,8 @@ def _train(options: argparse.Namespace) -> None:
     outputs = Outputs(options.output or Path("results/train") / identity, options.json)
     outputs.check(force=options.force)
     steps = checkpoint_steps(spec["t_max"], options.checkpoints, options.checkpoint_every)
+    if steps.size and data_of(spec) == "deferred":
+        raise ValueError("--checkpoints with --data = deferred: there are no inputs to save beside")
     device = devices.resolve(options.device, computes_there=kind.on_gpu)
     started = time.monotonic()
     with outputs.staged() as folder:

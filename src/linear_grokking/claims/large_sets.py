@@ -1,0 +1,127 @@
+"""Claims on inputs drawn product by product, and on the times of large sets: Fig. B21."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from scipy.stats import ks_2samp
+
+from linear_grokking.claims.measuring import (
+    extremes_of,
+    geometric_mean_of,
+    mean_of,
+    proportion_of,
+    slope_of,
+)
+from linear_grokking.claims.registry import Evidence, claims_of
+from linear_grokking.claims.separability import SIGNIFICANCE
+from linear_grokking.claims.verdict import Claim, Measurement, Undecidable, ours, paper_b
+from linear_grokking.figures.b21 import SETTLED, log_ratios, settled_shares, settling
+from linear_grokking.results.statistics import deviation_interval
+
+_COMPARED = ("t_train", "t_gen", "final_weight_norm")
+_FORMULA = ours("large-size limit, S settled; docs/theory.md")
+
+
+@claims_of(
+    "B21",
+    statement="Inputs drawn product by product have the law of a matrix.",
+    source=ours("deferred decisions, docs/theory.md; Lu 2021"),
+)
+def same_law(evidence: Evidence) -> Iterator[Claim]:
+    """Compare times and norms of both at one size."""
+    (direct,), (deferred,) = evidence.runs("direct"), evidence.runs("deferred")
+    found = [ks_2samp(direct.scalars[name], deferred.scalars[name]).pvalue for name in _COMPARED]
+    p = min(1.0, len(found) * float(min(found)))
+    n = direct.realizations + deferred.realizations
+    yield Claim(
+        "B21-same-law",
+        f"At N = {direct.parameters['n_train']} both times of {evidence.percent} and the final "
+        "norm have the law of runs on matrices: two-sample Kolmogorov-Smirnov tests have p of at "
+        f"least {SIGNIFICANCE} (measured: the least of {len(found)}, times {len(found)}).",
+        Measurement(p, p, p, n, (direct, deferred)).at_least(SIGNIFICANCE),
+    )
+
+
+@claims_of(
+    "B21",
+    statement="The time scatters as one over the root of N about that of a settled S.",
+    source=_FORMULA,
+)
+def sizes(evidence: Evidence) -> Iterator[Claim]:
+    """Compare scatter and mean of the times with the limit of large sets."""
+    large = evidence.runs("deferred", "large", "largest")
+    logs = [log_ratios(run, evidence.threshold) for run in large]
+    p = large[0].parameters
+    yield Claim(
+        "B21-time",
+        f"On large sets (λ = {p['lambda']:g}, σ = {p['sigma']:g}) {evidence.percent} accuracy "
+        "comes when the formula of a settled S says: within 15 % (measured: the geometric mean of "
+        "the ratio, over all deferred draws).",
+        geometric_mean_of(np.exp(np.concatenate(logs)), *large).within(1.0, 0.15),
+        note="The formula leaves out the start from b = 0, by which the time is some percent less.",
+    )
+    scattered = [
+        (run, values)
+        for run in evidence.runs("small", "direct", "deferred", "large", "largest")
+        if len(values := log_ratios(run, evidence.threshold)) > 1 and np.isfinite(values).all()
+    ]
+    sizes = [run.parameters["n_train"] for run, _ in scattered]
+    spread = [deviation_interval(values)[0] for _, values in scattered]
+    yield Claim(
+        "B21-scatter",
+        "The standard deviation of the logarithm of that time falls as N^(-1/2): the power fitted "
+        f"from N = {min(sizes)} to {max(sizes)} is within 0.2 of it.",
+        slope_of(np.log(sizes), np.log(spread), *(run for run, _ in scattered)).near(-0.5, 0.2),
+    )
+
+
+@claims_of(
+    "B21",
+    statement="The formula of a settled S holds for large σ²p₋ log t, and not for small.",
+    source=_FORMULA,
+)
+def settled(evidence: Evidence) -> Iterator[Claim]:
+    """Compare times with the formula on both sides of its range."""
+    runs = evidence.runs("times", keep=lambda p: p["lambda"] < 0.5)
+    late = [run for run in runs if settling(run, evidence.threshold) >= SETTLED]
+    if not late:
+        raise Undecidable(f"none has σ²p₋ log t of {SETTLED:g}")
+    shares = np.concatenate([settled_shares(run, evidence.threshold) for run in late])
+    yield Claim(
+        "B21-settled",
+        f"Where σ²p₋ log t is at least {SETTLED:g}, log t of {evidence.percent} accuracy is that "
+        f"of a settled S: within 10 % (measured: the mean of the ratio over {len(late)} points).",
+        mean_of(shares, *late).within(1.0, 0.1),
+    )
+    early = [run for run in runs if settling(run, evidence.threshold) <= 1.0]
+    if early:
+        ratios = np.concatenate([np.exp(log_ratios(run, evidence.threshold)) for run in early])
+        yield Claim(
+            "B21-not-settled",
+            f"Where it is below 1, {evidence.percent} accuracy comes at least 10 times sooner than "
+            "the formula says (measured: mean, smallest and largest of the ratio).",
+            extremes_of(ratios, *early).at_most(0.1),
+        )
+
+
+@claims_of(
+    "B21",
+    statement="At λ = ½ and a fixed σ the time is finite, for large sets too.",
+    source=paper_b("Sec. 3.4 (σ → ∞ before λ → ½)"),
+)
+def at_one_half(evidence: Evidence) -> Iterator[Claim]:
+    """Count the draws that come to the accuracy at λ = ½, for the smaller σ."""
+    runs = evidence.runs("times", keep=lambda p: p["lambda"] == 0.5)
+    largest = max(run.parameters["sigma"] for run in runs)
+    runs = [run for run in runs if run.parameters["sigma"] < largest]
+    if not runs:
+        raise Undecidable("there is one σ alone")
+    reached = np.concatenate([np.isfinite(run.scalars["t_gen"]) for run in runs])
+    p = runs[0].parameters
+    yield Claim(
+        "B21-one-half",
+        f"At λ = ½, N = {p['n_train']}, most sets come to {evidence.percent} accuracy before "
+        f"t = {p['t_max']:.0e} for σ below {largest:g}.",
+        proportion_of(reached, *runs).at_least(0.5, 1.0),
+        note="The formula of a settled S has no finite time there.",
+    )

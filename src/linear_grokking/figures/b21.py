@@ -1,0 +1,235 @@
+"""Fig. B21.
+
+Paper B trains sets of up to 40 000 points, and its formula for the time of an accuracy takes S as
+settled.  Inputs that are drawn product by product (`data.deferred`) show larger sets: how the time
+scatters with N, and where S has not settled.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from pydantic import Field
+
+from linear_grokking.config.fields import Span
+from linear_grokking.config.figure_options import FigureOptions, LogisticRuns
+from linear_grokking.figures import legends, style
+from linear_grokking.figures.dynamics import draw_dynamics, tabulate_dynamics
+from linear_grokking.figures.logistic_panels import tabulate_settled_course
+from linear_grokking.figures.points import draw_lines, draw_points, tabulate_scalar
+from linear_grokking.figures.tables import FigureData, TableBuilder, percent, rows
+from linear_grokking.results.reading import RunResult
+from linear_grokking.results.statistics import deviation_interval, summarize_values
+from linear_grokking.theory import large_size
+
+TITLE = "Large sets without their matrix: sizes up to a million, and where S has not settled (ours)"
+SETTLED = 5.0
+"""σ²p₋ log t from which on S is taken as settled."""
+_LARGEST_BELOW = 0.4995
+"""Up to where formulas of λ < ½ are drawn."""
+_HOLLOW = {"markerfacecolor": "white"}
+
+
+class Options(FigureOptions):
+    """What Fig. B21 is drawn from."""
+
+    times: LogisticRuns = Field(description="Deferred inputs at one N, σ × λ up to ½.")
+    small: LogisticRuns = Field(description="Matrices at one λ and σ, by N.")
+    direct: LogisticRuns = Field(description="Matrices at the same λ and σ, at a larger N.")
+    deferred: LogisticRuns = Field(description="Deferred inputs of the same law and size.")
+    large: LogisticRuns = Field(description="Deferred inputs at larger N.")
+    largest: LogisticRuns = Field(description="Deferred inputs at the largest N.")
+    lambda_range: Span = Field(description="Range of λ of the formula.")
+
+
+def settled_time(run: RunResult, accuracy: float) -> float:
+    """Return the time of an accuracy if S had settled, of large sets."""
+    p = run.parameters
+    return float(np.exp(large_size.log_time_to_accuracy(p["lambda"], p["eta"], accuracy)))
+
+
+def settling(run: RunResult, accuracy: float) -> float:
+    """Return σ²p₋ log t at the time of a settled S: by so many powers of e S has come closer."""
+    exponent = float(large_size.settling_exponent(run.parameters["lambda"]))
+    return run.parameters["sigma"] ** 2 * exponent * np.log(settled_time(run, accuracy))
+
+
+def settled_shares(run: RunResult, accuracy: float) -> np.ndarray:
+    """Return log t of each realization over its value if S had settled; inf where never."""
+    return np.log(run.scalars["t_gen"].to_numpy(float)) / np.log(settled_time(run, accuracy))
+
+
+def log_ratios(run: RunResult, accuracy: float) -> np.ndarray:
+    """Return log t of each realization, t in units of the settled time; inf where never."""
+    return np.log(run.scalars["t_gen"].to_numpy(float) / settled_time(run, accuracy))
+
+
+def scatter_power(sizes: Sequence[float], scatter: Sequence[float]) -> tuple[float, float]:
+    """Return the power of N, and the factor, of a straight line through both logarithms."""
+    power, log_factor = np.polyfit(np.log(sizes), np.log(scatter), 1)
+    return float(power), float(np.exp(log_factor))
+
+
+def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
+    """Return the table: curves of both kinds of inputs, times against λ, and against N.
+
+    Panel ``grokking_time`` holds medians against λ; its theory is that of a settled S, and
+    series ``settled_range`` its last point with σ²p₋ log t of `SETTLED` for each σ.  Panel
+    ``settled_share`` has log t over that of the formula, against σ²p₋ log t.  Panel
+    ``finite_size`` has against N the standard deviation of log t with its 95 % interval
+    (``scatter``), a power through them (``scatter_power``), and by how much the geometric mean
+    of t differs from the formula, with its standard error (``correction``).
+    """
+    builder = TableBuilder()
+    for role in ("direct", "large"):
+        run = max(data.runs(role), key=lambda each: each.parameters["n_train"])
+        tabulate_dynamics(builder, run, {"n_train": run.parameters["n_train"]}, ["accuracy"])
+    lambda_, eta, t_max = (
+        data.runs("direct")[0].parameters[key] for key in ("lambda", "eta", "t_max")
+    )
+
+    def log_time(accuracy: np.ndarray) -> np.ndarray:
+        return large_size.log_time_to_accuracy(lambda_, eta, accuracy)
+
+    tabulate_settled_course(builder, log_time, t_max)
+    times = data.runs("times")
+    tabulate_scalar(builder, times, "t_gen", "grokking_time", "t95", "lambda", ["sigma"])
+    _tabulate_formula(builder, options, times, data.threshold)
+    for run in times:
+        if run.parameters["lambda"] <= _LARGEST_BELOW:
+            _tabulate_share(builder, run, data.threshold)
+    _tabulate_sizes(builder, data)
+    return builder.frame()
+
+
+def _tabulate_formula(
+    builder: TableBuilder, options: Options, runs: Sequence[RunResult], accuracy: float
+) -> None:
+    eta = runs[0].parameters["eta"]
+    lambdas = options.lambda_range.linear()
+    log_time = large_size.log_time_to_accuracy(lambdas, eta, accuracy)
+    builder.add("grokking_time", "large_size", "theory", lambdas, np.exp(log_time))
+    settled = large_size.settling_exponent(lambdas) * log_time
+    for sigma in sorted({run.parameters["sigma"] for run in runs}):
+        (within,) = np.nonzero(sigma**2 * settled >= SETTLED)
+        if within.size:
+            last = within[-1]
+            at = {"sigma": sigma}
+            place = lambdas[last], np.exp(log_time[last])
+            builder.add("grokking_time", "settled_range", "theory", *place, at)
+
+
+def _tabulate_share(builder: TableBuilder, run: RunResult, accuracy: float) -> None:
+    summary = summarize_values("share", settled_shares(run, accuracy)).iloc[0]
+    at = {key: run.parameters[key] for key in ("sigma", "lambda")}
+    builder.add_summary("settled_share", "t95", settling(run, accuracy), summary, at)
+
+
+def _tabulate_sizes(builder: TableBuilder, data: FigureData) -> None:
+    sizes, scatter = [], []
+    for run in data.runs("small", "direct", "deferred", "large", "largest"):
+        n_train, logs = run.parameters["n_train"], log_ratios(run, data.threshold)
+        at = {"data": run.parameters.get("data", "matrix")}
+        if not np.isfinite(logs).all():
+            continue
+        error = np.nan
+        if len(logs) > 1:
+            value, low, high = deviation_interval(logs)
+            spread = {"y_low": low, "y_high": high, "n": len(logs)}
+            builder.add("finite_size", "scatter", "experiment", n_train, value, at, **spread)
+            sizes.append(n_train)
+            scatter.append(value)
+            error = value / np.sqrt(len(logs))
+        off = np.expm1(logs.mean())
+        spread = {"y_low": abs(off) - error, "y_high": abs(off) + error, "n": len(logs)}
+        builder.add("finite_size", "correction", "experiment", n_train, abs(off), at, **spread)
+    if len(set(sizes)) > 1:
+        power, factor = scatter_power(sizes, scatter)
+        ends = np.array([min(sizes), max(sizes)])
+        builder.add("finite_size", "scatter_power", "experiment", ends, factor * ends**power)
+
+
+def draw(table: pd.DataFrame) -> Figure:
+    """Draw dynamics and times above; how far S has settled, and sizes, below."""
+    figure, axes = style.new_panels(2, 2, height=4.6)
+    _draw_dynamics(axes[0, 0], table)
+    colours = style.colours_of(rows(table, "grokking_time")["sigma"])
+    _draw_times(axes[0, 1], table, colours)
+    _draw_settling(axes[1, 0], table, colours)
+    _draw_sizes(axes[1, 1], table)
+    return figure
+
+
+def _draw_dynamics(axes: Axes, table: pd.DataFrame) -> None:
+    curves = rows(table, "accuracy", source="experiment")
+    sizes = sorted(curves["n_train"].unique())
+    colours = dict(zip(sizes, (style.ORANGE, style.BLUE), strict=True))
+    draw_dynamics([axes], curves, "n_train", colours, ["accuracy"])
+    draw_lines(axes, table, "accuracy", "large_size", zorder=4)
+    axes.set(ylim=(0.45, 1.03), xlim=(1, None))
+    kinds = zip(("matrix", "deferred"), colours.items(), strict=True)
+    handles = [
+        legends.line(f"{kind}, {style.label('n_train', n)}", color=colour)
+        for kind, (n, colour) in kinds
+    ]
+    handles.append(legends.line("training", color=legends.GREY, linestyle=style.TRAIN_LINE))
+    handles.append(legends.line(r"$S$ settled", **style.THEORY_LINE))
+    legends.add(axes, handles, loc="lower right")
+
+
+def _draw_times(axes: Axes, table: pd.DataFrame, colours: Mapping[Any, str]) -> None:
+    points = rows(table, "grokking_time", "t95")
+    draw_lines(axes, table, "grokking_time", "large_size")
+    finite = points[["y", "y_low", "y_high"]].replace(np.inf, np.nan)
+    axes.set(yscale="log", ylim=(finite.min().min() / 2.0, 30.0 * finite.max().max()))
+    for sigma, theirs in points.groupby("sigma"):
+        draw_points(axes, theirs, colours[sigma])
+    edge = {"linestyle": "", "marker": "|", "markersize": 9, "markeredgewidth": 1.6, "zorder": 3}
+    for sigma, end in rows(table, "grokking_time", "settled_range").groupby("sigma"):
+        axes.plot(end["x"], end["y"], color=colours[sigma], **edge)
+    axes.set(xlabel=style.SYMBOLS["lambda"], ylabel=f"time to {percent(table)} (steps)")
+    handles = [legends.mark(style.label("sigma", x), colour) for x, colour in colours.items()]
+    handles.append(legends.line(r"$S$ settled, $N\to\infty$", **style.THEORY_LINE))
+    label = rf"$\sigma^2p_-\log t={SETTLED:g}$"
+    handles.append(legends.line(label, color=legends.GREY, **edge))
+    legends.add(axes, handles, loc="upper left")
+
+
+def _draw_settling(axes: Axes, table: pd.DataFrame, colours: Mapping[Any, str]) -> None:
+    axes.axhline(1.0, **style.THEORY_LINE)
+    axes.axvline(SETTLED, **style.GUIDE)
+    axes.set(xscale="log")
+    for sigma, theirs in rows(table, "settled_share").groupby("sigma"):
+        draw_points(axes, theirs, colours[sigma])
+    axes.set(
+        xlabel=r"$\sigma^2p_-\log t$", ylabel=r"$\log t$ / that of a settled $S$", ylim=(0, None)
+    )
+
+
+def _draw_sizes(axes: Axes, table: pd.DataFrame) -> None:
+    axes.set(xscale="log", yscale="log")
+    handles = []
+    for series, colour, name in (
+        ("scatter", style.BLUE, r"scatter of $\log t$"),
+        ("correction", style.VERMILION, r"$|\,$mean of $t$ / formula $-\,1\,|$"),
+    ):
+        points = rows(table, "finite_size", series)
+        for kind, look in (("matrix", _HOLLOW), ("deferred", {})):
+            theirs = rows(points, data=kind)
+            low = theirs["y_low"].clip(lower=1e-4)
+            draw_points(axes, theirs.assign(y_low=low), colour, **look)
+        handles.append(legends.mark(name, colour))
+    fit = rows(table, "finite_size", "scatter_power")
+    if len(fit) > 1:
+        axes.plot(fit["x"], fit["y"], **style.REFERENCE)
+        power = np.diff(np.log(fit["y"]))[0] / np.diff(np.log(fit["x"]))[0]
+        handles.append(legends.line(rf"$\propto N^{{{power:.2f}}}$", **style.REFERENCE))
+    handles.append(legends.mark("matrix", legends.GREY, **_HOLLOW))
+    handles.append(legends.mark("deferred", legends.GREY))
+    shown = rows(table, "finite_size")
+    low, high = shown["y"].min(), shown["y"].max()
+    axes.set(xlabel=style.SYMBOLS["n_train"], ylim=(low / 2.0, 12.0 * high))
+    legends.add(axes, handles, loc="upper right", ncols=2)
