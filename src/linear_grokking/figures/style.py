@@ -15,11 +15,10 @@ from typing import Any
 import matplotlib.style as mpl_style
 import numpy as np
 import pandas as pd
-from matplotlib import colormaps, rcParams
+from matplotlib import colormaps, rc_context, rcParams
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from linear_grokking.runtime.files import whole_file
 
@@ -229,11 +228,12 @@ def save(figure: Figure, path: Path, *, spec: str, provenance: dict[str, Any]) -
     ValueError
         If the file's name ends otherwise.
     """
-    # Matplotlib would lay it out anew for each file, which takes as long as to draw it.
-    if isinstance(figure.get_layout_engine(), ConstrainedLayoutEngine):
+    # Matplotlib would lay it out, and draw it for that, anew for each file.
+    if engine := figure.get_layout_engine():
         figure.set_dpi(rcParams["savefig.dpi"])
-        figure.draw_without_rendering()
-        figure.set_layout_engine("none")
+        engine.execute(figure)
+        with rc_context({"figure.constrained_layout.use": False}):
+            figure.set_layout_engine(None)
     record = json.dumps(provenance, sort_keys=True)
     if path.suffix == ".pdf":
         metadata = {"Subject": spec, "Keywords": record, "Title": path.stem}
