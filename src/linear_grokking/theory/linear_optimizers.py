@@ -5,6 +5,7 @@ Marchenko–Pastur law, a_t the method's polynomial with a_t(0) = 1 (`first_orde
 docs/theory.md.  λ < 1.  Steps are whole numbers.
 """
 
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
@@ -102,18 +103,18 @@ def conjugate_gradient_losses(t: ArrayLike, lambda_: float) -> Losses:
 
         L_tr = 1/W_t,   L_gen = Σ_{k≤t} [u_k² g_k + 2 g_k W_{k-1}]/W_t².
     """
-    # It brings all of SciPy's statistics with it, for which nobody else need wait.
-    from scipy.signal import lfilter
-
     lambda_ = float(_below_one(lambda_))
     t = np.asarray(within("t", t), int)
     k = np.arange(t.max() + 1)
     g = (1.0 - lambda_ ** (k + 1)) / (1.0 - lambda_)
+
     # Sums of terms that grow like λ^{-k}, in units of λ^{-t}.
-    decay = [1.0, -lambda_]
-    sums = lfilter([1.0], decay, g**2)
+    def summed(terms: np.ndarray) -> np.ndarray:
+        return np.array(list(accumulate(terms.tolist(), lambda sum_, term: lambda_ * sum_ + term)))
+
+    sums = summed(g**2)
     before = np.concatenate([[0.0], lambda_ * sums[:-1]])
-    mixed = lfilter([1.0], decay, g**3 + 2.0 * g * before)
+    mixed = summed(g**3 + 2.0 * g * before)
     scale = lambda_**k
     return Losses((scale / sums)[t], (scale * mixed / sums**2)[t])
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -20,6 +21,8 @@ from linear_grokking.errors import LinearGrokkingError
 from linear_grokking.runtime import devices, program
 from linear_grokking.runtime.failures import expected, line
 from linear_grokking.solvers.separability import MarginError, UndecidedError
+
+COMMAND = Path(sys.executable).with_name("linear-grokking")
 
 
 @pytest.fixture(autouse=True)
@@ -126,8 +129,10 @@ def test_a_run_needs_nothing_of_linux_alone(tmp_path, monkeypatch):
 @pytest.mark.parametrize("asked", STOPPING)
 def test_a_run_that_is_asked_to_stop_leaves_nothing(tmp_path, asked):
     options = ["--solver=gradient_descent", *SMALL, "--n_epochs=1e8", "--output=o"]
+    # By python -m it would now and then end by the signal itself: CPython does where one came
+    # while a string was executed, as dataclasses do on import.
     process = subprocess.Popen(
-        [sys.executable, "-m", "linear_grokking", "train", *options],
+        [COMMAND, "train", *options],
         cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     assert process.stderr.readline().startswith("training")
@@ -137,6 +142,15 @@ def test_a_run_that_is_asked_to_stop_leaves_nothing(tmp_path, asked):
     assert said[-1] == "interrupted: nothing was written"
     assert not any("Traceback" in line for line in said)
     assert not os.listdir(tmp_path)
+
+
+def test_a_reader_that_has_enough_is_no_error():
+    # Far more than a pipe holds, of which the first line is read.
+    first = f"{COMMAND} schema | head -1; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", first], capture_output=True, text=True)
+    assert done.stdout == "{\n"
+    assert done.stderr == ""
+    assert done.returncode == program.NOT_READ == 128 + signal.SIGPIPE
 
 
 # ---- characters that a stream lacks ----
