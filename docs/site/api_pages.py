@@ -3,13 +3,13 @@
 import importlib
 import json
 import pkgutil
-import re
 from typing import Any
 
 from docutils import nodes
 from pydantic import TypeAdapter
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
+from sphinx.util.rst import escape
 
 from linear_grokking.config import experiments
 
@@ -99,7 +99,7 @@ def _values(about: dict[str, Any]) -> str:
 def _plain(text: str) -> str:
     """Write a description, in which `single` quotes name a key, as reStructuredText."""
     pieces = text.split("`")
-    pieces[::2] = [re.sub(r"([\\*|_])", r"\\\1", piece) for piece in pieces[::2]]
+    pieces[::2] = map(escape, pieces[::2])
     return "``".join(pieces)
 
 

@@ -1,12 +1,12 @@
 """Directives for the gallery of figures and for the table "Does X help?"."""
 
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
+from sphinx.util.rst import escape
 
 from linear_grokking import load
 from linear_grokking.config import load as load_configuration
@@ -65,25 +65,21 @@ class DoesXHelp(SphinxDirective):
         lines: list[str] = []
         for model, title in does_x_help.MODELS.items():
             rows = table[table["model"] == model]
-            lines += [_escaped(title), "=" * len(_escaped(title)), "", ".. list-table::"]
+            lines += [escape(title), "=" * len(escape(title)), "", ".. list-table::"]
             lines += ["   :header-rows: 1", ""]
             lines += _row(does_x_help.HEADS.values())
             for cells in rows[list(does_x_help.HEADS)].itertuples(index=False):
                 *texts, figures = cells
                 links = ", ".join(f":ref:`{each} <{each}>`" for each in figures.split(", "))
-                lines += _row([*map(_escaped, texts), links])
+                lines += _row([*map(escape, texts), links])
             lines += [""]
-        lines += [_escaped(does_x_help.NOTE)]
+        lines += [escape(does_x_help.NOTE)]
         return typeset(self.parse_text_to_nodes("\n".join(lines), allow_section_headings=True))
 
 
 def _row(cells: Iterable[str]) -> list[str]:
     first, *others = cells
     return [f"   * - {first}", *(f"     - {cell}".rstrip() for cell in others)]
-
-
-def _escaped(text: str) -> str:
-    return re.sub(r"([\\`*|_])", r"\\\1", text)
 
 
 def typeset(parsed: list[nodes.Node]) -> list[nodes.Node]:
