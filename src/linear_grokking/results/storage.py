@@ -14,6 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -123,6 +124,30 @@ def _versions(packages: Iterable[str]) -> dict[str, str]:
         with suppress(PackageNotFoundError):
             found[package] = version(package)
     return found
+
+
+def in_arrow(values: np.ndarray, of: pa.DataType) -> pa.Array:
+    """Return a column (n,) of numbers, booleans or strings as Arrow's; NaN is null.
+
+    Made of its buffers: `pyarrow.array` imports pandas, to ask whether ``values`` are of it,
+    and that takes longer than many a job.
+    """
+    missing = np.zeros(len(values), bool)
+    if of == pa.string():
+        texts = [str(each).encode() for each in values]
+        ends = np.cumsum([0, *map(len, texts)], dtype=np.int32)
+        content = [pa.py_buffer(ends), pa.py_buffer(b"".join(texts))]
+    else:
+        values = values.astype(of.to_pandas_dtype(), order="C", casting="same_kind")
+        missing = np.isnan(values)
+        content = [_bits(values) if of == pa.bool_() else pa.py_buffer(values)]
+    present = _bits(~missing) if missing.any() else None
+    return pa.Array.from_buffers(of, len(values), [present, *content])
+
+
+def _bits(values: np.ndarray) -> pa.Buffer:
+    """Return booleans as Arrow keeps them."""
+    return pa.py_buffer(np.packbits(values, bitorder="little"))
 
 
 def write_frame(
