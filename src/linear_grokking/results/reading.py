@@ -14,7 +14,7 @@ from linear_grokking.results import scalars as of_each
 from linear_grokking.results.blocks import read_columns
 from linear_grokking.results.identity import FOLDERS
 from linear_grokking.results.statistics import frame
-from linear_grokking.results.storage import in_numpy, read_table
+from linear_grokking.results.storage import read_table
 from linear_grokking.results.summaries import summary_of
 
 
@@ -113,5 +113,4 @@ def read_blocks(folder: Path, realizations: int) -> pd.DataFrame:
 
 def read_summary(path: Path | zipfile.Path, *, made_of: str | None = None) -> pd.DataFrame:
     """Read a run's summary; arguments and errors as those of `storage.read_table`."""
-    table = read_table(path, made_of=made_of)
-    return frame({name: in_numpy(table.column(name)) for name in table.column_names})
+    return frame(read_table(path, made_of=made_of).to_pandas())

@@ -44,7 +44,7 @@ Columns = dict[str, np.ndarray]
 """Those of a summary, by name: `COLUMNS`, undefined numbers NaN."""
 
 
-def frame(columns: Mapping[str, np.ndarray]) -> "pd.DataFrame":
+def frame(columns: "Mapping[str, np.ndarray] | pd.DataFrame") -> "pd.DataFrame":
     """Return a summary as a data frame, undefined numbers null."""
     import pandas as pd  # for readers: jobs write columns, and would wait for it
 

@@ -147,7 +147,7 @@ def in_arrow(values: np.ndarray, of: pa.DataType) -> pa.Array:
 
 def in_numpy(column: pa.ChunkedArray) -> np.ndarray:
     """Return numbers, booleans or strings (n,) as NumPy's, null as NaN; as `in_arrow`."""
-    if column.type in (pa.bool_(), pa.string()):
+    if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
         return np.array(column.to_pylist())
     whole = column.combine_chunks()
     part = slice(whole.offset, whole.offset + len(whole))

@@ -351,7 +351,7 @@ def test_a_system_that_fails_says_nothing_about_the_file(path, monkeypatch, fail
         raise failure
 
     monkeypatch.setattr(pq, "read_schema", fail)
-    monkeypatch.setattr(pq, "read_table", fail)
+    monkeypatch.setattr(pq, "ParquetFile", fail)
     for reader in (made_of, read_table, read_metadata):
         with pytest.raises(StorageError) as caught:
             reader(path)
