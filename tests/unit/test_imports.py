@@ -1,5 +1,6 @@
 """Each command of the workflow imports what it uses: start-up is paid by every job."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -70,7 +71,63 @@ def test_the_process_of_a_job_reads_rules_and_configuration_without_the_figures(
     assert not found & {"linear_grokking.figures.a1", "scipy", *PLOTTING}
 
 
-def test_jobs_need_no_tables():
-    for command in COMMANDS:
-        if command.startswith("block"):
-            assert "pandas" not in imported(COMMANDS[command]), command
+STARTED = """
+import runpy, sys
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+print(*sys.modules)
+"""
+
+LINEAR = {"model": "linear", "alpha": 1.0, "epsilon": 1e-3, "gamma": 0.0, "noise": 0.0}
+LINEAR |= {"d_in": 5, "d_out": 1, "n_train": 9, "n_gen": 3, "eta": 0.01, "seed": 1}
+LINEAR |= {"measure": "dynamics", "records": 3, "t_max": 10.0}
+LOGISTIC = {"model": "logistic", "law": "gaussian", "sigma": 1.0, "d": 5, "n_train": 9, "seed": 1}
+FLOW = {"measure": "dynamics", "solver": "gradient_flow", "loss": "cross_entropy", "n_gen": 0}
+FLOW |= {"label_fraction": 1.0, "bias": True, "s0_norm": 0.1, "b0": 0.0, "dtype": "float64"}
+FLOW |= {"eta": 0.01, "gd_steps": 2, "rtol": 1e-3, "records": 3, "t_max": 10.0}
+MODULAR = {"model": "modular", "solver": "adamw", "measure": "dynamics", "p": 5, "n_train": 9}
+MODULAR |= {"d_h": 4, "alpha": 0.3, "gamma": 1.0, "eta": 0.01, "beta1": 0.9, "beta2": 0.98}
+MODULAR |= {"adam_epsilon": 1e-8, "records": 3, "t_max": 10.0, "seed": 1}
+RUNS = {
+    "linear": (LINEAR | {"solver": "spectral"}, {"numba", "scipy.special", "scipy.optimize"}),
+    "grokking times": (
+        LINEAR | {"measure": "grokking_times", "solver": "bidiagonal", "accuracy": 0.95},
+        {"numba", "scipy.optimize", "array_api_compat.numpy"},
+    ),
+    "separability": (
+        LOGISTIC | {"measure": "separability", "solver": "newton", "margin": False},
+        {"numba", "scipy.optimize"},
+    ),
+    "logistic flow": (LOGISTIC | FLOW, {"scipy.optimize"}),
+    "modular": (MODULAR, {"numba", "scipy"}),
+}
+"""Small runs, and the libraries that their blocks do without, besides those of no job."""
+OF_NO_JOB = {"pandas", "torch", "matplotlib", "pydantic", "snakemake"}
+
+
+def loaded(script, request, *arguments):
+    """Return the modules that a script of the workflow holds at its end."""
+    command = [sys.executable, "-c", STARTED, ROOT / "workflow" / "scripts" / f"{script}.py"]
+    done = subprocess.run(
+        [*command, *arguments],
+        input=json.dumps(request),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(done.stdout.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_blocks_and_summaries_load_no_library_that_they_do_without(run, tmp_path):
+    spec, spared = RUNS[run]
+    log = ("--log", tmp_path / "log")
+    block = tmp_path / "blocks" / "0-1.parquet"
+    request = {"spec": spec, "block": "0-1"}
+    found = loaded("train_block", request, *log, "--device", "cpu", "--threads", "1", block)
+    assert not found & (OF_NO_JOB | spared)
+    request = {"spec": spec, "folder": "blocks", "realizations": 2}
+    request |= {"threshold": 0.95, "loss_threshold": 0.01}
+    written = (tmp_path / "summary.parquet", tmp_path / "scalars.parquet")
+    found = loaded("summarize_run", request, *log, "--root", tmp_path, *written)
+    assert not found & (OF_NO_JOB | {"numba", "scipy", "pyarrow.dataset"})

@@ -12,6 +12,7 @@ import pytest
 
 from linear_grokking import load
 from linear_grokking.jobs.kinds import LINEAR, SEPARABILITY
+from linear_grokking.results.statistics import frame
 from linear_grokking.results.storage import write_table
 from linear_grokking.results.summaries import scalars_of, summary_of
 
@@ -48,8 +49,8 @@ def root(tmp_path):
         write(folder / "2-3.parquet", more, LINEAR)
         thresholds = {"threshold": 0.95, "loss_threshold": 1e-3}
         scalars = scalars_of(history, {"spec": {"measure": "dynamics"}, **thresholds})
-        summary = summary_of(history, scalars, "dynamics")
-        write(tmp_path / "results" / "scalars" / f"{run_id}.parquet", scalars)
+        summary = frame(summary_of(history, scalars, "dynamics"))
+        write(tmp_path / "results" / "scalars" / f"{run_id}.parquet", pd.DataFrame(scalars))
         write(tmp_path / "results" / "summaries" / f"{run_id}.parquet", summary)
         rows.append(
             {"run_id": run_id, "experiment": "a1_dynamics", "figures": ["A1"], "lambda": lambda_}

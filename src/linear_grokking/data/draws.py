@@ -2,11 +2,10 @@
 
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 import numpy as np
-from scipy.special import ndtri
 
 from linear_grokking.data.covariance import power_law_variances
 from linear_grokking.data.input_law import InputLaw
@@ -164,18 +163,6 @@ def random_labels(
 ) -> Float[np.ndarray, " N"]:
     """Return labels (n_train,) that are -1 with probability r, else +1."""
     return np.where(rng.random(n_train) < label_fraction, -1.0, 1.0)
-
-
-def with_threshold_labels(
-    data: ClassificationData, label_fraction: float, sigma: float
-) -> ClassificationData:
-    """Return a set whose inputs decide their labels: +1 where x₁ > σΦ⁻¹(r), else -1.
-
-    Paper B, v2 App. I has labels that the inputs decide; that x₁ ~ N(0, σ²) like the other
-    coordinates, so that a share r of all inputs has the label -1, is our reading.
-    """
-    beyond = data.inputs[:, 0] > sigma * ndtri(label_fraction)
-    return replace(data, labels=np.where(beyond, 1.0, -1.0).astype(data.inputs.dtype))
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from linear_grokking.data.draws import classification, stacked, with_threshold_labels
+from linear_grokking.data.draws import classification, stacked
 from linear_grokking.data.laws import InputLaw
+from linear_grokking.data.threshold_labels import with_threshold_labels
 from linear_grokking.jobs.dynamics import Spec, histories
 from linear_grokking.jobs.logistic import decays_of
 from linear_grokking.models.contract import Params

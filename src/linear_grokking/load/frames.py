@@ -1,6 +1,6 @@
 """The loaders: one function for each kind of file; `load` has them all."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 from zipfile import Path as InArchive
@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from linear_grokking.results.identity import FOLDERS, RECORDED
-from linear_grokking.results.reading import read_blocks
+from linear_grokking.results.reading import read_blocks, read_summary
 from linear_grokking.results.scalars import TIMES
 from linear_grokking.results.storage import metadata, read_table
 
@@ -137,20 +137,26 @@ def summary(name: str | None = None, *, root: Root = ".", **parameters: Any) -> 
 
     Medians, quantiles, means with standard errors, and counts by quantity and step.
     """
-    return _reduced("summaries", name, root, parameters)
+    return _reduced("summaries", name, root, parameters, read_summary)
 
 
 def scalars(name: str | None = None, *, root: Root = ".", **parameters: Any) -> pd.DataFrame:
     """Return one row per realization: grokking times, last values and the like; as `history`."""
-    return _reduced("scalars", name, root, parameters)
+    return _reduced("scalars", name, root, parameters, lambda file: read_table(file).to_pandas())
 
 
-def _reduced(folder: str, name: str | None, root: Root, parameters: dict[str, Any]) -> pd.DataFrame:
+def _reduced(
+    folder: str,
+    name: str | None,
+    root: Root,
+    parameters: dict[str, Any],
+    read: Callable[[Path | InArchive], pd.DataFrame],
+) -> pd.DataFrame:
     chosen = _chosen(root, name, parameters, None)
     files = (
         _folder(root) / "results" / folder / f"{run_id}.parquet" for run_id in chosen["run_id"]
     )
-    return _joined(chosen, (read_table(file).to_pandas() for file in files))
+    return _joined(chosen, map(read, files))
 
 
 def _blocks(

@@ -1,5 +1,6 @@
 """Stored results of runs, as figures and claims read them."""
 
+import zipfile
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -10,7 +11,9 @@ import numpy as np
 import pandas as pd
 
 from linear_grokking.results import scalars as of_each
-from linear_grokking.results.identity import FOLDERS, blocks, blocks_in
+from linear_grokking.results.blocks import read_columns
+from linear_grokking.results.identity import FOLDERS
+from linear_grokking.results.statistics import frame
 from linear_grokking.results.storage import read_table
 from linear_grokking.results.summaries import summary_of
 
@@ -45,14 +48,14 @@ class RunResult:
     @cached_property
     def scalars(self) -> pd.DataFrame:
         """One row per realization: times, finals, verdicts (`results.scalars`)."""
-        return self._kept(self._table("scalars"))
+        return self._kept(read_table(self._file("scalars"), made_of=self.made_of).to_pandas())
 
     @cached_property
     def summary(self) -> pd.DataFrame:
         """The run's summary: quantity, step, n, mean, median, quartiles, … (docs/data.md)."""
         if self.chosen is None:
-            return self._table("summaries")
-        return summary_of(self.history, self.scalars, "dynamics")
+            return read_summary(self._file("summaries"), made_of=self.made_of)
+        return frame(summary_of(self.history, self.scalars, "dynamics"))
 
     @property
     def drawn(self) -> Sequence[int]:
@@ -92,9 +95,8 @@ class RunResult:
         _, *found = of_each.curves(self.history, *quantities)
         return tuple(found)
 
-    def _table(self, folder: str) -> pd.DataFrame:
-        path = self.root / "results" / folder / f"{self.run_id}.parquet"
-        return read_table(path, made_of=self.made_of).to_pandas()
+    def _file(self, folder: str) -> Path:
+        return self.root / "results" / folder / f"{self.run_id}.parquet"
 
     def _rows(self, measure: str) -> pd.DataFrame:
         folder = self.root / "results" / FOLDERS[measure] / self.run_id
@@ -105,18 +107,10 @@ class RunResult:
 
 
 def read_blocks(folder: Path, realizations: int) -> pd.DataFrame:
-    """Read the first so many realizations from the blocks in a folder, each once.
+    """Return `blocks.read_columns` as a data frame."""
+    return pd.DataFrame(read_columns(folder, realizations))
 
-    Raises
-    ------
-    StorageError
-        If a block is missing or damaged.
-    """
-    parts = []
-    start = 0
-    for block in blocks(realizations, realizations, blocks_in(folder)):
-        rows = read_table(folder / f"{block}.parquet").to_pandas()
-        last = min(block.last, realizations - 1)
-        parts.append(rows[rows["realization"].between(start, last)])
-        start = last + 1
-    return pd.concat(parts, ignore_index=True)
+
+def read_summary(path: Path | zipfile.Path, *, made_of: str | None = None) -> pd.DataFrame:
+    """Read a run's summary; arguments and errors as those of `storage.read_table`."""
+    return frame(read_table(path, made_of=made_of).to_pandas())

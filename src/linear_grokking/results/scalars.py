@@ -4,8 +4,9 @@ Times are in steps, inf where what they wait for did not come before the run end
 has no end, never.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
-import pandas as pd
 
 from linear_grokking.results.crossings import first_crossing, grokking_delay
 
@@ -13,8 +14,11 @@ TIMES = ("t_train", "t_gen", "grokking_time", "t_train_loss", "t_gen_loss")
 """Columns in which inf means "not before the run ended"."""
 _LEARNING = ("train_loss", "gen_loss", "train_accuracy", "gen_accuracy")
 
+Columns = Mapping[str, np.ndarray]
+"""Columns of a table (n,) by name; a data frame will do."""
 
-def curves(history: pd.DataFrame, *names: str) -> tuple[np.ndarray, ...]:
+
+def curves(history: Columns, *names: str) -> tuple[np.ndarray, ...]:
     """Return the realizations (R,), the recorded steps (T,), and each column as (R, T).
 
     Raises
@@ -22,26 +26,27 @@ def curves(history: pd.DataFrame, *names: str) -> tuple[np.ndarray, ...]:
     ValueError
         If a column is missing, or steps differ between realizations.
     """
-    missing = sorted({"realization", "step", *names} - set(history.columns))
-    if missing or history.empty:
+    missing = sorted({"realization", "step", *names} - set(history))
+    if missing or not len(history["step"]):
         raise ValueError(f"history must have rows, and the columns {missing or list(names)}")
-    history = history.sort_values(["realization", "step"], kind="stable")
-    realizations = history["realization"].unique()
-    steps = np.unique(history["step"].to_numpy(float))
+    drawn, at = np.asarray(history["realization"]), np.asarray(history["step"], float)
+    order = np.lexsort((at, drawn))
+    realizations, steps = np.unique(drawn), np.unique(at)
     shape = (len(realizations), len(steps))
-    if len(history) != shape[0] * shape[1] or not np.array_equal(
-        history["step"].to_numpy(float).reshape(shape), np.broadcast_to(steps, shape)
+    if len(at) != shape[0] * shape[1] or not np.array_equal(
+        at[order].reshape(shape), np.broadcast_to(steps, shape)
     ):
         raise ValueError("history must hold the same steps, once each, for every realization")
-    return realizations, steps, *(history[name].to_numpy(float).reshape(shape) for name in names)
+    found = (np.asarray(history[name], float)[order].reshape(shape) for name in names)
+    return realizations, steps, *found
 
 
-def observables(history: pd.DataFrame) -> list[str]:
+def observables(history: Columns) -> list[str]:
     """Return the names of a history's observables."""
-    return [name for name in history.columns if name not in ("realization", "step")]
+    return [name for name in history if name not in ("realization", "step")]
 
 
-def of_dynamics(history: pd.DataFrame, *, threshold: float, loss_threshold: float) -> pd.DataFrame:
+def of_dynamics(history: Columns, *, threshold: float, loss_threshold: float) -> Columns:
     """Return the scalars of a history.
 
     Parameters
@@ -54,7 +59,7 @@ def of_dynamics(history: pd.DataFrame, *, threshold: float, loss_threshold: floa
 
     Returns
     -------
-    DataFrame
+    Columns
         ``t_train``, ``t_gen`` and ``grokking_time`` (Paper A, Sec. 3), ``t_train_loss`` and
         ``t_gen_loss`` (Paper B, Sec. 4.1); ``final_<observable>``; of the generalization loss
         the first and the least, and the first step with it; the largest generalization accuracy.
@@ -77,58 +82,64 @@ def of_dynamics(history: pd.DataFrame, *, threshold: float, loss_threshold: floa
             )
             for which in ("train", "gen")
         }
-    return pd.DataFrame(
-        {
-            "realization": realizations,
-            "t_train": t_train,
-            "t_gen": t_gen,
-            "grokking_time": grokking_delay(t_train, t_gen),
-            **by_loss,
-            **{f"final_{name}": curve[:, -1] for name, curve in found.items()},
-            "initial_gen_loss": found["gen_loss"][:, 0],
-            "min_gen_loss": found["gen_loss"].min(axis=1),
-            "step_of_min_gen_loss": steps[found["gen_loss"].argmin(axis=1)],
-            "max_gen_accuracy": found["gen_accuracy"].max(axis=1),
-        }
-    )
+    return {
+        "realization": realizations,
+        "t_train": t_train,
+        "t_gen": t_gen,
+        "grokking_time": grokking_delay(t_train, t_gen),
+        **by_loss,
+        **{f"final_{name}": curve[:, -1] for name, curve in found.items()},
+        "initial_gen_loss": found["gen_loss"][:, 0],
+        "min_gen_loss": found["gen_loss"].min(axis=1),
+        "step_of_min_gen_loss": steps[found["gen_loss"].argmin(axis=1)],
+        "max_gen_accuracy": found["gen_accuracy"].max(axis=1),
+    }
 
 
-def of_separability(rows: pd.DataFrame) -> pd.DataFrame:
+def of_separability(rows: Columns) -> Columns:
     """Return the scalars of separability: the rows, one per realization, and one more.
 
     Returns
     -------
-    DataFrame
+    Columns
         ``positive_projection`` is the mean of the positive projections on S_∞/‖S_∞‖, in the
         unit of the inputs (Paper B, App. E.1, Fig. 7); null where ``positive_mean`` is.
     """
-    rows = rows.sort_values("realization", kind="stable", ignore_index=True)
-    return rows.assign(positive_projection=rows["positive_mean"] / rows["s_inf_norm"])
+    rows = _in_order(rows)
+    projection = rows["positive_mean"].astype(float) / rows["s_inf_norm"].astype(float)
+    return {**rows, "positive_projection": projection}
 
 
-def of_grokking_times(rows: pd.DataFrame) -> pd.DataFrame:
+def of_grokking_times(rows: Columns) -> Columns:
     """Return the scalars of grokking times: the rows, one per realization, and their difference.
 
     Times are exact, and inf is never.
     """
-    rows = rows.sort_values("realization", kind="stable", ignore_index=True)
-    return rows.assign(grokking_time=grokking_delay(rows["t_train"], rows["t_gen"]))
+    rows = _in_order(rows)
+    return {**rows, "grokking_time": grokking_delay(rows["t_train"], rows["t_gen"])}
 
 
-def of_outputs(rows: pd.DataFrame) -> pd.DataFrame:
+def of_outputs(rows: Columns) -> Columns:
     """Return the scalars of training outputs.
 
     Returns
     -------
-    DataFrame
+    Columns
         ``output_mean``, ``output_deviation`` and ``positive_fraction``, the fraction of
         training outputs above 0.
     """
-    groups = rows.groupby("realization")["output"]
-    return pd.DataFrame(
-        {
-            "output_mean": groups.mean(),
-            "output_deviation": groups.std(ddof=0),
-            "positive_fraction": groups.agg(lambda outputs: (outputs > 0).mean()),
-        }
-    ).reset_index()
+    rows = _in_order({name: rows[name] for name in ("realization", "output")})
+    realizations, starts = np.unique(rows["realization"], return_index=True)
+    groups = np.split(rows["output"], starts[1:])
+    return {
+        "realization": realizations,
+        "output_mean": np.array([outputs.mean() for outputs in groups]),
+        "output_deviation": np.array([outputs.std() for outputs in groups]),
+        "positive_fraction": np.array([(outputs > 0).mean() for outputs in groups]),
+    }
+
+
+def _in_order(rows: Columns) -> dict[str, np.ndarray]:
+    """Return rows in the order of their realizations."""
+    order = np.argsort(rows["realization"], kind="stable")
+    return {name: np.asarray(rows[name])[order] for name in rows}

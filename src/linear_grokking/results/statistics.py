@@ -22,12 +22,15 @@ What is undefined (a mean of nothing, a standard error of one value) is null, ne
 an infinite quantile is inf.
 """
 
+from collections.abc import Mapping
 from statistics import NormalDist
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CONFIDENCE = 0.95
 # Not from SciPy, whose import takes longer than most summaries.
@@ -37,9 +40,36 @@ QUANTILES = {"median": 0.5, "q25": 0.25, "q75": 0.75, "q05": 0.05, "q95": 0.95}
 COLUMNS = ("quantity", "step", *COUNTS, "mean", "standard_error", *QUANTILES, "low", "high")
 
 
+Columns = dict[str, np.ndarray]
+"""Those of a summary, by name: `COLUMNS`, undefined numbers NaN."""
+
+
+def frame(columns: "Mapping[str, np.ndarray] | pd.DataFrame") -> "pd.DataFrame":
+    """Return a summary as a data frame, undefined numbers null."""
+    import pandas as pd  # for readers: jobs write columns, and would wait for it
+
+    numbers = dict.fromkeys((name for name in COLUMNS if name not in COUNTS), "Float64")
+    return pd.DataFrame(columns).astype(numbers | {"quantity": "str"})
+
+
 def summarize_values(
     quantity: str, values: ArrayLike, *, censored: ArrayLike | None = None
-) -> pd.DataFrame:
+) -> "pd.DataFrame":
+    """Summarize one number per realization as a data frame; see `of_values`."""
+    return frame(of_values(quantity, values, censored=censored))
+
+
+def summarize_curve(quantity: str, steps: ArrayLike, values: ArrayLike) -> "pd.DataFrame":
+    """Summarize curves over shared steps as a data frame; see `of_curve`."""
+    return frame(of_curve(quantity, steps, values))
+
+
+def summarize_proportion(quantity: str, successes: int, n: int) -> "pd.DataFrame":
+    """Summarize a count of successes as a data frame; see `of_proportion`."""
+    return frame(of_proportion(quantity, successes, n))
+
+
+def of_values(quantity: str, values: ArrayLike, *, censored: ArrayLike | None = None) -> Columns:
     """Summarize one number per realization.
 
     Parameters
@@ -51,7 +81,7 @@ def summarize_values(
 
     Returns
     -------
-    DataFrame
+    Columns
         One row; see the module's docstring.
     """
     values = as_floats(values)
@@ -73,7 +103,7 @@ def summarize_values(
     )
 
 
-def summarize_curve(quantity: str, steps: ArrayLike, values: ArrayLike) -> pd.DataFrame:
+def of_curve(quantity: str, steps: ArrayLike, values: ArrayLike) -> Columns:
     """Summarize curves over shared steps.
 
     Parameters
@@ -84,7 +114,7 @@ def summarize_curve(quantity: str, steps: ArrayLike, values: ArrayLike) -> pd.Da
 
     Returns
     -------
-    DataFrame
+    Columns
         T rows; see the module's docstring.
     """
     steps, values = np.asarray(steps, float), as_floats(values)
@@ -98,13 +128,13 @@ def summarize_curve(quantity: str, steps: ArrayLike, values: ArrayLike) -> pd.Da
     return _table(quantity, steps, values)
 
 
-def summarize_proportion(quantity: str, successes: int, n: int) -> pd.DataFrame:
+def of_proportion(quantity: str, successes: int, n: int) -> Columns:
     """Summarize a count of successes among n realizations: one row, ``mean`` = successes/n."""
     low, high = wilson_interval(successes, n)
     proportion = successes / n if n else np.nan
     error = np.sqrt(proportion * (1 - proportion) / n) if n else np.nan
-    row = {"quantity": quantity, "n": n, "mean": proportion, "standard_error": error}
-    return _typed(pd.DataFrame([{**row, "low": low, "high": high}]))
+    numbers = {"mean": proportion, "standard_error": error, "low": low, "high": high}
+    return _columns(quantity, [np.nan], n=n, **numbers)
 
 
 def wilson_interval(successes: int, n: int) -> tuple[float, float]:
@@ -205,33 +235,38 @@ def _table(
     *,
     n_censored: int = 0,
     n_undefined: int = 0,
-) -> pd.DataFrame:
+) -> Columns:
     """Return the rows of a quantity from its defined values (R, T)."""
     infinite = np.isinf(values)
     n_infinite = infinite.sum(axis=0)
     mean, error = _mean_and_error(values, ~infinite)
     low, high = median_interval(values)
     undefined = np.full(values.shape[1], np.nan)
-    return _typed(
-        pd.DataFrame(
-            {
-                "quantity": quantity,
-                "step": steps,
-                "n": len(values),
-                "n_infinite": n_infinite - n_censored,
-                "n_censored": n_censored,
-                "n_left_out": n_infinite + n_undefined,
-                "mean": mean,
-                "standard_error": error,
-                **{
-                    name: quantile(values, p) if len(values) else undefined
-                    for name, p in QUANTILES.items()
-                },
-                "low": low,
-                "high": high,
-            }
-        )
+    return _columns(
+        quantity,
+        steps,
+        n=len(values),
+        n_infinite=n_infinite - n_censored,
+        n_censored=n_censored,
+        n_left_out=n_infinite + n_undefined,
+        mean=mean,
+        standard_error=error,
+        **{
+            name: quantile(values, p) if len(values) else undefined for name, p in QUANTILES.items()
+        },
+        low=low,
+        high=high,
     )
+
+
+def _columns(quantity: str, steps: ArrayLike, **numbers: ArrayLike) -> Columns:
+    """Return all columns of a summary, in order; absent counts are 0, other numbers NaN."""
+    steps = np.asarray(steps, float)
+    found: Columns = {"quantity": np.full(steps.shape, quantity), "step": steps}
+    for name in COLUMNS[2:]:
+        kind, absent = (np.int64, 0) if name in COUNTS else (np.float64, np.nan)
+        found[name] = np.full(steps.shape, numbers.get(name, absent), kind)
+    return found
 
 
 def _mean_and_error(values: np.ndarray, keep: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -250,16 +285,8 @@ def _mean_and_error(values: np.ndarray, keep: np.ndarray) -> tuple[np.ndarray, n
     return mean, np.where(count > 1, error, np.nan)
 
 
-def _typed(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with all columns of a summary, in order; absent ones 0 or null."""
-    table = table.reindex(columns=list(COLUMNS))
-    table[list(COUNTS)] = table[list(COUNTS)].fillna(0).astype("int64")
-    numbers = [name for name in COLUMNS if name not in ("quantity", *COUNTS)]
-    return table.astype({"quantity": "str"} | dict.fromkeys(numbers, "Float64"))
-
-
 def as_floats(values: Any) -> np.ndarray:
     """Return values as float64, null as NaN."""
-    if isinstance(values, pd.Series):
+    if hasattr(values, "to_numpy"):  # a column of a data frame
         return values.to_numpy(float, na_value=np.nan)
     return np.asarray(values, float)

@@ -1,13 +1,13 @@
 """Runs reduced over realizations: scalars, and summaries of them and of curves."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from linear_grokking.results.scalars import (
     TIMES,
+    Columns,
     curves,
     observables,
     of_dynamics,
@@ -17,15 +17,15 @@ from linear_grokking.results.scalars import (
 )
 from linear_grokking.results.statistics import (
     as_floats,
-    summarize_curve,
-    summarize_proportion,
-    summarize_values,
+    of_curve,
+    of_proportion,
+    of_values,
 )
 
 CERTIFICATES = ("direction", "hull", "lp")
 
 
-def scalars_of(rows: pd.DataFrame, request: Mapping[str, Any]) -> pd.DataFrame:
+def scalars_of(rows: Columns, request: Mapping[str, Any]) -> Columns:
     """Return the scalars of a run from the rows of its blocks (`scalars`).
 
     Parameters
@@ -44,7 +44,7 @@ def scalars_of(rows: pd.DataFrame, request: Mapping[str, Any]) -> pd.DataFrame:
     return of_dynamics(rows, **thresholds)
 
 
-def summary_of(rows: pd.DataFrame, scalars: pd.DataFrame, measure: str) -> pd.DataFrame:
+def summary_of(rows: Columns, scalars: Columns, measure: str) -> Columns:
     """Return the summary of a run from the rows of its blocks and its scalars.
 
     Curves have the names of the rows' columns, numbers those of the scalars' (`statistics`
@@ -61,15 +61,16 @@ def summary_of(rows: pd.DataFrame, scalars: pd.DataFrame, measure: str) -> pd.Da
     if measure == "dynamics":
         names = observables(rows)
         _, steps, *values = curves(rows, *names)
-        parts += [summarize_curve(name, steps, v) for name, v in zip(names, values, strict=True)]
-    for name in scalars.columns.drop("realization"):
-        # Exact times are infinite for good.
-        censored = np.isinf(scalars[name]) & (name in TIMES and measure == "dynamics")
-        parts.append(summarize_values(name, scalars[name], censored=censored))
-    return pd.concat(parts, ignore_index=True)
+        parts += [of_curve(name, steps, v) for name, v in zip(names, values, strict=True)]
+    for name in scalars:
+        if name != "realization":
+            # Exact times are infinite for good.
+            censored = np.isinf(scalars[name]) & (name in TIMES and measure == "dynamics")
+            parts.append(of_values(name, scalars[name], censored=censored))
+    return _joined(parts)
 
 
-def summarize_separability(scalars: pd.DataFrame) -> pd.DataFrame:
+def summarize_separability(scalars: Columns) -> Columns:
     """Summarize verdicts, limit directions and margins (Paper B, Sec. 3).
 
     Parameters
@@ -81,7 +82,7 @@ def summarize_separability(scalars: pd.DataFrame) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame
+    Columns
         Scalars.  ``separable`` and ``certificate_<kind>`` are proportions, ``s_inf_norm``
         counts separable draws as infinite, what is positive is over the inseparable draws,
         margins over the separable ones.
@@ -94,7 +95,7 @@ def summarize_separability(scalars: pd.DataFrame) -> pd.DataFrame:
     unknown = set(scalars["certificate"]) - set(CERTIFICATES)
     if unknown:
         raise ValueError(f"certificate must be one of {CERTIFICATES}; got {sorted(unknown)}")
-    separable = scalars["separable"].to_numpy(bool)
+    separable = np.asarray(scalars["separable"], bool)
     positive = ("positive_fraction", "positive_mean", "positive_projection")
     instead = {"s_inf_norm": np.inf, **dict.fromkeys(positive, np.nan)}
     values = {
@@ -103,16 +104,20 @@ def summarize_separability(scalars: pd.DataFrame) -> pd.DataFrame:
     }
     for name in ("margin", "box_margin", "box_norm"):
         values[name] = np.where(separable, as_floats(scalars[name]), np.nan)
-    n = len(scalars)
-    counts = scalars["certificate"].value_counts()
-    return pd.concat(
+    n = len(separable)
+    kinds = np.asarray(scalars["certificate"])
+    return _joined(
         [
-            summarize_proportion("separable", int(separable.sum()), n),
-            *(summarize_values(name, each) for name, each in values.items()),
+            of_proportion("separable", int(separable.sum()), n),
+            *(of_values(name, each) for name, each in values.items()),
             *(
-                summarize_proportion(f"certificate_{kind}", int(counts.get(kind, 0)), n)
+                of_proportion(f"certificate_{kind}", int(np.sum(kinds == kind)), n)
                 for kind in CERTIFICATES
             ),
-        ],
-        ignore_index=True,
+        ]
     )
+
+
+def _joined(parts: Sequence[Columns]) -> Columns:
+    """Return the rows of summaries as one."""
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

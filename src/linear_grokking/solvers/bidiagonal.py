@@ -11,7 +11,7 @@ q the squares of these components and q₀ that of the part outside the span of 
 import ctypes
 
 import numpy as np
-from numba.extending import get_cython_function_address
+from scipy.linalg import cython_lapack
 
 from linear_grokking.errors import LinearGrokkingError
 from linear_grokking.shapes import Float
@@ -20,8 +20,17 @@ MOST_ITERATIONS = 1000
 """Of Newton's method, which needs some ten; a bound that no sum of exponentials comes near."""
 _TOLERANCE = 1e-13
 
+
+def _address(capsule: object) -> int:
+    """Return what a capsule of Python's C interface points to."""
+    kinds, python = ctypes.PYFUNCTYPE, ctypes.pythonapi
+    name = kinds(ctypes.c_char_p, ctypes.py_object)(("PyCapsule_GetName", python))
+    pointer = kinds(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)
+    return pointer(("PyCapsule_GetPointer", python))(capsule, name(capsule))
+
+
 _dlasq1 = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 5)(
-    get_cython_function_address("scipy.linalg.cython_lapack", "dlasq1")
+    _address(cython_lapack.__pyx_capi__["dlasq1"])
 )
 """LAPACK's, which SciPy offers to compiled code alone: void (n, d, e, work, info)."""
 

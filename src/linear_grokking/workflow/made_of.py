@@ -18,7 +18,7 @@ from linear_grokking.results.storage import provenance
 
 _REACHED = {
     "summarize_run": (
-        "results.reading:read_blocks",
+        "results.blocks:read_columns",
         "results.summaries:scalars_of",
         "results.summaries:summary_of",
     ),

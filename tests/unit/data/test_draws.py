@@ -15,9 +15,9 @@ from linear_grokking.data.draws import (
     modular_addition,
     stacked,
     teacher_student,
-    with_threshold_labels,
 )
 from linear_grokking.data.laws import Anisotropic, Gaussian, Mixture, TwoGaussians
+from linear_grokking.data.threshold_labels import with_threshold_labels
 from linear_grokking.data.wider_laws import Elliptical
 
 ALPHA = 1e-4

@@ -423,6 +423,7 @@ def entries():
                 if (each.model, each.solver) == (model, solver)
                 and each.measure != "outputs"
                 and each.labels == kinds.labels_of(values)
+                and each.data == kinds.data_of(values)
             )
             found[name] = kind.code({"law": "gaussian", "loss": "cross_entropy"} | values)
     return found
@@ -460,11 +461,11 @@ EDITS = [
     ("models/losses.py", "slope * (1.0 - slope)", "slope - slope**2", LOGISTIC - {"exponential"}),
     ("models/losses.py", "means + 0.5 * deviations**2", "means + deviations**2", {"exponential"}),
     ("results/statistics.py", "CONFIDENCE = ", "CONFIDENCE = 0.5 * ", {"summary"}),
-    ("results/reading.py", "realizations - 1)", "realizations - 2)", {"summary"}),
+    ("results/blocks.py", "realizations - 1)", "realizations - 2)", {"summary"}),
     ("figures/style.py", "BAND_ALPHA = ", "BAND_ALPHA = 0.5 * ", {"drawing"}),
     ("theory/marchenko_pastur.py", "\ndef support(", "\nUNUSED = 1\n\n\ndef support(", set()),
     ("data/streams.py", "entropy=seed", "entropy=seed + 1", set(RUNS) - {"orbit"}),
-    ("data/draws.py", "beyond = data", "beyond = -data", {"decided"}),
+    ("data/threshold_labels.py", "beyond = data", "beyond = -data", {"decided"}),
     ("models/threshold_labels.py", "1.0 - 2.0 * both", "2.0 - 2.0 * both", {"decided"}),
     ("data/draws.py", "np.sqrt(2.0 * shape", "np.sqrt(4.0 * shape", PAPER_A),
 ]

@@ -351,7 +351,7 @@ def test_a_system_that_fails_says_nothing_about_the_file(path, monkeypatch, fail
         raise failure
 
     monkeypatch.setattr(pq, "read_schema", fail)
-    monkeypatch.setattr(pq, "read_table", fail)
+    monkeypatch.setattr(pq, "ParquetFile", fail)
     for reader in (made_of, read_table, read_metadata):
         with pytest.raises(StorageError) as caught:
             reader(path)
@@ -398,3 +398,27 @@ def test_nothing_unpickles_or_evaluates_what_it_reads(path):
 def test_the_search_for_what_unpickles_finds_it():
     bad = "import pickle\nnp.load(f)\nnp.load(f, allow_pickle=True)\ntorch.load(f)\neval(text)\n"
     assert len(list(risks(ast.parse(bad)))) == 5
+
+
+@pytest.mark.parametrize(
+    ("values", "of", "null"),
+    [
+        (np.array([0.5, np.inf, -0.0]), pa.float64(), 0),
+        (np.array([np.nan, 2.0, np.nan]), pa.float64(), 2),
+        (np.arange(10, dtype=np.int32)[::3], pa.int32(), 0),
+        (np.arange(20) % 3 == 0, pa.bool_(), 0),
+        (np.array(["direction", "", "Δ"]), pa.string(), 0),
+    ],
+)
+def test_columns_are_those_of_arrow_and_come_back(values, of, null):
+    column = storage.in_arrow(values, of)
+    column.validate(full=True)
+    assert column.equals(pa.array(values, of, from_pandas=True)) and column.null_count == null
+    for part in (slice(None), slice(1, None)):
+        cut = pa.chunked_array([column[part]])
+        np.testing.assert_array_equal(storage.in_numpy(cut), values[part])
+
+
+def test_numbers_that_are_not_whole_make_no_column_of_whole_ones():
+    with pytest.raises(TypeError, match="cast"):
+        storage.in_arrow(np.array([0.5]), pa.int32())

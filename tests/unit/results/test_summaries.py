@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from summary_tables import assert_well_formed, only
 
-from linear_grokking.results.statistics import COLUMNS, summarize_values, wilson_interval
-from linear_grokking.results.summaries import scalars_of, summarize_separability, summary_of
+from linear_grokking.results import summaries
+from linear_grokking.results.statistics import COLUMNS, frame, summarize_values, wilson_interval
 
 INF = np.inf
 
@@ -34,6 +34,18 @@ def make_history():
 
 def request(measure, threshold=0.95):
     return {"spec": {"measure": measure}, "threshold": threshold, "loss_threshold": 0.05}
+
+
+def scalars_of(rows, request):
+    return pd.DataFrame(summaries.scalars_of(rows, request))
+
+
+def summary_of(rows, scalars, measure):
+    return frame(summaries.summary_of(rows, scalars, measure))
+
+
+def summarize_separability(scalars):
+    return frame(summaries.summarize_separability(scalars))
 
 
 def summarize(history, threshold=0.95):

@@ -8,7 +8,6 @@ z ≥ 0 that sum to 1, so any S and any z bracket it without trust in the solver
 """
 
 import numpy as np
-from scipy.optimize import linprog
 
 from linear_grokking.solvers.separability.margin import BRACKET, HardMargin, MarginError
 
@@ -31,6 +30,8 @@ def box_margin(points: np.ndarray) -> HardMargin:
     MarginError
         If bounds from both sides do not meet, as for a set that is not separable.
     """
+    from scipy.optimize import linprog  # few jobs are asked for this margin
+
     n_points, d = points.shape
     # The solver's tolerances are absolute: bring the points to unit size, without rounding.
     scale = 2.0 ** -np.frexp(np.abs(points).max())[1]

@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from scipy.optimize import linprog
 
 from linear_grokking.errors import LinearGrokkingError
 from linear_grokking.solvers.separability.box_margin import box_margin
@@ -203,6 +202,8 @@ def _decide_by_programming(
 
 def _programme(points: np.ndarray, point_norms: np.ndarray) -> tuple[bool, Certificate, np.ndarray]:
     """Maximize t subject to S·x_i/‖x_i‖ ≤ -t, |S_k| ≤ 1; positive t means separable."""
+    from scipy.optimize import linprog  # few jobs have a set that comes here
+
     n_points, d = points.shape
     rows = np.hstack([points / point_norms[:, np.newaxis], np.ones((n_points, 1))])
     result = linprog(

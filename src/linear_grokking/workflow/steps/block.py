@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from linear_grokking.errors import LinearGrokkingError
 from linear_grokking.jobs.kinds import kind_of, run_id
 from linear_grokking.results.identity import RUN_ID, Block, canonical
-from linear_grokking.results.storage import provenance, write_table
+from linear_grokking.results.storage import in_arrow, provenance, write_table
 from linear_grokking.runtime import devices
 from linear_grokking.runtime.checkpoints import BlockCheckpoint, interruptible
 from linear_grokking.runtime.context import Columns, JobContext
@@ -123,7 +123,7 @@ def assemble(spec: Mapping[str, Any], finished: Mapping[int, Columns]) -> pa.Tab
         filled = {"realization": np.full(rows, realization, np.int32), **columns}
         if spec["measure"] not in _MAY_LACK_NUMBERS:
             _check_finite(realization, filled)
-        arrays = [pa.array(filled[f.name], type=f.type, from_pandas=True) for f in schema]
+        arrays = [in_arrow(filled[f.name], f.type) for f in schema]
         parts.append(pa.Table.from_arrays(arrays, schema=schema))
     return pa.concat_tables(parts).combine_chunks()
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from linear_grokking.results.blocks import read_columns
 from linear_grokking.results.identity import canonical
-from linear_grokking.results.reading import read_blocks
-from linear_grokking.results.storage import write_frame
+from linear_grokking.results.storage import write_columns
 from linear_grokking.results.summaries import scalars_of, summary_of
 from linear_grokking.workflow.made_of import record
 
@@ -22,9 +22,9 @@ def summarize_run(request: Mapping[str, Any], outputs: Sequence[Path], root: Pat
     outputs
         The summary, and the scalars of each realization.
     """
-    rows = read_blocks(root / request["folder"], request["realizations"])
+    rows = read_columns(root / request["folder"], request["realizations"])
     scalars = scalars_of(rows, request)
     summary = summary_of(rows, scalars, request["spec"]["measure"])
     made = record("summarize_run", request)
-    for frame, output in zip((summary, scalars), outputs, strict=True):
-        write_frame(frame, output, spec=canonical(request), provenance=made)
+    for columns, output in zip((summary, scalars), outputs, strict=True):
+        write_columns(columns, output, spec=canonical(request), provenance=made)

@@ -170,7 +170,7 @@ def test_a_failing_programme_is_an_error_not_a_guess(monkeypatch):
         success = False
         message = "no memory"
 
-    monkeypatch.setattr(verdict, "linprog", lambda *args, **kwargs: Failure)
+    monkeypatch.setattr("scipy.optimize.linprog", lambda *args, **kwargs: Failure)
     with pytest.raises(UndecidedError, match=r"3 points in 2 dimensions: .* no memory"):
         assess(np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0]]), margin=False)
 
