@@ -215,7 +215,7 @@ def follow(
 
     with np.errstate(over="ignore", invalid="ignore"):  # overflow is looked for
         walk(walker, records, np.inf, lambda: checkpoint.offer(snapshot))
-    return records.trajectory(Outcome.COMPLETED, walker.params, walker.step)
+        return records.trajectory(Outcome.COMPLETED, walker.params, walker.step)
 
 
 def walk(walker: Walker, records: Records, until: float, offer: Callable[[], None]) -> None:
