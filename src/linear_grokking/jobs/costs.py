@@ -35,8 +35,6 @@ GPU_CALL_SECONDS = 1e-5
 """An operation on a GPU, however small."""
 DRAW_SECONDS = 1.2e-8
 """Drawing one Gaussian number."""
-BOX_MARGIN_SECONDS = 7e-9
-"""Linear programming for the margin in the box, times the sizes N²d."""
 RECORD_SECONDS = 3e-4
 """Expectations of the logistic model at one record, where each is taken on its own."""
 START_SECONDS = 1.0
@@ -102,8 +100,7 @@ def separability(spec: Spec) -> Cost:
     has_margin = spec["margin"] and may_be_separable
     margin = 30.0 * flops / CPU_GFLOPS if has_margin else 0.0
     if may_be_separable and spec.get("box_margin", False):
-        # The simplex method takes a few pivots a row, each of which reads the matrix.
-        margin += BOX_MARGIN_SECONDS * n**2 * d
+        margin += 50.0 * flops / CPU_GFLOPS
     # On a GPU: points, their weighted copy and half a batch being compacted; B, its factor,
     # work space.
     return Cost(

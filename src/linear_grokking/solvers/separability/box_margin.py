@@ -8,9 +8,13 @@ z ≥ 0 that sum to 1, so any S and any z bracket it without trust in the solver
 """
 
 import numpy as np
-from scipy.optimize import linprog
 
-from linear_grokking.solvers.separability.margin import BRACKET, HardMargin, MarginError
+from linear_grokking.solvers.separability.margin import (
+    BRACKET,
+    HardMargin,
+    MarginError,
+    tight_solver,
+)
 
 
 def box_margin(points: np.ndarray) -> HardMargin:
@@ -35,24 +39,26 @@ def box_margin(points: np.ndarray) -> HardMargin:
     # The solver's tolerances are absolute: bring the points to unit size, without rounding.
     scale = 2.0 ** -np.frexp(np.abs(points).max())[1]
     scaled = points * scale
-    result = linprog(
+    bounds = np.append(np.ones(d), np.inf)
+    solver = tight_solver()
+    solver.setup(
+        np.zeros((d + 1, d + 1)),
         np.append(np.zeros(d), -1.0),
-        A_ub=np.hstack([scaled, np.ones((n_points, 1))]),
-        b_ub=np.zeros(n_points),
-        bounds=[(-1.0, 1.0)] * d + [(None, None)],
-        method="highs-ds",
-        options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},
+        G=np.hstack([scaled, np.ones((n_points, 1))]),
+        h_u=np.zeros(n_points),
+        x_l=-bounds,
+        x_u=bounds,
     )
-    lower, upper, direction = -np.inf, np.inf, np.zeros(d)
-    if result.success:
-        direction = result.x[:-1] / max(np.abs(result.x[:-1]).max(), np.finfo(float).tiny)
-        weights = np.maximum(-result.ineqlin.marginals, 0.0)
-        lower = -(scaled @ direction).max()
+    status = solver.solve()
+    direction = solver.result.x[:-1]
+    direction = direction / max(np.abs(direction).max(), np.finfo(float).tiny)
+    weights = np.maximum(solver.result.z_u, 0.0)
+    lower = -(scaled @ direction).max()
+    with np.errstate(divide="ignore", invalid="ignore"):
         upper = np.abs(weights @ scaled).sum() / weights.sum()
     if not (lower > 0.0 and upper - lower <= BRACKET * upper):
         raise MarginError(
-            f"box margin: {n_points} points in {d} dimensions: HiGHS ended with"
-            f" {result.message!r} and bounds {lower / scale:.3g} and {upper / scale:.3g};"
-            " is the set separable?"
+            f"box margin: {n_points} points in {d} dimensions: PIQP ended with {status.name} and"
+            f" bounds {lower / scale:.3g} and {upper / scale:.3g}; is the set separable?"
         )
     return HardMargin(direction, float(lower / scale))

@@ -62,6 +62,19 @@ def test_the_margin_is_the_least_sum_of_moduli(n, d, sigma):
     assert -(sigma * points @ found.direction).max() == pytest.approx(found.margin, rel=1e-12)
 
 
+@pytest.mark.parametrize(("n", "d", "realization"), [(80, 44, 1), (200, 110, 1), (200, 160, 2)])
+def test_direction_and_margin_are_those_of_the_simplex_method(n, d, realization):
+    # Close to the transition, too, where margins are small.
+    points = draw(n, d, realization)
+    rows = np.column_stack([points, np.ones(n)])
+    box = [(-1.0, 1.0)] * d + [(None, None)]
+    cost = np.append(np.zeros(d), -1.0)
+    simplex = linprog(cost, A_ub=rows, b_ub=np.zeros(n), bounds=box, method="highs-ds")
+    found = box_margin(points)
+    assert found.margin == pytest.approx(-simplex.fun, rel=1e-8)
+    np.testing.assert_allclose(found.direction, simplex.x[:-1], atol=1e-7)
+
+
 def test_sets_without_a_margin_are_refused_and_left_out():
     points = draw(40, 8)
     with pytest.raises(MarginError, match="box margin: 40 points in 8 dimensions"):
