@@ -57,8 +57,10 @@ class Records:
 
     def add(self, params: Params, clocks: Mapping[str, Array]) -> None:
         """Record the next step: parameters, and integrals over the steps so far."""
-        model = self._model
-        found = model.measure(*params) if isinstance(model, Measuring) else model.observables(params)
+        if isinstance(self._model, Measuring):
+            found = self._model.measure(*params)
+        else:
+            found = self._model.observables(params)
         row = {k: np.array(v, float) for k, v in to_host({**found, **clocks}).items()}
         columns = [value.reshape(len(value), -1) for value in row.values()]
         self.failed = not_finite(np.concatenate(columns, axis=-1))
