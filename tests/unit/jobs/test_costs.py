@@ -227,7 +227,7 @@ MEASURED = [
     (SETS | {"n_train": 4800, "d": 2640, "margin": True}, 25.4, 690),
     (SETS | {"n_train": 400, "d": 230, "margin": True}, 0.017, 166),
     (SETS | {"n_train": 400, "d": 100, "margin": True}, 0.0015, 167),
-    (SETS | {"n_train": 800, "d": 560, "box_margin": True}, 0.3, 170),
+    (SETS | {"n_train": 800, "d": 560, "box_margin": True}, 0.3, 146),
     (FLOW, 0.016, 195),
     (FLOW | {"n_train": 50, "d": 20}, 0.007, 281),
     (FLOW | {"eta": 0.01, "gamma": 1e-3, "decay": "weights", "t_max": 3e9}, 0.064, 195),

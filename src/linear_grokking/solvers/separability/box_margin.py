@@ -17,6 +17,8 @@ from linear_grokking.solvers.separability.margin import (
     tight_solver,
 )
 
+_TOLERANCE = 1e-12  # for one step of Newton's method more than 1e-10 takes
+
 
 def box_margin(points: np.ndarray) -> HardMargin:
     """Return the largest margin in the box, and the S that has it.
@@ -59,7 +61,7 @@ def _by_interior_points(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return S (d,) and z (N,) of points of unit size from PIQP: ten times faster than HiGHS."""
     n_points, d = points.shape
     bounds = np.append(np.ones(d), np.inf)
-    solver = tight_solver()
+    solver = tight_solver(_TOLERANCE)
     solver.setup(
         np.zeros((d + 1, d + 1)),
         np.append(np.zeros(d), -1.0),
