@@ -27,6 +27,8 @@ RESOLVED = -600.0
 _compile = partial(
     compile_kept, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"}
 )
+# Where the factors of a product may be larger and smaller than its range, their order counts.
+_compile_in_order = partial(compile_kept, nogil=True, error_model="numpy")
 
 
 @_compile
@@ -173,7 +175,7 @@ def adapt(sets, rates, done, steps, params, clock, moments, units):  # pragma: n
     return steps
 
 
-@_compile
+@_compile_in_order
 def _adapt_row(factors, sums, theta, first, second):  # pragma: no cover
     """Take a step of Adam from θ (n,) and moments in their new unit, given Xᵀw or Σw."""
     rate, root, guard, new, (kept1, new1), (kept2, new2) = factors
