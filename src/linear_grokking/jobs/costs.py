@@ -35,10 +35,8 @@ GPU_CALL_SECONDS = 1e-5
 """An operation on a GPU, however small."""
 DRAW_SECONDS = 1.2e-8
 """Drawing one Gaussian number."""
-BOX_MARGIN_SECONDS = 7e-9
-"""Linear programming for the margin in the box, times the sizes N²d."""
-RECORD_SECONDS = 3e-4
-"""Expectations of the logistic model at one record, where each is taken on its own."""
+RECORD_SECONDS = 1e-4
+"""Outputs and expectations of the logistic model at one record of literal steps."""
 START_SECONDS = 1.0
 """Start of a job: interpreter, imports, writing the file."""
 GPU_START_SECONDS = 10.0
@@ -102,8 +100,7 @@ def separability(spec: Spec) -> Cost:
     has_margin = spec["margin"] and may_be_separable
     margin = 30.0 * flops / CPU_GFLOPS if has_margin else 0.0
     if may_be_separable and spec.get("box_margin", False):
-        # The simplex method takes a few pivots a row, each of which reads the matrix.
-        margin += BOX_MARGIN_SECONDS * n**2 * d
+        margin += 50.0 * flops / CPU_GFLOPS
     # On a GPU: points, their weighted copy and half a batch being compacted; B, its factor,
     # work space.
     return Cost(
@@ -120,7 +117,7 @@ def separability(spec: Spec) -> Cost:
 
 def logistic_flow(spec: Spec) -> Cost:
     """Return the cost of the logistic flow, whose records come many at a time."""
-    return _logistic(spec, gradients=_flow_gradients(spec), calls=_calls(spec, 7), records=0.03)
+    return _logistic(spec, gradients=_flow_gradients(spec), calls=_calls(spec, 7), records=0.1)
 
 
 def _flow_gradients(spec: Spec) -> float:
@@ -145,12 +142,7 @@ def deferred_descent(spec: Spec) -> Cost:
 
 
 def logistic_steps(spec: Spec) -> Cost:
-    """Return the cost of literal steps of the logistic model, whole arrays at a time."""
-    return _logistic(spec, gradients=spec["t_max"], calls=15)
-
-
-def logistic_descent(spec: Spec) -> Cost:
-    """Return the cost of literal gradient descent, in compiled loops where they know the loss."""
+    """Return the cost of literal steps, in compiled loops where they know the loss."""
     return _logistic(spec, gradients=spec["t_max"], calls=_calls(spec, 0.5))
 
 

@@ -225,7 +225,7 @@ KINDS: Sequence[Kind] = (
         solve="solvers.log_flow.flow:gradient_flow",
         options=("gd_steps", "rtol"),
     ),
-    *_logistic("gradient_descent", costs.logistic_descent, costs.deferred_descent, **_STEPS),
+    *_logistic("gradient_descent", costs.logistic_steps, costs.deferred_descent, **_STEPS),
     *_logistic(
         "adam",
         costs.logistic_steps,

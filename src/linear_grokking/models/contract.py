@@ -1,8 +1,9 @@
 """What solvers ask of a model."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+import numpy as np
 from array_api_compat import array_namespace
 
 from linear_grokking.runtime.arrays import Array
@@ -55,4 +56,20 @@ class Model(Protocol):
 
     def stretches(self) -> "Stretches | None":
         """Return what takes many steps of plain descent in one call, where there is such."""
+        ...
+
+
+@runtime_checkable
+class Measuring(Protocol):
+    """A model whose observables are functions of a few numbers, cheap for many records at once."""
+
+    def measure(self, *params: Array) -> Mapping[str, np.ndarray]:
+        """Return these numbers, each (R,) or (R, K), float64."""
+        ...
+
+    def observables_from(self, measured: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+        """Return the observables (..., R) from what was measured, (..., R) or (..., R, K).
+
+        What else is there by name is passed on.
+        """
         ...

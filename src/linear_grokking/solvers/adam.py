@@ -7,6 +7,7 @@ order 1, and the moments are carried in a unit that falls with them.
 
 import math
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 from array_api_compat import array_namespace
@@ -15,8 +16,11 @@ from numpy.typing import ArrayLike
 from linear_grokking.models.contract import Model, Params
 from linear_grokking.runtime.arrays import Array
 from linear_grokking.runtime.checkpoints import Checkpoint
-from linear_grokking.solvers.gradient_descent import SingleSteps, follow
+from linear_grokking.solvers.gradient_descent import LONGEST_STRETCH, SingleSteps, follow
 from linear_grokking.solvers.trajectory import OnRecord, Trajectory, check_rate
+
+if TYPE_CHECKING:
+    from linear_grokking.models.passes.stretches import Stretches
 
 
 class _Adam:
@@ -32,7 +36,7 @@ class _Adam:
     ) -> None:
         self.eta = eta
         self.betas = betas
-        self.log_betas = tuple(map(_log, betas))
+        self.log_betas = _log(betas[0]), _log(betas[1])
         self.log_epsilon = _log(epsilon)
         self.xp = array_namespace(*params)
         self.first = [self.xp.zeros_like(theta) for theta in params]
@@ -69,6 +73,34 @@ class _Adam:
         return {"first": self.first, "second": self.second, "unit": [self.unit]}
 
 
+class _CompiledSteps(SingleSteps):
+    """As `SingleSteps`, many steps in one call where slopes are not too small for that."""
+
+    def __init__(self, model: Model, params: Params, rule: _Adam, stretches: "Stretches") -> None:
+        super().__init__(model, params, rule, model.scaled_gradient)
+        self._stretches = stretches
+        self._moments = tuple(rule.first), tuple(rule.second)
+        self._units = rule.unit
+        # Of one type, or the loops would be compiled anew.
+        betas = float(rule.betas[0]), float(rule.betas[1])
+        self._rates = float(rule.eta), betas, rule.log_betas, rule.log_epsilon
+
+    def advance(self, most: int) -> None:
+        """See `SingleSteps.advance`."""
+        taken = self._stretches.adapt(
+            self.params,
+            self.clocks["conformal_time"],
+            self._moments,
+            self._units,
+            rates=self._rates,
+            done=self.step,
+            steps=min(most, LONGEST_STRETCH),
+        )
+        self.step += taken
+        if not taken:
+            super().advance(1)
+
+
 def _log(value: float) -> float:
     return math.log(value) if value > 0 else -math.inf
 
@@ -94,7 +126,8 @@ def adam(
 ) -> Trajectory:
     """Iterate Adam step by step and record the observables (Paper B, App. on Adam).
 
-    See `trajectory.Solver`; parameters should be float64.
+    See `trajectory.Solver`; parameters should be float64.  Small sets of the logistic model take
+    their steps in compiled loops.
 
     Parameters
     ----------
@@ -116,6 +149,12 @@ def adam(
         raise ValueError(f"adam_epsilon = {adam_epsilon}: must be finite, 0 or larger")
     if any(model.decays):
         raise ValueError(f"weight decay {max(model.decays):g}: Adam knows none here")
-    rule = _Adam(params, eta, (beta1, beta2), adam_epsilon)
-    walker = SingleSteps(model, params, rule, model.scaled_gradient)
+    stretches = model.stretches()
+    if stretches is None:
+        rule = _Adam(params, eta, (beta1, beta2), adam_epsilon)
+        walker = SingleSteps(model, params, rule, model.scaled_gradient)
+    else:
+        params = tuple(map(np.ascontiguousarray, params))
+        rule = _Adam(params, eta, (beta1, beta2), adam_epsilon)
+        walker = _CompiledSteps(model, params, rule, stretches)
     return follow(model, walker, steps, checkpoint, on_record)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 # synchronization on a GPU.
 _STEPS_BETWEEN_LOOKS = 100
 
-_LONGEST_STRETCH = 1000
+LONGEST_STRETCH = 1000
 """Steps in one call: about a second, in which a job that is told to stop does not hear."""
 
 
@@ -138,7 +138,7 @@ class CompiledSteps:
 
     def advance(self, most: int) -> None:
         """See `SingleSteps.advance`."""
-        steps = min(most, _LONGEST_STRETCH)
+        steps = min(most, LONGEST_STRETCH)
         self._stretches.descend(self._state, eta=self._eta, steps=steps)
         self.step += steps
 
@@ -215,7 +215,7 @@ def follow(
 
     with np.errstate(over="ignore", invalid="ignore"):  # overflow is looked for
         walk(walker, records, np.inf, lambda: checkpoint.offer(snapshot))
-    return records.trajectory(Outcome.COMPLETED, walker.params, walker.step)
+        return records.trajectory(Outcome.COMPLETED, walker.params, walker.step)
 
 
 def walk(walker: Walker, records: Records, until: float, offer: Callable[[], None]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from linear_grokking.models.contract import Model, Params
+from linear_grokking.models.contract import Measuring, Model, Params
 from linear_grokking.runtime.arrays import Array, to_host
 from linear_grokking.shapes import Float
 from linear_grokking.solvers.trajectory import OnRecord, Outcome, Trajectory, with_prefix
@@ -18,6 +18,8 @@ def not_finite(values: Float[np.ndarray, "R ..."]) -> tuple[int, ...]:
 
 class Records:
     """Observables of a model at the recorded steps.
+
+    Of a model that measures, what was measured is kept; observables are found at the end.
 
     Attributes
     ----------
@@ -55,11 +57,13 @@ class Records:
 
     def add(self, params: Params, clocks: Mapping[str, Array]) -> None:
         """Record the next step: parameters, and integrals over the steps so far."""
-        row = {
-            name: np.array(value, float)
-            for name, value in to_host({**self._model.observables(params), **clocks}).items()
-        }
-        self.failed = not_finite(np.stack(list(row.values()), axis=-1))
+        if isinstance(self._model, Measuring):
+            found = self._model.measure(*params)
+        else:
+            found = self._model.observables(params)
+        row = {k: np.array(v, float) for k, v in to_host({**found, **clocks}).items()}
+        columns = [value.reshape(len(value), -1) for value in row.values()]
+        self.failed = not_finite(np.concatenate(columns, axis=-1))
         if self.failed:
             return
         for name, value in row.items():
@@ -70,7 +74,10 @@ class Records:
 
     def observables(self) -> dict[str, Float[np.ndarray, "R T"]]:
         """Return the history columns, each (R, T)."""
-        return {name: np.stack(rows, axis=-1) for name, rows in self._rows.items()}
+        columns = {name: np.stack(rows) for name, rows in self._rows.items()}
+        if columns and isinstance(self._model, Measuring):
+            columns = self._model.observables_from(columns)
+        return {name: np.ascontiguousarray(values.T) for name, values in columns.items()}
 
     def trajectory(self, outcome: Outcome, params: Params, gradients: int) -> Trajectory:
         """Return what was recorded, and where the run ended; see `Trajectory`."""

@@ -17,6 +17,7 @@ from linear_grokking.models.losses import LOSSES
 from linear_grokking.models.two_layer import TwoLayerModel
 from linear_grokking.runtime.checkpoints import Interrupted
 from linear_grokking.solvers.adam import adam
+from linear_grokking.solvers.trajectory import Outcome
 from linear_grokking.theory.adam_limit import bias_speed
 
 torch = pytest.importorskip("torch")
@@ -94,12 +95,14 @@ def literally(inputs, weights, bias, slope, steps, *, eta, beta1, beta2, epsilon
 @pytest.mark.parametrize("array", [np.asarray, torch.from_numpy], ids=["numpy", "torch"])
 @pytest.mark.parametrize("loss", ["cross_entropy", "exponential"])
 @pytest.mark.parametrize(
-    ("start", "epsilon"), [(-0.5, 1e-3), (-300.0, 0.0), (-360.0, 1e-160), (-2000.0, 0.0)]
+    ("start", "epsilon"),
+    [(-0.5, 1e-3), (-300.0, 0.0), (-360.0, 1e-160), (-597.0, 0.0), (-2000.0, 0.0)],
 )
 def test_steps_are_those_of_exact_arithmetic_however_small_the_gradient(
     array, loss, start, epsilon
 ):
-    # Squares of gradients underflow from b = -355 on, gradients from -745 on.
+    # Squares of gradients underflow from b = -355 on, gradients from -745 on; compiled loops
+    # give up at -600.
     drawn = classification(LAW, seed=3, realization=0, n_train=9, d=3, s0_norm=0.1)
     data = stacked([drawn], array)
     model = LogisticModel(data.inputs, data.labels, LAW, loss=LOSSES[loss])
@@ -158,12 +161,82 @@ def test_small_steps_tend_to_the_largest_margin_in_the_box():
     assert np.linalg.norm(weights) / -bias[0] == pytest.approx(norm, rel=0.02)
 
 
-@pytest.mark.parametrize("array", [np.asarray, torch.from_numpy], ids=["numpy", "torch"])
-def test_a_killed_run_goes_on_with_the_same_bits(array):
+@pytest.fixture
+def one_step_at_a_time(monkeypatch):
+    """Return what leaves compiled stretches aside, as for sets beyond the cache."""
+    return lambda: monkeypatch.setattr(LogisticModel, "stretches", lambda _: None)
+
+
+def small(loss="cross_entropy", bias=True, dtype="float64", realizations=3):
+    sizes = {"n_train": 30, "d": 8, "s0_norm": 0.1, "dtype": np.dtype(dtype)}
+    sets = [classification(LAW, seed=4, realization=k, **sizes) for k in range(realizations)]
+    data = stacked(sets)
+    return LogisticModel(data.inputs, data.labels, LAW, loss=LOSSES[loss], bias=bias), data.weights
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("loss", ["cross_entropy", "exponential"])
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize(("start", "epsilon"), [(0.3, 0.0), (-598.0, 0.0), (0.3, 1e-3)])
+def test_compiled_and_single_steps_lead_to_the_same_place(
+    one_step_at_a_time, dtype, loss, bias, start, epsilon
+):
+    # The second start is where one set after another leaves the compiled loop.
+    steps = np.array([0.0, 1.0, 2.0, 17.0, 60.0])
+    options = {"eta": 0.1, "beta1": 0.8, "beta2": 0.9, "adam_epsilon": epsilon, "steps": steps}
+    model, weights = small(loss, bias, dtype)
+    params = weights.astype(float), start + np.array([0.0, 0.5, -3.0])
+    compiled = adam(model, params, **options).require_completed()
+    one_step_at_a_time()
+    single = adam(model, params, **options).require_completed()
+    assert compiled.gradients == single.gradients == 60
+    assert compiled.observables.keys() == single.observables.keys()
+    tolerance = 1e-4 if dtype == "float32" else 1e-9
+    for name, values in single.observables.items():
+        np.testing.assert_allclose(compiled.observables[name], values, rtol=tolerance)
+    for one, other in zip(compiled.params, single.params, strict=True):
+        np.testing.assert_allclose(one, other, rtol=tolerance, atol=tolerance)
+    assert np.all(np.abs(compiled.params[0] - params[0]).max(axis=-1) > 0.1)
+    np.testing.assert_array_equal(compiled.params[1] == params[1], not bias)
+
+
+def test_compiled_steps_do_not_depend_on_records_nor_on_other_realizations():
+    options = {"eta": 0.02, "beta1": 0.8, "beta2": 0.9}
+    model, weights = small()
+    many = adam(model, (weights, np.zeros(3)), **options, steps=np.arange(0, 2400, 7))
+    few = adam(model, (weights, np.zeros(3)), **options, steps=[2394])
+    for one, other in zip(many.params, few.params, strict=True):
+        np.testing.assert_array_equal(one, other)
+    data = model.data._inputs
+    alone = LogisticModel(data[1:2], -np.ones((1, 30)), LAW, loss=LOSSES["cross_entropy"])
+    found = adam(alone, (weights[1:2], np.zeros(1)), **options, steps=[2394])
+    np.testing.assert_array_equal(found.params[0][0], few.params[0][1])
+
+
+def test_an_overflow_is_reported(one_step_at_a_time):
+    model, weights = small("exponential")
+    options = {"eta": 300.0, "steps": [1, 2000]}
+    outcomes = [adam(model, (weights, np.zeros(3)), **options)]
+    one_step_at_a_time()
+    outcomes.append(adam(model, (weights, np.zeros(3)), **options))
+    for found in outcomes:
+        assert found.outcome is Outcome.DIVERGED
+        assert found.failed == outcomes[0].failed
+        assert all(np.isfinite(values).all() for values in found.observables.values())
+
+
+@pytest.mark.parametrize(
+    ("array", "offers"),
+    [(np.asarray, 1), (np.asarray, 3), (torch.from_numpy, 37)],
+    ids=["numpy", "numpy later", "torch"],
+)
+@pytest.mark.parametrize("start", [0.0, -598.0])
+def test_a_killed_run_goes_on_with_the_same_bits(array, offers, start):
     model, params, _ = draw(array=array)
-    options = {"eta": 0.01, "steps": np.array([0.0, 1.0, 10.0, 100.0])}
+    params = params[0], params[1] + start
+    options = {"eta": 0.05, "steps": np.array([0.0, 1.0, 10.0, 100.0])}
     expected = adam(model, params, **options)
-    checkpoint = Stopping(37)
+    checkpoint = Stopping(offers)
     with pytest.raises(Interrupted):
         adam(model, params, **options, checkpoint=checkpoint)
     found = adam(model, params, **options, checkpoint=checkpoint)

@@ -20,10 +20,15 @@ _ROOM = 1e15
 _NEGLIGIBLE = 1e-30
 _TINY = 1e-300
 
+RESOLVED = -600.0
+"""The logarithm of a largest weight down to which the loops resolve the weights."""
+
 # Sums may be taken in any order, as by BLAS; what is infinite or no number stays so.
 _compile = partial(
     compile_kept, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"}
 )
+# Where the factors of a product may be larger and smaller than its range, their order counts.
+_compile_in_order = partial(compile_kept, nogil=True, error_model="numpy")
 
 
 @_compile
@@ -127,6 +132,68 @@ def descend(sets, eta, steps, state):  # pragma: no cover
             rate[k, -1] = math.exp(state[k, -2])
             for j in range(width):
                 state[k, j] += rate[k, j]
+
+
+@_compile
+def adapt(sets, rates, done, steps, params, clock, moments, units):  # pragma: no cover
+    """See `stretches.Stretches.adapt`; sets are those of `Stretches`."""
+    inputs, signs, weighing, has_bias, _ = sets
+    eta, (beta1, beta2), (log_beta1, log_beta2), log_epsilon = rates
+    (weights, bias), (first, second) = params, moments
+    realizations, n, d = inputs.shape
+    vectors = np.empty((realizations, d), inputs.dtype)
+    outputs = np.empty((realizations, n))
+    scales = np.empty(realizations)
+    for taken in range(steps):
+        for k in range(realizations):
+            for j in range(d):
+                vectors[k, j] = weights[k, j]
+        pull_back, totals = sweep(inputs, vectors, bias, weighing, signs, 0, n, outputs)
+        for k in range(realizations):
+            largest = signs[k, 0] * outputs[k, 0]
+            for i in range(1, n):
+                largest = max(largest, signs[k, i] * outputs[k, i])
+            scales[k] = _log_slope(weighing, largest)
+            if scales[k] < RESOLVED:
+                return taken
+            if not has_bias:
+                totals[k] = 0.0
+        rate = eta / (1.0 - beta1 ** (done + taken + 1))
+        root = (1.0 - beta2 ** (done + taken + 1)) ** -0.5
+        for k in range(realizations):
+            clock[k] += math.exp(bias[k])
+            unit = max(scales[k], units[k] + max(log_beta1, 0.5 * log_beta2))
+            fallen = units[k] - unit
+            units[k] = unit
+            of_first = math.exp(log_beta1 + fallen), 1.0 - beta1
+            of_second = math.exp(log_beta2 + 2.0 * fallen), 1.0 - beta2
+            guard, new = math.exp(log_epsilon - unit), math.exp(-unit) / n
+            factors = rate, root, guard, new, of_first, of_second
+            _adapt_row(factors, pull_back[k], weights[k], first[0][k], second[0][k])
+            one = slice(k, k + 1)
+            _adapt_row(factors, totals[one], bias[one], first[1][one], second[1][one])
+    return steps
+
+
+@_compile_in_order
+def _adapt_row(factors, sums, theta, first, second):  # pragma: no cover
+    """Take a step of Adam from θ (n,) and moments in their new unit, given Xᵀw or Σw."""
+    rate, root, guard, new, (kept1, new1), (kept2, new2) = factors
+    for j in range(len(theta)):
+        slope = new * sums[j]
+        first[j] = kept1 * first[j] + new1 * slope
+        second[j] = kept2 * second[j] + new2 * slope * slope
+        size = root * math.sqrt(second[j]) + guard
+        theta[j] -= rate * first[j] / (size if size > 0.0 else 1.0)
+
+
+@_compile
+def _log_slope(weighing, margin):  # pragma: no cover
+    """Return log ℓ'(m), for the numbers of losses; as their `log_slope` does."""
+    if weighing == LOGISTIC:
+        size = abs(margin)
+        return 0.5 * (margin - size) - math.log1p(math.exp(-size))
+    return margin
 
 
 @_compile

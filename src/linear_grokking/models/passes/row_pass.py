@@ -20,10 +20,6 @@ from linear_grokking.shapes import Float
 _RANGE_BYTES = 2**23
 _MOST_RANGES = 32
 
-# The logarithm of a largest weight down to which the loops resolve the weights: where it is
-# smaller they are taken in logarithms, which reads the matrix twice.
-_RESOLVED = -600.0
-
 
 class RowPass(ArrayPass):
     """`ArrayPass` for NumPy, one realization after another.
@@ -78,7 +74,7 @@ class RowPass(ArrayPass):
         """See `ArrayPass.scaled`."""
         outputs, pull_back, totals = self(vectors, offsets, weighing, factors)
         scale = weighing.log_slope(self.xp, np.max(factors * outputs, axis=-1))
-        if np.min(scale) < _RESOLVED:
+        if np.min(scale) < row_loops.RESOLVED:  # in logarithms, which reads the matrix twice
             return super().scaled(vectors, offsets, weighing, factors)
         unit = np.exp(-scale)
         return unit[:, np.newaxis] * pull_back, unit * totals, scale

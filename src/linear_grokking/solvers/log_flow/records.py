@@ -10,7 +10,7 @@ from linear_grokking.runtime.arrays import Array, like, to_numpy
 from linear_grokking.runtime.memory import MOST_PENDING
 from linear_grokking.shapes import Float
 from linear_grokking.solvers.records import Records, not_finite
-from linear_grokking.solvers.trajectory import OnRecord, with_prefix
+from linear_grokking.solvers.trajectory import OnRecord
 
 
 class FlowRecords(Records):
@@ -74,34 +74,28 @@ class FlowRecords(Records):
         if kept < count:
             self.failed = self.failed or not_finite(rows[kept])
         self._count -= count - kept
-        for name, values in measured.items():
-            self._rows.setdefault(name, []).append(values[:kept])
+        if kept:
+            for name, values in measured.items():
+                self._rows.setdefault(name, []).extend(values[:kept])
 
     def observables(self) -> dict[str, Float[np.ndarray, "R T"]]:
         """See `Records.observables`."""
         if self._pending:
             self._measure()
-        if not self._count:
-            return {}
-        measured = {name: np.concatenate(rows) for name, rows in self._rows.items()}
-        return {
-            name: np.ascontiguousarray(values.T)
-            for name, values in self._model.observables_from(measured).items()
-        }
+        return super().observables()
 
     def state(self) -> dict[str, np.ndarray]:
         """See `Records.state`.
 
         What is pending stays pending, so that it is measured in the same company.
         """
-        rows = {f"record {name}": np.concatenate(rows) for name, rows in self._rows.items()}
+        state = super().state()
         if self._pending:
-            rows["states"] = to_numpy(self._model.xp.concat(self._pending))
-        return {"count": np.array(self._count), **rows}
+            state["states"] = to_numpy(self._model.xp.concat(self._pending))
+        return state
 
     def restore(self, state: Mapping[str, np.ndarray], beside: Array | None = None) -> None:
         """See `Records.restore`; states go to where the array ``beside`` lies."""
-        self._count = int(state["count"])
-        self._rows = {name: [rows] for name, rows in with_prefix(state, "record ").items()}
+        super().restore(state)
         if "states" in state:
             self._pending = [like(beside, state["states"])]

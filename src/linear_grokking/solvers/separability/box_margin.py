@@ -9,7 +9,14 @@ z ≥ 0 that sum to 1, so any S and any z bracket it without trust in the solver
 
 import numpy as np
 
-from linear_grokking.solvers.separability.margin import BRACKET, HardMargin, MarginError
+from linear_grokking.solvers.separability.margin import (
+    BRACKET,
+    HardMargin,
+    MarginError,
+    tight_solver,
+)
+
+_TOLERANCE = 1e-12  # for one step of Newton's method more than 1e-10 takes
 
 
 def box_margin(points: np.ndarray) -> HardMargin:
@@ -36,24 +43,49 @@ def box_margin(points: np.ndarray) -> HardMargin:
     # The solver's tolerances are absolute: bring the points to unit size, without rounding.
     scale = 2.0 ** -np.frexp(np.abs(points).max())[1]
     scaled = points * scale
+    # Tolerances being absolute, a small margin may need the vertices of the simplex method.
+    for solve in (_by_interior_points, _by_simplex):
+        direction, weights = solve(scaled)
+        direction = direction / max(np.abs(direction).max(), np.finfo(float).tiny)
+        lower = -(scaled @ direction).max()
+        with np.errstate(divide="ignore", invalid="ignore"):
+            upper = np.abs(weights @ scaled).sum() / weights.sum()
+        if lower > 0.0 and upper - lower <= BRACKET * upper:
+            return HardMargin(direction, float(lower / scale))
+    raise MarginError(
+        f"box margin: {n_points} points in {d} dimensions: bounds {lower / scale:.3g} and"
+        f" {upper / scale:.3g} do not meet; is the set separable?"
+    )
+
+
+def _by_interior_points(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return S (d,) and z (N,) of points of unit size from PIQP: ten times faster than HiGHS."""
+    n_points, d = points.shape
+    bounds = np.append(np.ones(d), np.inf)
+    solver = tight_solver(_TOLERANCE)
+    solver.setup(
+        np.zeros((d + 1, d + 1)),
+        np.append(np.zeros(d), -1.0),
+        G=np.hstack([points, np.ones((n_points, 1))]),
+        h_u=np.zeros(n_points),
+        x_l=-bounds,
+        x_u=bounds,
+    )
+    solver.solve()
+    return solver.result.x[:-1], np.maximum(solver.result.z_u, 0.0)
+
+
+def _by_simplex(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the same from HiGHS; zeros where it fails."""
+    n_points, d = points.shape
     result = linprog(
         np.append(np.zeros(d), -1.0),
-        A_ub=np.hstack([scaled, np.ones((n_points, 1))]),
+        A_ub=np.hstack([points, np.ones((n_points, 1))]),
         b_ub=np.zeros(n_points),
         bounds=[(-1.0, 1.0)] * d + [(None, None)],
         method="highs-ds",
         options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},
     )
-    lower, upper, direction = -np.inf, np.inf, np.zeros(d)
-    if result.success:
-        direction = result.x[:-1] / max(np.abs(result.x[:-1]).max(), np.finfo(float).tiny)
-        weights = np.maximum(-result.ineqlin.marginals, 0.0)
-        lower = -(scaled @ direction).max()
-        upper = np.abs(weights @ scaled).sum() / weights.sum()
-    if not (lower > 0.0 and upper - lower <= BRACKET * upper):
-        raise MarginError(
-            f"box margin: {n_points} points in {d} dimensions: HiGHS ended with"
-            f" {result.message!r} and bounds {lower / scale:.3g} and {upper / scale:.3g};"
-            " is the set separable?"
-        )
-    return HardMargin(direction, float(lower / scale))
+    if not result.success:
+        return np.zeros(d), np.zeros(n_points)
+    return result.x[:-1], np.maximum(-result.ineqlin.marginals, 0.0)

@@ -55,11 +55,7 @@ def hard_margin(points: np.ndarray) -> HardMargin:
     # The solver's tolerances are absolute: bring the points to unit size, without rounding.
     scale = 2.0 ** -np.frexp(np.abs(points).max())[1]
     scaled = np.multiply(points, scale, order="F")
-    solver = piqp.DenseSolver()
-    solver.settings.eps_abs = solver.settings.eps_rel = 1e-10
-    solver.settings.eps_duality_gap_abs = solver.settings.eps_duality_gap_rel = 1e-10
-    # By default margins below some 1e-5 of the points' size are declared infeasible.
-    solver.settings.eps_primal_inf = 1e-12
+    solver = tight_solver(1e-10)
     solver.setup(np.eye(d), np.zeros(d), G=scaled, h_u=np.full(n_points, -1.0))
     status = solver.solve()
 
@@ -75,3 +71,13 @@ def hard_margin(points: np.ndarray) -> HardMargin:
             f" bounds {lower / scale:.3g} and {upper / scale:.3g}; is the set separable?"
         )
     return HardMargin(direction * (scale / nearest), float(lower / scale))
+
+
+def tight_solver(tolerance: float) -> piqp.DenseSolver:
+    """Return an interior-point solver with this absolute and relative tolerance."""
+    solver = piqp.DenseSolver()
+    solver.settings.eps_abs = solver.settings.eps_rel = tolerance
+    solver.settings.eps_duality_gap_abs = solver.settings.eps_duality_gap_rel = tolerance
+    # By default margins below some 1e-5 of the points' size are declared infeasible.
+    solver.settings.eps_primal_inf = 1e-12
+    return solver

@@ -62,6 +62,34 @@ def test_the_margin_is_the_least_sum_of_moduli(n, d, sigma):
     assert -(sigma * points @ found.direction).max() == pytest.approx(found.margin, rel=1e-12)
 
 
+def by_simplex(points):
+    n, d = points.shape
+    rows = np.column_stack([points, np.ones(n)])
+    box = [(-1.0, 1.0)] * d + [(None, None)]
+    cost = np.append(np.zeros(d), -1.0)
+    return linprog(cost, A_ub=rows, b_ub=np.zeros(n), bounds=box, method="highs-ds")
+
+
+@pytest.mark.parametrize(("n", "d"), [(80, 44), (200, 120), (200, 160)])
+def test_direction_and_margin_are_those_of_the_simplex_method(n, d):
+    # Close to the transition, too, where margins are small.
+    points = draw(n, d, realization=2)
+    simplex = by_simplex(points)
+    found = box_margin(points)
+    assert found.margin == pytest.approx(-simplex.fun, rel=1e-8)
+    np.testing.assert_allclose(found.direction, simplex.x[:-1], atol=1e-7)
+
+
+@pytest.mark.parametrize("small", [1e-2, 1e-4])
+def test_a_margin_beyond_the_tolerance_of_interior_points_is_found(small):
+    # With the points moved along Xᵀz, S and z stay what they are, and the margin shrinks.
+    points = draw(40, 30)
+    margin = box_margin(points).margin
+    z = -by_simplex(points).ineqlin.marginals
+    points -= (1.0 - small) * (z @ points) / z.sum()
+    assert box_margin(points).margin == pytest.approx(small * margin, rel=1e-5)
+
+
 def test_sets_without_a_margin_are_refused_and_left_out():
     points = draw(40, 8)
     with pytest.raises(MarginError, match="box margin: 40 points in 8 dimensions"):
