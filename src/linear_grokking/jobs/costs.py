@@ -212,7 +212,7 @@ def linear_batches(spec: Spec) -> Cost:
     """Return the cost of steps on mini-batches, in compiled loops on the host."""
     d_in, d_out, batch = (spec[key] for key in ("d_in", "d_out", "batch_size"))
     # Each output takes the rows from the cache once; a step's draws are less than a call.
-    step = [(batch * d_out, d_in, 1)]
+    step: list[Product] = [(batch * d_out, d_in, 1)]
     width = float(d_out)
     cost = _literal(spec, step, numbers=8.0 * d_in * d_out, width=width, calls=0.5)
     return Cost(cost.seconds, cost.data_bytes)
