@@ -8,42 +8,54 @@ eigenvectors are uniformly distributed and independent of them, so that the comp
 normal vector along them are independent normal numbers, too.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from linear_grokking.data.streams import generator
+from linear_grokking.data.streams import generators
 from linear_grokking.shapes import Float
 
 
 @dataclass(frozen=True)
 class BidiagonalData:
-    """One realization of Paper A's problem with one output, up to rotations.
+    """Realizations of Paper A's problem with one output, up to rotations.
 
     Attributes
     ----------
-    diagonal, off_diagonal : (m,), (m - 1,)
-        Of the matrix whose squared singular values are the positive eigenvalues of XᵀX.
-    squares : (m,)
+    diagonal, off_diagonal : (R, m), (R, m - 1)
+        Of the matrices whose squared singular values are the positive eigenvalues of XᵀX.
+    squares : (R, m)
         (vᵀD)² for their eigenvectors v in any order, D = S - T the initial deviation.
-    null_square : float
+    null_squares : (R,)
         Square of the part of D outside the span of the inputs; 0 where there are enough.
     """
 
-    diagonal: Float[np.ndarray, " m"]
-    off_diagonal: Float[np.ndarray, " m-1"]
-    squares: Float[np.ndarray, " m"]
-    null_square: float
+    diagonal: Float[np.ndarray, "R m"]
+    off_diagonal: Float[np.ndarray, "R m-1"]
+    squares: Float[np.ndarray, "R m"]
+    null_squares: Float[np.ndarray, " R"]
 
 
-def bidiagonal(*, seed: int, realization: int, n_train: int, d_in: int) -> BidiagonalData:
-    """Draw a realization: entries of T and S have variance 1/(2 d_in) (Paper A, Sec. 3)."""
+def bidiagonal(
+    *, seed: int, realizations: Sequence[int], n_train: int, d_in: int
+) -> BidiagonalData:
+    """Draw realizations: entries of T and S have variance 1/(2 d_in) (Paper A, Sec. 3)."""
     law = {"law": "dumitriu_edelman", "n_train": n_train, "d_in": d_in}
     modes, larger = min(n_train, d_in), max(n_train, d_in)
-    rng = generator(seed, law, realization, "spectrum")
-    diagonal = np.sqrt(rng.chisquare(larger - np.arange(modes)))
-    off_diagonal = np.sqrt(rng.chisquare(np.arange(modes - 1, 0, -1)))
-    rng = generator(seed, law, realization, "components")
-    squares = rng.standard_normal(modes) ** 2 / d_in
-    null = rng.chisquare(d_in - modes) / d_in if modes < d_in else 0.0
-    return BidiagonalData(diagonal, off_diagonal, squares, float(null))
+    # Of the diagonal, beside it, and outside the span: one call for all, as calls are what
+    # small matrices cost.
+    degrees = [larger - np.arange(modes), np.arange(modes - 1, 0, -1), [d_in - modes]]
+    freedom = np.concatenate(degrees if modes < d_in else degrees[:2]).astype(float)
+    chi_squares = np.zeros((len(realizations), 2 * modes))
+    normals = np.empty((len(realizations), modes))
+    for k, rng in enumerate(generators(seed, law, realizations, "spectrum and components")):
+        chi_squares[k, : len(freedom)] = rng.chisquare(freedom)
+        rng.standard_normal(out=normals[k])
+    entries = np.sqrt(chi_squares[:, :-1])
+    return BidiagonalData(
+        diagonal=entries[:, :modes],
+        off_diagonal=entries[:, modes:],
+        squares=normals**2 / d_in,
+        null_squares=chi_squares[:, -1] / d_in,
+    )

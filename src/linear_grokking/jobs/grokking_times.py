@@ -24,16 +24,13 @@ def bidiagonal(spec: Spec, realizations: Sequence[int], context: JobContext) -> 
     sizes = {key: spec[key] for key in ("seed", "n_train", "d_in")}
     for start in range(0, len(realizations), size):
         batch = realizations[start : start + size]
-        drawn = [draw(realization=realization, **sizes) for realization in batch]
-        yield from zip(batch, _times(spec, drawn), strict=True)
+        yield from zip(batch, _times(spec, draw(realizations=batch, **sizes)), strict=True)
 
 
-def _times(spec: Spec, drawn: Sequence[BidiagonalData]) -> Iterator[Columns]:
+def _times(spec: Spec, drawn: BidiagonalData) -> Iterator[Columns]:
     """Yield the columns of each realization of a batch."""
-    values = [singular_values(each.diagonal, each.off_diagonal) for each in drawn]
-    eigenvalues = np.stack(values) ** 2 / spec["n_train"]
-    squares = np.stack([each.squares for each in drawn])
-    null = np.array([each.null_square for each in drawn])
+    eigenvalues = singular_values(drawn.diagonal, drawn.off_diagonal) ** 2 / spec["n_train"]
+    squares, null = drawn.squares, drawn.null_squares
     rates = decay_rates(eigenvalues, spec["eta"])
     target = float(loss_threshold(spec["epsilon"], accuracy=spec["accuracy"]))
     columns = {
@@ -41,5 +38,5 @@ def _times(spec: Spec, drawn: Sequence[BidiagonalData]) -> Iterator[Columns]:
         "t_gen": first_times(squares, rates, null, target),
         "smallest_eigenvalue": eigenvalues[:, -1],
     }
-    for k in range(len(drawn)):
+    for k in range(len(null)):
         yield {name: values[k : k + 1] for name, values in columns.items()}

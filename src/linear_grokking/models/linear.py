@@ -17,7 +17,7 @@ from linear_grokking.models.teacher_student import (
     sample_errors,
 )
 from linear_grokking.runtime.arrays import Array
-from linear_grokking.shapes import Float, Int
+from linear_grokking.shapes import Float
 
 
 class LinearModel(TeacherStudentModel):
@@ -35,14 +35,10 @@ class LinearModel(TeacherStudentModel):
 
     def gradient(self, params: Params) -> Params:
         """Return the gradient of `loss`, 2Xᵀ(XD - ξ)/(n_train d_out)."""
-        return (self._pulled_back(self.data.inputs, self.training_residual(params)),)
-
-    def _pulled_back(
-        self, inputs: Float[Array, "*R n d_in"], residual: Float[Array, "*R n d_out"]
-    ) -> Float[Array, "*R d_in d_out"]:
-        """Return the gradient of the mean square of some samples' residuals."""
+        inputs = self.data.inputs
+        residual = self.training_residual(params)
         scale = 2.0 / (inputs.shape[-2] * self.d_out)
-        return scale * (array_namespace(inputs).matrix_transpose(inputs) @ residual)
+        return (scale * (array_namespace(inputs).matrix_transpose(inputs) @ residual),)
 
     def observables(self, params: Params) -> dict[str, Float[Array, "*R"]]:
         """See `TeacherStudentModel.observables`; `gen_loss` is the expectation."""
@@ -64,12 +60,3 @@ class SampledLinearModel(LinearModel):
     """
 
     streams: tuple[np.random.Generator, ...] = ()
-
-    def batch_gradient(self, params: Params, batches: Int[np.ndarray, "R B"]) -> Params:
-        """Return the gradient on the samples of given numbers (R, B) alone."""
-        which = np.arange(len(batches))[:, np.newaxis], batches
-        inputs = self.data.inputs[which]
-        residual = inputs @ (params[0] - self.teacher)
-        if self.data.label_noise is not None:
-            residual = residual - self.data.label_noise[which]
-        return (self._pulled_back(inputs, residual),)

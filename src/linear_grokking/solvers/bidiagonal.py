@@ -36,22 +36,29 @@ _dlasq1 = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 5)(
 
 
 def singular_values(
-    diagonal: Float[np.ndarray, " m"], off_diagonal: Float[np.ndarray, " m-1"]
-) -> Float[np.ndarray, " m"]:
-    """Return the singular values of a bidiagonal matrix, the largest first.
+    diagonal: Float[np.ndarray, "R m"], off_diagonal: Float[np.ndarray, "R m-1"]
+) -> Float[np.ndarray, "R m"]:
+    """Return the singular values of bidiagonal matrices, the largest first.
 
     By the dqds algorithm (Fernando and Parlett 1994), which has each to nearly full relative
     accuracy, however small: eigenvalues of the tridiagonal product would have lost those
     below 1e-16 of the largest, on which the longest times depend.
     """
-    size, info = ctypes.c_int(len(diagonal)), ctypes.c_int(0)
-    values = np.array(diagonal, float)
-    beside = np.append(np.asarray(off_diagonal, float), 0.0)
-    work = np.empty(4 * len(values))
-    arrays = (values.ctypes.data, beside.ctypes.data, work.ctypes.data)
-    _dlasq1(ctypes.addressof(size), *arrays, ctypes.addressof(info))
-    if info.value:
-        raise LinearGrokkingError(f"LAPACK's dlasq1 found no singular values: info {info.value}")
+    values = np.array(diagonal, float, order="C")
+    beside = np.zeros_like(values)
+    beside[:, :-1] = off_diagonal
+    work = np.empty(4 * values.shape[1])
+    size, info = ctypes.c_int(values.shape[1]), ctypes.c_int(0)
+    row = values.strides[0]
+    # Addresses are looked up once: for small matrices that would take longer than the call.
+    of_values, of_beside, of_work = (each.ctypes.data for each in (values, beside, work))
+    of_size, of_info = ctypes.addressof(size), ctypes.addressof(info)
+    for k in range(len(values)):
+        _dlasq1(of_size, of_values + k * row, of_beside + k * row, of_work, of_info)
+        if info.value:
+            raise LinearGrokkingError(
+                f"LAPACK's dlasq1 found no singular values: info {info.value}"
+            )
     return values
 
 

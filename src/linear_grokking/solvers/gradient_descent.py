@@ -96,7 +96,7 @@ class SingleSteps:
         self._gradient = gradient or model.gradient
 
     def advance(self, most: int) -> None:
-        """Take steps, one at least and no more than ``most``: here one."""
+        """See `Walker.advance`: one step."""
         for name, rate in self._model.integrands(self.params).items():
             self.clocks[name] += rate
         self.step += 1
@@ -152,7 +152,24 @@ class CompiledSteps:
         self._state[...] = state["state"]
 
 
-Walker = SingleSteps | CompiledSteps
+class Walker(Protocol):
+    """A run of literal steps; see `SingleSteps`."""
+
+    step: int
+    params: Params
+    clocks: dict[str, Array]
+
+    def advance(self, most: int) -> None:
+        """Take steps, one at least and no more than ``most``."""
+        ...
+
+    def state(self) -> State:
+        """Return what `restore` needs."""
+        ...
+
+    def restore(self, state: State) -> None:
+        """Take back what `state` returned."""
+        ...
 
 
 def gradient_descent(

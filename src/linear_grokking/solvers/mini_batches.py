@@ -5,39 +5,62 @@ from copy import deepcopy
 import numpy as np
 from numpy.typing import ArrayLike
 
+from linear_grokking.models.batch_loops import descend
 from linear_grokking.models.contract import Params
 from linear_grokking.models.linear import SampledLinearModel
 from linear_grokking.runtime.checkpoints import Checkpoint, State
-from linear_grokking.solvers.gradient_descent import Descent, SingleSteps, follow
+from linear_grokking.solvers.gradient_descent import follow
 from linear_grokking.solvers.trajectory import OnRecord, Trajectory, check_rate
 
+_DRAWS_AT_ONCE = 2**18
+"""Of one call: less than a second, in which a job that is told to stop does not hear."""
 
-class _BatchSteps(SingleSteps):
-    """Steps down the gradient of a batch, which each realization draws anew from its stream."""
+
+class _BatchSteps:
+    """Many steps in one call, a `gradient_descent.Walker`.
+
+    Each realization draws from its own stream, and no more than the steps it takes: the same
+    numbers in however many calls.
+    """
 
     def __init__(
         self, model: SampledLinearModel, params: Params, eta: float, batch_size: int
     ) -> None:
-        super().__init__(model, params, Descent(eta, model.decays), self._of_a_batch)
-        self._sampled = model
+        data = model.data
+        noise = np.zeros(1) if data.label_noise is None else data.label_noise
+        shape = (*data.inputs.shape[:2], model.d_out)
+        self.step = 0
+        self.clocks: dict[str, np.ndarray] = {}
+        self._students = _by_output(*params)
+        self.params = (self._students.swapaxes(-1, -2),)
+        self._sets = (
+            np.ascontiguousarray(data.inputs),
+            _by_output(np.broadcast_to(noise, shape)),
+            _by_output(*data.teacher),
+        )
+        self._rates = float(eta), float(model.weight_decay)
         self._streams = deepcopy(model.streams)
-        self._batch_size = batch_size
+        n_train = data.inputs.shape[-2]
+        self._below = np.arange(n_train - batch_size, n_train) + 1
+        self._longest = max(1, _DRAWS_AT_ONCE // (len(data.inputs) * batch_size))
 
-    def _of_a_batch(self, params: Params) -> Params:
-        """Draw a batch for each realization, and return the gradient there."""
-        n_train = self._sampled.data.inputs.shape[-2]
-        size = {"size": self._batch_size, "replace": False, "shuffle": False}
-        batches = np.stack([stream.choice(n_train, **size) for stream in self._streams])
-        return self._sampled.batch_gradient(params, batches)
+    def advance(self, most: int) -> None:
+        """Take steps, one at least and no more than ``most``."""
+        steps = min(most, self._longest)
+        size = (steps, len(self._below))
+        draws = np.stack([stream.integers(self._below, size=size) for stream in self._streams])
+        descend(self._sets, draws, *self._rates, self._students)
+        self.step += steps
 
     def state(self) -> State:
-        """See `SingleSteps.state`."""
+        """Return what `restore` needs."""
         streams = {f"stream {k}": _state(each) for k, each in enumerate(self._streams)}
-        return {**super().state(), **streams}
+        return {"step": np.array(self.step), "students": self._students.copy(), **streams}
 
     def restore(self, state: State) -> None:
-        """See `SingleSteps.restore`."""
-        super().restore(state)
+        """Take back what `state` returned."""
+        self.step = int(state["step"])
+        self._students[...] = state["students"]
         for k, stream in enumerate(self._streams):
             *words, has_half, half = state[f"stream {k}"]
             stream.bit_generator.state = {
@@ -46,6 +69,11 @@ class _BatchSteps(SingleSteps):
                 "has_uint32": int(has_half),
                 "uinteger": int(half),
             }
+
+
+def _by_output(array: np.ndarray) -> np.ndarray:
+    """Return (R, n, d_out) as (R, d_out, n), a copy in that order."""
+    return array.swapaxes(-1, -2).copy()
 
 
 def _state(stream: np.random.Generator) -> np.ndarray:

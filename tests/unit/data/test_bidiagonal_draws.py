@@ -1,5 +1,7 @@
 """Draws without data: their laws, and that each depends on seed, sizes and number alone."""
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -8,7 +10,7 @@ from linear_grokking.data.bidiagonal import bidiagonal
 
 
 def drawn(n_train, d_in, draws=4000, seed=1):
-    return [bidiagonal(seed=seed, realization=k, n_train=n_train, d_in=d_in) for k in range(draws)]
+    return bidiagonal(seed=seed, realizations=range(draws), n_train=n_train, d_in=d_in)
 
 
 @pytest.mark.parametrize(("n_train", "d_in"), [(7, 4), (4, 4), (3, 5)])
@@ -16,10 +18,7 @@ def test_entries_have_the_laws_of_householders_reflections(n_train, d_in):
     # Each Kolmogorov-Smirnov test has a false alarm in 1 of 1000 seeds; this one is fixed.
     found = drawn(n_train, d_in)
     small, large = min(n_train, d_in), max(n_train, d_in)
-    diagonal, beside, squares = (
-        np.array([getattr(each, name) for each in found])
-        for name in ("diagonal", "off_diagonal", "squares")
-    )
+    diagonal, beside, squares = found.diagonal, found.off_diagonal, found.squares
     assert diagonal.shape[1:] == squares.shape[1:] == (small,)
     assert beside.shape[1:] == (small - 1,)
     for k in range(small):
@@ -27,22 +26,23 @@ def test_entries_have_the_laws_of_householders_reflections(n_train, d_in):
         assert stats.kstest(squares[:, k] * d_in, stats.chi2(1).cdf).pvalue > 1e-3
     for k in range(small - 1):
         assert stats.kstest(beside[:, k], stats.chi(small - 1 - k).cdf).pvalue > 1e-3
-    null = np.array([each.null_square for each in found])
+    null = found.null_squares
     if n_train >= d_in:
         assert not null.any()
     else:
         assert stats.kstest(null * d_in, stats.chi2(d_in - n_train).cdf).pvalue > 1e-3
-    columns = np.column_stack([diagonal, beside, squares])
+    columns = np.column_stack([diagonal, beside, squares, *([null] if n_train < d_in else [])])
     correlation = np.corrcoef(columns.T) - np.eye(columns.shape[1])
-    assert np.abs(correlation).max() < 4.5 / np.sqrt(len(found))
+    assert np.abs(correlation).max() < 4.5 / np.sqrt(len(diagonal))
 
 
 def test_products_have_the_moments_of_wishart_matrices():
     # E Tr A = Nd and E Tr A² = Nd(N + d + 1), A = XᵀX.
     n, d = 9, 6
     traces = []
-    for each in drawn(n, d):
-        b = np.diag(each.diagonal) + np.diag(each.off_diagonal, -1)
+    found = drawn(n, d)
+    for diagonal, beside in zip(found.diagonal, found.off_diagonal, strict=True):
+        b = np.diag(diagonal) + np.diag(beside, -1)
         a = b @ b.T
         traces.append((np.trace(a), np.trace(a @ a)))
     mean, error = np.mean(traces, axis=0), np.std(traces, axis=0) / np.sqrt(len(traces))
@@ -50,13 +50,16 @@ def test_products_have_the_moments_of_wishart_matrices():
 
 
 def test_a_draw_depends_on_seed_sizes_and_number_alone():
-    one, again = (bidiagonal(seed=3, realization=5, n_train=9, d_in=6) for _ in range(2))
-    np.testing.assert_array_equal(one.diagonal, again.diagonal)
-    np.testing.assert_array_equal(one.squares, again.squares)
+    sizes = {"n_train": 9, "d_in": 12}
+    one = bidiagonal(seed=3, realizations=[5], **sizes)
+    others = bidiagonal(seed=3, realizations=[7, 5, 6], **sizes)
+    for field in fields(one):
+        among = getattr(others, field.name)
+        np.testing.assert_array_equal(getattr(one, field.name)[0], among[1])
+        assert not np.any(among[0] == among[1])
     for other in (
-        bidiagonal(seed=4, realization=5, n_train=9, d_in=6),
-        bidiagonal(seed=3, realization=6, n_train=9, d_in=6),
-        bidiagonal(seed=3, realization=5, n_train=10, d_in=6),
+        bidiagonal(seed=4, realizations=[5], **sizes),
+        bidiagonal(seed=3, realizations=[5], n_train=9, d_in=13),
     ):
         assert not np.any(one.diagonal == other.diagonal)
         assert not np.any(one.squares == other.squares)

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from linear_grokking.data.streams import fill_normal, generator
+from linear_grokking.data.streams import fill_normal, generator, generators
 
 LAW = {"law": "gaussian", "n_train": 40, "d": 7}
 
@@ -28,6 +28,12 @@ def test_same_arguments_give_the_same_bits_in_any_order():
     again = {r: draw(realization=r) for r in reversed(range(20))}
     for realization in first:
         np.testing.assert_array_equal(first[realization], again[realization])
+
+
+def test_streams_of_many_realizations_are_those_of_each():
+    many = [each.standard_normal(5) for each in generators(1, LAW, range(4), "inputs")]
+    for realization, numbers in enumerate(many):
+        np.testing.assert_array_equal(numbers, draw(realization=realization, size=5))
 
 
 def test_key_order_of_the_law_is_irrelevant():

@@ -14,7 +14,7 @@ def test_singular_values_are_those_of_the_dense_matrix(size):
     diagonal, beside = rng.normal(size=size) ** 2 + 0.1, rng.normal(size=size - 1)
     before = diagonal.copy(), beside.copy()
     dense = np.diag(diagonal) + np.diag(beside, -1)
-    found = singular_values(diagonal, beside)
+    (found,) = singular_values(diagonal[np.newaxis], beside[np.newaxis])
     expected = np.linalg.svd(dense, compute_uv=False)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-13 * expected[0])
     np.testing.assert_array_equal(diagonal, before[0])
@@ -30,7 +30,11 @@ def test_small_singular_values_keep_their_digits():
             dense[k, k + 1] = mpmath.mpf(each)
         exact = sorted((float(s) for s in mpmath.svd_r(dense, compute_uv=False)), reverse=True)
     assert exact[-1] < 1e-13
-    np.testing.assert_allclose(singular_values(diagonal, beside), exact, rtol=1e-13)
+    rows = np.tile(diagonal, (3, 1)), np.tile(beside, (3, 1))
+    rows[0][0] = 1.0  # other matrices do not matter
+    found = singular_values(*rows)
+    np.testing.assert_allclose(found[1], exact, rtol=1e-13)
+    np.testing.assert_array_equal(found[1], found[2])
 
 
 @pytest.mark.parametrize("eta", [1e-3, 0.2, 0.4])
