@@ -89,7 +89,7 @@ MODULAR = {"model": "modular", "solver": "adamw", "measure": "dynamics", "p": 5,
 MODULAR |= {"d_h": 4, "alpha": 0.3, "gamma": 1.0, "eta": 0.01, "beta1": 0.9, "beta2": 0.98}
 MODULAR |= {"adam_epsilon": 1e-8, "records": 3, "t_max": 10.0, "seed": 1}
 RUNS = {
-    "linear": (LINEAR | {"solver": "spectral"}, {"numba", "scipy.special", "scipy.optimize"}),
+    "linear": (LINEAR | {"solver": "spectral"}, {"numba", "scipy"}),
     "grokking times": (
         LINEAR | {"measure": "grokking_times", "solver": "bidiagonal", "accuracy": 0.95},
         {"numba", "scipy.optimize", "array_api_compat.numpy"},

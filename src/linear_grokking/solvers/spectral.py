@@ -21,7 +21,6 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.linalg import eigh
 
 from linear_grokking.models.contract import Params
 from linear_grokking.models.linear import LinearModel
@@ -298,7 +297,7 @@ def _modes(inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     n_train, d_in = inputs.shape
     wide = n_train < d_in
     gram = inputs @ inputs.T if wide else inputs.T @ inputs
-    eigenvalues, vectors = eigh(gram / n_train, driver="evd", overwrite_a=True)
+    eigenvalues, vectors = np.linalg.eigh(gram / n_train)
     positive = eigenvalues > max(n_train, d_in) * np.finfo(np.float64).eps * eigenvalues[-1]
     eigenvalues, vectors = eigenvalues[positive], vectors[:, positive]
     if wide:

@@ -37,8 +37,6 @@ def box_margin(points: np.ndarray) -> HardMargin:
     MarginError
         If bounds from both sides do not meet, as for a set that is not separable.
     """
-    from scipy.optimize import linprog  # few jobs are asked for this margin
-
     n_points, d = points.shape
     # The solver's tolerances are absolute: bring the points to unit size, without rounding.
     scale = 2.0 ** -np.frexp(np.abs(points).max())[1]
@@ -77,6 +75,8 @@ def _by_interior_points(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _by_simplex(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the same from HiGHS; zeros where it fails."""
+    from scipy.optimize import linprog  # few sets need it
+
     n_points, d = points.shape
     result = linprog(
         np.append(np.zeros(d), -1.0),

@@ -116,16 +116,16 @@ def assemble(spec: Mapping[str, Any], finished: Mapping[int, Columns]) -> pa.Tab
     NonFiniteError
         If a dynamics or outputs column holds a number that is not finite.
     """
-    schema = kind_of(spec).schema
     parts = []
     for realization, columns in sorted(finished.items()):
         rows = len(next(iter(columns.values())))
         filled = {"realization": np.full(rows, realization, np.int32), **columns}
         if spec["measure"] not in _MAY_LACK_NUMBERS:
             _check_finite(realization, filled)
-        arrays = [in_arrow(filled[f.name], f.type) for f in schema]
-        parts.append(pa.Table.from_arrays(arrays, schema=schema))
-    return pa.concat_tables(parts).combine_chunks()
+        parts.append(filled)
+    schema = kind_of(spec).schema
+    arrays = [in_arrow(np.concatenate([part[f.name] for part in parts]), f.type) for f in schema]
+    return pa.Table.from_arrays(arrays, schema=schema)
 
 
 def _check_finite(realization: int, columns: Columns) -> None:
