@@ -162,30 +162,24 @@ class SpectralPath:
         """Output dimension."""
         return self.initial.shape[1]
 
-    def components(self, steps: Float[np.ndarray, " T"]) -> Float[np.ndarray, "T modes d_out"]:
-        """Return the components (records, modes, d_out) of D at the steps (records,)."""
-        left, gone = (each[:, :-1, np.newaxis] for each in self._relaxation(steps))
-        return left * self.initial + gone * self.limit
-
-    def null_deviation(self, steps: Float[np.ndarray, " T"]) -> Float[np.ndarray, "T d_in d_out"]:
-        """Return the part (records, d_in, d_out) of D outside the span of the inputs."""
-        left, _ = self._relaxation(steps)
-        return left[:, -1, np.newaxis, np.newaxis] * self.null_student - self.null_teacher
-
-    def _relaxation(
+    def parts(
         self, steps: Float[np.ndarray, " T"]
-    ) -> tuple[Float[np.ndarray, "T K"], Float[np.ndarray, "T K"]]:
-        """See `Evolution.relaxation`: of all modes, and last of what is outside the span."""
+    ) -> tuple[Float[np.ndarray, "T modes d_out"], Float[np.ndarray, "T d_in d_out"]]:
+        """Return the components of D along the modes, and its part outside the inputs' span."""
         errors = np.sum((self.initial - self.limit) ** 2, axis=1)
-        return self.evolution.relaxation(
+        left, gone = self.evolution.relaxation(
             np.append(self.curvatures, self.null_curvature),
             np.append(errors, np.sum(self.null_student**2)),
             steps,
         )
+        left, gone = left[..., np.newaxis], gone[..., np.newaxis]
+        components = left[:, :-1] * self.initial + gone[:, :-1] * self.limit
+        return components, left[:, -1:] * self.null_student - self.null_teacher
 
     def deviation(self, steps: Float[np.ndarray, " T"]) -> Float[np.ndarray, "T d_in d_out"]:
         """Return D = S - T, (records, d_in, d_out), at the steps (records,)."""
-        return self.vectors @ self.components(steps) + self.null_deviation(steps)
+        components, null = self.parts(steps)
+        return self.vectors @ components + null
 
 
 def spectral(
@@ -258,8 +252,7 @@ def _observed(
     largest = max(len(inputs), len(fresh), len(path.null_student)) * path.d_out
     chunk = max(1, MOST_NUMBERS // largest)
     for start in range(0, len(steps), chunk):
-        components = path.components(steps[start : start + chunk])
-        null = path.null_deviation(steps[start : start + chunk])
+        components, null = path.parts(steps[start : start + chunk])
         misfit = np.sum(modes * (components - path.interpolation) ** 2, axis=(1, 2))
         if model.data.variances is None:
             # ‖D‖² is that of its components: no need for D in double precision.
