@@ -9,10 +9,13 @@ REPOSITORY = Path(__file__).parents[1]
 
 
 def copy_workflow(root: Path, source: Path = REPOSITORY) -> None:
-    """Copy what the workflow consists of, without a configuration and nothing that it made."""
+    """Copy what the workflow consists of, without a configuration and nothing that it made.
+
+    What Python and Numba compiled comes along, but for files that are being written.
+    """
     for file in ("Snakefile", "requirements.txt", "pyproject.toml", "LICENSE", "CITATION.cff"):
         shutil.copy(source / file, root)
-    skip = shutil.ignore_patterns("__pycache__", "*.egg-info")
+    skip = shutil.ignore_patterns("*.pyc.*", "*.tmp.*", "*.egg-info")
     for folder in ("workflow", "profiles", "src"):
         shutil.copytree(source / folder, root / folder, ignore=skip)
 

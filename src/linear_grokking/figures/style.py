@@ -15,7 +15,7 @@ from typing import Any
 import matplotlib.style as mpl_style
 import numpy as np
 import pandas as pd
-from matplotlib import colormaps, rc_context, rcParams
+from matplotlib import colormaps, rcParams
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
@@ -179,7 +179,7 @@ def new_figure(height: float) -> Figure:
 
     It uses the style sheet; draw inside ``mpl.rc_context`` of `sheet`.
     """
-    return Figure(figsize=(WIDTH, height))
+    return Figure(figsize=(WIDTH, height), layout="constrained")
 
 
 def new_panels(
@@ -228,12 +228,12 @@ def save(figure: Figure, path: Path, *, spec: str, provenance: dict[str, Any]) -
     ValueError
         If the file's name ends otherwise.
     """
-    # Matplotlib would lay it out, and draw it for that, anew for each file.
+    # Matplotlib would lay it out, and draw it for that, anew for each file.  (Where the style
+    # sheet asked for a layout it would have one again after it was saved.)
     if engine := figure.get_layout_engine():
         figure.set_dpi(rcParams["savefig.dpi"])
         engine.execute(figure)
-        with rc_context({"figure.constrained_layout.use": False}):
-            figure.set_layout_engine(None)
+        figure.set_layout_engine(None)
     record = json.dumps(provenance, sort_keys=True)
     if path.suffix == ".pdf":
         metadata = {"Subject": spec, "Keywords": record, "Title": path.stem}
