@@ -13,6 +13,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from pydantic import Field
+from scipy.special import chdtri
 
 from linear_grokking.config.fields import Span
 from linear_grokking.config.figure_options import FigureOptions, LogisticRuns
@@ -22,7 +23,7 @@ from linear_grokking.figures.logistic_panels import tabulate_settled_course
 from linear_grokking.figures.points import draw_lines, draw_points, tabulate_scalar
 from linear_grokking.figures.tables import FigureData, TableBuilder, percent, rows
 from linear_grokking.results.reading import RunResult
-from linear_grokking.results.statistics import deviation_interval, summarize_values
+from linear_grokking.results.statistics import CONFIDENCE, summarize_values
 from linear_grokking.theory import large_size
 
 TITLE = "Large sets without their matrix: sizes up to a million, and where S has not settled (ours)"
@@ -137,7 +138,7 @@ def _tabulate_sizes(builder: TableBuilder, data: FigureData) -> None:
             continue
         error = np.nan
         if len(logs) > 1:
-            value, low, high = deviation_interval(logs)
+            value, low, high = _deviation(logs)
             spread = {"y_low": low, "y_high": high, "n": len(logs)}
             builder.add("finite_size", "scatter", "experiment", n_train, value, at, **spread)
             sizes.append(n_train)
@@ -150,6 +151,14 @@ def _tabulate_sizes(builder: TableBuilder, data: FigureData) -> None:
         power, factor = scatter_power(sizes, scatter)
         ends = np.array([min(sizes), max(sizes)])
         builder.add("finite_size", "scatter_power", "experiment", ends, factor * ends**power)
+
+
+def _deviation(logs: np.ndarray) -> tuple[float, float, float]:
+    """Return the standard deviation with its interval: log t is nearly normal, draws may be few."""
+    value, degrees = float(logs.std(ddof=1)), len(logs) - 1
+    tail = (1.0 - CONFIDENCE) / 2.0
+    low, high = value * np.sqrt(degrees / chdtri(degrees, [tail, 1.0 - tail]))
+    return value, low, high
 
 
 def draw(table: pd.DataFrame) -> Figure:

@@ -41,7 +41,7 @@ def dynamics(root, run_id, parameters, **curves):
         }
     )
     written(root, run_id, history, f"histories/{run_id}/0-{DRAWS - 1}.parquet", parameters)
-    rows = scalars.of_dynamics(history, threshold=0.95, loss_threshold=1e-3)
+    rows = pd.DataFrame(scalars.of_dynamics(history, threshold=0.95, loss_threshold=1e-3))
     return written(root, run_id, rows, f"scalars/{run_id}.parquet", parameters)
 
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from figure_tables import drawn, pick
+from scipy.stats import chi2
 
 from linear_grokking.figures import b21
 from linear_grokking.figures.logistic_panels import pair_runs
-from linear_grokking.results import statistics
 from linear_grokking.theory import large_size
 
 FLOW = {"model": "logistic", "loss": "exponential", "gd_steps": 5, "rtol": 1e-3, "records": 40}
@@ -113,7 +113,8 @@ def test_scatter_and_correction_by_size_and_kind_of_data(table, runs):
         row = pick(correction, "finite_size", "correction", **at).query(f"x == {n_train}").iloc[0]
         assert row["y"] == pytest.approx(abs(np.exp(logs.mean()) - 1.0))
         if len(logs) > 1:
-            value, low, high = statistics.deviation_interval(logs)
+            value, degrees = logs.std(ddof=1), len(logs) - 1
+            low, high = value * np.sqrt(degrees / chi2(degrees).ppf([0.975, 0.025]))
             row = pick(scatter, "finite_size", "scatter", **at).query(f"x == {n_train}").iloc[0]
             assert row[["y", "y_low", "y_high"]].tolist() == pytest.approx([value, low, high])
             sizes.append((n_train, value))

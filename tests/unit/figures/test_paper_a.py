@@ -435,7 +435,7 @@ def test_a9_tails_lie_on_the_laws_of_the_hard_edge(tables):
         for n_train in (30, 31):
             drawn = pick(table, panel, "draws", n_train=n_train)
             law = pick(table, panel, series, n_train=n_train).sort_values("x")
-            some = drawn[(drawn["y"] > 0.02) & (drawn["y"] < 0.4)]
+            some = drawn[(drawn["y"] > 0.04) & (drawn["y"] < 0.4)]  # of 80 draws at least
             expected = np.interp(np.log(some["x"]), np.log(law["x"]), law["y"])
             np.testing.assert_allclose(some["y"], expected, rtol=0.3)
         assert pick(table, panel, series, n_train=33).empty
