@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy.stats import ks_2samp
+from stopping import Stopping
 
 from linear_grokking.jobs.kinds import kind_of
 from linear_grokking.results.crossings import first_crossing
@@ -20,23 +21,6 @@ EXPERIMENT = {
     "records": 40,
 }
 SOLVERS = [{}, {"gd_steps": 0}, {"solver": "gradient_descent", "t_max": 200}]
-
-
-class Stopping:
-    """A checkpoint that keeps a state, stops the job after some offers, and gives it back."""
-
-    def __init__(self, offers):
-        self.offers = offers
-        self.saved = None
-
-    def restore(self):
-        return self.saved
-
-    def offer(self, state):
-        self.offers -= 1
-        if self.offers == 0:
-            self.saved = {name: np.array(value) for name, value in state().items()}
-            raise Interrupted
 
 
 def spec_of(**changes):
