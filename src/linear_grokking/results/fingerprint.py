@@ -16,10 +16,17 @@ entry points, as `jobs.kinds` does with solvers, laws and losses.
 """
 
 import ast
+import atexit
 import hashlib
+import json
+import sys
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+
+from linear_grokking.runtime.files import write_json
 
 APART = ("runtime", "results.storage")
 """Rooms and modules that carry numbers about and change none; files tell their own format."""
@@ -32,6 +39,8 @@ _SILENT = {"ctx", "kind", "type_comment", "annotation", "returns"}
 _BLOCKS = (ast.If, ast.Try, ast.With, ast.For, ast.While, ast.Match)
 """Statements that hold others in the module's own scope."""
 
+_IMPORTS = (ast.Import, ast.ImportFrom)
+
 Symbol = tuple[str, str]
 """A module of the package (dotted, relative to it; "" is the package) and a name in it."""
 Token = str | frozenset[Symbol]
@@ -41,12 +50,14 @@ Token = str | frozenset[Symbol]
 def fingerprint(entries: Iterable[str]) -> str:
     """Return the digest of what the entry points ``"module:name"`` of this package depend on.
 
+    Digests are kept beside what Python compiles, for as long as no source changes.
+
     Raises
     ------
     ValueError
         If an entry point does not exist.
     """
-    return _THIS_PACKAGE.fingerprint(entries)
+    return _of_this_package().fingerprint(entries)
 
 
 def with_files(entries: Iterable[str], files: Iterable[Path]) -> str:
@@ -65,12 +76,21 @@ class Package:
     Parameters
     ----------
     root
-        Its folder, which carries the package's name.  Each module is read once.
+        Its folder, which carries the package's name.  All is read at once, so that what is
+        edited later cannot mix with what it was before.
+
+    Attributes
+    ----------
+    sources
+        Contents of each module's file, by its path from the root.
     """
 
     def __init__(self, root: Path):
-        self.root = root
         self.name = root.name
+        self.sources = {
+            path.relative_to(root).as_posix(): path.read_text(encoding="utf-8")
+            for path in sorted(root.rglob("*.py"))
+        }
         self._modules: dict[str, _Module] = {}
         self._tokens: dict[Symbol, list[Token]] = {}
         self._digests: dict[tuple[Symbol, int], str] = {}
@@ -120,41 +140,49 @@ class Package:
             for statement in here.definitions[name]:
                 scope = dict(here.imports)
                 for node in ast.walk(statement):
-                    scope.update(self._imports(module, node))
-                tokens += self._written(statement, module, scope, named=True)
-            self._tokens[symbol] = tokens
+                    if isinstance(node, _IMPORTS):
+                        scope.update(self._imports(module, node))
+                self._write(statement, module, scope, tokens, named=True)
+            self._tokens[symbol] = list(_merged(tokens))
         return self._tokens[symbol]
 
-    def _written(
-        self, node: object, module: str, scope: "dict[str, _Import]", *, named: bool = False
-    ) -> Iterator[Token]:
+    def _write(
+        self,
+        node: object,
+        module: str,
+        scope: "dict[str, _Import]",
+        tokens: list[Token],
+        *,
+        named: bool = False,
+    ) -> None:
         """Write a syntax tree without what carries no behaviour, nor positions or empty fields.
 
         It comes out the same for the same code in every version of Python.  A definition that
         is ``named`` by others goes without its name.
         """
-        chain = _chain(node)
-        if chain:
-            yield from self._meaning(chain, module, scope)
-        elif isinstance(node, ast.AST):
-            yield f"{type(node).__name__}("
-            silent = _SILENT | {"name"} if named else _SILENT
-            for field, value in ast.iter_fields(node):
-                if field in silent or value is None or value == []:
+        if isinstance(node, ast.AST):
+            chain = _chain(node)
+            if chain:
+                tokens += self._meaning(chain, module, scope)
+                return
+            tokens.append(f"{type(node).__name__}(")
+            for field in node._fields:
+                value = getattr(node, field, None)
+                if field in _SILENT or value is None or value == [] or (named and field == "name"):
                     continue
-                yield f"{field}="
-                yield from self._written(value, module, scope)
-                yield ","
-            yield ")"
+                tokens.append(f"{field}=")
+                self._write(value, module, scope, tokens)
+                tokens.append(",")
+            tokens.append(")")
         elif isinstance(node, list):
-            yield "["
+            tokens.append("[")
             for item in node:
-                if not (_is_docstring(item) or isinstance(item, ast.Import | ast.ImportFrom)):
-                    yield from self._written(item, module, scope)
-                    yield ","
-            yield "]"
+                if not (_is_docstring(item) or isinstance(item, _IMPORTS)):
+                    self._write(item, module, scope, tokens)
+                    tokens.append(",")
+            tokens.append("]")
         else:
-            yield repr(node)
+            tokens.append(repr(node))
 
     def _meaning(
         self, chain: list[str], module: str, scope: "dict[str, _Import]"
@@ -199,7 +227,7 @@ class Package:
 
     def _module(self, name: str) -> "_Module":
         if name not in self._modules:
-            tree = ast.parse(self._path(name).read_text(encoding="utf-8"))
+            tree = ast.parse(self.sources[self._path(name)])
             module = _Module()
             for statement in tree.body:
                 for node in ast.walk(statement) if isinstance(statement, _BLOCKS) else [statement]:
@@ -210,12 +238,13 @@ class Package:
             self._modules[name] = module
         return self._modules[name]
 
-    def _path(self, module: str) -> Path:
-        path = self.root.joinpath(*module.split(".")) if module else self.root
-        return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    def _path(self, module: str) -> str:
+        folder = module.replace(".", "/")
+        package = f"{folder}/__init__.py".lstrip("/")
+        return package if package in self.sources else f"{folder}.py"
 
     def _exists(self, module: str) -> bool:
-        return self._path(module).is_file()
+        return self._path(module) in self.sources
 
     def _imports(self, module: str, node: ast.AST) -> "Iterator[tuple[str, _Import]]":
         """Yield the names that an import binds, and what they mean."""
@@ -240,7 +269,7 @@ class Package:
         """Return the module of this package that names are imported from, or None."""
         if node.level:
             parts = module.split(".") if module else []
-            if self._path(module).name != "__init__.py":
+            if not self._path(module).endswith("__init__.py"):
                 parts.pop()
             parts = parts[: len(parts) - (node.level - 1)]
             return ".".join([*parts, *(node.module or "").split(".")]).strip(".")
@@ -248,7 +277,53 @@ class Package:
         return inner if top == self.name else None
 
 
-_THIS_PACKAGE = Package(Path(__file__).parents[1])
+class Kept:
+    """Fingerprints of a package, found once for all processes.
+
+    Parameters
+    ----------
+    package
+        Its sources; of others nothing is taken.
+    folder
+        Where they are kept; where that cannot be, each process finds its own.
+    """
+
+    def __init__(self, package: Package, folder: Path):
+        self._package = package
+        self._file = folder / f"fingerprints-{_hash(json.dumps(package.sources))[:16]}.json"
+        self._known = self._on_disk()
+
+    def fingerprint(self, entries: Iterable[str]) -> str:
+        """See `fingerprint`."""
+        named = sorted(entries)
+        key = " ".join(named)
+        if key not in self._known:
+            self._known[key] = self._package.fingerprint(named)
+            atexit.unregister(self.save)
+            atexit.register(self.save)
+        return self._known[key]
+
+    def _on_disk(self) -> dict[str, str]:
+        with suppress(OSError, ValueError):
+            return json.loads(self._file.read_text())
+        return {}
+
+    def save(self) -> None:
+        """Add what was found to what others saved meanwhile; forget what older sources said."""
+        if sys.dont_write_bytecode:
+            return
+        with suppress(OSError):
+            write_json(self._file, self._on_disk() | self._known)
+            for file in self._file.parent.glob("fingerprints-*.json"):
+                if file != self._file:
+                    file.unlink(missing_ok=True)
+
+
+@cache
+def _of_this_package() -> Kept:
+    root = Path(__file__).parents[1]
+    return Kept(Package(root), root / "__pycache__")
+
 
 _Import = tuple[str | None, str | None]
 """The module of a name that was imported, and its name there; None for the module itself.
@@ -263,6 +338,19 @@ class _Module:
 
     definitions: dict[str, list[ast.stmt]] = field(default_factory=dict)
     imports: dict[str, _Import] = field(default_factory=dict)
+
+
+def _merged(tokens: Iterable[Token]) -> Iterator[Token]:
+    """Yield tokens with pieces of text that follow each other as one."""
+    pieces: list[str] = []
+    for token in tokens:
+        if isinstance(token, str):
+            pieces.append(token)
+        else:
+            yield "".join(pieces)
+            yield token
+            pieces.clear()
+    yield "".join(pieces)
 
 
 def _hash(text: str) -> str:

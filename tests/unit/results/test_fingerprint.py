@@ -14,7 +14,7 @@ from linear_grokking import report
 from linear_grokking.figures import registry
 from linear_grokking.jobs import kinds
 from linear_grokking.jobs.kinds import KINDS
-from linear_grokking.results.fingerprint import Package, fingerprint, with_files
+from linear_grokking.results.fingerprint import Kept, Package, fingerprint, with_files
 from linear_grokking.workflow.made_of import _REACHED
 
 SOURCES = Path(__file__).parents[3] / "src" / "linear_grokking"
@@ -366,6 +366,54 @@ def test_star_imports_are_refused(package):
     edit(package, "entries.py", "from pkg.fronts import renamed", "from pkg.fronts import *")
     with pytest.raises(ValueError, match=r"import \* hides"):
         Package(package).fingerprint(["entries:direct"])
+
+
+class Unread(Package):
+    """Sources of which nothing has to be found."""
+
+    def fingerprint(self, entries):
+        raise AssertionError(f"{list(entries)} was kept")
+
+
+def test_what_one_process_finds_others_take_until_a_source_changes(package, tmp_path):
+    folder = tmp_path / "kept"
+    one, other = Kept(Package(package), folder), Kept(Package(package), folder)
+    direct = one.fingerprint(["entries:direct"])
+    assert direct == Package(package).fingerprint(["entries:direct"])
+    both = other.fingerprint(["entries:direct", "entries:alone"])
+    one.save()
+    other.save()
+    third = Kept(Unread(package), folder)
+    assert third.fingerprint(["entries:direct"]) == direct
+    assert third.fingerprint(["entries:alone", "entries:direct"]) == both
+
+    edit(package, "entries.py", "def direct", "# A comment.\ndef direct")
+    with pytest.raises(AssertionError, match="was kept"):
+        Kept(Unread(package), folder).fingerprint(["entries:direct"])
+    edited = Kept(Package(package), folder)
+    assert edited.fingerprint(["entries:direct"]) == direct
+    edited.save()
+    assert len(list(folder.iterdir())) == 1
+
+
+def test_a_folder_for_fingerprints_that_is_of_no_use_costs_time_alone(
+    package, tmp_path, monkeypatch
+):
+    folder = tmp_path / "kept"
+    kept = Kept(Package(package), folder)
+    found = kept.fingerprint(["entries:direct"])
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    kept.save()
+    assert not folder.exists()
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    kept.save()
+    [file] = folder.iterdir()
+    file.write_text('{"entries:')
+    assert Kept(Package(package), folder).fingerprint(["entries:direct"]) == found
+    shutil.rmtree(folder)
+    folder.touch()
+    kept.save()
+    assert Kept(Package(package), folder).fingerprint(["entries:direct"]) == found
 
 
 def test_a_fingerprint_does_not_depend_on_where_the_package_lies_or_when_it_is_read(tmp_path):
