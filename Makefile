@@ -9,12 +9,12 @@ CORES ?= all
 # The environment decides alone what runs and where packages go: not what a shell, a module of
 # a cluster or a configuration of pip adds.  Where packages come from is left to them.
 unexport PYTHONPATH PYTHONHOME PYTHONUSERBASE PYTHONPLATLIBDIR PYTHONSAFEPATH
-unexport PYTHONSTARTUP PYTHONINSPECT PYTHONOPTIMIZE
+unexport PYTHONSTARTUP PYTHONINSPECT PYTHONOPTIMIZE PYTHONDONTWRITEBYTECODE
 unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PIP_PYTHON PIP_REQUIRE_VIRTUALENV
 unexport PIP_DRY_RUN PIP_NO_DEPS PIP_IGNORE_INSTALLED
 export PYTHONNOUSERSITE := 1
 
-.PHONY: figures test coverage test-long lint docs bench schema gallery gallery-check clean
+.PHONY: figures test coverage test-long lint docs bench schema gallery gallery-check paper-size clean
 
 figures: $(VENV)/.complete
 	$(RUN) snakemake --cores $(CORES)
@@ -55,6 +55,18 @@ schema: $(VENV)/.complete
 gallery: $(VENV)/.complete
 	$(RUN) snakemake --cores $(CORES) all X1
 	$(RUN) linear_grokking gallery
+
+# The papers' own sizes, as far as they get in the time that is given: interrupted, go on with it
+# again.  FIGURES=B6 makes one; what comes along is what is done, with the blocks that took long.
+PAPER_SIZE := build/paper_size
+FIGURES ?= all X1
+
+paper-size: $(VENV)/.complete
+	mkdir -p $(PAPER_SIZE)
+	-cp -R -n docs/paper_size/results $(PAPER_SIZE)
+	-$(RUN) snakemake --cores $(CORES) --keep-going --directory $(PAPER_SIZE) \
+		--configfile config/config.yaml config/paper.yaml -- $(FIGURES)
+	$(RUN) linear_grokking gallery --size paper --root $(PAPER_SIZE)
 
 gallery-check: $(VENV)/.complete
 	$(RUN) linear_grokking gallery --check

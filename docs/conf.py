@@ -22,7 +22,7 @@ extensions = [
     "api_pages",
     "docstrings",
 ]
-exclude_patterns = ["_build", "gallery", "loops", "site"]
+exclude_patterns = ["_build", "gallery", "loops", "paper_size", "site"]
 default_role = "py:obj"
 nitpicky = True
 # Types of other libraries and short names of shapes have no page here.

@@ -123,9 +123,24 @@ def _parser(command: Sequence[str] = ()) -> argparse.ArgumentParser:
     clean.set_defaults(run=_clean_stale)
 
     gallery = commands.add_parser(
-        "gallery", help="make the documentation's small pictures and tables"
+        "gallery",
+        help="bring figures, tables and claims to docs/",
+        description="Bring what was built, and is of the present configuration and code, to the "
+        "documentation: small pictures, tables, claims, and blocks that took long.",
     )
-    gallery.add_argument("folder", type=Path, nargs="?", default=Path("docs/gallery"))
+    gallery.add_argument(
+        "--size",
+        choices=("config", "paper"),
+        default="config",
+        help="what was built: config/config.yaml alone, for docs/gallery, or the papers' sizes, "
+        "for docs/paper_size (default: %(default)s)",
+    )
+    gallery.add_argument(
+        "--root",
+        type=Path,
+        default=Path(),
+        help="folder that holds results/ and figures/ (default: here)",
+    )
     gallery.add_argument("--check", action="store_true", help="only say which are outdated")
     gallery.set_defaults(run=_gallery)
 
@@ -206,17 +221,11 @@ def _clean_stale(options: argparse.Namespace) -> None:
 
 
 def _gallery(options: argparse.Namespace) -> int:
-    from linear_grokking.report import gallery
-    from linear_grokking.workflow.plan import targets
+    from linear_grokking.workflow.shipping import ship
 
-    plan = _planned()
-    digests = {each: targets.pictures(plan, each).made_of for each in plan.config.figures}
-    digests["X1"] = targets.does_x_help(plan).made_of
-    if not options.check:
-        gallery.make(Path("figures"), options.folder, list(digests))
-    outdated = gallery.outdated(options.folder, digests)
-    for figure_id in outdated:
-        print(f"{options.folder / figure_id}.png is not of the present configuration and code")
+    outdated = ship(options.size, options.root, check=options.check)
+    for picture in outdated:
+        print(f"{picture} is not of the present configuration and code")
     return 1 if outdated else 0
 
 

@@ -26,7 +26,7 @@ def test_the_table_lists_every_figure_as_its_module_calls_it():
 
 @pytest.mark.parametrize("figure", FIGURES)
 def test_the_numbers_of_every_figure_come_with_the_repository(figure):
-    table = load_results.table(figure, root=REPOSITORY, shipped=True)
+    table = load_results.table(figure, root=REPOSITORY, size="config")
     assert table.attrs["spec"]["figure"] == figure and table.attrs["provenance"]["revision"]
     assert table[["x", "y"]].notna().any().all()
 

@@ -100,7 +100,9 @@ def test_summary_scalars_separability_table_and_runs(root):
     table = load.table("A1", root=root)
     assert table.attrs["spec"] == {"figure": "A1"}
     with pytest.raises(ValueError, match=r"docs/gallery/A1.parquet; tables that exist: none"):
-        load.table("A1", root=root, shipped=True)
+        load.table("A1", root=root, size="config")
+    with pytest.raises(ValueError, match="size = 'papers': must be one of config, paper"):
+        load.table("A1", root=root, size="papers")
     assert len(load.runs(root)) == 3
 
 

@@ -59,7 +59,7 @@ COMMANDS: dict[str, dict[str, Here | By | Not]] = {
         "make test": Here(instead="make --dry-run test"),
         "make figures PYTHON=python3.13": Here(instead="make --dry-run figures PYTHON=python3.13"),
         "python -c 'from linear_grokking import load; "
-        'print(load.table("B6", shipped=True))\'': Here(),
+        'print(load.table("B6", size="config"))\'': Here(),
         "linear-grokking predict logistic --lambda 0.48 --sigma 5": Here(),
         "linear-grokking analyze classes.npz": ANALYZED,
         "pip install .": INSTALLED,
@@ -75,6 +75,7 @@ COMMANDS: dict[str, dict[str, Here | By | Not]] = {
         "snakemake -c16 --configfile config/config.yaml config/paper.yaml": Here(
             more="--dry-run --quiet"
         ),
+        "make paper-size": Here(instead="make --dry-run paper-size"),
         "snakemake -c2 --configfile config/config.yaml config/smoke.yaml": Here(
             more="--dry-run --quiet"
         ),

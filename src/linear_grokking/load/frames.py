@@ -11,6 +11,7 @@ import pandas as pd
 from linear_grokking.results.identity import FOLDERS, RECORDED
 from linear_grokking.results.reading import read_blocks, read_summary
 from linear_grokking.results.scalars import TIMES
+from linear_grokking.results.shipped import SHIPPED, Size
 from linear_grokking.results.storage import metadata, read_table
 
 _COLUMNS = {
@@ -51,12 +52,18 @@ def runs(root: Root = ".") -> pd.DataFrame:
     return _whole(root, MANIFEST)
 
 
-def claims(root: Root = ".") -> pd.DataFrame:
-    """Return the claims of the papers and ours, with what was measured; arguments as `runs`."""
-    return _whole(root, _CLAIMS)
+def claims(root: Root = ".", *, size: Size | None = None) -> pd.DataFrame:
+    """Return the claims of the papers and ours, with what was measured; arguments as `table`.
+
+    Those that come with the repository have the digits that a reader compares.
+    """
+    if size is None:
+        return _whole(root, _CLAIMS)
+    with (_shipped(root, size) / "claims.csv").open() as file:
+        return pd.read_csv(file)
 
 
-def table(figure: str, root: Root = ".", *, shipped: bool = False) -> pd.DataFrame:
+def table(figure: str, root: Root = ".", *, size: Size | None = None) -> pd.DataFrame:
     """Return the tidy table that a figure is drawn from (docs/data.md).
 
     Parameters
@@ -65,26 +72,27 @@ def table(figure: str, root: Root = ".", *, shipped: bool = False) -> pd.DataFra
         ID, as "B6".
     root
         Folder that holds results/ and figures/.
-    shipped
-        Return the table that comes with the repository, made with config/config.yaml at the
-        revision in ``attrs["provenance"]``, in place of what was computed here.
+    size
+        Return the table that comes with the repository, made at the revision in
+        ``attrs["provenance"]`` with config/config.yaml (``"config"``) or at the papers' sizes
+        (``"paper"``), in place of what was computed here.
 
     Raises
     ------
     ValueError
-        If there is no such table, naming those that exist.
+        If there is no such table, or no such size, naming those that exist.
 
     Examples
     --------
     In a clone:
 
     >>> from linear_grokking import load
-    >>> shares = load.table("B6", shipped=True).query("series == 'fraction'")
+    >>> shares = load.table("B6", size="config").query("series == 'fraction'")
     >>> print(shares.loc[shares["x"] == 0.48, ["x", "y", "n"]].to_string(index=False))
        x      y    n
     0.48 0.2185 2000
     """
-    folder = _folder(root) / ("docs/gallery" if shipped else "figures/tables")
+    folder = _folder(root) / "figures/tables" if size is None else _shipped(root, size)
     path = folder / f"{figure}.parquet"
     if not path.exists():
         files = folder.iterdir() if folder.is_dir() else ()
@@ -226,6 +234,12 @@ def _joined(chosen: pd.DataFrame, parts: Iterable[pd.DataFrame]) -> pd.DataFrame
 
 def _folder(root: Root) -> Path | InArchive:
     return Path(root) if isinstance(root, str) else root
+
+
+def _shipped(root: Root, size: Size) -> Path | InArchive:
+    if size not in SHIPPED:
+        raise ValueError(f"size = {size!r}: must be one of {', '.join(SHIPPED)}")
+    return _folder(root) / SHIPPED[size]
 
 
 def _whole(root: Root, name: str) -> pd.DataFrame:

@@ -1,12 +1,18 @@
-"""Small pictures of the figures, with their tables, and whether they are up to date."""
+"""What comes with the repository: small pictures of figures, their tables, claims, and blocks.
+
+So that nobody has to compute what is only to be read (`load.table`, `load.claims`).
+"""
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import pandas as pd
 from PIL import Image
 from PIL.PngImagePlugin import PngImageFile, PngInfo
 
+from linear_grokking.claims import judged
+from linear_grokking.results.storage import revision
 from linear_grokking.runtime.files import whole_file
 
 WIDTH = 1000
@@ -15,53 +21,91 @@ _COLOURS = 256
 _CARRIED = ("spec", "provenance")
 
 
-def make(figures: Path, gallery: Path, figure_ids: Sequence[str]) -> None:
-    """Shrink figures into the gallery, with the specification that each carries.
+def make(figures: Path, gallery: Path, digests: Mapping[str, str]) -> list[str]:
+    """Shrink figures into the gallery, with the specification that each carries, and its table.
 
-    Their tables go along, so that nobody has to compute what is only to be read (`load.table`).
+    Parameters
+    ----------
+    figures
+        Folder of the pictures, with their tables in ``tables``.
+    digests
+        What each figure's picture is made of today (`workflow.made_of`).
 
-    Raises
-    ------
-    FileNotFoundError
-        If a figure was not drawn yet.
+    Returns
+    -------
+    list of str
+        The figures that were drawn of that; others are left as they are in the gallery.
     """
-    for figure_id in figure_ids:
-        source = figures / f"{figure_id}.png"
-        if not source.exists():
-            raise FileNotFoundError(f"{source}: draw it first, with `snakemake -c1 {figure_id}`")
-        with PngImageFile(source) as image:
+    drawn = outdated(figures, digests)
+    present = [figure_id for figure_id in digests if figure_id not in drawn]
+    for figure_id in present:
+        with PngImageFile(_picture(figures, figure_id)) as image:
             carried = PngInfo()
             for key in _CARRIED:
                 carried.add_itxt(key, image.text[key], zip=True)
             height = round(image.height * WIDTH / image.width)
             small = image.convert("RGB").resize((WIDTH, height), Image.Resampling.LANCZOS)
-        with whole_file(gallery / source.name) as temporary:
+        with whole_file(_picture(gallery, figure_id)) as temporary:
             # Few colours suffice and keep the repository small, if those of a few markers are
             # among them (coverage counts, not pixels) and maps are dithered.
             palette = small.quantize(_COLOURS, method=Image.Quantize.MAXCOVERAGE)
             small.quantize(palette=palette).save(temporary, pnginfo=carried, optimize=True)
-        table = figures / "tables" / f"{figure_id}.parquet"
-        with whole_file(gallery / table.name) as temporary:
-            shutil.copyfile(table, temporary)
+        with whole_file(gallery / f"{figure_id}.parquet") as temporary:
+            shutil.copyfile(figures / "tables" / f"{figure_id}.parquet", temporary)
+    return present
 
 
-def outdated(gallery: Path, digests: Mapping[str, str]) -> list[str]:
+def judge(root: Path, gallery: Path, tables: Mapping[str, str]) -> None:
+    """Write the claims on figures into the gallery, each row with the revision that judged it.
+
+    Rows on other figures stay: those may have been made elsewhere, at another time.
+
+    Parameters
+    ----------
+    root
+        Folder that holds results/ and figures/.
+    tables
+        What the table of each figure is made of.
+    """
+    path = gallery / "claims.csv"
+    rows = [judged(tables, root).assign(revision=revision()["revision"])]
+    if path.exists():
+        others = pd.read_csv(path)
+        rows.insert(0, others[~others["figure"].isin(tables)])
+    with whole_file(path) as temporary:
+        pd.concat(rows).to_csv(temporary, index=False, float_format="%.6g")
+
+
+def keep(root: Path, gallery: Path, blocks: Iterable[str]) -> None:
+    """Copy those blocks that are there into the gallery, under their own paths."""
+    for name in blocks:
+        if (root / name).exists():
+            (gallery / name).parent.mkdir(parents=True, exist_ok=True)
+            with whole_file(gallery / name) as temporary:
+                shutil.copyfile(root / name, temporary)
+
+
+def outdated(folder: Path, digests: Mapping[str, str]) -> list[str]:
     """Return the figures whose picture is not of the present configuration and code.
 
     Parameters
     ----------
     digests
-        What each figure's picture would be made of today (`workflow.made_of`).
+        See `make`.
     """
     return [
         figure_id
         for figure_id, digest in digests.items()
-        if not _carries(gallery / f"{figure_id}.png", digest)
+        if not _carries(_picture(folder, figure_id), digest)
     ]
 
 
+def _picture(folder: Path, figure_id: str) -> Path:
+    return folder / f"{figure_id}.png"
+
+
 def _carries(path: Path, digest: str) -> bool:
-    if not (path.exists() and path.with_suffix(".parquet").exists()):
+    if not path.exists():
         return False
     with PngImageFile(path) as image:
         return digest in image.text.get("provenance", "")

@@ -1,0 +1,56 @@
+"""What of a build comes with the repository: `make gallery`, `make paper-size`."""
+
+from pathlib import Path
+
+from linear_grokking.config import load_merged
+from linear_grokking.report import gallery
+from linear_grokking.results.shipped import SHIPPED, Size
+from linear_grokking.workflow.plan import Plan, read, targets
+
+CONFIGURATIONS: dict[Size, tuple[Path, ...]] = {
+    "config": (Path("config/config.yaml"),),
+    "paper": (Path("config/config.yaml"), Path("config/paper.yaml")),
+}
+KEPT_SECONDS = 600.0
+"""Work on a run from which its blocks come along, if they hold a few numbers for each set."""
+
+
+def ship(size: Size, root: Path, *, check: bool) -> list[Path]:
+    """Bring what was built to where `SHIPPED` says: what is drawn as of today.
+
+    Parameters
+    ----------
+    size
+        What was built: the configuration at the sizes of config/config.yaml or of the papers.
+    root
+        Folder that holds results/ and figures/.
+    check
+        Bring nothing.
+
+    Returns
+    -------
+    list of Path
+        Pictures that are not of the present configuration and code.
+    """
+    plan = Plan(read(load_merged(CONFIGURATIONS[size])), root)
+    folder = Path(SHIPPED[size])
+    figures = list(plan.config.figures)
+    digests = {each: targets.pictures(plan, each).made_of for each in figures}
+    digests["X1"] = targets.does_x_help(plan).made_of
+    if not check:
+        drawn = gallery.make(root / "figures", folder, digests)
+        tables = {each: targets.table(plan, each).made_of for each in figures if each in drawn}
+        gallery.judge(root, folder, tables)
+        gallery.keep(root, folder, _kept(plan))
+    return [folder / f"{each}.png" for each in gallery.outdated(folder, digests)]
+
+
+def _kept(plan: Plan) -> list[str]:
+    """Return the blocks that are small and took long."""
+    return [
+        name
+        for run_id, run in plan.runs.items()
+        if run.spec["measure"] == "separability"
+        and sum(run.seconds(name, gpu=False) for name in plan.block_files(run_id)) > KEPT_SECONDS
+        for name in plan.block_files(run_id)
+    ]
