@@ -254,10 +254,12 @@ COSTED = {
     "linear d_out=100, N=1111": {**_LINEAR, "d_out": 100},
     "linear, literal steps": {**_LINEAR, **_STEPS},
     "linear d_out=50, literal steps": {**_LINEAR, **_STEPS, "d_out": 50},
+    "linear, Adam": {**_LINEAR, **_STEPS, "solver": "adam"},
     "two layers, d_h=200": {**_TWO_LAYERS, "d_h": 200},
     "two layers, tanh, d_h=50": _TANH,
     "two layers, d_h=200, literal steps": {**_TWO_LAYERS, **_STEPS, "d_h": 200},
     "two layers, tanh, literal steps": {**_TANH, **_STEPS},
+    "two layers, d_h=200, Adam": {**_TWO_LAYERS, **_STEPS, "solver": "adam", "d_h": 200},
     "two-point model": {"model": "two_point", "lambda": 0.4, "t_max": 1e9},
 }
 """Experiments that the cost model is checked against, at least one of each kind of run."""

@@ -205,6 +205,19 @@ class Trained(Experiment, title="How it is trained"):
     )
 
 
+class WithAdam(Trained, title="How it is trained"):
+    """An experiment that Adam can train, which knows no weight decay."""
+
+    beta1: OpenProbability = Field(0.9, description="adam: decay of the first moment.")
+    beta2: OpenProbability = Field(0.999, description="adam: decay of the second moment.")
+
+    def check_keys(self) -> None:
+        """See `Experiment.check_keys`."""
+        super().check_keys()
+        if self.value("solver") == "adam" and any(self.value("gamma")):
+            raise refused("sets gamma with solver: adam, which knows no weight decay")
+
+
 class Regression(Experiment, title="Linear regression and two-layer nets (Paper A)"):
     """Sizes of a teacher's problem, and when its student is right."""
 
@@ -233,7 +246,7 @@ class Regression(Experiment, title="Linear regression and two-layer nets (Paper 
         return spec
 
 
-class TeacherStudent(Trained, Regression, title="Linear regression and two-layer nets (Paper A)"):
+class TeacherStudent(WithAdam, Regression, title="Linear regression and two-layer nets (Paper A)"):
     """A student that learns a teacher of its own kind."""
 
     measure: Literal["dynamics"] = Field("dynamics", description="What is measured.")
@@ -241,6 +254,7 @@ class TeacherStudent(Trained, Regression, title="Linear regression and two-layer
     gamma: Axis[NonNegative] = Field((0.0,), description="Weight decay γ of every layer.")
     n_gen: Count = Field(10_000, description="Fresh samples that generalization is measured on.")
     t_max: Time = Field(1.0e5, description="Last step.")
+    adam_epsilon: NonNegative = Field(1.0e-8, description="adam: ε of the denominator √v + ε.")
 
 
 class LinearExperiment(
@@ -437,7 +451,7 @@ def _values(value: Any) -> tuple[Any, ...]:
 
 
 class LogisticExperiment(
-    Trained,
+    WithAdam,
     Classification,
     title="Paper B: logistic classification, dynamics or the outputs at its end",
 ):
@@ -485,8 +499,6 @@ class LogisticExperiment(
         description="Precision of the data; by default float64 for adam or deferred data, else "
         "float32.",
     )
-    beta1: OpenProbability = Field(0.9, description="adam: decay of the first moment.")
-    beta2: OpenProbability = Field(0.999, description="adam: decay of the second moment.")
     adam_epsilon: NonNegative = Field(
         0.0,
         description="adam: ε of √v + ε; gradients below it freeze the parameters.",
@@ -499,8 +511,6 @@ class LogisticExperiment(
         for law in self.law:
             if issubclass(LAWS[law], SampledLaw) and not self.n_gen:
                 raise refused(f"needs n_gen above 0 with law: {law}, whose outputs have no formula")
-        if self.solver == "adam" and any(self.gamma):
-            raise refused("sets gamma with solver: adam, which knows no weight decay")
         for (key, value), needs in _NEEDS.items():
             if value in _values(self.value(key)):
                 for other, allowed in needs.items():

@@ -200,6 +200,11 @@ def linear_steps(spec: Spec) -> Cost:
     return _literal(spec, step, numbers=8.0 * d_in * d_out, width=d_out, calls=8.0)
 
 
+def linear_adam_steps(spec: Spec) -> Cost:
+    """Return the cost of literal steps of Adam of the linear model."""
+    return _with_moments(linear_steps(spec), spec, 1.0 * spec["d_in"] * spec["d_out"], arrays=1)
+
+
 def linear_batches(spec: Spec) -> Cost:
     """Return the cost of steps on mini-batches, in compiled loops on the host."""
     d_in, d_out, batch = (spec[key] for key in ("d_in", "d_out", "batch_size"))
@@ -249,6 +254,33 @@ def two_layer_steps(spec: Spec) -> Cost:
     # The rule reads and writes the weights, and their gradient.
     step += [(d_in, d_h, 1)] * 5
     return _literal(spec, step, numbers=kept + 8.0 * d_in * d_h, width=width, calls=25.0)
+
+
+def two_layer_adam_steps(spec: Spec) -> Cost:
+    """Return the cost of literal steps of Adam of the two-layer model."""
+    weights = 1.0 * spec["d_h"] * (spec["d_in"] + spec["d_out"])
+    return _with_moments(two_layer_steps(spec), spec, weights, arrays=2)
+
+
+def _with_moments(cost: Cost, spec: Spec, weights: float, *, arrays: int) -> Cost:
+    """Return the cost of literal steps with that of Adam's moments of so many weights.
+
+    Parameters
+    ----------
+    arrays
+        That the weights are in.
+    """
+    steps, calls = spec["t_max"], 15.0 * arrays + 10.0
+    # Some twenty operations read and write the weights, their slopes and moments.
+    touched = 20.0 * 8.0 * weights
+    return replace(
+        cost,
+        core_seconds=cost.core_seconds + steps * (_reading(touched) + calls * CPU_CALL_SECONDS),
+        device_seconds=cost.device_seconds + steps * touched / GPU_BANDWIDTH,
+        device_calls=cost.device_calls + steps * calls,
+        data_bytes=cost.data_bytes + 4.0 * 8.0 * weights,
+        device_bytes=cost.device_bytes + 6.0 * 8.0 * weights,
+    )
 
 
 def two_point(spec: Spec) -> Cost:

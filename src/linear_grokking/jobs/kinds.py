@@ -124,6 +124,11 @@ def _load(place: str) -> Callable[..., Any]:
 
 
 _STEPS: Mapping[str, Any] = {"solve": "solvers.gradient_descent:gradient_descent", "literal": True}
+_ADAM: Mapping[str, Any] = {
+    "solve": "solvers.adam:adam",
+    "options": ("beta1", "beta2", "adam_epsilon"),
+    "literal": True,
+}
 _ON_GPU: Mapping[str, Any] = {"on_gpu": True, "saves_state": True}
 
 
@@ -194,13 +199,19 @@ KINDS: Sequence[Kind] = (
         schema=GROKKING_TIMES,
         cost=costs.bidiagonal,
     ),
-    Kind(
-        *("linear", "gradient_descent", "dynamics"),
-        job="jobs.teacher_student:one_layer",
-        schema=LINEAR,
-        cost=costs.linear_steps,
-        **_STEPS,
-        **_ON_GPU,
+    *(
+        Kind(
+            *("linear", solver, "dynamics"),
+            job="jobs.teacher_student:one_layer",
+            schema=LINEAR,
+            cost=cost,
+            **steps,
+            **_ON_GPU,
+        )
+        for solver, cost, steps in (
+            ("gradient_descent", costs.linear_steps, _STEPS),
+            ("adam", costs.linear_adam_steps, _ADAM),
+        )
     ),
     Kind(
         *("two_layer", "gradient_flow", "dynamics"),
@@ -210,13 +221,19 @@ KINDS: Sequence[Kind] = (
         solve="solvers.two_layer_flow:gradient_flow",
         saves_state=True,
     ),
-    Kind(
-        *("two_layer", "gradient_descent", "dynamics"),
-        job="jobs.teacher_student:two_layers",
-        schema=TWO_LAYER,
-        cost=costs.two_layer_steps,
-        **_STEPS,
-        **_ON_GPU,
+    *(
+        Kind(
+            *("two_layer", solver, "dynamics"),
+            job="jobs.teacher_student:two_layers",
+            schema=TWO_LAYER,
+            cost=cost,
+            **steps,
+            **_ON_GPU,
+        )
+        for solver, cost, steps in (
+            ("gradient_descent", costs.two_layer_steps, _STEPS),
+            ("adam", costs.two_layer_adam_steps, _ADAM),
+        )
     ),
     *_logistic(
         "gradient_flow",
@@ -226,13 +243,7 @@ KINDS: Sequence[Kind] = (
         options=("gd_steps", "rtol"),
     ),
     *_logistic("gradient_descent", costs.logistic_steps, costs.deferred_descent, **_STEPS),
-    *_logistic(
-        "adam",
-        costs.logistic_steps,
-        solve="solvers.adam:adam",
-        options=("beta1", "beta2", "adam_epsilon"),
-        literal=True,
-    ),
+    *_logistic("adam", costs.logistic_steps, **_ADAM),
     Kind(
         *("logistic", "newton", "separability"),
         job="jobs.separability:newton",

@@ -164,7 +164,7 @@ MALFORMED = [
     ("experiments.linear.model", "linar", 'did you mean "linear"?'),
     ("experiments.linear.model", 5, f"must be one of {MODELS}"),
     ("experiments.linear.model", ["linear"], "must be one of"),
-    ("experiments.linear.solver", "adam", f"must be {SOLVERS}"),
+    ("experiments.linear.solver", "newton", f"must be {SOLVERS}"),
     ("experiments.logistic.loss", "hinge", "must be 'cross_entropy'"),
     ("experiments.points.solver", "adam", "must be 'exact_orbit'"),
     ("experiments.logistic.law", "cauchy", "must be 'gaussian'"),
@@ -262,6 +262,11 @@ CONTRADICTIONS = [
         {"model": "logistic", "n_train": 9, "d": 5, "gamma": [0, 1], "solver": "adam", "t_max": 9},
         "sets gamma with solver: adam, which knows no weight decay",
     ),
+    (
+        {"model": "linear", "lambda": 0.5, "gamma": 0.1, "solver": "adam", "t_max": 9},
+        "sets gamma with solver: adam, which knows no weight decay",
+    ),
+    ({"model": "two_layer", "lambda": 0.5, "d_h": 9, "beta1": 0.8}, "only with solver: adam"),
     (
         {"model": "logistic", "n_train": 9, "d": 5, "solver": "gradient_descent", "rtol": 1e-3},
         "only with solver: gradient_flow",

@@ -206,6 +206,7 @@ ADAM = FLOW | {"solver": "adam", "dtype": "float64"}
 OUTPUTS = {"measure": "outputs"}
 LINEAR = SPECS["linear"] | {"d_in": 1000, "n_train": 1111, "n_gen": 10_000, "records": 120}
 LITERAL = {"solver": "gradient_descent", "t_max": 600, "records": 50}
+WITH_ADAM = {"solver": "adam"}
 BATCHES = LINEAR | {"solver": "sgd", "n_gen": 2000, "t_max": 3000}
 SPECTRA = SPECS["spectra"]
 TWO_LAYERS = SPECS["two_layer"] | {
@@ -261,6 +262,8 @@ MEASURED = [
     (BATCHES | {"batch_size": 256}, 0.4, 150),
     (LINEAR | LITERAL, 0.45, 182),
     (LINEAR | LITERAL | {"d_out": 50}, 7.2, 185),
+    (LINEAR | LITERAL | WITH_ADAM, 0.59, 184),
+    (LINEAR | LITERAL | WITH_ADAM | {"d_out": 50}, 6.95, 187),
     (SPECTRA | {"n_train": 50, "d_in": 50}, 9e-5, 232),
     (SPECTRA | {"n_train": 1111, "d_in": 1000}, 0.0144, 208),
     (SPECTRA | {"n_train": 5000, "d_in": 4000}, 0.22, 203),
@@ -269,6 +272,8 @@ MEASURED = [
     (TWO_LAYERS | LITERAL, 1.9, 191),
     (TANH | LITERAL, 7.4, 185),
     (TANH | LITERAL | {"d_h": 200, "t_max": 200, "records": 20}, 7.5, 232),
+    (TWO_LAYERS | LITERAL | WITH_ADAM, 2.95, 196),
+    (TANH | LITERAL | WITH_ADAM, 7.03, 188),
     (SPECS["two_point"], 0.1, 162),
     (SPECS["modular"], 0.6, 141),
     (SPECS["modular"] | {"p": 7, "n_train": 24, "d_h": 16, "t_max": 5000}, 0.2, 141),

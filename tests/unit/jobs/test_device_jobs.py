@@ -56,6 +56,9 @@ OF_TEACHER_STUDENT = [
     {**LINEAR, "noise": 0.1, "gamma": 0.05},
     {**TWO_LAYER, "activation": "identity", "gamma": 0.05},
     {**TWO_LAYER, "activation": "tanh"},
+    {**LINEAR, "solver": "adam", "noise": 0.1},
+    {**TWO_LAYER, "solver": "adam", "activation": "identity"},
+    {**TWO_LAYER, "solver": "adam", "activation": "tanh"},
 ]
 
 

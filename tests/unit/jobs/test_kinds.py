@@ -134,5 +134,5 @@ def test_runs_on_matrices_know_nothing_of_deferred_data():
 def test_what_is_no_kind_is_refused_by_name():
     with pytest.raises(ValueError, match="model is missing"):
         kind_of({"measure": "dynamics"})
-    with pytest.raises(ValueError, match="linear, adam, dynamics, random labels, matrix data: "):
-        kind_of({"measure": "dynamics", "model": "linear", "solver": "adam"})
+    with pytest.raises(ValueError, match="linear, newton, dynamics, random labels, matrix data: "):
+        kind_of({"measure": "dynamics", "model": "linear", "solver": "newton"})

@@ -72,6 +72,16 @@ def tanh(realizations):
     return two_layer(realizations, "tanh")
 
 
+def without_decay(problem):
+    """Return a problem as Adam takes it."""
+
+    def changed(realizations):
+        model, params = problem(realizations)
+        return replace(model, gamma=0.0), params
+
+    return changed
+
+
 def logistic(realizations, loss="cross_entropy", decays=(0.0, 0.0)):
     sizes = {"n_train": 30, "d": 12, "s0_norm": 0.1}
     data = stacked([classification(LAW, seed=2, realization=k, **sizes) for k in realizations])
@@ -116,6 +126,7 @@ WITH_ERROR = OF_TEACHER_STUDENT | {"gen_loss_error"}
 CASES = {
     "linear spectral": Case(linear, spectral, OF_TEACHER_STUDENT),
     "linear gradient_descent": Case(linear, gradient_descent, OF_TEACHER_STUDENT),
+    "linear adam": Case(without_decay(linear), adam, OF_TEACHER_STUDENT),
     "linear momentum": Case(
         linear, with_momentum, OF_TEACHER_STUDENT, options=(("momentum", 0.7),)
     ),
@@ -127,6 +138,8 @@ CASES = {
     "tanh gradient_flow": Case(tanh, two_layer_flow.gradient_flow, WITH_ERROR, 1e-5, TIGHT),
     "two_layer gradient_descent": Case(two_layer, gradient_descent, WITH_ERROR),
     "tanh gradient_descent": Case(tanh, gradient_descent, WITH_ERROR),
+    "two_layer adam": Case(without_decay(two_layer), adam, WITH_ERROR),
+    "tanh adam": Case(without_decay(tanh), adam, WITH_ERROR),
     "logistic gradient_flow": Case(
         logistic, log_flow.gradient_flow, OF_LOGISTIC, 1e-5, (("gd_steps", 20), *TIGHT)
     ),

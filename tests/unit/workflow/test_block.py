@@ -53,6 +53,7 @@ def assert_no_nan(table):
 KINDS = {
     "linear, spectral": {"model": "linear", "d_in": 10, "lambda": 0.5},
     "linear, literal": {"model": "linear", "d_in": 10, "lambda": 0.5, "solver": "gradient_descent"},
+    "linear, Adam": {"model": "linear", "d_in": 10, "lambda": 0.5, "solver": "adam"},
     "linear, all options": {
         "model": "linear", "d_in": 10, "d_out": 3, "n_train": 7, "gamma": 1e-2, "alpha": 2,
         "noise": 0.1,
@@ -63,6 +64,9 @@ KINDS = {
     },
     "two layers, literal": {
         "model": "two_layer", "d_in": 10, "d_h": 4, "lambda": 0.5, "solver": "gradient_descent",
+    },
+    "two layers, Adam": {
+        "model": "two_layer", "d_in": 10, "d_h": 4, "lambda": 0.5, "solver": "adam",
     },
     "logistic, flow": {"model": "logistic", "n_train": 20, "d": 6, "sigma": 5},
     "logistic, literal": {"model": "logistic", "n_train": 20, "d": 6, "solver": "gradient_descent"},
@@ -320,4 +324,4 @@ def test_a_spec_that_names_no_job_is_refused(tmp_path):
     with pytest.raises(ValueError, match="model is missing"):
         compute({"measure": "dynamics"}, tmp_path)
     with pytest.raises(ValueError, match="there is no such model, solver and measure"):
-        compute(spec_of(**KINDS["linear, spectral"]) | {"solver": "adam"}, tmp_path)
+        compute(spec_of(**KINDS["linear, spectral"]) | {"solver": "newton"}, tmp_path)

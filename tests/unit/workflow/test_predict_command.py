@@ -222,6 +222,16 @@ def test_other_methods_say_what_they_need(solver):
         found.curve()
 
 
+@pytest.mark.parametrize("architecture", ["linear", "two-layer"])
+def test_adam_of_regression_has_no_theory(architecture):
+    found = predict(architecture, lambda_=0.9, solver="adam")
+    unknown = [each for name, each in found.items() if name != "initial_gen_loss"]
+    assert {each.value for each in unknown} == {None}
+    assert {each.note for each in unknown} == {"outside: needs another solver than adam"}
+    with pytest.raises(ValueError, match="it needs another solver than adam"):
+        found.curve()
+
+
 def test_power_law_is_theorys():
     problem = StructuredProblem(0.7, 0.01, exponent=2.0)
     found = predict("linear", lambda_=0.7, law="power_law", spectral_exponent=2)
@@ -453,7 +463,7 @@ def test_files_are_not_replaced_unasked(here, capsys):
         (["linear", "--lr=-1"], "--lr = -1: must be greater than 0"),
         (["linear", "--d_in=many", "--lambda=0.5"], "--d_in = many: must be a number"),
         (["linear", "--sigma=3"], "--sigma: has no meaning with --architecture 1layer"),
-        (["linear", "--solver=adam"], "--solver = adam: must be 'spectral'"),
+        (["linear", "--solver=newton"], "--solver = newton: must be 'spectral'"),
         (["linear", "--optimizer=momentum", "--lambda=2"], "needs --momentum with solver"),
         (["linear", "--optimizer=momentum", "--lr=5"], "--lr = 5: the method diverges"),
         (["linear", "--target_accuracy=1"], "1: must be less than 1"),

@@ -423,7 +423,7 @@ def test_help_names_every_parameter_with_its_default(capsys):
         (["--n_epochs=0"], "--n_epochs = 0: must be at least 1"),
         (["--d_in=many"], "--d_in = many: must be a number"),
         (["--d_in=2.5"], "--d_in = 2.5: must be a whole number"),
-        (["--solver=adam"], "--solver = adam: must be 'spectral', 'momentum', 'grokfast'"),
+        (["--solver=newton"], "--solver = newton: must be 'spectral', 'momentum', 'grokfast'"),
         (["--sigma=3"], "--sigma: has no meaning with --architecture 1layer"),
         ([*LOGISTIC, "--solver=adam", "--n_epochs=9", "--weight_decay=1"], "--weight_decay with"),
         ([*LOGISTIC, "--data=deferred", "--n_test=9"], "--n_test = 9 with data: deferred; needs 0"),

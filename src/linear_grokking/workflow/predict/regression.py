@@ -62,8 +62,9 @@ def add_two_layers(rows: Rows, spec: Mapping[str, Any], accuracy: float) -> None
         notes.append("outside: the widths do not fall")
     if spec["activation"] != "identity":
         notes.append(f"of the linear net, which {spec['activation']} follows within per cent")
-    _add_times(rows, predict(spec, accuracy), accuracy, "; ".join(notes), **where)
-    _add_losses(rows, spec, (), **where)
+    lacking = tuple((need, False) for need in gaps(spec, accuracy))
+    _add_times(rows, predict(spec, accuracy), accuracy, "; ".join(notes), lacking, **where)
+    _add_losses(rows, spec, lacking, **where)
     initial = two_layer.initial_gen_loss(problem)
     rows.add("initial_gen_loss", "generalization loss at step 0", initial, **where)
 

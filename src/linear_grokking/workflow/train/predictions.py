@@ -136,6 +136,8 @@ def gaps(spec: Mapping[str, Any], accuracy: float) -> list[str]:
         elif spec.get("gamma", 0.0) == 0 and all(needs.values()):
             largest = _largest_rate(spec)
             needs[f"a learning rate up to {largest:.3g}"] = spec["eta"] <= largest
+    elif spec["solver"] == "adam":
+        needs = {"another solver than adam": False}
     elif spec["model"] == "two_layer":
         needs = {}
     elif spec["solver"] in DESCENTS:
