@@ -2,20 +2,19 @@
 
 S_∞ minimizes the mean of e^{S·x_i} (Paper B, Sec. 3.1).
 
-**Newton steps.**  With p the softmax of the outputs
-XS and B = XᵀPX, a Newton step for log Σ e^{S·x_i} goes along u = B⁻¹Xᵀp, 1/(1 - pᵀXu)
-times; along that line the function costs O(N) per value, so that the step is taken to the
-line's minimum.  The steps are invariant under linear maps of the points, σ included.
+**Newton steps.**  With p the softmax of the outputs XS and B = XᵀPX, a Newton step for
+log Σ e^{S·x_i} goes along u = B⁻¹Xᵀp, 1/(1 - pᵀXu) times; along that line the function costs
+O(N) per value, so that the step is taken to the line's minimum.  The steps are invariant
+under linear maps of the points, σ included.
 
 The cost is B: a symmetric update of Nd² flops, half of a general product's.  Far from the
 minimum B is computed in float32; the last step, which also gives the certificate, in
 float64, and the rest of the way is made with its factor and exact gradients.
 
-**Start.**  In large sets a step costs as much as some hundred products with X.  So many
-directions of message passing span a space of which S_∞ lies close to the minimum, found by
-the same Newton steps for the points' few coordinates there.  At no cost worth a mention that
-is never above the value at zero, and all that follows is as from there: a bad start costs
-time, and proves nothing wrong.
+**Start.**  In large sets a step costs as much as a hundred products with X.  No more are
+spent on message passing, and the steps begin at the minimum in the span of its iterates,
+found by the same method for the points' few coordinates there.  The value there is at most
+that at zero; a start that does not help costs time, and cannot make a result wrong.
 """
 
 import enum

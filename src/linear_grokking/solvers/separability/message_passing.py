@@ -16,9 +16,9 @@ itself, for any points.  The laws of large numbers only make the iteration conve
 (Rangan, *Generalized approximate message passing*, ISIT 2011; Donoho and Montanari, *High
 dimensional robust M-estimation*, PTRF 166, 935, 2016).
 
-An iteration takes two products with X.  Near λ = ½ many are needed, and on other laws they
-may diverge; but the directions they pass through hold a far better one in their span, as
-those of a Krylov method do.
+An iteration takes two products with X.  Near λ = ½ many are needed, and on other laws it
+may diverge; but the directions it passes through hold a far better one in their span, as
+those of a Krylov method do.  Where the points are separable, the span often separates them.
 """
 
 import math
@@ -48,7 +48,7 @@ def message_passing(points: np.ndarray) -> tuple[np.ndarray, bool]:
     directions : (iterations, d), float32
         All finite.
     settled
-        Whether the last changed ln Σ e^{S·x_i} by little.
+        Whether the last changed ln Σ e^{S·x_i} by little, and has less of it than S = 0.
     """
     n_points, d = points.shape
     lambda_ = d / n_points
@@ -58,7 +58,7 @@ def message_passing(points: np.ndarray) -> tuple[np.ndarray, bool]:
     # At S = 0, where all w are equal.
     w = np.full(n_points, lambda_ / (1.0 - lambda_), np.float32)
     c = math.log(lambda_ / (1.0 - lambda_))
-    value = math.log(n_points)
+    value = at_zero = math.log(n_points)
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # where it diverges
         for k in range(1, most + 1):
             directions[k] = directions[k - 1] - step * (w @ points)
@@ -66,8 +66,10 @@ def message_passing(points: np.ndarray) -> tuple[np.ndarray, bool]:
             last, value = value, log_sum_exp(outputs)
             if not math.isfinite(value):
                 return directions[1:k], False
-            if k >= LEAST and not value < last - SETTLED:
-                return directions[1 : k + 1], value < last + SETTLED
+            if k >= LEAST and not value < at_zero:
+                return directions[1 : k + 1], False
+            if k >= LEAST and abs(value - last) < SETTLED:
+                return directions[1 : k + 1], True
             w = wright_omega(outputs + w + c)
             slope = w / (1.0 + w)
             c -= float((slope.mean() - lambda_) / np.mean(slope * (1.0 - slope) ** 2))
