@@ -1,10 +1,10 @@
 """Approximate message passing towards S_∞: directions among which it nearly lies.
 
-Let the N points have independent entries of variance σ² in d dimensions, λ = d/N.  With S
-multiplied by a constant e^c > 0 of the loss, S_∞ minimizes Σ e^{c + S·x_i}, whatever c.
-Without point i, its output z_i would know nothing of x_i; with it, the loss moves the output
-to the f_i that minimizes (f - z_i)²/2V + e^{c+f}, V being the response of an output to a
-force on it.  c is free, so that it can make V = 1; then f_i = z_i - w_i, with
+Let the N points have independent entries of variance σ² in d dimensions, λ = d/N.  A constant
+factor e^c of the loss moves no minimum: S_∞ minimizes Σ e^{c + S·x_i}.  Without point i, its
+output z_i would know nothing of x_i; with it, the loss moves the output to the f_i that
+minimizes (f - z_i)²/2V + e^{c+f}, V being the response of an output to a force on it.  c is
+free, so that it can make V = 1; then f_i = z_i - w_i, with
 
     w_i = e^{c + f_i} = ω(c + z_i),     ω + ln ω = y,
 
