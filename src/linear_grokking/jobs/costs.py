@@ -105,8 +105,9 @@ def separability(spec: Spec) -> Cost:
     # work space.
     return Cost(
         host_seconds=DRAW_SECONDS * n * d + margin,
-        # A handful of Newton steps of Nd² flops each, most in float32.
-        core_seconds=1e-3 + 5.0 * flops / CPU_GFLOPS,
+        # A Newton step of Nd² flops in float64, and what leads to it: products with vectors or,
+        # in small sets and a few others, some steps in float32.
+        core_seconds=2e-3 + 3.0 * flops / CPU_GFLOPS,
         # Twice the flops in float64, and as many steps as the slowest set of a batch needs.
         device_seconds=16.0 * flops / GPU_GFLOPS,
         device_calls=3e3,

@@ -1,13 +1,20 @@
 """The limit direction S_∞ of one set of points, by damped Newton steps on the CPU.
 
-S_∞ minimizes the mean of e^{S·x_i} (Paper B, Sec. 3.1).  With p the softmax of the outputs
-XS and B = XᵀPX, a Newton step for log Σ e^{S·x_i} goes along u = B⁻¹Xᵀp, 1/(1 - pᵀXu)
-times; along that line the function costs O(N) per value, so that the step is taken to the
-line's minimum.  The steps are invariant under linear maps of the points, σ included.
+S_∞ minimizes the mean of e^{S·x_i} (Paper B, Sec. 3.1).
+
+**Newton steps.**  With p the softmax of the outputs XS and B = XᵀPX, a Newton step for
+log Σ e^{S·x_i} goes along u = B⁻¹Xᵀp, 1/(1 - pᵀXu) times; along that line the function costs
+O(N) per value, so that the step is taken to the line's minimum.  The steps are invariant
+under linear maps of the points, σ included.
 
 The cost is B: a symmetric update of Nd² flops, half of a general product's.  Far from the
 minimum B is computed in float32; the last step, which also gives the certificate, in
 float64, and the rest of the way is made with its factor and exact gradients.
+
+**Start.**  In large sets a step costs as much as a hundred products with X.  No more are
+spent on message passing, and the steps begin at the minimum in the span of its iterates,
+found by the same method for the points' few coordinates there.  The value there is at most
+that at zero; a start that does not help costs time, and cannot make a result wrong.
 """
 
 import enum
@@ -17,7 +24,10 @@ import numpy as np
 from scipy.linalg import get_blas_funcs, get_lapack_funcs
 
 from linear_grokking.solvers.separability.certificates import curvature_shift, encloses, separates
+from linear_grokking.solvers.separability.message_passing import message_passing
+from linear_grokking.solvers.separability.softmax import log_sum_exp, softmax
 
+LEAST_DIMENSION = 256  # where a start by message passing pays
 MAX_ITERATIONS = 100  # Newton steps; what is left then is undecided
 MAX_MULTIPLIER = 1e4  # of a Newton step along its line
 LINE_STEPS = 40
@@ -71,14 +81,27 @@ def limit_direction(points: np.ndarray, point_norms: np.ndarray) -> LimitDirecti
     point_norms : (N,)
         ‖x_i‖, in the range of `verdict.assess`.
     """
+    n_points, d = points.shape
+    if not LEAST_DIMENSION <= d < n_points or not point_norms.any():
+        return newton(points, point_norms, np.zeros(d), np.float32)
+    start, near = _start(points, point_norms)
+    return newton(points, point_norms, start, np.float64 if near else np.float32)
+
+
+def newton(
+    points: np.ndarray, point_norms: np.ndarray, direction: np.ndarray, dtype: type
+) -> LimitDirection:
+    """Find what `limit_direction` does, by Newton steps from a direction (d,).
+
+    ``dtype`` is the precision of the first B; one in float32 is not the last.
+    """
     d = points.shape[1]
-    direction = np.zeros(d)
-    curvature = _Curvature(points, point_norms, np.float32)
+    curvature = _Curvature(points, point_norms, dtype)
     for iteration in range(1, MAX_ITERATIONS + 1):
         outputs = points @ direction
         if outputs.max() < 0.0 and separates(outputs, point_norms, np.linalg.norm(direction), d):
             return LimitDirection(Status.SEPARATING, direction, iteration - 1)
-        weights = _softmax(outputs)
+        weights = softmax(outputs)
         gradient = weights @ points
 
         curvature.update(weights)
@@ -113,6 +136,30 @@ def limit_direction(points: np.ndarray, point_norms: np.ndarray) -> LimitDirecti
     return LimitDirection(Status.UNDECIDED, direction, iteration)
 
 
+def _start(points: np.ndarray, point_norms: np.ndarray) -> tuple[np.ndarray, bool]:
+    """Return the minimum in the span of message passing, and whether S_∞ should be near."""
+    single, scale = _single_precision(points, point_norms)
+    directions, near = message_passing(single)
+    basis, _ = np.linalg.qr(directions.T)
+    coordinates = (single @ basis).astype(np.float64)
+    found = newton(
+        coordinates,
+        np.linalg.norm(coordinates, axis=1),
+        np.zeros(basis.shape[1]),
+        np.float32,
+    )
+    return (basis @ found.direction) * scale, near
+
+
+def _single_precision(points: np.ndarray, point_norms: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return the points in float32 and the power of two they are multiplied by.
+
+    With it no square over- or underflows.
+    """
+    scale = 2.0 ** -np.frexp(point_norms.max())[1]
+    return (points * scale).astype(np.float32), scale
+
+
 def _enclosed_limit(
     points: np.ndarray,
     point_norms: np.ndarray,
@@ -130,7 +177,8 @@ def _enclosed_limit(
     for _ in range(REFINEMENTS):
         step += curvature.solve(residual)
         step_outputs = points @ step
-        if not np.abs(step_outputs).max() < CHORD_RADIUS:
+        largest = float(np.abs(step_outputs).max())
+        if not largest < CHORD_RADIUS:
             return None
         residual = (weights * (1.0 - step_outputs)) @ points
         if encloses(
@@ -142,22 +190,20 @@ def _enclosed_limit(
             step_norm=np.linalg.norm(step),
             d=d,
         ):
-            return _settle(points, direction - step, curvature)
+            return _settle(points, direction - step, curvature, largest)
     return None
 
 
 class _Curvature:
     """B = XᵀPX and its Cholesky factor, in one precision, for changing weights.
 
-    In float32 the points are scaled by a power of two, so that no square under- or
-    overflows; solutions are scaled back.
+    In float32 the points are scaled; solutions are scaled back.
     """
 
     def __init__(self, points: np.ndarray, point_norms: np.ndarray, dtype: type):
         self.dtype = dtype
         if dtype == np.float32:
-            self._scale = 2.0 ** -np.frexp(point_norms.max())[1]
-            self._points = (points * self._scale).astype(dtype)
+            self._points, self._scale = _single_precision(points, point_norms)
         else:
             self._scale = 1.0
             self._points = points
@@ -191,21 +237,26 @@ class _Curvature:
         return solution.astype(np.float64, copy=False) * self._scale
 
 
-def _settle(points: np.ndarray, direction: np.ndarray, curvature: _Curvature) -> np.ndarray | None:
+def _settle(
+    points: np.ndarray, direction: np.ndarray, curvature: _Curvature, last: float
+) -> np.ndarray | None:
     """Go to the minimum with a fixed factor of B; None where that does not converge.
 
-    Each step shortens the distance by about the largest |x_i·u| left, until rounding
-    stops the progress.
+    ``last`` is the largest change of an output in the step to ``direction``.  From step to
+    step these changes shrink by about the same factor, until rounding stops the progress.
     """
-    last = np.inf
+    outputs = points @ direction
     for _ in range(CHORD_STEPS):
-        step = curvature.solve(_softmax(points @ direction) @ points)
-        size = np.abs(points @ step).max()
+        step = curvature.solve(softmax(outputs) @ points)
+        step_outputs = points @ step
+        size = float(np.abs(step_outputs).max())
         if not size < last:
             break
-        direction, last = direction - step, size
-        if size < RESOLUTION:
-            break
+        direction = direction - step
+        outputs -= step_outputs
+        if size**2 <= RESOLUTION * last:  # what the next step would change
+            return direction
+        last = size
     return direction if last < SETTLED else None
 
 
@@ -215,14 +266,14 @@ def _line_minimum(outputs: np.ndarray, step_outputs: np.ndarray, decrement: floa
     `decrement` is minus the slope at t = 0.  The slope increases with t: Newton's method,
     kept within its bracket, stops where little of the slope is left.
     """
-    start = _log_sum_exp(outputs)
+    start = log_sum_exp(outputs)
     t = 1.0 / max(1.0 - decrement, 0.5)
     low, high = 0.0, np.inf
     for _ in range(LINE_STEPS):
         moved = outputs - t * step_outputs
-        p = _softmax(moved)
+        p = softmax(moved)
         slope = -float(p @ step_outputs)
-        if abs(slope) <= LINE_ACCURACY * decrement and _log_sum_exp(moved) < start:
+        if abs(slope) <= LINE_ACCURACY * decrement and log_sum_exp(moved) < start:
             return t
         if slope < 0.0:
             low = t
@@ -237,14 +288,3 @@ def _line_minimum(outputs: np.ndarray, step_outputs: np.ndarray, decrement: floa
         else:
             t = LINE_GROWTH * t if np.isinf(high) else 0.5 * (low + high)
     return low
-
-
-def _softmax(outputs: np.ndarray) -> np.ndarray:
-    weights = np.exp(outputs - outputs.max())
-    weights /= weights.sum()
-    return weights
-
-
-def _log_sum_exp(outputs: np.ndarray) -> float:
-    top = outputs.max()
-    return top + np.log(np.exp(outputs - top).sum())
