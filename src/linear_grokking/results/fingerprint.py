@@ -17,9 +17,14 @@ entry points, as `jobs.kinds` does with solvers, laws and losses.
 
 import ast
 import hashlib
+import json
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache, cached_property
 from pathlib import Path
+
+from linear_grokking.runtime.files import whole_file
 
 APART = ("runtime", "results.storage")
 """Rooms and modules that carry numbers about and change none; files tell their own format."""
@@ -46,7 +51,7 @@ def fingerprint(entries: Iterable[str]) -> str:
     ValueError
         If an entry point does not exist.
     """
-    return _THIS_PACKAGE.fingerprint(entries)
+    return _this_package().fingerprint(entries)
 
 
 def with_files(entries: Iterable[str], files: Iterable[Path]) -> str:
@@ -59,21 +64,72 @@ def with_files(entries: Iterable[str], files: Iterable[Path]) -> str:
     return f"{fingerprint(entries)}-{_hash(''.join(texts))[:16]}"
 
 
+class Kept:
+    """Fingerprints of a package that are kept in a file as long as none of its sources changes.
+
+    To parse what the jobs and figures of a plan reach takes a third of the plan.
+
+    Parameters
+    ----------
+    package
+        What computes those that the file does not hold.
+    file
+        A file that cannot be read or written, or is damaged, is as none.
+    """
+
+    def __init__(self, package: "Package", file: Path):
+        self._package = package
+        self._file = file
+        self._known = self._read()
+
+    def fingerprint(self, entries: Iterable[str]) -> str:
+        """See `fingerprint`."""
+        entries = sorted(set(entries))
+        key = " ".join(entries)
+        if key not in self._known:
+            self._known[key] = self._package.fingerprint(entries)
+            self._write()
+        return self._known[key]
+
+    def _read(self) -> dict[str, str]:
+        with suppress(OSError, ValueError):
+            seal, kept = self._file.read_text(encoding="utf-8").split("\n")
+            if seal == self._seal(kept):
+                return json.loads(kept)
+        return {}
+
+    def _write(self) -> None:
+        kept = json.dumps(self._known)
+        with suppress(OSError), whole_file(self._file) as temporary:
+            temporary.write_text(f"{self._seal(kept)}\n{kept}", encoding="utf-8")
+
+    def _seal(self, kept: str) -> str:
+        """Return what tells whether kept fingerprints are whole, and of today's sources."""
+        return _hash(self._package.digest + kept)
+
+
 class Package:
     """The sources of a package.
 
     Parameters
     ----------
     root
-        Its folder, which carries the package's name.  Each module is read once.
+        Its folder, which carries the package's name.  Its modules are read at once.
     """
 
     def __init__(self, root: Path):
         self.root = root
         self.name = root.name
+        self._sources = {path: path.read_text(encoding="utf-8") for path in root.rglob("*.py")}
         self._modules: dict[str, _Module] = {}
         self._tokens: dict[Symbol, list[Token]] = {}
         self._digests: dict[tuple[Symbol, int], str] = {}
+
+    @cached_property
+    def digest(self) -> str:
+        """Digest of all sources and of where they lie in the package."""
+        texts = ((str(path.relative_to(self.root)), text) for path, text in self._sources.items())
+        return _hash("\0".join(each for pair in sorted(texts) for each in pair))
 
     def fingerprint(self, entries: Iterable[str]) -> str:
         """See `fingerprint`."""
@@ -199,7 +255,7 @@ class Package:
 
     def _module(self, name: str) -> "_Module":
         if name not in self._modules:
-            tree = ast.parse(self._path(name).read_text(encoding="utf-8"))
+            tree = ast.parse(self._sources[self._path(name)])
             module = _Module()
             for statement in tree.body:
                 for node in ast.walk(statement) if isinstance(statement, _BLOCKS) else [statement]:
@@ -215,7 +271,7 @@ class Package:
         return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
     def _exists(self, module: str) -> bool:
-        return self._path(module).is_file()
+        return self._path(module) in self._sources
 
     def _imports(self, module: str, node: ast.AST) -> "Iterator[tuple[str, _Import]]":
         """Yield the names that an import binds, and what they mean."""
@@ -248,7 +304,11 @@ class Package:
         return inner if top == self.name else None
 
 
-_THIS_PACKAGE = Package(Path(__file__).parents[1])
+@cache
+def _this_package() -> Kept:
+    package = Package(Path(__file__).parents[1])
+    return Kept(package, Path(__file__).parent / "__pycache__" / "fingerprints.json")
+
 
 _Import = tuple[str | None, str | None]
 """The module of a name that was imported, and its name there; None for the module itself.

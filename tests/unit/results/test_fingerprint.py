@@ -14,7 +14,7 @@ from linear_grokking import report
 from linear_grokking.figures import registry
 from linear_grokking.jobs import kinds
 from linear_grokking.jobs.kinds import KINDS
-from linear_grokking.results.fingerprint import Package, fingerprint, with_files
+from linear_grokking.results.fingerprint import Kept, Package, fingerprint, with_files
 from linear_grokking.workflow.made_of import _REACHED
 
 SOURCES = Path(__file__).parents[3] / "src" / "linear_grokking"
@@ -375,7 +375,8 @@ def test_a_fingerprint_does_not_depend_on_where_the_package_lies_or_when_it_is_r
     here = fingerprint(entries)
     assert Package(copy).fingerprint(entries) == here
     module = "linear_grokking.results.fingerprint"
-    code = f"from {module} import fingerprint; print(fingerprint({entries!r}))"
+    code = f"from pathlib import Path; from {module} import Package; "
+    code += f"print(Package(Path({str(SOURCES)!r})).fingerprint({entries!r}))"
     found = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
@@ -384,6 +385,67 @@ def test_a_fingerprint_does_not_depend_on_where_the_package_lies_or_when_it_is_r
         env=os.environ | {"PYTHONHASHSEED": str(random.randrange(1000))},
     )
     assert found.stdout.strip() == here
+
+
+# ---- kept on disk ----
+
+
+def computed(package, file):
+    """Return fingerprints by way of a file, and which of them had to be computed."""
+    sources = Package(package)
+    counted = []
+
+    class Counting:
+        digest = sources.digest
+
+        def fingerprint(self, entries):
+            counted.extend(entries)
+            return sources.fingerprint(entries)
+
+    kept = Kept(Counting(), file)
+    found = {name: kept.fingerprint([f"entries:{name}"]) for name in ("direct", "alone")}
+    assert found == {name: sources.fingerprint([f"entries:{name}"]) for name in found}
+    return counted
+
+
+def test_what_was_kept_is_taken_until_a_source_changes(package, tmp_path):
+    both = ["entries:direct", "entries:alone"]
+    file = tmp_path / "kept" / "fingerprints.json"
+    assert computed(package, file) == both
+    assert computed(package, file) == []
+    edit(package, "formulas.py", "np.exp(x)", "np.exp(2 * x)")
+    assert computed(package, file) == both
+    (package / "new.py").write_text("x = 1\n")
+    assert computed(package, file) == both
+    (package / "new.py").rename(package / "newer.py")
+    assert computed(package, file) == both
+    assert computed(package, file) == []
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda content: content[: len(content) // 2],
+        lambda content: content.replace(b"entries:alone", b"entries:all-1"),
+        lambda content: b"\xff" + content,
+        lambda content: b"",
+    ],
+)
+def test_a_damaged_file_is_as_none(package, tmp_path, harm):
+    file = tmp_path / "fingerprints.json"
+    computed(package, file)
+    file.write_bytes(harm(file.read_bytes()))
+    assert computed(package, file) == ["entries:direct", "entries:alone"]
+    assert computed(package, file) == []
+
+
+def test_where_nothing_can_be_kept_all_is_computed(package, tmp_path):
+    blocked = tmp_path / "a file"
+    blocked.touch()
+    for _ in range(2):
+        assert computed(package, blocked / "fingerprints.json") == [
+            *("entries:direct", "entries:alone")
+        ]
 
 
 # Edits of this package itself: what each changes, of the runs of one kind or loss or law and
