@@ -15,6 +15,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+import snakemake_server
 import yaml
 from copies import REPOSITORY, copy_workflow, environment
 
@@ -131,9 +132,9 @@ class Repository:
         )
 
     def snakemake(self, *arguments: str, cores: int = 2, timeout_s: float = 300) -> Outcome:
-        process = self.start("--cores", str(cores), *arguments)
-        output, _ = process.communicate(timeout=timeout_s)
-        return Outcome(process.returncode, output, frozenset(jobs(output)))
+        given = ["--cores", str(cores), *arguments]
+        code, said = snakemake_server.run(given, self.root, self.environment(), timeout_s)
+        return Outcome(code, said, frozenset(jobs(said)))
 
     def would_do_nothing(self, *arguments: str) -> bool:
         """Tell whether a dry run announces no job."""
