@@ -9,7 +9,7 @@ CORES ?= all
 # The environment decides alone what runs and where packages go: not what a shell, a module of
 # a cluster or a configuration of pip adds.  Where packages come from is left to them.
 unexport PYTHONPATH PYTHONHOME PYTHONUSERBASE PYTHONPLATLIBDIR PYTHONSAFEPATH
-unexport PYTHONSTARTUP PYTHONINSPECT PYTHONOPTIMIZE PYTHONDONTWRITEBYTECODE
+unexport PYTHONSTARTUP PYTHONINSPECT PYTHONOPTIMIZE PYTHONDONTWRITEBYTECODE PYTHONPYCACHEPREFIX
 unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PIP_PYTHON PIP_REQUIRE_VIRTUALENV
 unexport PIP_DRY_RUN PIP_NO_DEPS PIP_IGNORE_INSTALLED
 export PYTHONNOUSERSITE := 1
@@ -19,7 +19,7 @@ export PYTHONNOUSERSITE := 1
 figures: $(VENV)/.complete
 	$(RUN) snakemake --cores $(CORES)
 
-# Tests on a cluster mostly wait: they come early, beside others.
+# Tests on a cluster mostly wait, beside others; tests/conftest.py has the order.
 PYTEST := OMP_NUM_THREADS=1 $(RUN) pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 test: $(VENV)/.complete

@@ -20,6 +20,24 @@ from linear_grokking.workflow.steps.summarize import summarize_run
 CONFIG = Path(__file__).parents[1] / "config"
 
 
+LONGEST = (
+    *("slurm/test_faults", "slurm/test_smoke", "workflow", "slurm", "report"),
+    "unit/theory/test_mutations",
+)
+"""Folders and files of tests that take longest, or mostly wait: among the last, one would keep
+the others' workers idle."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest."""
+
+    def rank(item: pytest.Item) -> int:
+        name = item.path.relative_to(Path(__file__).parent).as_posix()
+        return next((k for k, each in enumerate(LONGEST) if name.startswith(each)), len(LONGEST))
+
+    items.sort(key=rank)
+
+
 @pytest.fixture(scope="session")
 def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """Give a folder by its name; the first of all workers that asks for it fills it."""

@@ -1,8 +1,10 @@
 """Copies of the workflow in folders of their own, and how they are run."""
 
 import os
+import re
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[1]
@@ -28,3 +30,11 @@ def environment(root: Path) -> dict[str, str]:
         "OMP_NUM_THREADS": "1",
         "XDG_CACHE_HOME": str(root / ".cache"),
     }
+
+
+def jobs(output: str) -> Iterator[tuple[str, ...]]:
+    """Read from Snakemake's messages which jobs started: rule and output files."""
+    for rule, body in re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)*)", output, re.MULTILINE):
+        files = re.search(r"^    output: (.*)$", body, re.MULTILINE)
+        if files:
+            yield rule, *files[1].split(", ")

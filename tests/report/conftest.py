@@ -15,6 +15,6 @@ def built(tmp_path_factory) -> Path:
     copy_workflow(root)
     (root / "config").mkdir()
     (root / "config" / "config.yaml").write_text(yaml.safe_dump(CONFIGURATION))
-    done = snakemake(root, "all", "archive", "--config", "seed=1")
-    assert done.returncode == 0, done.stdout + done.stderr
+    code, said = snakemake(root, "all", "archive", "--config", "seed=1")
+    assert code == 0, said
     return root

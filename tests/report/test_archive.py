@@ -201,8 +201,8 @@ def test_the_same_results_give_the_same_archive(path, plan, tmp_path):
 
 
 def test_it_is_made_once(built):
-    done = snakemake(built, "archive", "--dry-run", "--config", "seed=1")
-    assert "Nothing to be done" in done.stdout + done.stderr
+    _, said = snakemake(built, "archive", "--dry-run", "--config", "seed=1")
+    assert "Nothing to be done" in said
 
 
 def test_what_is_of_another_request_is_not_packed(plan, tmp_path):

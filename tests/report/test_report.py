@@ -248,8 +248,8 @@ def test_nothing_is_wider_than_a_phone(page, tmp_path):
 
 
 def test_snakemakes_own_report_is_built_with_captions(built):
-    done = snakemake(built, "all", "--report", "own.zip")
-    assert done.returncode == 0, done.stdout + done.stderr
+    code, said = snakemake(built, "all", "--report", "own.zip")
+    assert code == 0, said
     with zipfile.ZipFile(built / "own.zip") as archive:
         names = archive.namelist()
         assert sum(name.endswith(".png") for name in names) >= len(FIGURES)

@@ -26,6 +26,9 @@ TRAINING = {"train_block", "measure_separability", "record_outputs", "draw_times
 # What outputs end in.
 FINISHED = {".parquet", ".pdf", ".svg", ".png", ".csv", ".html", ".json"}
 
+# The profile's limit spares a controller, and has Snakemake live on for its span.
+PROMPT = ("--max-jobs-per-timespan", "100/1s")
+
 # Columns of results/runs.parquet that tell of the machine and not of the numbers.
 OF_THE_MACHINE = ["seconds", "device", "revision"]
 
@@ -59,7 +62,7 @@ class Workplace:
     def start(self, *arguments: str, **environment: str) -> "Snakemake":
         """Start Snakemake in the folder, with the profile where there is a cluster."""
         if self.cluster:
-            command = ("snakemake", "--profile", "slurm")
+            command = ("snakemake", "--profile", "slurm", *PROMPT)
             environment = self.cluster.environment | environment
         else:
             command = (sys.executable, "-m", "snakemake", "--cores", "1")

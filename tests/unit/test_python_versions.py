@@ -57,10 +57,11 @@ ENTRIES = [
 SCRIPT = """
 import json, sys
 from pathlib import Path
-from linear_grokking.results.fingerprint import fingerprint
+from linear_grokking.results.fingerprint import Package
 for path in Path("src").rglob("*.py"):
     compile(path.read_bytes(), path, "exec")
-print(json.dumps([fingerprint([each]) for each in sys.argv[1:]]))
+sources = Package(Path("src/linear_grokking"))  # not what is kept on disk
+print(json.dumps([sources.fingerprint([each]) for each in sys.argv[1:]]))
 """
 
 

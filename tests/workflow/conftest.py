@@ -3,20 +3,19 @@
 import copy
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+import snakemake_server
 import yaml
-from copies import REPOSITORY, copy_workflow, environment
+from copies import REPOSITORY, copy_workflow, environment, jobs
 
 CONFIGURATION = {
     "seed": 1,
@@ -131,9 +130,9 @@ class Repository:
         )
 
     def snakemake(self, *arguments: str, cores: int = 2, timeout_s: float = 300) -> Outcome:
-        process = self.start("--cores", str(cores), *arguments)
-        output, _ = process.communicate(timeout=timeout_s)
-        return Outcome(process.returncode, output, frozenset(jobs(output)))
+        given = ["--cores", str(cores), *arguments]
+        code, said = snakemake_server.run(given, self.root, self.environment(), timeout_s)
+        return Outcome(code, said, frozenset(jobs(said)))
 
     def would_do_nothing(self, *arguments: str) -> bool:
         """Tell whether a dry run announces no job."""
@@ -215,14 +214,6 @@ class Repository:
         if manifest is not None:
             tables["results/runs.parquet"] = manifest.drop_columns("seconds")
         return tables
-
-
-def jobs(output: str) -> Iterator[tuple[str, ...]]:
-    """Read from Snakemake's messages which jobs started: rule and output files."""
-    for rule, body in re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)*)", output, re.MULTILINE):
-        files = re.search(r"^    output: (.*)$", body, re.MULTILINE)
-        if files:
-            yield rule, *files[1].split(", ")
 
 
 def copy_repository(source: Path, root: Path) -> Repository:

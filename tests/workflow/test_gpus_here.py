@@ -1,9 +1,8 @@
 """Jobs that compute on a GPU take turns on the cards of this machine, beside jobs that do not."""
 
 import re
-import subprocess
-import sys
 
+import snakemake_server
 import yaml
 from copies import copy_workflow, environment
 
@@ -27,17 +26,9 @@ def visible() -> int:
 
 
 def snakemake(root, *arguments):
-    done = subprocess.run(
-        [sys.executable, "-m", "snakemake", "-c16", *arguments],
-        cwd=root,
-        env=environment(root),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stdout
-    return done.stdout
+    code, said = snakemake_server.run(["-c16", *arguments], root, environment(root))
+    assert code == 0, said
+    return said
 
 
 def running(said):

@@ -78,18 +78,31 @@ def kill_repeatedly(repository, times: int) -> None:
     assert repository.would_do_nothing()
 
 
+@pytest.fixture(scope="session")
+def built_small(once, built):
+    """Return the folder of a copy with two runs and one figure, so that a round takes seconds."""
+
+    def fill(root: Path) -> None:
+        shutil.copytree(built.root, root, symlinks=True, dirs_exist_ok=True)
+        small = type(built)(root)
+        for section in ("experiments", "figures"):
+            every = small.configuration[section]
+            for name in set(every) - {"sets", "B6"}:
+                del every[name]
+        small.write_configuration()
+        listed = small.cli("clean-stale", "--remove")
+        assert listed.returncode == 0, listed.stderr
+        assert small.snakemake().returncode == 0
+
+    return once("built_small", fill)
+
+
 @pytest.fixture
-def small(repository):
-    """Return a copy with two runs and one figure, so that a round takes seconds."""
-    for section in ("experiments", "figures"):
-        every = repository.configuration[section]
-        for name in set(every) - {"sets", "B6"}:
-            del every[name]
-    repository.write_configuration()
-    listed = repository.cli("clean-stale", "--remove")
-    assert listed.returncode == 0, listed.stderr
-    assert repository.snakemake().returncode == 0
-    return repository
+def small(built_small, built, tmp_path):
+    """Return such a copy of one's own."""
+    root = tmp_path / "small"
+    shutil.copytree(built_small, root, symlinks=True)
+    return type(built)(root)
 
 
 def test_killed_jobs_leave_no_trace(small):

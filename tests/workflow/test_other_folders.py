@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+import snakemake_server
 import yaml
 
 from linear_grokking.workflow.plan import Plan, read, targets
@@ -29,16 +30,8 @@ rule everything:
 
 
 def snakemake(repository, folder, *arguments):
-    done = subprocess.run(
-        [*repository.command("--cores", "2"), *arguments],
-        cwd=folder,
-        env=repository.environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    return done.returncode, done.stdout
+    given = ["--cores", "2", *arguments]
+    return snakemake_server.run(given, folder, repository.environment())
 
 
 def assert_made(root):

@@ -1,5 +1,6 @@
 """Every figure of the smoke configuration: its table keeps the contract, its drawing is whole."""
 
+import functools
 import re
 
 import numpy as np
@@ -29,6 +30,13 @@ def table(smoke, figure_id):
     return stored(smoke[1], figure_id)
 
 
+@pytest.fixture(scope="module")
+def figure_of(smoke, tmp_path_factory):
+    """Give a figure by its ID, each drawn once; it is looked at, and not changed."""
+    folder = tmp_path_factory.mktemp("drawn")
+    return functools.cache(lambda each: drawn(each, stored(smoke[1], each), folder / f"{each}.png"))
+
+
 @pytest.mark.parametrize("figure_id", FIGURES)
 def test_every_row_says_what_it_is_and_where_it_is_from(table, figure_id):
     assert not table[["panel", "series", "source", "x"]].isna().any(axis=None)
@@ -54,8 +62,8 @@ def test_medians_lie_between_quartiles_and_say_of_how_many_draws(table, figure_i
 
 
 @pytest.mark.parametrize("figure_id", FIGURES)
-def test_drawing_fills_every_panel_and_clips_no_text(table, figure_id, tmp_path):
-    figure = drawn(figure_id, table, tmp_path / f"{figure_id}.png")
+def test_drawing_fills_every_panel_and_clips_no_text(figure_of, figure_id):
+    figure = figure_of(figure_id)
     width, height = figure.get_size_inches()
     with style.sheet():  # which ticks there are depends on it
         box = figure.get_tightbbox()
@@ -76,8 +84,8 @@ def test_drawing_fills_every_panel_and_clips_no_text(table, figure_id, tmp_path)
 
 
 @pytest.mark.parametrize("figure_id", FIGURES)
-def test_text_is_large_enough_for_print_and_written_alike(table, figure_id, tmp_path):
-    figure = drawn(figure_id, table, tmp_path / f"{figure_id}.png")
+def test_text_is_large_enough_for_print_and_written_alike(figure_of, figure_id):
+    figure = figure_of(figure_id)
     assert figure.get_figwidth() == style.WIDTH
     texts = [each for each in figure.findobj(Text) if each.get_visible() and each.get_text()]
     assert {each.get_text() for each in texts if each.get_fontsize() < SMALLEST} == set()

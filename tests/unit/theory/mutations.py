@@ -15,6 +15,7 @@ which the run ends, the number of tests that passed, and what else went wrong.
 
 import dataclasses
 import functools
+import gc
 import importlib
 import inspect
 import json
@@ -167,7 +168,7 @@ def run(mutants: list[str], factor: float, tests: list[str]) -> dict[str, typing
         install(mutant, factor)
     watch = Watch([word for mutant in mutants for word in mutant.split(".")[1:]])
     options = ["-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:pytest_cov", "-m", "not long"]
-    pytest.main([*options, *tests], plugins=[watch])
+    pytest.main([*options, "--tb=line", *tests], plugins=[watch])
     return {"caught": watch.caught, "passed": watch.passed, "errors": watch.errors}
 
 
@@ -194,7 +195,7 @@ def answer(request: dict[str, typing.Any]) -> str:
 
 
 IMPORTED = (
-    *("beartype", "hypothesis", "jaxtyping", "mpmath"),
+    *("_pytest.helpconfig", "beartype", "hypothesis", "jaxtyping", "mpmath"),
     *("scipy.integrate", "scipy.optimize", "scipy.stats"),
     *("linear_grokking.config", "linear_grokking.workflow.plan"),
     *(
@@ -210,6 +211,7 @@ def serve() -> None:
         importlib.import_module(name)
     originals()
     np.linalg.eigvalsh(np.eye(2))
+    gc.freeze()  # pytest collects garbage when it ends, which is in each child
     for line in sys.stdin:
         print(answer(json.loads(line)), flush=True)
 

@@ -53,7 +53,14 @@ def read(raw: Mapping[str, Any]) -> Config:
         One line per mistake: the key, the value, what is allowed and, for an unknown key,
         the nearest known one.
     """
-    return validated(_whole(), _without_nulls(raw))
+    given = _without_nulls(raw)
+    return validated(_whole(_figures_in(given)), given)
+
+
+def _figures_in(given: Any) -> frozenset[str]:
+    """Return the keys of the figures' section, where there is one."""
+    figures = given.get("figures") if isinstance(given, Mapping) else None
+    return frozenset(figures) if isinstance(figures, Mapping) else frozenset()
 
 
 def read_again(raw: Mapping[str, Any]) -> Config:
@@ -96,7 +103,7 @@ class _Figures(Mapping[str, FigureOptions]):
 
 def json_schema() -> dict[str, Any]:
     """Return the JSON schema of the configuration, for editors."""
-    schema = _whole().model_json_schema(by_alias=True)
+    schema = _whole(frozenset(registry.figure_ids())).model_json_schema(by_alias=True)
     # Docstrings are for who reads the code, and Python may run without them.
     for section in schema["$defs"].values():
         section.pop("description", None)
@@ -108,12 +115,16 @@ def json_schema() -> dict[str, Any]:
 
 
 @cache
-def _whole() -> type["_Whole"]:
-    """Return the typed root: the settings, and an optional entry per figure module."""
-    fields: dict[str, Any] = {
-        each: (registry.module(each).Options | None, Field(None, description=registry.title(each)))
-        for each in registry.figure_ids()
-    }
+def _whole(named: frozenset[str]) -> type["_Whole"]:
+    """Return the typed root: the settings, and an optional entry per figure.
+
+    Of figures that are not ``named`` the modules stay where they are: they import all that
+    draws them.
+    """
+    fields: dict[str, Any] = {each: (None, None) for each in registry.figure_ids()}
+    for each in named & fields.keys():
+        description = registry.title(each)
+        fields[each] = (registry.module(each).Options | None, Field(None, description=description))
     figures = create_model("Figures", __base__=Section, **fields)
     by_id: Any = Annotated[figures, AfterValidator(_given)]
     described = Field(description="What each figure is drawn from.")
