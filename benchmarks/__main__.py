@@ -5,12 +5,13 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks import logistic, report, separability, teacher_student, workflow
+from benchmarks import drawing, logistic, report, separability, teacher_student, workflow
 
 GROUPS = {
     "logistic": logistic.rows,
     "teacher_student": teacher_student.rows,
     "separability": separability.rows,
+    "drawing": drawing.rows,
     "workflow": workflow.rows,
 }
 LONG = {"figures": workflow.figures}

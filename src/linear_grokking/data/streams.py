@@ -8,8 +8,14 @@ differ only in those are therefore paired realization by realization.
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 
 import numpy as np
+
+from linear_grokking.data.normals import standard_normal
+
+_GROUP = 2**18
+"""Numbers that are drawn at a time, to bound memory; changing it changes all streams."""
 
 
 def generator(
@@ -53,9 +59,9 @@ def fill_normal(
     ``scale`` is a number, or one per column.
 
     The numbers are drawn in float64 whatever the dtype of ``out``, so a float32 array
-    holds the rounded values of the float64 one; rows are drawn in groups to bound memory.
+    holds the rounded values of the float64 one.
     """
-    return fill(rng.standard_normal, out, scale)
+    return fill(partial(standard_normal, rng), out, scale)
 
 
 def fill(
@@ -63,8 +69,11 @@ def fill(
     out: np.ndarray,
     scale: float | np.ndarray = 1.0,
 ) -> np.ndarray:
-    """Fill ``out`` with what ``draw`` returns for a shape, times ``scale``; see `fill_normal`."""
-    rows = max(1, 2**21 // max(1, out[0].size)) if len(out) else 1
+    """Fill ``out`` with what ``draw`` returns for groups of its rows, times ``scale``.
+
+    See `fill_normal`.
+    """
+    rows = max(1, _GROUP // max(1, out[0].size)) if len(out) else 1
     for start in range(0, len(out), rows):
         part = out[start : start + rows]
         np.multiply(draw(part.shape), scale, out=part, casting="same_kind")

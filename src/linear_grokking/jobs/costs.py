@@ -33,7 +33,7 @@ GPU_BANDWIDTH = 7.5e11
 """Bytes per second that a GPU reads from its memory."""
 GPU_CALL_SECONDS = 1e-5
 """An operation on a GPU, however small."""
-DRAW_SECONDS = 1.2e-8
+DRAW_SECONDS = 7e-9
 """Drawing one Gaussian number."""
 RECORD_SECONDS = 1e-4
 """Outputs and expectations of the logistic model at one record of literal steps."""

@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
-from array_api_compat import array_namespace
 
-from linear_grokking.runtime.arrays import Array
+from linear_grokking.runtime.arrays import Array, array_namespace
 from linear_grokking.shapes import Float
 
 if TYPE_CHECKING:

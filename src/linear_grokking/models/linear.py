@@ -8,7 +8,6 @@ the inputs' law: I in the paper, where the latter is ‖D‖²_F/d_out.
 from dataclasses import dataclass
 
 import numpy as np
-from array_api_compat import array_namespace
 
 from linear_grokking.models.contract import Params
 from linear_grokking.models.teacher_student import (
@@ -16,7 +15,7 @@ from linear_grokking.models.teacher_student import (
     population_loss,
     sample_errors,
 )
-from linear_grokking.runtime.arrays import Array
+from linear_grokking.runtime.arrays import Array, array_namespace
 from linear_grokking.shapes import Float
 
 

@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from array_api_compat import array_namespace
 
 from linear_grokking.data.laws import InputLaw
 from linear_grokking.models import expectations
@@ -17,7 +16,7 @@ from linear_grokking.models.contract import Params
 from linear_grokking.models.losses import LARGEST_LOSS, Loss
 from linear_grokking.models.passes import Pass, make_pass
 from linear_grokking.models.passes.weighing import LinearWeighing
-from linear_grokking.runtime.arrays import Array, to_host
+from linear_grokking.runtime.arrays import Array, array_namespace, to_host
 from linear_grokking.shapes import Float
 
 if TYPE_CHECKING:

@@ -7,11 +7,9 @@ NumPy arrays or torch tensors, realizations on the leading axis.
 
 from dataclasses import dataclass
 
-from array_api_compat import array_namespace
-
 from linear_grokking.data.draws import ModularData
 from linear_grokking.models.contract import Params, unscaled
-from linear_grokking.runtime.arrays import Array
+from linear_grokking.runtime.arrays import Array, array_namespace
 from linear_grokking.shapes import Float
 
 

@@ -9,11 +9,10 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
-from array_api_compat import array_namespace
 
 from linear_grokking.data.draws import TeacherStudentData
 from linear_grokking.models.contract import Params, unscaled
-from linear_grokking.runtime.arrays import Array
+from linear_grokking.runtime.arrays import Array, array_namespace
 from linear_grokking.shapes import Float
 
 SINGLE_PRECISION_EPSILON = 1e-8

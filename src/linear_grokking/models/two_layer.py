@@ -4,15 +4,13 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 
-from array_api_compat import array_namespace
-
 from linear_grokking.models.contract import Params
 from linear_grokking.models.teacher_student import (
     TeacherStudentModel,
     population_loss,
     sample_errors,
 )
-from linear_grokking.runtime.arrays import Array
+from linear_grokking.runtime.arrays import Array, array_namespace
 from linear_grokking.shapes import Float
 
 ACTIVATIONS = ("identity", "tanh")

@@ -5,12 +5,28 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace, device
 
 Array = Any
 """A NumPy array or a torch tensor."""
 Namespace = Any
-"""An array library in its standard form, as `array_api_compat.array_namespace` returns it."""
+"""An array library in its standard form, as `array_namespace` returns it."""
+
+
+def array_namespace(*arrays: Array) -> Namespace:
+    """Return the library of arrays, with the functions of the Python array API standard.
+
+    NumPy has them itself, so that jobs without torch do not import what adds them.
+
+    Raises
+    ------
+    TypeError
+        If the arrays are of several libraries, or of none.
+    """
+    if arrays and all(isinstance(each, np.ndarray | np.generic) for each in arrays):
+        return np
+    import array_api_compat
+
+    return array_api_compat.array_namespace(*arrays)
 
 
 def to_numpy(array: Array) -> np.ndarray:
@@ -38,4 +54,4 @@ def like(array: Array, values: np.ndarray) -> Array:
     """Return NumPy values in another array's library and on its device, dtype kept."""
     if isinstance(array, np.ndarray):
         return values
-    return array_namespace(array).asarray(values, device=device(array))
+    return array_namespace(array).asarray(values, device=array.device)

@@ -10,11 +10,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
-from array_api_compat import array_namespace
 from numpy.typing import ArrayLike
 
 from linear_grokking.models.contract import Model, Params
-from linear_grokking.runtime.arrays import Array
+from linear_grokking.runtime.arrays import Array, array_namespace
 from linear_grokking.runtime.checkpoints import Checkpoint
 from linear_grokking.solvers.gradient_descent import LONGEST_STRETCH, SingleSteps, follow
 from linear_grokking.solvers.trajectory import OnRecord, Trajectory, check_rate

@@ -3,11 +3,10 @@
 import math
 from collections.abc import Mapping
 
-from array_api_compat import array_namespace
 from numpy.typing import ArrayLike
 
 from linear_grokking.models.contract import Model, Params
-from linear_grokking.runtime.arrays import Array
+from linear_grokking.runtime.arrays import Array, array_namespace
 from linear_grokking.runtime.checkpoints import Checkpoint
 from linear_grokking.solvers.adam import check_betas
 from linear_grokking.solvers.gradient_descent import SingleSteps, follow

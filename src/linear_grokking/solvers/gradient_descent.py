@@ -8,11 +8,10 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-from array_api_compat import array_namespace
 from numpy.typing import ArrayLike
 
 from linear_grokking.models.contract import Model, Params
-from linear_grokking.runtime.arrays import Array, like, to_numpy
+from linear_grokking.runtime.arrays import Array, array_namespace, like, to_numpy
 from linear_grokking.runtime.checkpoints import Checkpoint, NoCheckpoint, State
 from linear_grokking.solvers.records import Records, not_finite
 from linear_grokking.solvers.trajectory import (

@@ -269,7 +269,7 @@ def test_diverging_learning_rate_is_named_with_its_limit():
     inputs = model.data.inputs
     largest = np.linalg.eigvalsh(inputs.T @ inputs / len(inputs))[-1]
     limit = 1 / (largest + 0.05)
-    with pytest.raises(ValueError, match=rf"eta = .*diverges.*{limit:.5g}"):
+    with pytest.raises(ValueError, match=rf"eta = .*diverges.*{limit:.6g}"):
         solve(model, student, eta=1.001 * limit, gamma=0.1, steps=STEPS)
     solve(model, student, eta=0.999 * limit, gamma=0.1, steps=STEPS)
 

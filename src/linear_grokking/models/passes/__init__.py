@@ -5,7 +5,7 @@ in the dtype of the inputs, everything else in float64; weights are scaled befor
 rounded to float32, whose range they may exceed.
 """
 
-from array_api_compat import is_numpy_array
+import numpy as np
 
 from linear_grokking.models.passes.array_pass import ArrayPass
 from linear_grokking.models.passes.products import Pass
@@ -24,7 +24,7 @@ def make_pass(inputs: Array | Pass, threads: int = 1) -> Pass:
     """
     if isinstance(inputs, Pass):
         return inputs
-    if is_numpy_array(inputs):
+    if isinstance(inputs, np.ndarray):
         from linear_grokking.models.passes.row_pass import RowPass  # compiles its loops
 
         return RowPass(inputs, threads)

@@ -1,10 +1,9 @@
 """The pass over matrices in products of whole arrays, for any array library."""
 
 import numpy as np
-from array_api_compat import array_namespace
 
 from linear_grokking.models.passes.products import Pass
-from linear_grokking.runtime.arrays import Array
+from linear_grokking.runtime.arrays import Array, array_namespace
 from linear_grokking.shapes import Float
 
 _ENTRIES = 10**4

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 
-import array_api_compat.numpy as xp
 import numpy as np
 
 from linear_grokking.data.deferred import DeferredSet
@@ -23,7 +22,7 @@ class DeferredPass(Pass):
 
     def __init__(self, sets: Sequence[DeferredSet]) -> None:
         self.shape = len(sets), sets[0].n, sets[0].width
-        self.xp = xp
+        self.xp = np
         self._sets = tuple(sets)
 
     def outputs(self, vectors: Float[np.ndarray, "*S d"]) -> Float[np.ndarray, "*S N"]:

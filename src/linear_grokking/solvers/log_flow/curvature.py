@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 
 import numpy as np
-from array_api_compat import array_namespace, device
 
 from linear_grokking.models.logistic import LogisticModel
-from linear_grokking.runtime.arrays import Array, like, to_numpy
+from linear_grokking.runtime.arrays import Array, array_namespace, like, to_numpy
 from linear_grokking.shapes import Float
 
 _PRODUCTS = 8
@@ -68,7 +67,7 @@ class LargestCurvature:
         xp = array_namespace(curvatures)
         vector = self._first_vector(curvatures) if self._vector is None else self._vector
         vector = vector / xp.linalg.vector_norm(vector, axis=-1)[:, None]
-        on = {"dtype": xp.float64, "device": device(curvatures)}
+        on = {"dtype": xp.float64, "device": curvatures.device}
         basis = xp.zeros((len(vector), _PRODUCTS, vector.shape[1]), **on)
         outputs = xp.zeros((len(vector), _PRODUCTS, curvatures.shape[1]), **on)
         diagonal, off_diagonal = [], []

@@ -12,10 +12,9 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from array_api_compat import array_namespace
 
 from linear_grokking.errors import LinearGrokkingError
-from linear_grokking.runtime.arrays import Array, like
+from linear_grokking.runtime.arrays import Array, array_namespace, like
 from linear_grokking.shapes import Float
 
 _DAMPING = 2.0 / 13.0

@@ -34,7 +34,7 @@ small that the same factor serves as Newton's.
 All functions take arrays of NumPy or torch, in float64, with any leading batch axes.
 """
 
-from array_api_compat import array_namespace
+from linear_grokking.runtime.arrays import array_namespace
 
 UNIT_ROUNDOFF = 2.0**-53
 
