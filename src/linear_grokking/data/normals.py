@@ -79,8 +79,8 @@ def _layers() -> _Layers:
     return _Layers(widths, left_over, left, right, edges[1:], height, tail, chances)
 
 
-def standard_normal(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """Return independent standard normal numbers (float64), of fewer seconds than NumPy's.
+def fill_standard_normal(rng: np.random.Generator, out: Float[np.ndarray, " count"]) -> None:
+    """Fill ``out`` (float64) with independent standard normal numbers, in less time than NumPy.
 
     Parameters
     ----------
@@ -88,7 +88,6 @@ def standard_normal(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndar
         Of a bit generator of 64 bits, as all of NumPy's are but MT19937.
     """
     layers = _layers()
-    out = np.empty(math.prod(shape))
     shares = np.empty(min(_CHUNK, out.size), np.intp)
     rest = []
     for start in range(0, out.size, _CHUNK):
@@ -103,7 +102,6 @@ def standard_normal(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndar
     left = np.concatenate(rest) if rest else np.empty(0, np.intp)
     if left.size:
         out[left] = np.copysign(_remainder(rng, left.size), out[left])
-    return out.reshape(shape)
 
 
 def _remainder(rng: np.random.Generator, count: int) -> Float[np.ndarray, " count"]:

@@ -7,12 +7,12 @@ differ only in those are therefore paired realization by realization.
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
 
 import numpy as np
 
-from linear_grokking.data.normals import standard_normal
+from linear_grokking.data.normals import fill_standard_normal
 
 _GROUP = 2**18
 """Numbers that are drawn at a time, to bound memory; changing it changes all streams."""
@@ -61,20 +61,34 @@ def fill_normal(
     The numbers are drawn in float64 whatever the dtype of ``out``, so a float32 array
     holds the rounded values of the float64 one.
     """
-    return fill(partial(standard_normal, rng), out, scale)
+    there = out.dtype == np.float64 and out.flags.c_contiguous
+    rounded_from = np.empty(0) if there else np.empty_like(out[: _rows(out)], float, "C")
+    for part in _groups(out):
+        drawn = part if there else rounded_from[: len(part)]
+        fill_standard_normal(rng, drawn.reshape(-1))
+        np.multiply(drawn, scale, out=part, casting="same_kind")
+    return out
 
 
 def fill(
     draw: Callable[[tuple[int, ...]], np.ndarray],
     out: np.ndarray,
     scale: float | np.ndarray = 1.0,
-) -> np.ndarray:
+) -> None:
     """Fill ``out`` with what ``draw`` returns for groups of its rows, times ``scale``.
 
     See `fill_normal`.
     """
-    rows = max(1, _GROUP // max(1, out[0].size)) if len(out) else 1
-    for start in range(0, len(out), rows):
-        part = out[start : start + rows]
+    for part in _groups(out):
         np.multiply(draw(part.shape), scale, out=part, casting="same_kind")
-    return out
+
+
+def _groups(out: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the rows of an array in groups."""
+    rows = _rows(out)
+    for start in range(0, len(out), rows):
+        yield out[start : start + rows]
+
+
+def _rows(out: np.ndarray) -> int:
+    return max(1, _GROUP // max(1, math.prod(out.shape[1:])))

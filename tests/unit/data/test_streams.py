@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from linear_grokking.data.normals import standard_normal
+from linear_grokking.data.normals import fill_standard_normal
 from linear_grokking.data.streams import fill_normal, generator, generators
 
 LAW = {"law": "gaussian", "n_train": 40, "d": 7}
@@ -122,8 +122,17 @@ def test_fill_normal_draws_groups_of_rows_one_after_another():
     shape = (5, 2**17)  # two rows make a group
     filled = fill_normal(generator(1, LAW, 0, "x"), np.empty(shape))
     rng = generator(1, LAW, 0, "x")
-    groups = [standard_normal(rng, (rows, shape[1])) for rows in (2, 2, 1)]
-    np.testing.assert_array_equal(filled, np.concatenate(groups))
+    for rows in (slice(0, 2), slice(2, 4), slice(4, 5)):
+        group = np.empty(shape[1] * (rows.stop - rows.start))
+        fill_standard_normal(rng, group)
+        np.testing.assert_array_equal(filled[rows].ravel(), group)
+
+
+@pytest.mark.parametrize("shape", [(5, 2**17), (1000, 7), (0, 3)])
+def test_other_memory_holds_the_same_numbers(shape):
+    plain = fill_normal(generator(1, LAW, 0, "x"), np.empty(shape), 1 / 3)
+    other = fill_normal(generator(1, LAW, 0, "x"), np.empty(shape, order="F"), 1 / 3)
+    np.testing.assert_array_equal(other, plain)
 
 
 @pytest.mark.parametrize("shape", [(3, 2**17 + 1), (1000, 7), (50,), (4, 3, 2)])
