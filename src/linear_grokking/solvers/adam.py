@@ -149,11 +149,11 @@ def adam(
     if any(model.decays):
         raise ValueError(f"weight decay {max(model.decays):g}: Adam knows none here")
     stretches = model.stretches()
+    if stretches is not None:
+        params = tuple(map(np.ascontiguousarray, params))
+    rule = _Adam(params, eta, (beta1, beta2), adam_epsilon)
     if stretches is None:
-        rule = _Adam(params, eta, (beta1, beta2), adam_epsilon)
         walker = SingleSteps(model, params, rule, model.scaled_gradient)
     else:
-        params = tuple(map(np.ascontiguousarray, params))
-        rule = _Adam(params, eta, (beta1, beta2), adam_epsilon)
         walker = _CompiledSteps(model, params, rule, stretches)
     return follow(model, walker, steps, checkpoint, on_record)
