@@ -3,10 +3,11 @@
 Marsaglia and Tsang (J. Stat. Softw. 5(8), 2000) cover half the density by layers of equal area
 and look at each number whether it fell into the part of its layer that sticks out.  Here
 rectangles of equal area lie under the density: uniform abscissae in them need no look, and
-what they leave, a thousandth of the area, has shares of its own, drawn by rejection.
+what they leave, 0.15 % of the area, has shares of its own, drawn by rejection.
 
-Numbers are the same on every machine: the rectangles are exact, and rounding of a function of
-NumPy's decides only whether a candidate counts that lies on the density to the last bit.
+Numbers are the same on every machine: inside the rectangles they are products, and beside them
+the last bit of an exponential only decides about candidates that lie on the density itself.
+(A few in 10⁹, far in the tail, have their last bits from the logarithm of the machine.)
 """
 
 import math
@@ -80,7 +81,9 @@ def _layers() -> _Layers:
 
 
 def fill_standard_normal(rng: np.random.Generator, out: Float[np.ndarray, " count"]) -> None:
-    """Fill ``out`` (float64) with independent standard normal numbers, in less time than NumPy.
+    """Fill ``out`` (float64) with independent standard normal numbers.
+
+    Ten thousand and more take some 60 % of the time of NumPy's, a handful three times as much.
 
     Parameters
     ----------

@@ -4,18 +4,14 @@ Times are in steps, inf where what they wait for did not come before the run end
 has no end, never.
 """
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from linear_grokking.results.crossings import first_crossing, grokking_delay
+from linear_grokking.results.statistics import Columns
 
 TIMES = ("t_train", "t_gen", "grokking_time", "t_train_loss", "t_gen_loss")
 """Columns in which inf means "not before the run ended"."""
 _LEARNING = ("train_loss", "gen_loss", "train_accuracy", "gen_accuracy")
-
-Columns = Mapping[str, np.ndarray]
-"""Columns of a table (n,) by name; a data frame will do."""
 
 
 def curves(history: Columns, *names: str) -> tuple[np.ndarray, ...]:

@@ -40,11 +40,11 @@ QUANTILES = {"median": 0.5, "q25": 0.25, "q75": 0.75, "q05": 0.05, "q95": 0.95}
 COLUMNS = ("quantity", "step", *COUNTS, "mean", "standard_error", *QUANTILES, "low", "high")
 
 
-Columns = dict[str, np.ndarray]
-"""Those of a summary, by name: `COLUMNS`, undefined numbers NaN."""
+Columns = Mapping[str, np.ndarray]
+"""Columns of a table (n,) by name, undefined numbers NaN; a data frame will do."""
 
 
-def frame(columns: "Mapping[str, np.ndarray] | pd.DataFrame") -> "pd.DataFrame":
+def frame(columns: "Columns | pd.DataFrame") -> "pd.DataFrame":
     """Return a summary as a data frame, undefined numbers null."""
     import pandas as pd  # for readers: jobs write columns, and would wait for it
 
@@ -262,7 +262,7 @@ def _table(
 def _columns(quantity: str, steps: ArrayLike, **numbers: ArrayLike) -> Columns:
     """Return all columns of a summary, in order; absent counts are 0, other numbers NaN."""
     steps = np.asarray(steps, float)
-    found: Columns = {"quantity": np.full(steps.shape, quantity), "step": steps}
+    found = {"quantity": np.full(steps.shape, quantity), "step": steps}
     for name in COLUMNS[2:]:
         kind, absent = (np.int64, 0) if name in COUNTS else (np.float64, np.nan)
         found[name] = np.full(steps.shape, numbers.get(name, absent), kind)

@@ -7,7 +7,6 @@ import numpy as np
 
 from linear_grokking.results.scalars import (
     TIMES,
-    Columns,
     curves,
     observables,
     of_dynamics,
@@ -16,6 +15,7 @@ from linear_grokking.results.scalars import (
     of_separability,
 )
 from linear_grokking.results.statistics import (
+    Columns,
     as_floats,
     of_curve,
     of_proportion,

@@ -152,9 +152,8 @@ def adam(
     if stretches is not None:
         params = tuple(map(np.ascontiguousarray, params))
     rule = _Adam(params, eta, (beta1, beta2), adam_epsilon)
-    walker = (
-        SingleSteps(model, params, rule, model.scaled_gradient)
-        if stretches is None
-        else _CompiledSteps(model, params, rule, stretches)
-    )
+    if stretches is None:
+        walker = SingleSteps(model, params, rule, model.scaled_gradient)
+    else:
+        walker = _CompiledSteps(model, params, rule, stretches)
     return follow(model, walker, steps, checkpoint, on_record)

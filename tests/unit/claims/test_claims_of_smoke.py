@@ -15,9 +15,8 @@ NOT_HELD = {
     "B6": ["B6-positive"],
     "B7": ["B7-positive", "B7-positive-projection"],
     "B17": ["B17-limit-norm-of-largest"],
-    # No set above λ = ½ is separable.
-    "B2": ["B2-log-slope"],
-    "B10": ["B10-adam-margin", "B10-paper-steps"],
+    # Not all of its sets reach the accuracy.
+    "B19": ["B19-linear-not-exponential"],
     # Its two d_out lie below the maximum.
     "A2": ["A2-rise-and-fall"],
     # At its sizes few modes carry the loss.
