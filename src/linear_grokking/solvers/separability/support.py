@@ -42,6 +42,7 @@ CLEAR_WEIGHT = 0.35  # of the mean z of the guessed support vectors
 CLEAR_SLACK = 0.25  # of the mean slack of the other points
 ROUNDS = 10  # of the second stage
 FEASIBILITY = 1e-9  # violation of a constraint from which it counts; b has the mean 1
+EQUAL_POINTS = 1e-13  # ridge of the second stage, which lets equal points share their z
 COPIED_ROWS = 1024  # at a time, for a copy in float32 without one in float64
 
 
@@ -143,7 +144,10 @@ def _ridge_solution(
     if info:
         raise LinAlgError("K + ρI is not positive definite")
     solution = np.zeros(len(active))
-    solution[rows] = potrs(factor, targets[rows].astype(gram.dtype), lower=True)[0]
+    with np.errstate(over="ignore"):
+        solution[rows] = potrs(factor, targets[rows].astype(gram.dtype), lower=True)[0]
+    if not np.all(np.isfinite(solution)):
+        raise LinAlgError("K + ρI: the targets, or the solution, overflow")
     return solution
 
 
@@ -176,8 +180,9 @@ def _line_minimum(
 def _decide(problem: _Dual, guess: np.ndarray) -> np.ndarray | None:
     """Return the solution z (N,) of the dual near a guess; None where it was not found."""
     supports = guess > 0.0
-    clear = supports & (guess > CLEAR_WEIGHT * guess[supports].mean())
-    doubtful = ~clear & (supports | (guess > CLEAR_SLACK * guess[~supports].mean()))
+    clear = guess > CLEAR_WEIGHT * np.mean(guess, where=supports)
+    near = supports.all() or guess > CLEAR_SLACK * np.mean(guess, where=~supports)
+    doubtful = ~clear & near
     pool = np.flatnonzero(clear | doubtful)
     gram = problem.gram(pool, np.float64)
     solution = np.zeros(len(guess))
@@ -205,7 +210,9 @@ def _eliminate(gram: np.ndarray, targets: np.ndarray, clear: np.ndarray) -> np.n
         If K is singular on the clear points, or PIQP does not end with a solution.
     """
     inside, outside = np.flatnonzero(clear), np.flatnonzero(~clear)
-    factor = cholesky(gram[np.ix_(inside, inside)], lower=True, overwrite_a=True)
+    matrix = gram[np.ix_(inside, inside)]
+    matrix[np.diag_indices(len(inside))] += EQUAL_POINTS
+    factor = cholesky(matrix, lower=True, overwrite_a=True)
     base = solve_triangular(factor, targets[inside], lower=True)
     across = solve_triangular(factor, gram[np.ix_(inside, outside)], lower=True)
     solution = np.zeros(len(targets))
