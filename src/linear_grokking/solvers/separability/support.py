@@ -38,11 +38,11 @@ NEWTON_STEPS = 15  # at most, for one ρ
 SETTLED = 0.04  # share of the points that cross over in a step, after which ρ may fall
 LINE_STEPS = 30
 LINE_ACCURACY = 1e-2  # of a step's length
-CLEAR_WEIGHT = 0.35  # of the mean z of the guessed support vectors
-CLEAR_SLACK = 0.25  # of the mean slack of the other points
+FIRST_CLARITY = 0.3  # of the guess's mean z, and mean slack: what exceeds it is clear ...
+CLARITY = 0.1  # ... and of those of a better one, found in a round before
+LOOSENING = 1.5  # of these, where too many support vectors seem clear
 ROUNDS = 10  # of the second stage
 FEASIBILITY = 1e-9  # violation of a constraint from which it counts; b has the mean 1
-EQUAL_POINTS = 1e-13  # ridge of the second stage, which lets equal points share their z
 COPIED_ROWS = 1024  # at a time, for a copy in float32 without one in float64
 
 
@@ -179,42 +179,55 @@ def _line_minimum(
 
 def _decide(problem: _Dual, guess: np.ndarray) -> np.ndarray | None:
     """Return the solution z (N,) of the dual near a guess; None where it was not found."""
-    supports = guess > 0.0
-    clear = guess > CLEAR_WEIGHT * np.mean(guess, where=supports)
-    near = supports.all() or guess > CLEAR_SLACK * np.mean(guess, where=~supports)
-    doubtful = ~clear & near
-    pool = np.flatnonzero(clear | doubtful)
-    gram = problem.gram(pool, np.float64)
-    solution = np.zeros(len(guess))
+    clarity = FIRST_CLARITY
+    rows = np.flatnonzero(_classes(guess, clarity) >= 0)
+    gram = problem.gram(rows, np.float64)
     for _ in range(ROUNDS):
-        solution[pool] = _eliminate(gram, problem.targets[pool], clear[pool])
-        missed = problem.targets + problem.outputs(problem.direction(solution)) > FEASIBILITY
-        missed[pool] = False
-        if solution.min() >= 0.0 and not missed.any():
-            return solution
-        clear &= solution > 0.0
-        added = np.flatnonzero(missed)
+        classes = _classes(guess, clarity)
+        added = np.setdiff1d(np.flatnonzero(classes >= 0), rows)
         if len(added):
-            across = problem.cosines(pool, added)
+            across = problem.cosines(rows, added)
             gram = np.block([[gram, across], [across.T, problem.gram(added, np.float64)]])
-            pool = np.append(pool, added)
+            rows = np.append(rows, added)
+        solution = np.zeros(len(guess))
+        try:
+            solution[rows] = _eliminate(gram, problem.targets[rows], classes[rows])
+        except LinAlgError:
+            clarity *= LOOSENING
+            continue
+        violations = problem.targets + problem.outputs(problem.direction(solution))
+        if solution.min() >= 0.0 and not np.any((solution == 0.0) & (violations > FEASIBILITY)):
+            return solution
+        guess = np.where(solution > 0.0, solution, violations)
+        clarity = CLARITY
     return None
 
 
-def _eliminate(gram: np.ndarray, targets: np.ndarray, clear: np.ndarray) -> np.ndarray:
-    """Return the minimum of ½zᵀKz - b·z where z_i ≥ 0 is asked of the doubtful points alone.
+def _classes(guess: np.ndarray, clarity: float) -> np.ndarray:
+    """Return 1 for points that clearly are support vectors, -1 that are not, 0 in doubt."""
+    supports = guess > 0.0
+    classes = np.zeros(len(guess), int)
+    classes[guess > clarity * np.mean(guess, where=supports)] = 1
+    if not supports.all():
+        classes[guess < clarity * np.mean(guess, where=~supports)] = -1
+    return classes
+
+
+def _eliminate(gram: np.ndarray, targets: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """Return the minimum of ½zᵀKz - b·z; see `_classes` for what z is.
+
+    The clear support vectors have any z, the doubtful ones z ≥ 0, and all others z = 0.
 
     Raises
     ------
     LinAlgError
-        If K is singular on the clear points, or PIQP does not end with a solution.
+        If there is no minimum: no S has all clear support vectors on the margin.
     """
-    inside, outside = np.flatnonzero(clear), np.flatnonzero(~clear)
-    matrix = gram[np.ix_(inside, inside)]
-    matrix[np.diag_indices(len(inside))] += EQUAL_POINTS
-    factor = cholesky(matrix, lower=True, overwrite_a=True)
+    inside, outside = np.flatnonzero(classes == 1), np.flatnonzero(classes == 0)
+    # Transposed for LAPACK's order: no copies are made.
+    factor = cholesky(gram[np.ix_(inside, inside)].T, lower=True, overwrite_a=True)
     base = solve_triangular(factor, targets[inside], lower=True)
-    across = solve_triangular(factor, gram[np.ix_(inside, outside)], lower=True)
+    across = solve_triangular(factor, gram[np.ix_(outside, inside)].T, lower=True, overwrite_b=True)
     solution = np.zeros(len(targets))
     solution[outside] = _nonnegative_minimum(
         gram[np.ix_(outside, outside)] - across.T @ across, targets[outside] - base @ across
@@ -231,6 +244,8 @@ def _nonnegative_minimum(matrix: np.ndarray, vector: np.ndarray) -> np.ndarray:
         return vector
     solver = tight_solver(1e-10)
     size = matrix.diagonal().max()
+    if not size > 0.0:
+        raise LinAlgError("nothing is left of K")
     solver.setup(
         matrix / size,
         -vector / size,
