@@ -9,12 +9,8 @@ z ≥ 0 that sum to 1, so any S and any z bracket it without trust in the solver
 
 import numpy as np
 
-from linear_grokking.solvers.separability.margin import (
-    BRACKET,
-    HardMargin,
-    MarginError,
-    tight_solver,
-)
+from linear_grokking.solvers.separability.interior_point import tight_solver
+from linear_grokking.solvers.separability.margin import BRACKET, HardMargin, MarginError
 
 _TOLERANCE = 1e-12  # for one step of Newton's method more than 1e-10 takes
 

@@ -3,7 +3,7 @@
 S_M minimizes ‖S‖² subject to S·x_i ≤ -1; M = 1/‖S_M‖ is the largest distance that all
 points can have from a plane through the origin (Paper B, Sec. 3.2).  By duality M is also
 the distance of the origin from the convex hull of the points, so any S with S·x_i < 0 and
-any weights z ≥ 0 bracket it without trust in the solver:
+any weights z ≥ 0 bracket it without trust in a solver:
 
     -max_i S·x_i / ‖S‖  ≤  M  ≤  ‖Xᵀz‖ / Σ z_i.
 """
@@ -11,11 +11,14 @@ any weights z ≥ 0 bracket it without trust in the solver:
 from dataclasses import dataclass
 
 import numpy as np
-import piqp
 
 from linear_grokking.errors import LinearGrokkingError
+from linear_grokking.solvers.separability.interior_point import tight_solver
+from linear_grokking.solvers.separability.support import support_weights
 
-BRACKET = 1e-7  # largest relative width of the bracket; PIQP leaves 1e-13 to 1e-10
+BRACKET = 1e-7  # largest relative width of the bracket; solvers leave 1e-13 to 1e-10
+LEAST_DIMENSION = 200  # below, interior points on all of the set are no slower
+MOST_POINTS = 4  # per dimension; the Gram matrix of more is larger than the points
 
 
 class MarginError(LinearGrokkingError):
@@ -41,6 +44,10 @@ class HardMargin:
 def hard_margin(points: np.ndarray) -> HardMargin:
     """Solve the hard-margin problem of a separable set.
 
+    Large sets with not too many points per dimension are solved by their support vectors,
+    from one Gram matrix (see ``support``).  All other sets, and those for which the bounds
+    do not meet then, as may happen with equal points, are left to interior points.
+
     Parameters
     ----------
     points : (N, d)
@@ -52,6 +59,25 @@ def hard_margin(points: np.ndarray) -> HardMargin:
         If bounds from both sides do not meet, as for a set that is not separable.
     """
     n_points, d = points.shape
+    if d >= LEAST_DIMENSION and n_points <= MOST_POINTS * d:
+        found = by_support(points)
+        if found is not None:
+            return found
+    return by_interior_points(points)
+
+
+def by_support(points: np.ndarray) -> HardMargin | None:
+    """Solve the problem by support vectors; None where the bounds do not meet."""
+    weights = support_weights(points)
+    if weights is None:
+        return None
+    found, upper = _bracket(points, -(weights @ points), weights)
+    return found if _meets(found.margin, upper) else None
+
+
+def by_interior_points(points: np.ndarray) -> HardMargin:
+    """Solve the problem by PIQP; raise as `hard_margin` does."""
+    n_points, d = points.shape
     # The solver's tolerances are absolute: bring the points to unit size, without rounding.
     scale = 2.0 ** -np.frexp(np.abs(points).max())[1]
     scaled = np.multiply(points, scale, order="F")
@@ -59,25 +85,25 @@ def hard_margin(points: np.ndarray) -> HardMargin:
     solver.setup(np.eye(d), np.zeros(d), G=scaled, h_u=np.full(n_points, -1.0))
     status = solver.solve()
 
-    direction = solver.result.x
-    nearest = -(scaled @ direction).max()
-    dual = np.maximum(solver.result.z_u, 0.0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        lower = nearest / np.linalg.norm(direction)
-        upper = np.linalg.norm(dual @ scaled) / dual.sum()
-    if not (nearest > 0.0 and upper - lower <= BRACKET * upper):
+    found, upper = _bracket(scaled, solver.result.x, np.maximum(solver.result.z_u, 0.0))
+    if not _meets(found.margin, upper):
         raise MarginError(
             f"margin: {n_points} points in {d} dimensions: PIQP ended with {status.name} and"
-            f" bounds {lower / scale:.3g} and {upper / scale:.3g}; is the set separable?"
+            f" bounds {found.margin / scale:.3g} and {upper / scale:.3g}; is the set separable?"
         )
-    return HardMargin(direction * (scale / nearest), float(lower / scale))
+    return HardMargin(found.direction * scale, found.margin / scale)
 
 
-def tight_solver(tolerance: float) -> piqp.DenseSolver:
-    """Return an interior-point solver with this absolute and relative tolerance."""
-    solver = piqp.DenseSolver()
-    solver.settings.eps_abs = solver.settings.eps_rel = tolerance
-    solver.settings.eps_duality_gap_abs = solver.settings.eps_duality_gap_rel = tolerance
-    # By default margins below some 1e-5 of the points' size are declared infeasible.
-    solver.settings.eps_primal_inf = 1e-12
-    return solver
+def _bracket(
+    points: np.ndarray, direction: np.ndarray, dual: np.ndarray
+) -> tuple[HardMargin, float]:
+    """Return S, scaled, with the lower bound of M that it gives; and the upper one, of z."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        nearest = -(points @ direction).max()
+        lower = nearest / np.linalg.norm(direction)
+        upper = np.linalg.norm(dual @ points) / dual.sum()
+        return HardMargin(direction / nearest, float(lower)), float(upper)
+
+
+def _meets(lower: float, upper: float) -> bool:
+    return lower > 0.0 and upper - lower <= BRACKET * upper

@@ -1,0 +1,267 @@
+"""Support vectors of a separable set: the dual of the hard margin, by active sets.
+
+With unit vectors x̂_i = x_i/‖x_i‖, b_i = 1/‖x_i‖ and the Gram matrix K of the x̂_i, the
+dual of the hard margin is
+
+    min ½ zᵀKz - b·z  over  z ≥ 0,    S_M = -Σ z_i x̂_i,
+
+and the points with z_i > 0 are the support vectors.  Two stages find them.
+
+1. *Guess.*  The augmented Lagrangian ½‖S‖² + Σ (b_i + ρz_i + S·x̂_i)₊² / 2ρ is minimized for
+   a few falling ρ, each time with z from the last, by semismooth Newton steps with an exact
+   line search (Li, Sun and Toh, SIAM J. Optim. 28, 433, 2018).  A step takes one Cholesky
+   factorization of the active part of K + ρI, in float32.
+2. *Decide.*  Now most points clearly are, or are not, support vectors.  Eliminating the
+   clear ones from K (a Schur complement, in float64) leaves a small dual in the doubtful
+   ones, which interior points (PIQP) and a last solution on its support settle.  Points
+   found on the wrong side become doubtful, until there are none.
+
+Near the transition, with as many support vectors as dimensions, K is nearly singular on
+them, and active sets alone hardly converge.  On the clear ones it is well conditioned.
+"""
+
+import numpy as np
+import piqp
+from scipy.linalg import (
+    LinAlgError,
+    cho_factor,
+    cho_solve,
+    cholesky,
+    get_lapack_funcs,
+    solve_triangular,
+)
+
+from linear_grokking.solvers.separability.interior_point import tight_solver
+
+RIDGES = (0.02, 0.003)  # ρ; the diagonal of K is 1
+NEWTON_STEPS = 15  # at most, for one ρ
+SETTLED = 0.04  # share of the points that cross over in a step, after which ρ may fall
+LINE_STEPS = 30
+LINE_ACCURACY = 1e-2  # of a step's length
+FIRST_CLARITY = 0.3  # of the guess's mean z, and mean slack: what exceeds it is clear ...
+CLARITY = 0.1  # ... and of those of a better one, found in a round before
+LOOSENING = 1.5  # of these, where too many support vectors seem clear
+ROUNDS = 10  # of the second stage
+FEASIBILITY = 1e-9  # violation of a constraint from which it counts; b has the mean 1
+COPIED_ROWS = 1024  # at a time, for a copy in float32 without one in float64
+
+
+def support_weights(points: np.ndarray) -> np.ndarray | None:
+    """Return weights z ≥ 0 (N,) with S_M ∝ -Xᵀz, or None where they are not found.
+
+    They come without proof that S_M it is, and may not be found for degenerate sets, as with
+    equal points, or more support vectors than dimensions.
+
+    Memory: beside the points, at most their copy and K in float32, or in the second stage
+    K of some two thirds of the points, and as much for what is eliminated, in float64.
+
+    Parameters
+    ----------
+    points : (N, d)
+        Points x_i, all labelled -1.
+    """
+    norms = np.linalg.norm(points, axis=1)
+    if not norms.min() > 0.0:
+        return None
+    problem = _Dual(points, norms)
+    try:
+        weights = _decide(problem, _guess(problem))
+    except LinAlgError:
+        return None
+    return None if weights is None else weights / norms
+
+
+class _Dual:
+    """The points as unit vectors, without a copy of them."""
+
+    def __init__(self, points: np.ndarray, norms: np.ndarray):
+        self._points = points
+        self._norms = norms
+        self.targets = norms.mean() / norms  # b, in units in which it is about 1
+
+    def direction(self, weights: np.ndarray) -> np.ndarray:
+        """Return S = -Σ z_i x̂_i."""
+        return -((weights / self._norms) @ self._points)
+
+    def outputs(self, direction: np.ndarray) -> np.ndarray:
+        """Return S·x̂_i."""
+        return (self._points @ direction) / self._norms
+
+    def gram(self, rows: np.ndarray, dtype: type) -> np.ndarray:
+        """Return K of some of the points."""
+        units = self._units(rows, dtype)
+        return units @ units.T  # with its transpose: half the work of a general product
+
+    def cosines(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """Return a block of K."""
+        return self._units(rows, np.float64) @ self._units(columns, np.float64).T
+
+    def _units(self, rows: np.ndarray, dtype: type) -> np.ndarray:
+        units = np.empty((len(rows), self._points.shape[1]), dtype)
+        for start in range(0, len(rows), COPIED_ROWS):
+            part = rows[start : start + COPIED_ROWS]
+            units[start : start + COPIED_ROWS] = self._points[part] / self._norms[part, np.newaxis]
+        return units
+
+
+def _guess(problem: _Dual) -> np.ndarray:
+    """Return (N,) about z_i of support vectors, and about minus the slack of other points."""
+    targets = problem.targets
+    n_points = len(targets)
+    gram = problem.gram(np.arange(n_points), np.float32)
+    direction = problem.direction(np.ones(n_points))
+    outputs = problem.outputs(direction)
+    share = _line_minimum(targets, outputs, 0.0, float(direction @ direction), RIDGES[0])
+    direction, outputs = share * direction, share * outputs
+    weights = np.zeros(n_points)
+    for ridge in RIDGES:
+        targets = problem.targets + ridge * weights
+        for _ in range(NEWTON_STEPS):
+            violations = targets + outputs
+            active = violations > 0.0
+            step = problem.direction(_ridge_solution(gram, active, ridge, targets)) - direction
+            step_outputs = problem.outputs(step)
+            share = _line_minimum(
+                violations, step_outputs, float(direction @ step), float(step @ step), ridge
+            )
+            direction, outputs = direction + share * step, outputs + share * step_outputs
+            crossing = (violations + step_outputs > 0.0) != active
+            if crossing.mean() <= SETTLED:
+                break
+        weights = np.maximum(targets + outputs, 0.0) / ridge
+    return np.where(weights > 0.0, weights, problem.targets + outputs)
+
+
+def _ridge_solution(
+    gram: np.ndarray, active: np.ndarray, ridge: float, targets: np.ndarray
+) -> np.ndarray:
+    """Return z (N,) with (K + ρI) z = t on the active points, and zero elsewhere."""
+    potrf, potrs = get_lapack_funcs(("potrf", "potrs"), dtype=gram.dtype)
+    rows = np.flatnonzero(active)
+    matrix = gram[np.ix_(rows, rows)]
+    matrix[np.diag_indices(len(rows))] += gram.dtype.type(ridge)
+    factor, info = potrf(matrix.T, lower=True, clean=False, overwrite_a=True)
+    if info:
+        raise LinAlgError("K + ρI is not positive definite")
+    solution = np.zeros(len(active))
+    with np.errstate(over="ignore"):
+        solution[rows] = potrs(factor, targets[rows].astype(gram.dtype), lower=True)[0]
+    if not np.all(np.isfinite(solution)):
+        raise LinAlgError("K + ρI: the targets, or the solution, overflow")
+    return solution
+
+
+def _line_minimum(
+    violations: np.ndarray, steps: np.ndarray, slope: float, curvature: float, ridge: float
+) -> float:
+    """Return t near the minimum of ½‖S + t ΔS‖² + Σ (v_i + t Δv_i)₊² / 2ρ.
+
+    `slope` and `curvature` are those of the first term at t = 0.  Newton's method, kept
+    within its bracket, passes few of the breaks in the slope.
+    """
+    t, low, high = 1.0, 0.0, np.inf
+    for _ in range(LINE_STEPS):
+        positive = np.maximum(violations + t * steps, 0.0)
+        moving = steps[positive > 0.0]
+        first = slope + t * curvature + float(positive @ steps) / ridge
+        second = curvature + float(moving @ moving) / ridge
+        if first < 0.0:
+            low = t
+        else:
+            high = t
+        last, t = t, t - first / second
+        if not low < t < high:
+            t = 2.0 * last if np.isinf(high) else 0.5 * (low + high)
+        if abs(t - last) < LINE_ACCURACY * t:
+            break
+    return t
+
+
+def _decide(problem: _Dual, guess: np.ndarray) -> np.ndarray | None:
+    """Return the solution z (N,) of the dual near a guess; None where it was not found."""
+    clarity = FIRST_CLARITY
+    rows = np.flatnonzero(_classes(guess, clarity) >= 0)
+    gram = problem.gram(rows, np.float64)
+    for _ in range(ROUNDS):
+        classes = _classes(guess, clarity)
+        added = np.setdiff1d(np.flatnonzero(classes >= 0), rows)
+        if len(added):
+            across = problem.cosines(rows, added)
+            gram = np.block([[gram, across], [across.T, problem.gram(added, np.float64)]])
+            rows = np.append(rows, added)
+        solution = np.zeros(len(guess))
+        try:
+            solution[rows] = _eliminate(gram, problem.targets[rows], classes[rows])
+        except LinAlgError:
+            clarity *= LOOSENING
+            continue
+        violations = problem.targets + problem.outputs(problem.direction(solution))
+        if solution.min() >= 0.0 and not np.any((solution == 0.0) & (violations > FEASIBILITY)):
+            return solution
+        guess = np.where(solution > 0.0, solution, violations)
+        clarity = CLARITY
+    return None
+
+
+def _classes(guess: np.ndarray, clarity: float) -> np.ndarray:
+    """Return 1 for points that clearly are support vectors, -1 that are not, 0 in doubt."""
+    supports = guess > 0.0
+    classes = np.zeros(len(guess), int)
+    classes[guess > clarity * np.mean(guess, where=supports)] = 1
+    if not supports.all():
+        classes[guess < clarity * np.mean(guess, where=~supports)] = -1
+    return classes
+
+
+def _eliminate(gram: np.ndarray, targets: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """Return the minimum of ½zᵀKz - b·z; see `_classes` for what z is.
+
+    The clear support vectors have any z, the doubtful ones z ≥ 0, and all others z = 0.
+
+    Raises
+    ------
+    LinAlgError
+        If there is no minimum: no S has all clear support vectors on the margin.
+    """
+    inside, outside = np.flatnonzero(classes == 1), np.flatnonzero(classes == 0)
+    # Transposed for LAPACK's order: no copies are made.
+    factor = cholesky(gram[np.ix_(inside, inside)].T, lower=True, overwrite_a=True)
+    base = solve_triangular(factor, targets[inside], lower=True)
+    across = solve_triangular(factor, gram[np.ix_(outside, inside)].T, lower=True, overwrite_b=True)
+    solution = np.zeros(len(targets))
+    solution[outside] = _nonnegative_minimum(
+        gram[np.ix_(outside, outside)] - across.T @ across, targets[outside] - base @ across
+    )
+    solution[inside] = solve_triangular(
+        factor, base - across @ solution[outside], lower=True, trans="T"
+    )
+    return solution
+
+
+def _nonnegative_minimum(matrix: np.ndarray, vector: np.ndarray) -> np.ndarray:
+    """Return the minimum of ½zᵀMz - c·z over z ≥ 0, exact on its support where M is regular."""
+    if len(vector) == 0:
+        return vector
+    solver = tight_solver(1e-10)
+    size = matrix.diagonal().max()
+    if not size > 0.0:
+        raise LinAlgError("nothing is left of K")
+    solver.setup(
+        matrix / size,
+        -vector / size,
+        x_l=np.zeros(len(vector)),
+        x_u=np.full(len(vector), np.inf),
+    )
+    if solver.solve() != piqp.PIQP_SOLVED:
+        raise LinAlgError("PIQP found no solution")
+    found = np.maximum(solver.result.x, 0.0)
+    supports = np.flatnonzero(found > solver.result.z_bl)
+    try:
+        exact = cho_solve(cho_factor(matrix[np.ix_(supports, supports)]), vector[supports])
+    except LinAlgError:
+        return found
+    if not np.all(exact > 0.0):
+        return found
+    solution = np.zeros(len(vector))
+    solution[supports] = exact
+    return solution
