@@ -94,24 +94,24 @@ def separability(spec: Spec) -> Cost:
     """Return the cost of Newton's method, and of the margin where it is asked for."""
     n, d = spec["n_train"], spec["d"]
     flops = n * d**2 * 1e-9
-    # Four standard deviations below Wendel's transition no set has a margin.  PIQP takes some
-    # twenty Newton steps, on the host.
+    # Four standard deviations below Wendel's transition no set has a margin, which is found on
+    # the host: a few factors of the support vectors' Gram matrix, and products with vectors.
     may_be_separable = d > n / 2 - 2.0 * math.sqrt(n)
     has_margin = spec["margin"] and may_be_separable
-    margin = 30.0 * flops / CPU_GFLOPS if has_margin else 0.0
+    margin = 1e-3 + 5e-8 * n * d + 5.0 * flops / CPU_GFLOPS if has_margin else 0.0
     if may_be_separable and spec.get("box_margin", False):
         margin += 50.0 * flops / CPU_GFLOPS
     # On a GPU: points, their weighted copy and half a batch being compacted; B, its factor,
     # work space.
     return Cost(
         host_seconds=DRAW_SECONDS * n * d + margin,
-        # A Newton step of Nd² flops in float64, and what leads to it: products with vectors or,
-        # in small sets and a few others, some steps in float32.
-        core_seconds=2e-3 + 3.0 * flops / CPU_GFLOPS,
+        # A Newton step of Nd² flops, which many separable sets do without, and what leads to it:
+        # some hundred products with vectors or, in small sets, steps in float32.
+        core_seconds=1e-3 + 2e-8 * n * d + 0.5 * flops / CPU_GFLOPS,
         # Twice the flops in float64, and as many steps as the slowest set of a batch needs.
         device_seconds=16.0 * flops / GPU_GFLOPS,
         device_calls=3e3,
-        data_bytes=8.0 * ((3 if has_margin else 2) * n * d + 2 * d**2),
+        data_bytes=8.0 * (2 * n * d + 2 * d**2),
         device_bytes=8.0 * (2.5 * n * d + 4.0 * d * d + 40.0 * n),
     )
 

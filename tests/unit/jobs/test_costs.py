@@ -222,12 +222,12 @@ TWO_GAUSSIANS = {"law": "two_gaussians", "d": 1600, "n_gen": 4000}
 # CPU seconds per realization and MB of the process, of jobs on one core of a Xeon or an EPYC;
 # `python -m benchmarks workflow` measures them anew.
 MEASURED = [
-    (SETS | {"d": 1152}, 0.32, 207),
-    (SETS | {"n_train": 400, "d": 192}, 0.0045, 192),
-    (SETS | {"d": 1320, "margin": True}, 2.5, 281),
-    (SETS | {"n_train": 4800, "d": 2640, "margin": True}, 25.4, 690),
-    (SETS | {"n_train": 400, "d": 230, "margin": True}, 0.017, 166),
-    (SETS | {"n_train": 400, "d": 100, "margin": True}, 0.0015, 167),
+    (SETS | {"d": 1152}, 0.068, 166),
+    (SETS | {"n_train": 400, "d": 192}, 0.0044, 112),
+    (SETS | {"d": 1320, "margin": True}, 0.68, 210),
+    (SETS | {"n_train": 4800, "d": 2640, "margin": True}, 4.1, 475),
+    (SETS | {"n_train": 400, "d": 230, "margin": True}, 0.0138, 115),
+    (SETS | {"n_train": 400, "d": 100, "margin": True}, 0.0015, 110),
     (SETS | {"n_train": 800, "d": 560, "box_margin": True}, 0.3, 146),
     (FLOW, 0.016, 195),
     (FLOW | {"n_train": 50, "d": 20}, 0.007, 281),
