@@ -139,10 +139,10 @@ def test_what_is_done_on_the_host_is_no_faster_for_a_gpu():
     n, d = 2400, 1320
     sets = SPECS["sets"] | {"n_train": n, "d": d, "margin": True}
     drawing = DRAW_SECONDS * n * d
-    piqp = 30e-9 * n * d**2 / CPU_GFLOPS
+    margin = 5e-9 * n * d**2 / CPU_GFLOPS  # the factors alone
     assert cost_of(sets | {"margin": False}).host_seconds == pytest.approx(drawing)
-    assert cost_of(sets).host_seconds == pytest.approx(drawing + piqp)
-    assert job_seconds(cost_of(sets), 100, gpu=True) > 100 * (drawing + piqp)
+    assert cost_of(sets).host_seconds > drawing + margin
+    assert job_seconds(cost_of(sets), 100, gpu=True) > 100 * (drawing + margin)
     # A flow's data are drawn on the host, and its gradients taken on the GPU.
     flow = cost_of(SPECS["logistic"] | {"n_train": n, "d": d})
     assert drawing <= flow.host_seconds < 1.2 * drawing
@@ -165,10 +165,13 @@ def test_a_margin_counts_where_a_set_may_have_one():
     assert extra[0] == 0 and min(extra[1:]) > 0
 
 
-def test_a_margin_at_the_papers_size_takes_hours_on_a_gpu_as_well():
-    cost = cost_of(SPECS["sets"] | {"n_train": 40_000, "d": 20_800, "margin": True})
-    assert job_seconds(cost, 1, gpu=True) > 2.5 * 3600
-    assert cost.data_bytes > 20e9
+def test_a_margin_at_the_papers_size_takes_as_long_with_a_gpu():
+    sets = SPECS["sets"] | {"n_train": 40_000, "d": 20_800}
+    asked, alone = cost_of(sets | {"margin": True}), cost_of(sets)
+    extra = asked.seconds - alone.seconds
+    assert extra > 1000
+    assert job_seconds(asked, 1, gpu=True) - job_seconds(alone, 1, gpu=True) == pytest.approx(extra)
+    assert asked.data_bytes > 16e9
 
 
 @pytest.mark.parametrize(("name", "size"), [("logistic", 4), ("sets", 8)])
