@@ -17,7 +17,7 @@ from linear_grokking.solvers.separability.interior_point import tight_solver
 from linear_grokking.solvers.separability.support import support_weights
 
 BRACKET = 1e-7  # largest relative width of the bracket; solvers leave 1e-13 to 1e-10
-LEAST_DIMENSION = 200  # below, interior points on all of the set are no slower
+LEAST_DIMENSION = 300  # below, interior points on all of the set are no slower
 MOST_POINTS = 4  # per dimension; the Gram matrix of more is larger than the points
 
 
@@ -46,7 +46,8 @@ def hard_margin(points: np.ndarray) -> HardMargin:
 
     Large sets with not too many points per dimension are solved by their support vectors,
     from one Gram matrix (see ``support``).  All other sets, and those for which the bounds
-    do not meet then, as may happen with equal points, are left to interior points.
+    do not meet then, as where norms differ by orders of magnitude, are left to interior
+    points, PIQP.
 
     Parameters
     ----------

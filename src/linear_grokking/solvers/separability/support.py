@@ -13,8 +13,8 @@ and the points with z_i > 0 are the support vectors.  Two stages find them.
    factorization of the active part of K + ρI, in float32.
 2. *Decide.*  Now most points clearly are, or are not, support vectors.  Eliminating the
    clear ones from K (a Schur complement, in float64) leaves a small dual in the doubtful
-   ones, which interior points (PIQP) and a last solution on its support settle.  Points
-   found on the wrong side become doubtful, until there are none.
+   ones, which interior points (PIQP) and a last solution on its support settle.  The result
+   is the next guess, until no point is on the wrong side; one that was stays doubtful.
 
 Near the transition, with as many support vectors as dimensions, K is nearly singular on
 them, and active sets alone hardly converge.  On the clear ones it is well conditioned.
@@ -33,27 +33,28 @@ from scipy.linalg import (
 
 from linear_grokking.solvers.separability.interior_point import tight_solver
 
-RIDGES = (0.02, 0.003)  # ρ; the diagonal of K is 1
+RIDGES = (0.02, 0.003, 0.00045)  # ρ; the diagonal of K is 1
+UNMET = 0.35  # mean violation of the guessed support vectors' constraints that ends stage 1
 NEWTON_STEPS = 15  # at most, for one ρ
-SETTLED = 0.04  # share of the points that cross over in a step, after which ρ may fall
+SETTLED = 0.04  # share of the points that cross over in a step, after which a ρ is done
 LINE_STEPS = 30
 LINE_ACCURACY = 1e-2  # of a step's length
-FIRST_CLARITY = 0.3  # of the guess's mean z, and mean slack: what exceeds it is clear ...
-CLARITY = 0.1  # ... and of those of a better one, found in a round before
-LOOSENING = 1.5  # of these, where too many support vectors seem clear
-ROUNDS = 10  # of the second stage
-FEASIBILITY = 1e-9  # violation of a constraint from which it counts; b has the mean 1
+FIRST_CLARITY = 0.4  # of the mean z, and of the mean slack: what exceeds it is clear ...
+CLARITY = 0.2  # ... and after a round of the second stage
+LOOSENING = 2.0  # of these, where more seem to be clear support vectors than can be
+ROUNDS = 10  # of the second stage, at most
+FEASIBILITY = 1e-9  # violation from which a constraint counts; b is about 1
 COPIED_ROWS = 1024  # at a time, for a copy in float32 without one in float64
 
 
 def support_weights(points: np.ndarray) -> np.ndarray | None:
     """Return weights z ≥ 0 (N,) with S_M ∝ -Xᵀz, or None where they are not found.
 
-    They come without proof that S_M it is, and may not be found for degenerate sets, as with
-    equal points, or more support vectors than dimensions.
+    Nothing proves that they are those: see `margin.hard_margin` for that.  They are not found
+    where the set is not separable, and need not be found in degenerate cases, as where the
+    norms of the points differ by orders of magnitude.
 
-    Memory: beside the points, at most their copy and K in float32, or in the second stage
-    K of some two thirds of the points, and as much for what is eliminated, in float64.
+    Memory beside the points: at most about 8N² bytes, for K and its factors.
 
     Parameters
     ----------
@@ -129,7 +130,10 @@ def _guess(problem: _Dual) -> np.ndarray:
             if crossing.mean() <= SETTLED:
                 break
         weights = np.maximum(targets + outputs, 0.0) / ridge
-    return np.where(weights > 0.0, weights, problem.targets + outputs)
+        unmet = problem.targets + outputs
+        if np.mean(np.maximum(unmet, 0.0)) <= UNMET * np.mean(weights > 0.0):
+            break
+    return np.where(weights > 0.0, weights, unmet)
 
 
 def _ridge_solution(
@@ -180,10 +184,12 @@ def _line_minimum(
 def _decide(problem: _Dual, guess: np.ndarray) -> np.ndarray | None:
     """Return the solution z (N,) of the dual near a guess; None where it was not found."""
     clarity = FIRST_CLARITY
+    mistaken = np.zeros(len(guess), bool)
     rows = np.flatnonzero(_classes(guess, clarity) >= 0)
     gram = problem.gram(rows, np.float64)
     for _ in range(ROUNDS):
         classes = _classes(guess, clarity)
+        classes[mistaken] = 0
         added = np.setdiff1d(np.flatnonzero(classes >= 0), rows)
         if len(added):
             across = problem.cosines(rows, added)
@@ -196,8 +202,10 @@ def _decide(problem: _Dual, guess: np.ndarray) -> np.ndarray | None:
             clarity *= LOOSENING
             continue
         violations = problem.targets + problem.outputs(problem.direction(solution))
-        if solution.min() >= 0.0 and not np.any((solution == 0.0) & (violations > FEASIBILITY)):
+        wrong = (solution < 0.0) | ((classes < 0) & (violations > FEASIBILITY))
+        if not wrong.any():
             return solution
+        mistaken |= wrong
         guess = np.where(solution > 0.0, solution, violations)
         clarity = CLARITY
     return None
@@ -214,9 +222,9 @@ def _classes(guess: np.ndarray, clarity: float) -> np.ndarray:
 
 
 def _eliminate(gram: np.ndarray, targets: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """Return the minimum of ½zᵀKz - b·z; see `_classes` for what z is.
+    """Return the minimum of ½zᵀKz - b·z with z ≥ 0 for points in doubt, 0 for class -1.
 
-    The clear support vectors have any z, the doubtful ones z ≥ 0, and all others z = 0.
+    The z of clear support vectors is free.
 
     Raises
     ------
@@ -243,15 +251,8 @@ def _nonnegative_minimum(matrix: np.ndarray, vector: np.ndarray) -> np.ndarray:
     if len(vector) == 0:
         return vector
     solver = tight_solver(1e-10)
-    size = matrix.diagonal().max()
-    if not size > 0.0:
-        raise LinAlgError("nothing is left of K")
-    solver.setup(
-        matrix / size,
-        -vector / size,
-        x_l=np.zeros(len(vector)),
-        x_u=np.full(len(vector), np.inf),
-    )
+    unbounded = np.full(len(vector), np.inf)
+    solver.setup(matrix, -vector, x_l=np.zeros(len(vector)), x_u=unbounded)
     if solver.solve() != piqp.PIQP_SOLVED:
         raise LinAlgError("PIQP found no solution")
     found = np.maximum(solver.result.x, 0.0)

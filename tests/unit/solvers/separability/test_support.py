@@ -141,14 +141,14 @@ def test_a_point_at_the_origin_excludes_a_margin():
 
 
 def test_large_sets_are_solved_by_support_vectors(monkeypatch):
-    points = separable_set(0, 400, 220)
+    points = separable_set(0, 540, 300)
     expected = by_interior_points(points).margin
     monkeypatch.setattr(margin, "by_interior_points", lambda points: pytest.fail("not needed"))
     assert hard_margin(points).margin == pytest.approx(expected, rel=1e-8)
 
 
 def test_interior_points_take_over(monkeypatch):
-    points = separable_set(0, 400, 220)
+    points = separable_set(0, 540, 300)
     expected = hard_margin(points).margin
     monkeypatch.setattr(margin, "support_weights", lambda points: np.ones(len(points)))
     assert hard_margin(points).margin == pytest.approx(expected, rel=1e-7)
