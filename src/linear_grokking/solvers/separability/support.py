@@ -33,16 +33,17 @@ from scipy.linalg import (
 
 from linear_grokking.solvers.separability.interior_point import tight_solver
 
-RIDGES = (0.02, 0.003)  # ρ; the diagonal of K is 1
+RIDGES = (0.02, 0.003, 0.00045)  # ρ; the diagonal of K is 1
+UNMET = 0.35  # mean violation of the guessed support vectors with which the ρ is the last
 NEWTON_STEPS = 15  # at most, for one ρ
-SETTLED = 0.04  # share of the points that cross over in a step, after which ρ may fall
+SETTLED = 0.04  # share of the points that cross over in a step, after which a ρ is done
 LINE_STEPS = 30
 LINE_ACCURACY = 1e-2  # of a step's length
-FIRST_CLARITY = 0.3  # of the guess's mean z, and mean slack: what exceeds it is clear ...
-CLARITY = 0.1  # ... and of those of a better one, found in a round before
-LOOSENING = 1.5  # of these, where too many support vectors seem clear
-ROUNDS = 10  # of the second stage
-FEASIBILITY = 1e-9  # violation of a constraint from which it counts; b has the mean 1
+FIRST_CLARITY = 0.4  # of the mean z, and of the mean slack: what exceeds it is clear ...
+CLARITY = 0.2  # ... and after a round of the second stage
+LOOSENING = 2.0  # of these, where more seem to be clear support vectors than can be
+ROUNDS = 20  # of the second stage, at most
+FEASIBILITY = 1e-9  # violation from which a constraint counts; b is about 1
 COPIED_ROWS = 1024  # at a time, for a copy in float32 without one in float64
 
 
@@ -129,7 +130,10 @@ def _guess(problem: _Dual) -> np.ndarray:
             if crossing.mean() <= SETTLED:
                 break
         weights = np.maximum(targets + outputs, 0.0) / ridge
-    return np.where(weights > 0.0, weights, problem.targets + outputs)
+        unmet = problem.targets + outputs
+        if np.mean(np.maximum(unmet, 0.0)) <= UNMET * np.mean(weights > 0.0):
+            break
+    return np.where(weights > 0.0, weights, unmet)
 
 
 def _ridge_solution(
@@ -180,10 +184,12 @@ def _line_minimum(
 def _decide(problem: _Dual, guess: np.ndarray) -> np.ndarray | None:
     """Return the solution z (N,) of the dual near a guess; None where it was not found."""
     clarity = FIRST_CLARITY
+    mistaken = np.zeros(len(guess), bool)
     rows = np.flatnonzero(_classes(guess, clarity) >= 0)
     gram = problem.gram(rows, np.float64)
     for _ in range(ROUNDS):
         classes = _classes(guess, clarity)
+        classes[mistaken] = 0
         added = np.setdiff1d(np.flatnonzero(classes >= 0), rows)
         if len(added):
             across = problem.cosines(rows, added)
@@ -196,8 +202,10 @@ def _decide(problem: _Dual, guess: np.ndarray) -> np.ndarray | None:
             clarity *= LOOSENING
             continue
         violations = problem.targets + problem.outputs(problem.direction(solution))
-        if solution.min() >= 0.0 and not np.any((solution == 0.0) & (violations > FEASIBILITY)):
+        wrong = (solution < 0.0) | ((classes < 0) & (violations > FEASIBILITY))
+        if not wrong.any():
             return solution
+        mistaken |= wrong
         guess = np.where(solution > 0.0, solution, violations)
         clarity = CLARITY
     return None
@@ -243,15 +251,8 @@ def _nonnegative_minimum(matrix: np.ndarray, vector: np.ndarray) -> np.ndarray:
     if len(vector) == 0:
         return vector
     solver = tight_solver(1e-10)
-    size = matrix.diagonal().max()
-    if not size > 0.0:
-        raise LinAlgError("nothing is left of K")
-    solver.setup(
-        matrix / size,
-        -vector / size,
-        x_l=np.zeros(len(vector)),
-        x_u=np.full(len(vector), np.inf),
-    )
+    unbounded = np.full(len(vector), np.inf)
+    solver.setup(matrix, -vector, x_l=np.zeros(len(vector)), x_u=unbounded)
     if solver.solve() != piqp.PIQP_SOLVED:
         raise LinAlgError("PIQP found no solution")
     found = np.maximum(solver.result.x, 0.0)
