@@ -94,11 +94,13 @@ def separability(spec: Spec) -> Cost:
     """Return the cost of Newton's method, and of the margin where it is asked for."""
     n, d = spec["n_train"], spec["d"]
     flops = n * d**2 * 1e-9
-    # Four standard deviations below Wendel's transition no set has a margin.  PIQP takes some
-    # twenty Newton steps, on the host.
+    # Four standard deviations below Wendel's transition no set has a margin.  It is found on
+    # the host: in large sets by support vectors, in others by PIQP, in some twenty Newton steps.
     may_be_separable = d > n / 2 - 2.0 * math.sqrt(n)
     has_margin = spec["margin"] and may_be_separable
-    margin = 30.0 * flops / CPU_GFLOPS if has_margin else 0.0
+    margin = 0.0
+    if has_margin:
+        margin = min(5e-3 + 8.0 * flops / CPU_GFLOPS, 30.0 * flops / CPU_GFLOPS)
     if may_be_separable and spec.get("box_margin", False):
         margin += 50.0 * flops / CPU_GFLOPS
     # On a GPU: points, their weighted copy and half a batch being compacted; B, its factor,
@@ -110,7 +112,8 @@ def separability(spec: Spec) -> Cost:
         # Twice the flops in float64, and as many steps as the slowest set of a batch needs.
         device_seconds=16.0 * flops / GPU_GFLOPS,
         device_calls=3e3,
-        data_bytes=8.0 * ((3 if has_margin else 2) * n * d + 2 * d**2),
+        # Newton's method has a copy of the points, support vectors the points' Gram matrix.
+        data_bytes=8.0 * max(2 * n * d + 2 * d**2, (n * d + n**2) * has_margin),
         device_bytes=8.0 * (2.5 * n * d + 4.0 * d * d + 40.0 * n),
     )
 

@@ -139,10 +139,10 @@ def test_what_is_done_on_the_host_is_no_faster_for_a_gpu():
     n, d = 2400, 1320
     sets = SPECS["sets"] | {"n_train": n, "d": d, "margin": True}
     drawing = DRAW_SECONDS * n * d
-    piqp = 30e-9 * n * d**2 / CPU_GFLOPS
+    margin = 5e-3 + 8e-9 * n * d**2 / CPU_GFLOPS
     assert cost_of(sets | {"margin": False}).host_seconds == pytest.approx(drawing)
-    assert cost_of(sets).host_seconds == pytest.approx(drawing + piqp)
-    assert job_seconds(cost_of(sets), 100, gpu=True) > 100 * (drawing + piqp)
+    assert cost_of(sets).host_seconds == pytest.approx(drawing + margin)
+    assert job_seconds(cost_of(sets), 100, gpu=True) > 100 * (drawing + margin)
     # A flow's data are drawn on the host, and its gradients taken on the GPU.
     flow = cost_of(SPECS["logistic"] | {"n_train": n, "d": d})
     assert drawing <= flow.host_seconds < 1.2 * drawing
@@ -165,10 +165,10 @@ def test_a_margin_counts_where_a_set_may_have_one():
     assert extra[0] == 0 and min(extra[1:]) > 0
 
 
-def test_a_margin_at_the_papers_size_takes_hours_on_a_gpu_as_well():
+def test_a_margin_at_the_papers_size_takes_most_of_an_hour_on_a_gpu_as_well():
     cost = cost_of(SPECS["sets"] | {"n_train": 40_000, "d": 20_800, "margin": True})
-    assert job_seconds(cost, 1, gpu=True) > 2.5 * 3600
-    assert cost.data_bytes > 20e9
+    assert 0.5 * 3600 < job_seconds(cost, 1, gpu=True) < 2 * 3600
+    assert 15e9 < cost.data_bytes < 21e9
 
 
 @pytest.mark.parametrize(("name", "size"), [("logistic", 4), ("sets", 8)])
@@ -223,9 +223,9 @@ TWO_GAUSSIANS = {"law": "two_gaussians", "d": 1600, "n_gen": 4000}
 MEASURED = [
     (SETS | {"d": 1152}, 0.32, 207),
     (SETS | {"n_train": 400, "d": 192}, 0.0045, 192),
-    (SETS | {"d": 1320, "margin": True}, 2.5, 281),
-    (SETS | {"n_train": 4800, "d": 2640, "margin": True}, 25.4, 690),
-    (SETS | {"n_train": 400, "d": 230, "margin": True}, 0.017, 166),
+    (SETS | {"d": 1320, "margin": True}, 1.0, 188),
+    (SETS | {"n_train": 4800, "d": 2640, "margin": True}, 8.2, 477),
+    (SETS | {"n_train": 400, "d": 230, "margin": True}, 0.014, 111),
     (SETS | {"n_train": 400, "d": 100, "margin": True}, 0.0015, 167),
     (SETS | {"n_train": 800, "d": 560, "box_margin": True}, 0.3, 146),
     (FLOW, 0.016, 195),

@@ -46,7 +46,8 @@ def hard_margin(points: np.ndarray) -> HardMargin:
 
     Large sets with not too many points per dimension are solved by their support vectors,
     from one Gram matrix (see ``support``).  All other sets, and those for which the bounds
-    do not meet then, as may happen with equal points, are left to interior points.
+    do not meet then, as where norms differ by orders of magnitude, are left to interior
+    points, PIQP.
 
     Parameters
     ----------

@@ -13,8 +13,8 @@ and the points with z_i > 0 are the support vectors.  Two stages find them.
    factorization of the active part of K + ρI, in float32.
 2. *Decide.*  Now most points clearly are, or are not, support vectors.  Eliminating the
    clear ones from K (a Schur complement, in float64) leaves a small dual in the doubtful
-   ones, which interior points (PIQP) and a last solution on its support settle.  Points
-   found on the wrong side become doubtful, until there are none.
+   ones, which interior points (PIQP) and a last solution on its support settle.  The result
+   is the next guess, until no point is on the wrong side; one that was stays doubtful.
 
 Near the transition, with as many support vectors as dimensions, K is nearly singular on
 them, and active sets alone hardly converge.  On the clear ones it is well conditioned.
@@ -34,7 +34,7 @@ from scipy.linalg import (
 from linear_grokking.solvers.separability.interior_point import tight_solver
 
 RIDGES = (0.02, 0.003, 0.00045)  # ρ; the diagonal of K is 1
-UNMET = 0.35  # mean violation of the guessed support vectors with which the ρ is the last
+UNMET = 0.35  # mean violation of the guessed support vectors' constraints that ends stage 1
 NEWTON_STEPS = 15  # at most, for one ρ
 SETTLED = 0.04  # share of the points that cross over in a step, after which a ρ is done
 LINE_STEPS = 30
@@ -50,11 +50,11 @@ COPIED_ROWS = 1024  # at a time, for a copy in float32 without one in float64
 def support_weights(points: np.ndarray) -> np.ndarray | None:
     """Return weights z ≥ 0 (N,) with S_M ∝ -Xᵀz, or None where they are not found.
 
-    They come without proof that S_M it is, and may not be found for degenerate sets, as with
-    equal points, or more support vectors than dimensions.
+    Nothing proves that they are those: see `margin.hard_margin` for that.  They are not found
+    where the set is not separable, and need not be found in degenerate cases, as where the
+    norms of the points differ by orders of magnitude.
 
-    Memory: beside the points, at most their copy and K in float32, or in the second stage
-    K of some two thirds of the points, and as much for what is eliminated, in float64.
+    Memory beside the points: at most about 8N² bytes, for K and its factors.
 
     Parameters
     ----------
@@ -222,9 +222,9 @@ def _classes(guess: np.ndarray, clarity: float) -> np.ndarray:
 
 
 def _eliminate(gram: np.ndarray, targets: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """Return the minimum of ½zᵀKz - b·z; see `_classes` for what z is.
+    """Return the minimum of ½zᵀKz - b·z with z ≥ 0 for points in doubt, 0 for class -1.
 
-    The clear support vectors have any z, the doubtful ones z ≥ 0, and all others z = 0.
+    The z of clear support vectors is free.
 
     Raises
     ------
