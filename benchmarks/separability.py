@@ -13,7 +13,7 @@ from benchmarks.limits import MatrixProduct
 from benchmarks.rows import Row, alternate
 from linear_grokking.data.draws import classification
 from linear_grokking.data.laws import Gaussian
-from linear_grokking.solvers.separability import Separability, assess
+from linear_grokking.solvers.separability import Separability, assess, hard_margin
 from linear_grokking.solvers.separability.limit_direction import limit_direction, newton
 from linear_grokking.solvers.separability.verdict import checked_points
 
@@ -33,7 +33,8 @@ def rows() -> Iterator[Row]:
         yield from _limit_direction(2400, rates=(0.01, 0.1), most=4000)
         yield _start()
         yield _hessian()
-        yield _margin()
+        yield _verdict()
+        yield from _margins()
 
 
 def _drawn(n_train: int, d: int, realization: int) -> np.ndarray:
@@ -143,7 +144,7 @@ def _piqp(points: np.ndarray) -> None:
     solver.solve()
 
 
-def _margin() -> Row:
+def _verdict() -> Row:
     points = _points(400, 0.55, separable=True)
     timings = alternate(7, ours=partial(assess, points, margin=True), piqp=partial(_piqp, points))
     return Row(
@@ -155,3 +156,17 @@ def _margin() -> Row:
         ours=timings.spread("ours"),
         theirs=timings.spread("piqp"),
     )
+
+
+def _margins() -> Iterator[Row]:
+    for n_train, rounds, target in ((800, 15, 1.5), (2400, 5, 3)):
+        points = _points(n_train, 0.55, separable=True)
+        timings = alternate(rounds, ours=partial(hard_margin, points), piqp=partial(_piqp, points))
+        yield Row(
+            f"margin, N={n_train}, lambda=0.55",
+            "PIQP alone",
+            timings.ratio("piqp", "ours"),
+            target=target,
+            ours=timings.spread("ours"),
+            theirs=timings.spread("piqp"),
+        )
