@@ -140,12 +140,13 @@ class Watch:
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Begin, in each file, with the tests that name what has changed."""
 
-        def silence(item: pytest.Item) -> int:
-            source = inspect.getsource(item.function)
+        @functools.cache  # a parametrized function is that of many tests
+        def silence(function: typing.Callable[..., object]) -> int:
+            source = inspect.getsource(function)
             return sum(word not in source for word in self.words)
 
         order = list(dict.fromkeys(item.path for item in items))
-        items.sort(key=lambda item: (order.index(item.path), silence(item)))
+        items.sort(key=lambda item: (order.index(item.path), silence(item.function)))
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
@@ -158,7 +159,7 @@ class Watch:
             (AssertionError, pytest.fail.Exception)
         ):
             self.caught = self.caught or item.nodeid
-            item.session.shouldstop = "caught"
+            item.session.shouldfail = "caught"  # to stop is an interruption, told at length
         elif not call.excinfo.errisinstance(pytest.skip.Exception):
             self.errors.append(f"{item.nodeid}: {call.excinfo.exconly()}"[:300])
 

@@ -51,16 +51,6 @@ def drawn_losses(problem, d_in, steps, draws, rng):
     return np.array(losses)
 
 
-@pytest.mark.parametrize("problem", PROBLEMS, ids=str)
-@pytest.mark.parametrize(("d_in", "draws"), [(60, 1500), (150, 600)])
-def test_deviation_of_the_loss_is_that_of_draws(problem, d_in, draws):
-    steps = [0.0, 40.0, 200.0]
-    losses = drawn_losses(problem, d_in, steps, draws, np.random.default_rng(3))
-    expected = gen_loss_deviation(steps, problem, d_in)
-    # Standard error of a deviation 1/√(2 draws), 2 to 3 %; the spectrum's own scatter adds a few.
-    np.testing.assert_allclose(losses.std(axis=0, ddof=1), expected, rtol=0.12)
-
-
 @pytest.mark.parametrize("lambda_", [0.3, 0.9, 1.0, 2.5])
 def test_modes_of_plain_descent_follow_from_three_losses(lambda_):
     problem, t = Problem(lambda_, ETA, d_out=3, alpha=1.7), np.geomspace(1.0, 1e5, 11)
@@ -69,6 +59,16 @@ def test_modes_of_plain_descent_follow_from_three_losses(lambda_):
     np.testing.assert_allclose(modes, 500 * now**2 / (start * later), rtol=1e-9)
     deviation = gen_loss_deviation(t, problem, 500)
     np.testing.assert_allclose(deviation, np.sqrt(2 * start * later / (500 * 3)), rtol=1e-9)
+
+
+@pytest.mark.parametrize("problem", PROBLEMS, ids=str)
+@pytest.mark.parametrize(("d_in", "draws"), [(60, 1500), (150, 600)])
+def test_deviation_of_the_loss_is_that_of_draws(problem, d_in, draws):
+    steps = [0.0, 40.0, 200.0]
+    losses = drawn_losses(problem, d_in, steps, draws, np.random.default_rng(3))
+    expected = gen_loss_deviation(steps, problem, d_in)
+    # Standard error of a deviation 1/√(2 draws), 2 to 3 %; the spectrum's own scatter adds a few.
+    np.testing.assert_allclose(losses.std(axis=0, ddof=1), expected, rtol=0.12)
 
 
 def test_all_modes_carry_the_loss_at_the_start():

@@ -64,6 +64,13 @@ def test_minimum_satisfies_the_equations_by_bisection_and_quadrature(lambda_, si
     assert end.accuracy == pytest.approx(norm.cdf(-bias / r), rel=1e-12)
 
 
+def test_without_ridge_it_is_the_limit_direction():
+    lambda_ = np.array([0.1, 0.4, 0.48])
+    found = ridge(lambda_, 1e-13)
+    assert found.norm == pytest.approx(large_size.limit_norm(lambda_), rel=1e-8)
+    assert found.loss == pytest.approx(large_size.limit_loss(lambda_), rel=1e-8)
+
+
 def least(inputs: np.ndarray, kappa: float, gamma: float, loss: str) -> tuple[float, float, float]:
     """Minimize the loss of one set with SciPy; return ‖S‖, b and the mean of ℓ."""
     value, slope = VALUES[loss], SLOPES[loss]
@@ -103,13 +110,6 @@ def assert_within_errors(expected: float, values: np.ndarray) -> None:
     error = values.std(ddof=1) / np.sqrt(len(values))
     assert 3.0 * error < 0.1 * abs(expected)
     assert expected == pytest.approx(values.mean(), rel=0.02, abs=3.0 * error)
-
-
-def test_without_ridge_it_is_the_limit_direction():
-    lambda_ = np.array([0.1, 0.4, 0.48])
-    found = ridge(lambda_, 1e-13)
-    assert found.norm == pytest.approx(large_size.limit_norm(lambda_), rel=1e-8)
-    assert found.loss == pytest.approx(large_size.limit_loss(lambda_), rel=1e-8)
 
 
 def test_the_loss_changes_with_the_ridge_as_the_envelope_says():
