@@ -3,6 +3,7 @@
 Imported before the package is; the other annotations are left to the type checker.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import jaxtyping
@@ -37,4 +38,20 @@ def checked(function: Any) -> Any:
     return beartype(function)
 
 
+def jaxtyped(*, typechecker: Any) -> Callable[[Any], Any]:
+    """Return jaxtyping's decorator, which leaves functions alone that name no shape.
+
+    It would take some microseconds of each of their calls.
+    """
+    decorate = _jaxtyped(typechecker=typechecker)
+
+    def decorated(definition: Any) -> Any:
+        hints = getattr(definition, "__annotations__", {}).values()
+        named = isinstance(definition, type) or any("jaxtyping" in repr(hint) for hint in hints)
+        return decorate(definition) if named else definition
+
+    return decorated
+
+
+_jaxtyped, jaxtyping.jaxtyped = jaxtyping.jaxtyped, jaxtyped
 jaxtyping.install_import_hook(CHECKED, "shapes_checked.checked")
