@@ -31,6 +31,21 @@ def test_the_numbers_of_every_figure_come_with_the_repository(figure):
     assert table[["x", "y"]].notna().any().all()
 
 
+def test_the_verdicts_are_those_that_come_with_the_repository():
+    claims = load_results.claims(root=REPOSITORY, size="config")
+    counts = claims["verdict"].value_counts()
+    disagree = claims[claims["disagreement"].notna() & (claims["verdict"] != "confirmed")]
+    told = (
+        f"{counts['confirmed']} of {len(claims)} on the {len(FIGURES)} figures are confirmed, and "
+        f"{counts.get('undecided', 0)} undecided"
+    )
+    text = " ".join(README.split())
+    assert told in text and f"The other {len(disagree)} are five different things" in text
+    table = README.partition("| what does not agree |")[2].partition("\n\n")[0]
+    rows = [sum(map(int, re.findall(r"\| (\d+)", line))) for line in table.splitlines()[2:]]
+    assert sorted(rows) == sorted(disagree["disagreement"].value_counts())
+
+
 def test_links_and_pictures_lead_to_files():
     links = re.findall(r'\]\(([^)#]+)|(?:src|href)="([^"]+)"', README)
     paths = {one or other for one, other in links if not (one or other).startswith("http")}
@@ -41,7 +56,7 @@ def test_links_and_pictures_lead_to_files():
 def test_commands_exist():
     [known] = [action.choices for action in cli._parser()._actions if action.choices]
     assert set(re.findall(r"`linear-grokking ([a-z-]+)", README)) <= set(known)
-    targets = set(re.findall(r"(?:^|`)make ([a-z]+)", README, re.MULTILINE))
+    targets = set(re.findall(r"(?:^|`)make ([a-z-]+)", README, re.MULTILINE))
     makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
     assert targets <= set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
     for overlay in re.findall(r"config/\w+\.yaml", README):

@@ -89,8 +89,8 @@ def table(figure: str, root: Root = ".", *, size: Size | None = None) -> pd.Data
     >>> from linear_grokking import load
     >>> shares = load.table("B6", size="config").query("series == 'fraction'")
     >>> print(shares.loc[shares["x"] == 0.48, ["x", "y", "n"]].to_string(index=False))
-       x      y    n
-    0.48 0.2185 2000
+       x     y    n
+    0.48 0.203 2000
     """
     folder = _folder(root) / "figures/tables" if size is None else _shipped(root, size)
     path = folder / f"{figure}.parquet"
