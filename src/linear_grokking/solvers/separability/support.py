@@ -142,6 +142,8 @@ def _ridge_solution(
     """Return z (N,) with (K + ρI) z = t on the active points, and zero elsewhere."""
     potrf, potrs = get_lapack_funcs(("potrf", "potrs"), dtype=gram.dtype)
     rows = np.flatnonzero(active)
+    if len(rows) == 0:
+        return np.zeros(len(active))
     matrix = gram[np.ix_(rows, rows)]
     matrix[np.diag_indices(len(rows))] += gram.dtype.type(ridge)
     factor, info = potrf(matrix.T, lower=True, clean=False, overwrite_a=True)
@@ -169,6 +171,8 @@ def _line_minimum(
         moving = steps[positive > 0.0]
         first = slope + t * curvature + float(positive @ steps) / ridge
         second = curvature + float(moving @ moving) / ridge
+        if not second > 0.0:
+            break  # no step at all
         if first < 0.0:
             low = t
         else:
