@@ -11,7 +11,7 @@ CONFIGURATIONS: dict[Size, tuple[Path, ...]] = {
     "config": (Path("config/config.yaml"),),
     "paper": (Path("config/config.yaml"), Path("config/paper.yaml")),
 }
-KEPT_SECONDS = 600.0
+KEPT_SECONDS = 120.0
 """Work on a run from which its blocks come along, if they hold a few numbers for each set."""
 
 

@@ -119,7 +119,7 @@ def paper(tmp_path_factory):
 def test_no_cluster_is_faster_than_its_longest_job(paper, gpus, cores):
     expected = on_cluster(paper, gpus, cores)
     # The margin of one set at N = 40,000, on the host wherever the rest is done.
-    assert expected.hours > expected.longest_hours > 2.5
+    assert expected.hours > expected.longest_hours > 0.5
     assert expected.gpu_jobs + expected.core_jobs == sum(
         len(paper.block_files(run_id)) for run_id in paper.runs
     )
@@ -131,7 +131,7 @@ def test_jobs_that_may_be_too_long_for_a_limit_are_named(tmp_path):
     raw["experiments"] = raw["experiments"] | {"sets": sets}
     plan = Plan(read(raw), tmp_path)
     (_, far) = plan.points["sets"]
-    said = too_long(plan, 240, gpus=True)
-    assert said.startswith("Jobs may ask for no more than 240 minutes") and "\n" not in said
+    said = too_long(plan, 40, gpus=True)
+    assert said.startswith("Jobs may ask for no more than 40 minutes") and "\n" not in said
     assert "for 1 of 5 runs" in said and far.run_id in said
     assert too_long(plan, 24 * 60, gpus=True) == ""
