@@ -66,7 +66,7 @@ paper-size: $(VENV)/.complete
 	-cp -R -n docs/paper_size/results $(PAPER_SIZE)
 	-$(RUN) snakemake --cores $(CORES) --keep-going --directory $(PAPER_SIZE) \
 		--configfile config/config.yaml config/paper.yaml -- $(FIGURES)
-	$(RUN) linear_grokking gallery --size paper --root $(PAPER_SIZE)
+	-$(RUN) linear_grokking gallery --size paper --root $(PAPER_SIZE)
 
 gallery-check: $(VENV)/.complete
 	$(RUN) linear_grokking gallery --check
