@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from linear_grokking.errors import LinearGrokkingError
+from linear_grokking.results.shipped import SHIPPED
 from linear_grokking.runtime import program
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ def _parser(command: Sequence[str] = ()) -> argparse.ArgumentParser:
     )
     gallery.add_argument(
         "--size",
-        choices=("config", "paper"),
+        choices=tuple(SHIPPED),
         default="config",
         help="what was built: config/config.yaml alone, for docs/gallery, or the papers' sizes, "
         "for docs/paper_size (default: %(default)s)",

@@ -160,6 +160,20 @@ def _logistic(
         yield Kind("logistic", solver, measure, job=job, schema=schema, **parts)
 
 
+def _literal_steps(
+    model: str,
+    job: str,
+    schema: pa.Schema,
+    *,
+    descent: Callable[[Spec], Cost],
+    adam: Callable[[Spec], Cost],
+) -> Iterable[Kind]:
+    """Yield the kinds of a model of Paper A that take every step, given their costs."""
+    for solver, cost, steps in (("gradient_descent", descent, _STEPS), ("adam", adam, _ADAM)):
+        parts = {"job": job, "schema": schema, "cost": cost, **steps, **_ON_GPU}
+        yield Kind(model, solver, "dynamics", **parts)
+
+
 KINDS: Sequence[Kind] = (
     Kind(
         *("linear", "spectral", "dynamics"),
@@ -199,19 +213,10 @@ KINDS: Sequence[Kind] = (
         schema=GROKKING_TIMES,
         cost=costs.bidiagonal,
     ),
-    *(
-        Kind(
-            *("linear", solver, "dynamics"),
-            job="jobs.teacher_student:one_layer",
-            schema=LINEAR,
-            cost=cost,
-            **steps,
-            **_ON_GPU,
-        )
-        for solver, cost, steps in (
-            ("gradient_descent", costs.linear_steps, _STEPS),
-            ("adam", costs.linear_adam_steps, _ADAM),
-        )
+    *_literal_steps(
+        *("linear", "jobs.teacher_student:one_layer", LINEAR),
+        descent=costs.linear_steps,
+        adam=costs.linear_adam_steps,
     ),
     Kind(
         *("two_layer", "gradient_flow", "dynamics"),
@@ -221,19 +226,10 @@ KINDS: Sequence[Kind] = (
         solve="solvers.two_layer_flow:gradient_flow",
         saves_state=True,
     ),
-    *(
-        Kind(
-            *("two_layer", solver, "dynamics"),
-            job="jobs.teacher_student:two_layers",
-            schema=TWO_LAYER,
-            cost=cost,
-            **steps,
-            **_ON_GPU,
-        )
-        for solver, cost, steps in (
-            ("gradient_descent", costs.two_layer_steps, _STEPS),
-            ("adam", costs.two_layer_adam_steps, _ADAM),
-        )
+    *_literal_steps(
+        *("two_layer", "jobs.teacher_student:two_layers", TWO_LAYER),
+        descent=costs.two_layer_steps,
+        adam=costs.two_layer_adam_steps,
     ),
     *_logistic(
         "gradient_flow",

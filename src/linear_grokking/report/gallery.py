@@ -36,9 +36,8 @@ def make(figures: Path, gallery: Path, digests: Mapping[str, str]) -> list[str]:
     list of str
         The figures that were drawn of that; others are left as they are in the gallery.
     """
-    drawn = outdated(figures, digests)
-    present = [figure_id for figure_id in digests if figure_id not in drawn]
-    for figure_id in present:
+    drawn = [each for each, digest in digests.items() if _carries(_picture(figures, each), digest)]
+    for figure_id in drawn:
         with PngImageFile(_picture(figures, figure_id)) as image:
             carried = PngInfo()
             for key in _CARRIED:
@@ -50,9 +49,8 @@ def make(figures: Path, gallery: Path, digests: Mapping[str, str]) -> list[str]:
             # among them (coverage counts, not pixels) and maps are dithered.
             palette = small.quantize(_COLOURS, method=Image.Quantize.MAXCOVERAGE)
             small.quantize(palette=palette).save(temporary, pnginfo=carried, optimize=True)
-        with whole_file(gallery / f"{figure_id}.parquet") as temporary:
-            shutil.copyfile(figures / "tables" / f"{figure_id}.parquet", temporary)
-    return present
+        _copy(figures / "tables" / f"{figure_id}.parquet", _table(gallery, figure_id))
+    return drawn
 
 
 def judge(root: Path, gallery: Path, tables: Mapping[str, str]) -> None:
@@ -80,13 +78,13 @@ def keep(root: Path, gallery: Path, blocks: Iterable[str]) -> None:
     """Copy those blocks that are there into the gallery, under their own paths."""
     for name in blocks:
         if (root / name).exists():
-            (gallery / name).parent.mkdir(parents=True, exist_ok=True)
-            with whole_file(gallery / name) as temporary:
-                shutil.copyfile(root / name, temporary)
+            _copy(root / name, gallery / name)
 
 
-def outdated(folder: Path, digests: Mapping[str, str]) -> list[str]:
+def outdated(gallery: Path, digests: Mapping[str, str]) -> list[str]:
     """Return the figures whose picture is not of the present configuration and code.
+
+    One without its table counts as such.
 
     Parameters
     ----------
@@ -96,12 +94,23 @@ def outdated(folder: Path, digests: Mapping[str, str]) -> list[str]:
     return [
         figure_id
         for figure_id, digest in digests.items()
-        if not _carries(_picture(folder, figure_id), digest)
+        if not (
+            _carries(_picture(gallery, figure_id), digest) and _table(gallery, figure_id).exists()
+        )
     ]
 
 
 def _picture(folder: Path, figure_id: str) -> Path:
     return folder / f"{figure_id}.png"
+
+
+def _table(gallery: Path, figure_id: str) -> Path:
+    return gallery / f"{figure_id}.parquet"
+
+
+def _copy(source: Path, target: Path) -> None:
+    with whole_file(target) as temporary:
+        shutil.copyfile(source, temporary)
 
 
 def _carries(path: Path, digest: str) -> bool:

@@ -36,6 +36,8 @@ def test_pictures_are_small_and_carry_what_they_show(figures, tmp_path):
         assert image.size == (1000, 417) and image.text["spec"] == '{"figure":"A6"}'
     assert (folder / "A6.parquet").read_bytes() == b"numbers"
     assert gallery.outdated(folder, DIGESTS) == []
+    (folder / "A6.parquet").unlink()
+    assert gallery.outdated(folder, DIGESTS) == ["A6"]
 
 
 def test_the_colour_of_a_few_markers_stays(figures, tmp_path):
