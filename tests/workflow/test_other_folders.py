@@ -89,10 +89,11 @@ def test_an_environment_without_the_package_is_refused(fresh):
     assert "Traceback" not in done.stderr
 
 
-def test_the_plan_counts_the_configuration_as_merged(built):
-    # The two-point model has no seed.
+def test_the_plan_counts_the_configuration_as_merged(repository):
+    # Each run of Snakemake notes its configuration, so this needs a copy of its own.  The
+    # two-point model has no seed.
     for values, done in (((), "8"), (("--config", "seed=7"), "1")):
-        said = built.snakemake("plan", *values).output
+        said = repository.snakemake("plan", *values).output
         (total,) = [line.split() for line in said.splitlines() if line.split()[:1] == ["all"]]
         assert total[:3] == ["all", "8", done]
 
