@@ -1,13 +1,17 @@
 """The shapes in annotations of numerical functions are enforced in all tests.
 
-Imported before the package is; the other annotations are left to the type checker.
+Imported before the package is; the other annotations are left to the type checker.  What a call
+is given and returns is checked unless arrays of just these shapes and types have passed before:
+tests call small functions on small arrays very often.
 """
 
-from collections.abc import Callable
+import functools
+import inspect
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 import jaxtyping
-from beartype import beartype
+from beartype.door import is_bearable
 
 CHECKED = [
     "linear_grokking.data",
@@ -31,27 +35,69 @@ CHECKED = [
 """All but what Numba compiles."""
 
 
+def shape_of_all(value: Any) -> Hashable:
+    """Return the types in a value, and of its arrays the shapes."""
+    if isinstance(shape := getattr(value, "shape", None), tuple):
+        return type(value), getattr(value, "dtype", None), tuple(shape)
+    if isinstance(value, Mapping):
+        return type(value), tuple(value), tuple(map(shape_of_all, value.values()))
+    if isinstance(value, tuple | list):
+        return type(value), tuple(map(shape_of_all, value))
+    return type(value)
+
+
 def checked(function: Any) -> Any:
     """Return a function that checks the shapes among its annotations."""
-    shapes = {k: hint for k, hint in function.__annotations__.items() if "jaxtyping" in repr(hint)}
-    function.__annotations__ = shapes
-    return beartype(function)
+    hints = {k: v for k, v in function.__annotations__.items() if "jaxtyping" in repr(v)}
+    if not hints:
+        return function
+    signature = inspect.signature(function)
+    passed: set[Hashable] = set()
+
+    def check(given: tuple[Any, ...], named: dict[str, Any], **returned: Any) -> None:
+        values = signature.bind(*given, **named).arguments | returned
+        with _context("context"):
+            # In the order of the signature: an axis may be said in terms of one before it.
+            for name in filter(hints.__contains__, values):
+                several = signature.parameters.get(name)
+                of_many = several is not None and several.kind is several.VAR_POSITIONAL
+                for value in values[name] if of_many else (values[name],):
+                    if not is_bearable(value, hints[name]):
+                        raise jaxtyping.TypeCheckError(
+                            f"{function.__module__}.{function.__qualname__}: {name}, of "
+                            f"{shape_of_all(value)}, is not {hints[name]}, beside "
+                            f"{shape_of_all(values)}"
+                        )
+
+    @functools.wraps(function)
+    def call(*given: Any, **named: Any) -> Any:
+        of_these = shape_of_all(given), shape_of_all(named)
+        if of_these not in passed:
+            check(given, named)
+            passed.add(of_these)
+        found = function(*given, **named)
+        if "return" in hints:
+            of_all = of_these, shape_of_all(found)
+            if of_all not in passed:
+                check(given, named, **{"return": found})
+                passed.add(of_all)
+        return found
+
+    return call
 
 
-def jaxtyped(*, typechecker: Any) -> Callable[[Any], Any]:
-    """Return jaxtyping's decorator, which leaves functions alone that name no shape.
-
-    It would take some microseconds of each of their calls.
-    """
-    decorate = _jaxtyped(typechecker=typechecker)
+def jaxtyped(*, typechecker: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return the decorator that jaxtyping's import hook puts before definitions."""
 
     def decorated(definition: Any) -> Any:
-        hints = getattr(definition, "__annotations__", {}).values()
-        named = isinstance(definition, type) or any("jaxtyping" in repr(hint) for hint in hints)
-        return decorate(definition) if named else definition
+        if not isinstance(definition, type):
+            return typechecker(definition)
+        if "__init__" in vars(definition) and hasattr(definition, "__dataclass_fields__"):
+            definition.__init__ = typechecker(definition.__init__)
+        return definition
 
     return decorated
 
 
-_jaxtyped, jaxtyping.jaxtyped = jaxtyping.jaxtyped, jaxtyped
+_context, jaxtyping.jaxtyped = jaxtyping.jaxtyped, jaxtyped
 jaxtyping.install_import_hook(CHECKED, "shapes_checked.checked")

@@ -1,30 +1,51 @@
-"""Snakemake without its start: a process that has loaded its libraries, and forks to run it.
+"""Snakemake and its jobs without their start: a process that has loaded libraries, and forks.
 
-Imports are most of a dry run in a small copy of the repository.  Only what is of others is
-loaded beforehand: each copy runs its own package.
+Imports are most of a dry run in a small copy of the repository, and of a job there.  Only what is
+of others is loaded beforehand: each copy runs its own package.
 
 As a program this is the server.  For each line of standard input, ``{"arguments": …,
 "folder": …, "environment": …, "output": …, "timeout_s": …}``, it runs ``python -m snakemake``
-there, all that is said going to the file ``output``, and answers with the exit status.
+there, all that is said going to the file ``output``, and answers with the exit status.  What
+Snakemake takes for Python is a program that has the server run a job's script.
 """
 
+import atexit
 import functools
 import gc
 import importlib
 import json
 import os
 import runpy
+import select
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+import threading
+import traceback
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 LOADED = (
     *("snakemake.cli", "matplotlib.figure", "matplotlib.legend", "numba", "pandas"),
-    *("pyarrow.parquet", "pydantic", "scipy.optimize", "scipy.special", "scipy.stats"),
+    *("matplotlib.backends.backend_agg", "matplotlib.backends.backend_pdf"),
+    *("matplotlib.backends.backend_svg", "matplotlib.style", "pyarrow.parquet", "pydantic"),
+    *("scipy.optimize", "scipy.special", "scipy.stats"),
 )
+
+PYTHON = """#!{python} -IS
+import json, os, socket, sys
+with socket.socket(socket.AF_UNIX) as server:
+    server.connect({address!r})
+    said = json.dumps([sys.argv[1:], os.getcwd(), dict(os.environ)]).encode()
+    socket.send_fds(server, [said[:1]], [0, 1, 2])
+    server.sendall(said[1:])
+    server.shutdown(socket.SHUT_WR)
+    sys.exit(int(server.recv(9)))
+"""
+"""What stands for Python: ``PYTHON SCRIPT ARGUMENT...``, and ``PYTHON -m MODULE ARGUMENT...``."""
 
 
 @functools.cache
@@ -51,31 +72,101 @@ def main() -> None:
     for name in LOADED:
         importlib.import_module(name)
     gc.freeze()
-    for line in sys.stdin:
-        request = json.loads(line)
-        child = os.fork()
-        if child == 0:
-            become_snakemake(**request)
-            return
-        _, status = os.waitpid(child, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
+    # Whoever is forked from here has to end without what is to be done when this process ends.
+    folder = Path(tempfile.mkdtemp())
+    python, address = folder / "python", str(folder / "jobs")
+    python.write_text(PYTHON.format(python=sys.executable, address=address))
+    python.chmod(0o700)
+    jobs = socket.socket(socket.AF_UNIX)
+    jobs.bind(address)
+    jobs.listen()
+    while True:
+        ready, _, _ = select.select([sys.stdin, jobs], [], [])
+        if jobs in ready:
+            connection, _ = jobs.accept()
+            in_a_fork(serve_job, connection)
+            connection.close()
+        elif line := sys.stdin.readline():
+            in_a_fork(serve_snakemake, str(python), **json.loads(line))
+        else:
+            break
+    shutil.rmtree(folder)
 
 
-def become_snakemake(arguments, folder, environment, output, timeout_s):
-    """Do in this process as ``python -m snakemake`` would in one of its own."""
-    os.setsid()
-    signal.alarm(int(timeout_s))
-    for name, mode, numbers in ((os.devnull, "rb", (0,)), (output, "wb", (1, 2))):
-        with open(name, mode) as file:
-            for number in numbers:
-                os.dup2(file.fileno(), number)
+def in_a_fork(function: Callable[..., object], *given: object, **named: object) -> None:
+    """Call a function in a process of its own, for which nobody waits."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    if os.fork() == 0:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        function(*given, **named)
+        os._exit(0)
+
+
+def status_of(program: Callable[[], object]) -> int:
+    """Return the exit status of a program that a process of its own becomes."""
+    child = os.fork()
+    if child == 0:
+        # As an interpreter ends, but that it does not take itself apart, which takes long.
+        code = 0
+        try:
+            program()
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else int(end.code is not None)
+            if not isinstance(end.code, int | None):
+                print(end.code, file=sys.stderr)
+        except BaseException:
+            traceback.print_exc()
+            code = 1
+        threading._shutdown()
+        atexit._run_exitfuncs()
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def serve_snakemake(python, arguments, folder, environment, output, timeout_s):
+    """Run ``python -m snakemake`` in a folder; print its exit status."""
+
+    def snakemake():
+        os.setsid()
+        signal.alarm(int(timeout_s))
+        streams = [os.open(os.devnull, os.O_RDONLY), *[os.open(output, os.O_WRONLY)] * 2]
+        become_python(["-m", "snakemake", *arguments], folder, environment, streams, python)
+
+    print(status_of(snakemake), flush=True)
+
+
+def serve_job(connection: socket.socket) -> None:
+    """Run what `PYTHON` was told; answer with the exit status."""
+    said, streams, _, _ = socket.recv_fds(connection, 1, 3)
+    while more := connection.recv(1 << 16):
+        said += more
+    status = status_of(lambda: become_python(*json.loads(said), streams))
+    connection.sendall(str(status if status >= 0 else 128 - status).encode())
+
+
+def become_python(arguments, folder, environment, streams, python=sys.executable):
+    """Do in this process as ``python ARGUMENT...`` would in one of its own."""
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+    # What there is knows whether the server's own files can be sought.
+    sys.stdin = os.fdopen(0, closefd=False)
+    sys.stdout = os.fdopen(1, "w", closefd=False)
+    sys.stderr = os.fdopen(2, "w", buffering=1, errors="backslashreplace", closefd=False)
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
-    given = environment.get("PYTHONPATH", "")
-    sys.path[:1] = [folder, *filter(None, given.split(os.pathsep))]
-    sys.argv = ["snakemake", *arguments]
-    runpy.run_module("snakemake", run_name="__main__", alter_sys=True)
+    sys.executable = python
+    paths = filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))
+    if arguments[0] == "-m":
+        sys.path[:1] = [folder, *paths]
+        sys.argv = arguments[1:]
+        runpy.run_module(arguments[1], run_name="__main__", alter_sys=True)
+    else:
+        sys.path[:1] = [str(Path(arguments[0]).parent), *paths]
+        sys.argv = arguments
+        runpy.run_path(arguments[0], run_name="__main__")
 
 
 if __name__ == "__main__":

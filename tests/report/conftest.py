@@ -9,12 +9,14 @@ from small_run import CONFIGURATION, snakemake
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory) -> Path:
+def built(once) -> Path:
     """Return a folder in which the small configuration was run, with its report and archive."""
-    root = tmp_path_factory.mktemp("report")
-    copy_workflow(root)
-    (root / "config").mkdir()
-    (root / "config" / "config.yaml").write_text(yaml.safe_dump(CONFIGURATION))
-    code, said = snakemake(root, "all", "archive", "--config", "seed=1")
-    assert code == 0, said
-    return root
+
+    def fill(root: Path) -> None:
+        copy_workflow(root)
+        (root / "config").mkdir()
+        (root / "config" / "config.yaml").write_text(yaml.safe_dump(CONFIGURATION))
+        code, said = snakemake(root, "all", "archive", "--config", "seed=1")
+        assert code == 0, said
+
+    return once("report", fill)

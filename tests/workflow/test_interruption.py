@@ -106,7 +106,7 @@ def small(built_small, built, tmp_path):
 
 
 def test_killed_jobs_leave_no_trace(small):
-    kill_repeatedly(small, 3)
+    kill_repeatedly(small, 2)
 
 
 @pytest.mark.long

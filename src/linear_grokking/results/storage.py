@@ -6,7 +6,7 @@ import os
 import platform
 import subprocess
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import cache
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = "1"
 """Raised whenever a file of an older version cannot be read as the present one."""
+
+_PACKAGES = ("linear-grokking", "numpy", "scipy", "pyarrow", "torch", "matplotlib", "piqp")
+"""Whose versions a file names."""
 
 
 class StorageError(LinearGrokkingError):
@@ -107,20 +110,20 @@ def user() -> str:
 
 def provenance(**more: Any) -> dict[str, Any]:
     """Return what made a file: `revision`, versions, host, time (UTC) and what is added."""
-    packages = ("linear-grokking", "numpy", "scipy", "pyarrow", "torch", "matplotlib", "piqp")
     return {
         **revision(),
-        "versions": {"python": platform.python_version(), **_versions(packages)},
+        "versions": {"python": platform.python_version(), **_versions()},
         "host": platform.node(),
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         **more,
     }
 
 
-def _versions(packages: Iterable[str]) -> dict[str, str]:
+@cache
+def _versions() -> Mapping[str, str]:
     """Return the versions of those packages that are installed: not all are always needed."""
     found = {}
-    for package in packages:
+    for package in _PACKAGES:
         with suppress(PackageNotFoundError):
             found[package] = version(package)
     return found
