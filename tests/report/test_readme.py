@@ -46,6 +46,11 @@ def test_the_verdicts_are_those_that_come_with_the_repository():
     assert sorted(rows) == sorted(disagree["disagreement"].value_counts())
 
 
+def test_it_leads_to_every_figure_that_is_there_at_the_papers_sizes():
+    there = {path.name for path in (REPOSITORY / "docs" / "paper_size").glob("*.png")}
+    assert set(re.findall(r"\]\(docs/paper_size/([^)]+png)", README)) == there
+
+
 def test_links_and_pictures_lead_to_files():
     links = re.findall(r'\]\(([^)#]+)|(?:src|href)="([^"]+)"', README)
     paths = {one or other for one, other in links if not (one or other).startswith("http")}
