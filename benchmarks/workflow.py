@@ -185,8 +185,18 @@ def _dry_run() -> Row:
     )
 
 
-PLAN_OF_A_GRID = """
-import json, resource, sys, time
+LARGEST_KB = r"""
+import re
+def largest_kb():
+    # Of this program alone: ru_maxrss counts its parent's memory too, from before its start.
+    return int(re.search(r"VmHWM:\s*(\d+) kB", open("/proc/self/status").read())[1])
+"""
+"""How a program finds the largest memory that it took."""
+
+PLAN_OF_A_GRID = (
+    LARGEST_KB
+    + """
+import json, sys, time
 from pathlib import Path
 from linear_grokking.workflow.plan import Plan, read, targets
 config = read(json.load(sys.stdin))
@@ -196,8 +206,9 @@ made = [targets.summary(plan, run_id).made_of for run_id in plan.runs]
 made += [targets.table(plan, "B6").made_of, targets.manifest(plan).made_of]
 assert len(set(made)) == len(plan.runs) + 2
 seconds = time.perf_counter() - started
-print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+print(seconds, largest_kb() / 1024)
 """
+)
 
 
 def _largest_grid() -> Row:
@@ -264,15 +275,16 @@ COSTED = {
 }
 """Experiments that the cost model is checked against, at least one of each kind of run."""
 
-MEASURED_JOB = r"""
-import json, re, resource
+MEASURED_JOB = (
+    LARGEST_KB
+    + """
+import json, resource
 from linear_grokking.workflow.steps import script
 script.run("linear_grokking.workflow.steps.block:train_block", device=str, threads=int)
 used = resource.getrusage(resource.RUSAGE_SELF)
-# The memory of this program alone: ru_maxrss counts its parent's too, from before its start.
-largest = re.search(r"VmHWM:\s*(\d+) kB", open("/proc/self/status").read())[1]
-print(json.dumps({"mb": int(largest) / 1024, "seconds": used.ru_utime + used.ru_stime}))
+print(json.dumps({"mb": largest_kb() / 1024, "seconds": used.ru_utime + used.ru_stime}))
 """
+)
 
 
 def measured_cost(spec: Mapping[str, Any], realizations: int) -> tuple[float, float]:
