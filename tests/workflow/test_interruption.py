@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from linear_grokking.results.storage import made_of
+from linear_grokking.workflow.watch.last_word import KILLED, last_lines
 
 SEED = 20231016
 
@@ -62,19 +63,31 @@ def start_over(repository) -> None:
         shutil.rmtree(repository.root / folder)
 
 
+def logs_that_say_so(repository) -> int:
+    """Return how many logs end with the word of a job that was killed."""
+    logs = repository.files("logs/**/*.log")
+    return sum(last_lines(path)[-1:] == [KILLED] for path in logs)
+
+
 def kill_repeatedly(repository, times: int) -> None:
     undisturbed = repository.data()
     rng = random.Random(SEED)
-    hits = 0
+    hits = told = 0
     while hits < times:
         start_over(repository)
-        hits += kill_a_job(repository, rng.randrange(JOBS), rng.uniform(0.0, 1.0))
+        hit = kill_a_job(repository, rng.randrange(JOBS), rng.uniform(0.0, 1.0))
+        said = logs_that_say_so(repository)
+        assert said <= hit
+        told += said
+        hits += hit
         # Whatever is there after a kill is whole: unfinished files have names of their own.
         for path in repository.files("results/**/[0-9a-f]*.parquet"):
             made_of(path, whole=True)
         outcome = repository.snakemake()
         assert outcome.returncode == 0, outcome.output
         assert repository.data() == undisturbed
+    # But for one that had ended when it was hit, and was not waited for yet.
+    assert told > 0
     assert repository.would_do_nothing()
 
 

@@ -1,4 +1,5 @@
 from linear_grokking.workflow.watch import build as builds
+from linear_grokking.workflow.watch.last_word import LastWord
 from linear_grokking.workflow.watch.line import BuildLine
 
 
@@ -16,6 +17,7 @@ def follow():
     if not build.jobs:
         return
     build.write(plan.root)
+    logger.addHandler(LastWord(build, plan.root))
     quiet = {str(word) for word in workflow.output_settings.quiet or ()}
     if sys.stderr.isatty() and quiet.isdisjoint({"progress", "all"}):
         logger.addHandler(BuildLine(build, sys.stderr))

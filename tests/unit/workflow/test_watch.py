@@ -16,6 +16,7 @@ from linear_grokking.workflow.plan import read as read_configuration
 from linear_grokking.workflow.plan.forecast import SCHEDULING_SECONDS
 from linear_grokking.workflow.watch import build as builds
 from linear_grokking.workflow.watch.build import Build, Job, NoBuildError
+from linear_grokking.workflow.watch.last_word import KILLED, LastWord
 from linear_grokking.workflow.watch.line import BuildLine
 from linear_grokking.workflow.watch.look import State, Watch
 from linear_grokking.workflow.watch.pace import duration, pace
@@ -232,6 +233,35 @@ def test_a_traceback_is_a_failure_and_so_is_a_job_that_nobody_waits_for(started)
     (started / ".snakemake/locks/0.input.lock").unlink()
     sight = looking.look()
     assert sight.counts[State.FAILED] == 2 and sight.over
+
+
+def test_the_log_of_a_job_that_was_killed_says_so(started):
+    lines = {
+        "one": [line(1, "01:00", "09:00")],
+        "two": ["error: eta = 9: too large"],
+        "three": ["interrupted"],
+    }
+    heard = LastWord(builds.read(started), started)
+    for name, each in lines.items():
+        log(started, name, *each, ago=-1.0)
+    log(started, "four", "error: of a build before this one", ago=7200)
+    assert Watch(started).look().counts["running"] == 1
+    for number in range(4):
+        heard.handle(record("job_error", jobid=number))
+    heard.handle(record("job_error", jobid=9))  # what only gathers others
+    heard.handle(record("job_info", jobid=0))
+    sight = Watch(started).look()
+    assert sight.counts == {"waiting": 0, "running": 0, "failed": 4, "done": 0}
+    assert [each.line for each in sight.seen.values()] == [
+        *(KILLED, "error: eta = 9: too large", "interrupted", KILLED)
+    ]
+    text = (started / "logs/one.log").read_text(encoding="utf-8")
+    assert text == f"{lines['one'][0]}\n{KILLED}\n"
+
+
+def test_a_log_that_cannot_be_written_disturbs_nothing(started):
+    (started / "logs/one.log").mkdir(parents=True)
+    LastWord(builds.read(started), started).handle(record("job_error", jobid=0))
 
 
 def test_a_build_that_was_started_again_is_read_again(started):

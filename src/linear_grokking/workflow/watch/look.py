@@ -13,10 +13,8 @@ from linear_grokking.runtime.progress import Progress, read_line
 from linear_grokking.workflow.plan.stale import is_locked
 from linear_grokking.workflow.watch import build as builds
 from linear_grokking.workflow.watch.build import Job
+from linear_grokking.workflow.watch.last_word import last_lines, says_why
 from linear_grokking.workflow.watch.pace import Pace, pace
-
-_TAIL = 4096
-"""Bytes from the end of a log that are read."""
 
 
 class State(StrEnum):
@@ -154,13 +152,13 @@ class Watch:
             return Seen(job, State.WAITING)
         made = [_written(self._root / name) for name in job.outputs]
         done = all(time is not None and time >= self._started for time in made)
-        lines = _last_lines(log)
+        lines = last_lines(log)
         line = lines[-1] if lines else ""
         told = next(filter(None, map(read_line, reversed(lines))), None)
         silent = max(time.time() - written, 0.0)
         if done:
             state = State.DONE
-        elif line.startswith("error: ") or not at_work or _is_traceback(lines):
+        elif says_why(lines) or not at_work:
             state = State.FAILED
         else:
             state = State.RUNNING
@@ -173,18 +171,3 @@ def _written(path: Path) -> float | None:
         return path.stat().st_mtime
     except OSError:
         return None
-
-
-def _last_lines(path: Path) -> list[str]:
-    """Return the lines at the end of a log, without empty ones."""
-    try:
-        with open(path, "rb") as log:
-            log.seek(max(0, path.stat().st_size - _TAIL))
-            text = log.read().decode("utf-8", errors="replace")
-    except OSError:
-        return []
-    return [line.strip() for line in text.splitlines() if line.strip()]
-
-
-def _is_traceback(lines: list[str]) -> bool:
-    return any(line.startswith("Traceback (most recent call last)") for line in lines)
