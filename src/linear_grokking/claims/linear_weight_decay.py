@@ -199,7 +199,10 @@ def decay_above_one(evidence: Evidence) -> Iterator[Claim]:
         if kept.sum() < 3 or steps[-1] < 8 * unit:
             raise Undecidable(f"the run at λ = {lambda_:g} has not followed the decay to its end")
         clock = steps[kept] / unit - steps[kept].mean() / unit
-        slopes = -np.log(rest[:, kept]) @ clock / (clock @ clock)
+        # Of the mean over draws: in one, what student and teacher share may outweigh what is left.
+        # To first order in their scatter, each draw's part in its slope.
+        mean = rest[:, kept].mean(axis=0)
+        slopes = -(np.log(mean) + rest[:, kept] / mean - 1.0) @ clock / (clock @ clock)
         yield Claim(
             f"A3-above-one-time-scale-lambda-{lambda_:g}",
             f"At λ = {lambda_:g} the time scale of the generalization loss is set by 1/γ: what is "

@@ -297,6 +297,21 @@ def decayed(gamma, as_if):
     return run(ends, {"gen_loss": gen}, lambda_=1.5, gamma=gamma)
 
 
+@pytest.mark.parametrize(("as_if", "expected"), [(1e-3, "confirmed"), (2e-3, "contradicted")])
+def test_the_time_scale_above_one_is_that_of_the_mean_loss(as_if, expected):
+    """Draws have a term e^{-ηγt} that averages out; with it one ends above where it was."""
+    drawn = decayed(1e-3, as_if)
+    fading = np.exp(-0.01 * as_if * STEPS)
+    mean = drawn.curves("gen_loss")[1][0]
+    losses = mean + np.linspace(-0.35, 0.35, 200)[:, None] * mean[-1] * fading
+    window = (STEPS > 2e4) & (STEPS < 1.2e5)
+    assert (losses[:, window] < losses[:, -1:]).any()
+    drawn.curves = lambda _: (STEPS, losses)
+    maker = claims.linear_weight_decay.decay_above_one
+    made = judged("A3", None, None, maker, above_one=[drawn])
+    assert made["A3-above-one-time-scale-lambda-1.5"].verdict == expected
+
+
 def test_decay_above_the_critical_ratio():
     makers = (claims.linear_weight_decay.decay_above_one,)
     made = judged("A3", None, None, *makers, above_one=[decayed(1e-3, 1e-3)])
