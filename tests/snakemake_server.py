@@ -80,6 +80,8 @@ def main() -> None:
     jobs = socket.socket(socket.AF_UNIX)
     jobs.bind(address)
     jobs.listen()
+    # Of who serves a request nothing is left when it ends.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while True:
         ready, _, _ = select.select([sys.stdin, jobs], [], [])
         if jobs in ready:
@@ -95,7 +97,6 @@ def main() -> None:
 
 def in_a_fork(function: Callable[..., object], *given: object, **named: object) -> None:
     """Call a function in a process of its own, for which nobody waits."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     if os.fork() == 0:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         function(*given, **named)

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from linear_grokking.results.storage import made_of
-from linear_grokking.workflow.watch.last_word import KILLED, last_lines
+from linear_grokking.workflow.watch.last_word import KILLED
+from linear_grokking.workflow.watch.logs import last_lines
 
 SEED = 20231016
 
@@ -119,7 +120,7 @@ def small(built_small, built, tmp_path):
 
 
 def test_killed_jobs_leave_no_trace(small):
-    kill_repeatedly(small, 2)
+    kill_repeatedly(small, 3)
 
 
 @pytest.mark.long

@@ -41,7 +41,7 @@ START_SECONDS = 1.0
 """Start of a job: interpreter, imports, writing the file."""
 GPU_START_SECONDS = 10.0
 """The same where torch is imported and a GPU started."""
-PROCESS_MB = 150
+PROCESS_MB = 200
 """A job's process before it holds any data."""
 SNAKEMAKE_MB = 350
 """Snakemake's own processes that ride with a job on a cluster."""

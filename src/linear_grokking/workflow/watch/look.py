@@ -13,7 +13,7 @@ from linear_grokking.runtime.progress import Progress, read_line
 from linear_grokking.workflow.plan.stale import is_locked
 from linear_grokking.workflow.watch import build as builds
 from linear_grokking.workflow.watch.build import Job
-from linear_grokking.workflow.watch.last_word import last_lines, says_why
+from linear_grokking.workflow.watch.logs import last_lines, says_why, written
 from linear_grokking.workflow.watch.pace import Pace, pace
 
 
@@ -114,7 +114,7 @@ class Watch:
             If no build was started in the folder.
         """
         # A Snakemake that was started again has a plan of its own.
-        started = _written(self._root / builds.FILE)
+        started = written(self._root / builds.FILE)
         if started is None or started != self._started:
             self._build = builds.read(self._root)
             self._started = started or 0.0
@@ -146,16 +146,16 @@ class Watch:
 
     def _judge(self, job: Job, *, at_work: bool) -> Seen:
         log = self._root / job.log
-        written = _written(log)
+        last = written(log)
         # What is older is of an earlier build.
-        if written is None or written < self._started:
+        if last is None or last < self._started:
             return Seen(job, State.WAITING)
-        made = [_written(self._root / name) for name in job.outputs]
+        made = [written(self._root / name) for name in job.outputs]
         done = all(time is not None and time >= self._started for time in made)
         lines = last_lines(log)
         line = lines[-1] if lines else ""
         told = next(filter(None, map(read_line, reversed(lines))), None)
-        silent = max(time.time() - written, 0.0)
+        silent = max(time.time() - last, 0.0)
         if done:
             state = State.DONE
         elif says_why(lines) or not at_work:
@@ -163,11 +163,3 @@ class Watch:
         else:
             state = State.RUNNING
         return Seen(job, state, line, silent, told)
-
-
-def _written(path: Path) -> float | None:
-    """Return when a file was last written, or None where there is none to be seen."""
-    try:
-        return path.stat().st_mtime
-    except OSError:
-        return None
