@@ -15,8 +15,9 @@ from linear_grokking.claims.measuring import (
 from linear_grokking.claims.registry import Evidence, claims_of
 from linear_grokking.claims.separability import SIGNIFICANCE
 from linear_grokking.claims.verdict import Claim, Measurement, Undecidable, ours, paper_b
-from linear_grokking.figures.b21 import SETTLED, log_ratios, settled_shares, settling
+from linear_grokking.figures.b21 import log_ratios, settled_shares, settling
 from linear_grokking.results.statistics import deviation_interval
+from linear_grokking.theory.large_size import SETTLED
 
 _COMPARED = ("t_train", "t_gen", "final_weight_norm")
 _FORMULA = ours("large-size limit, S settled; docs/theory.md")

@@ -26,9 +26,7 @@ from linear_grokking.results.reading import RunResult
 from linear_grokking.results.statistics import CONFIDENCE, summarize_values
 from linear_grokking.theory import large_size
 
-TITLE = "Large sets without their matrix: sizes up to a million, and where S has not settled (ours)"
-SETTLED = 5.0
-"""σ²p₋ log t from which on S is taken as settled."""
+TITLE = "Large sets without their matrix: times at large sizes, and where S has not settled (ours)"
 _LARGEST_BELOW = 0.4995
 """Up to where formulas of λ < ½ are drawn."""
 _HOLLOW = {"markerfacecolor": "white"}
@@ -78,8 +76,8 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     """Return the table: curves of both kinds of inputs, times against λ, and against N.
 
     Panel ``grokking_time`` holds medians against λ; its theory is that of a settled S, and
-    series ``settled_range`` its last point with σ²p₋ log t of `SETTLED` for each σ.  Panel
-    ``settled_share`` has log t over that of the formula, against σ²p₋ log t.  Panel
+    series ``settled_range`` its last point with σ²p₋ log t of `large_size.SETTLED` for each σ.
+    Panel ``settled_share`` has log t over that of the formula, against σ²p₋ log t.  Panel
     ``finite_size`` has against N the standard deviation of log t with its 95 % interval
     (``scatter``), a power through them (``scatter_power``), and by how much the geometric mean
     of t differs from the formula, with its standard error (``correction``).
@@ -115,7 +113,7 @@ def _tabulate_formula(
     builder.add("grokking_time", "large_size", "theory", lambdas, np.exp(log_time))
     settled = large_size.settling_exponent(lambdas) * log_time
     for sigma in sorted({run.parameters["sigma"] for run in runs}):
-        (within,) = np.nonzero(sigma**2 * settled >= SETTLED)
+        (within,) = np.nonzero(sigma**2 * settled >= large_size.SETTLED)
         if within.size:
             last = within[-1]
             at = {"sigma": sigma}
@@ -202,14 +200,14 @@ def _draw_times(axes: Axes, table: pd.DataFrame, colours: Mapping[Any, str]) -> 
     axes.set(xlabel=style.SYMBOLS["lambda"], ylabel=f"time to {percent(table)} (steps)")
     handles = [legends.mark(style.label("sigma", x), colour) for x, colour in colours.items()]
     handles.append(legends.line(r"$S$ settled, $N\to\infty$", **style.THEORY_LINE))
-    label = rf"$\sigma^2p_-\log t={SETTLED:g}$"
+    label = rf"$\sigma^2p_-\log t={large_size.SETTLED:g}$"
     handles.append(legends.line(label, color=legends.GREY, **edge))
     legends.add(axes, handles, loc="upper left")
 
 
 def _draw_settling(axes: Axes, table: pd.DataFrame, colours: Mapping[Any, str]) -> None:
     axes.axhline(1.0, **style.THEORY_LINE)
-    axes.axvline(SETTLED, **style.GUIDE)
+    axes.axvline(large_size.SETTLED, **style.GUIDE)
     axes.set(xscale="log")
     for sigma, theirs in rows(table, "settled_share").groupby("sigma"):
         draw_points(axes, theirs, colours[sigma])

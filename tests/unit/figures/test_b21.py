@@ -5,7 +5,6 @@ import pytest
 from figure_tables import drawn, pick
 from scipy.stats import chi2
 
-from linear_grokking.figures import b21
 from linear_grokking.figures.logistic_panels import pair_runs
 from linear_grokking.theory import large_size
 
@@ -79,8 +78,8 @@ def test_the_range_ends_where_s_has_just_settled(table):
         return 25.0 * large_size.settling_exponent(lambda_) * np.log(formula(lambda_))
 
     assert end["y"] == pytest.approx(formula(end["x"]))
-    assert end["x"] == pytest.approx(0.45) or settled(end["x"] + 0.01) < b21.SETTLED
-    assert settled(end["x"]) >= b21.SETTLED
+    assert end["x"] == pytest.approx(0.45) or settled(end["x"] + 0.01) < large_size.SETTLED
+    assert settled(end["x"]) >= large_size.SETTLED
 
 
 def test_shares_of_the_logarithm_stand_against_how_far_s_has_settled(table, runs):

@@ -14,7 +14,13 @@ from linear_grokking.theory import (
 from linear_grokking.workflow.predict.curves import curve
 from linear_grokking.workflow.predict.other_sets import add_limit
 from linear_grokking.workflow.predict.quantities import Condition, Rows
-from linear_grokking.workflow.train.predictions import OTHER_LAWS, gaps, predict
+from linear_grokking.workflow.train.predictions import (
+    OTHER_LAWS,
+    UNCOVERED,
+    gaps,
+    predict,
+    settling_rate,
+)
 
 _BELOW, _ABOVE = "1e-4 <= lambda <= 0.4999", "lambda > 0.5"
 _LARGE = "large d_in, Gaussian inputs of one label"
@@ -55,10 +61,11 @@ def _add_time(
             title = "A random radius"
         source = f"ours (docs/theory.md, {title})"
         holds = f"{_BELOW}, large d_in, one label; weights that have settled"
-        covered = () if found.gen_time else covered
+        if len(covered) == 1 and found is not UNCOVERED:  # the inputs, which need no Gaussian law
+            covered = ()
     else:
         source = "Paper B, Sec. 3.4; docs/theory.md, The time of an accuracy"
-        holds = f"{_BELOW}, {_LARGE}; weights that have settled, settling_rate ln t >> 1"
+        holds = f"{_BELOW}, {_LARGE}; weights settled, settling_rate ln t >= {large_size.SETTLED:g}"
     where: dict[str, Any] = {"source": source, "holds": holds}
     note = "" if found.gen_time is not None and np.isfinite(found.gen_time) else found.source
     if decay and spec["decay"] == "weights":
@@ -123,7 +130,7 @@ def _add_limit_direction(rows: Rows, spec: Mapping[str, Any], below: tuple[Condi
     rows.add(
         "settling_rate",
         "power of 1/t with which the weights settle",
-        lambda: sigma**2 * large_size.settling_exponent(lambda_),
+        lambda: settling_rate(spec),
         **where,
     )
 

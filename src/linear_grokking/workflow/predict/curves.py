@@ -17,7 +17,13 @@ from linear_grokking.theory import (
     two_layer,
 )
 from linear_grokking.theory.structured_inputs import StructuredProblem
-from linear_grokking.workflow.train.predictions import DESCENTS, STEADY, gaps, problem_of
+from linear_grokking.workflow.train.predictions import (
+    DESCENTS,
+    STEADY,
+    gaps,
+    problem_of,
+    settling_rate,
+)
 
 MOST_STEPS: Mapping[str, int] = {"sgd": 200_000, "conjugate_gradients": 1_000_000}
 """Steps up to which theory follows methods whose losses come one after another."""
@@ -35,7 +41,8 @@ _LEAST_BIAS, _LARGEST_BIAS = 1e-9, 200.0
 def curve(spec: Mapping[str, Any]) -> dict[str, np.ndarray]:
     """Return ``step`` and what theory has there, columns (T,) named as in a history.
 
-    For classification that is the accuracy on fresh data alone, NaN before it leaves chance.
+    For classification that is the accuracy on fresh data alone, NaN before it leaves chance or
+    the weights have settled.
 
     Parameters
     ----------
@@ -106,11 +113,26 @@ def _passages(spec: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
         if spec["decay"] == "weights":
             return _decayed((lambda_, spec["sigma"], spec["gamma"], eta))
     elif below:
-        return _linear(lambda a: large_size.log_time_to_accuracy(lambda_, eta, a)), _LEVELS
+        return _settled(spec)
     raise ValueError(
         f"theory has no course of the accuracy at lambda = {lambda_:g} here, at most its end: "
         "leave out --curve for that"
     )
+
+
+def _settled(spec: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Return `_passages` from where on the weights have settled."""
+    first = large_size.SETTLED / settling_rate(spec)
+    if np.log(spec["t_max"]) < first:
+        settled = f"{np.exp(min(first, 700.0)):.3g}"
+        raise ValueError(
+            f"t_max = {spec['t_max']:g}: theory has a course from step {settled} on, when the "
+            "weights have settled"
+        )
+    lambda_, eta = spec["lambda"], spec["eta"]
+    log_times = _linear(lambda a: large_size.log_time_to_accuracy(lambda_, eta, a))
+    settled = log_times >= first
+    return log_times[settled], _LEVELS[settled]
 
 
 def _linear(time: Callable[[float], Any]) -> np.ndarray:

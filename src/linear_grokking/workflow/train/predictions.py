@@ -53,7 +53,7 @@ class Prediction:
     gen_time_deviation: float | None = None
 
 
-_UNCOVERED = Prediction(None, None, "no formula covers this run")
+UNCOVERED = Prediction(None, None, "no formula covers this run")
 
 
 def predict(spec: Mapping[str, Any], accuracy: float) -> Prediction:
@@ -68,7 +68,7 @@ def predict(spec: Mapping[str, Any], accuracy: float) -> Prediction:
     if lacking == [_GAUSSIAN] and spec["law"] in OTHER_LAWS and spec["solver"] != "adam":
         return _other_law(spec, lambda_of(spec), accuracy)
     if lacking:
-        source = f"{_UNCOVERED.source}; it would need {', '.join(lacking)}"
+        source = f"{UNCOVERED.source}; it would need {', '.join(lacking)}"
         return Prediction(None, None, source)
     if spec["model"] == "logistic":
         return _logistic(spec, accuracy)
@@ -201,14 +201,32 @@ def _logistic(spec: Mapping[str, Any], accuracy: float) -> Prediction:
     if spec.get("gamma", 0.0) > 0:
         return _logistic_with_decay(spec, lambda_, accuracy)
     if 1e-4 <= lambda_ <= 0.4999:
-        log_time = large_size.log_time_to_accuracy(lambda_, spec["eta"], accuracy)
-        source = "large size, once the weights have settled (Paper B, Sec. 3)"
-        return Prediction(None, float(np.exp(log_time)), source)
+        return _settled(
+            spec, accuracy, "large size, once the weights have settled (Paper B, Sec. 3)"
+        )
     if lambda_ > 0.5:
         limit = float(margin.limit_gen_accuracy(lambda_, spec["sigma"]))
         source = f"limit of the accuracy at large size: {limit:.4g} (Paper B, Sec. 3)"
         return Prediction(None, np.inf if limit < accuracy else None, source)
-    return _UNCOVERED
+    return UNCOVERED
+
+
+def _settled(spec: Mapping[str, Any], accuracy: float, source: str) -> Prediction:
+    """Predict the time below ½ where the weights have settled by then."""
+    log_time = float(large_size.log_time_to_accuracy(lambda_of(spec), spec["eta"], accuracy))
+    settled = large_size.SETTLED / settling_rate(spec)
+    if log_time < settled:
+        source = (
+            f"none; settled weights would take {np.exp(log_time):.3g} steps, but settle by "
+            f"step {np.exp(min(settled, 700.0)):.3g}: it comes sooner (Fig. B21)"
+        )
+        return Prediction(None, None, source)
+    return Prediction(None, float(np.exp(log_time)), source)
+
+
+def settling_rate(spec: Mapping[str, Any]) -> float:
+    """Return the power of 1/t with which weights of a Gaussian set below ½ settle, σ²p₋."""
+    return spec["sigma"] ** 2 * float(large_size.settling_exponent(lambda_of(spec)))
 
 
 OTHER_LAWS = ("rademacher", "uniform", "student_t", "elliptical")
@@ -218,15 +236,14 @@ OTHER_LAWS = ("rademacher", "uniform", "student_t", "elliptical")
 def _other_law(spec: Mapping[str, Any], lambda_: float, accuracy: float) -> Prediction:
     """Predict the time of inputs with other entries, or with a random radius."""
     if spec.get("gamma", 0.0) > 0 or not 1e-4 <= lambda_ <= 0.4999:
-        return _UNCOVERED
+        return UNCOVERED
     if spec["law"] == "elliptical":
         radius = spec["radius_ratio"], spec["far_share"]
         log_time = elliptical.log_time_to_accuracy(lambda_, *radius, spec["eta"], accuracy)
         source = "large size and random radius, once the weights have settled (Fig. B22)"
-    else:
-        log_time = large_size.log_time_to_accuracy(lambda_, spec["eta"], accuracy)
-        source = "large size, as for Gaussian entries, once the weights have settled (Fig. B22)"
-    return Prediction(None, float(np.exp(min(log_time, 700.0))), source)
+        return Prediction(None, float(np.exp(min(log_time, 700.0))), source)
+    source = "large size, as for Gaussian entries, once the weights have settled (Fig. B22)"
+    return _settled(spec, accuracy, source)
 
 
 def _adam(spec: Mapping[str, Any], accuracy: float, lambda_: float) -> Prediction:
@@ -240,7 +257,7 @@ def _adam(spec: Mapping[str, Any], accuracy: float, lambda_: float) -> Predictio
         time = float(adam_limit.time_to_accuracy(lambda_, eta, beta1, beta2, accuracy))
         return Prediction(None, time, f"large size, the bias falling by {speed:.3g} a step (ours)")
     if not 0.5001 <= lambda_ <= 1000:
-        return _UNCOVERED
+        return UNCOVERED
     limit = float(adam_limit.limit_gen_accuracy(lambda_, spec["sigma"], spec["d"]))
     step = float(adam_limit.output_step(eta, spec["sigma"], spec["d"]))
     source = f"limit of the accuracy at large size and small steps: {limit:.4g} (ours)"
