@@ -218,6 +218,7 @@ def initial_conditions(evidence: Evidence) -> Iterator[Claim]:
         yield Claim(
             "B11-later",
             f"A large ‖S₀‖ acts as a large σ does: {evidence.percent} accuracy comes at least "
-            f"twice as late from ‖S₀‖ = {high:g} as from {low:g}, on the same sets.",
+            f"twice as late from ‖S₀‖ = {high:g} as from {low:g}, on the same sets (λ = "
+            f"{first.parameters['lambda']:g}, σ = {first.parameters['sigma']:g}).",
             geometric_mean_of(late / early, first, last).at_least(2.0),
         )

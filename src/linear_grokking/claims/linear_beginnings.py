@@ -69,7 +69,8 @@ def scaled_times(evidence: Evidence) -> Iterator[Claim]:
     yield Claim(
         "A7-scale-increases-time",
         "A larger initial scale increases the grokking time: the ratio to that at α = 1 (its "
-        "inverse where α < 1) is above 1 at every α (the smallest).",
+        "inverse where α < 1) is above 1 at every α (the smallest; λ = "
+        f"{reference.parameters['lambda']:g}).",
         furthest(increases, lambda ratio: -ratio).at_least(1.0),
     )
     yield Claim(
@@ -146,8 +147,9 @@ def noise_contribution(evidence: Evidence) -> Iterator[Claim]:
     accuracy = float(linear.accuracy(lambda_ * noise / (1 - lambda_), epsilon, d_out))
     yield Claim(
         "A7-noise-finite-accuracy",
-        f"With noisy labels some finite accuracy is reached: at s² = {noise:g}, ε = {epsilon:g} "
-        f"it ends at that of the loss λs²/(1-λ), {accuracy:.3f}, within 0.03 (level ours).",
+        f"With noisy labels some finite accuracy is reached: at λ = {lambda_:g}, s² = {noise:g}, "
+        f"ε = {epsilon:g} it ends at that of the loss λs²/(1-λ), {accuracy:.3f}, within 0.03 "
+        "(level ours).",
         mean_of(noisiest.scalars["final_gen_accuracy"], noisiest).near(accuracy, 0.03),
     )
 
@@ -167,7 +169,7 @@ def minimum(evidence: Evidence) -> Iterator[Claim]:
         depth = interpolated(smallest, noise, logarithmic=True)
         yield Claim(
             f"A7-minimum-noise-{noise:g}",
-            f"With label noise s² = {noise:g} the loss passes a minimum of the predicted depth, "
-            "within 20 %.",
+            f"With label noise s² = {noise:g} (λ = {run.parameters['lambda']:g}) the loss passes a "
+            "minimum of the predicted depth, within 20 %.",
             geometric_mean_of(run.scalars["min_gen_loss"], run).within(depth, 0.2),
         )

@@ -231,8 +231,8 @@ def batches(evidence: Evidence) -> Iterator[Claim]:
     trained = of_shared_draws([small, full], "t_train")
     yield Claim(
         "A8-batches-train-later",
-        f"Batches of {size} samples train later than full ones by the recursion's factor, "
-        "within 15 % (tolerance ours).",
+        f"Batches of B = {size} samples (λ = {lambda_:g}) train later than full ones by the "
+        "recursion's factor, within 15 % (tolerance ours).",
         geometric_mean_of(trained[0] / trained[1], small, full).within(
             theory[0]["train"] / theory[1]["train"], 0.15
         ),
@@ -240,6 +240,7 @@ def batches(evidence: Evidence) -> Iterator[Claim]:
     generalized = of_shared_draws([small, full], "t_gen")
     yield Claim(
         "A8-batches-generalize-no-earlier",
-        f"Batches of {size} samples generalize no earlier than full ones (2 % ours).",
+        f"Batches of B = {size} samples (λ = {lambda_:g}) generalize no earlier than full ones "
+        "(2 % ours).",
         geometric_mean_of(generalized[0] / generalized[1], small, full).at_least(0.98),
     )

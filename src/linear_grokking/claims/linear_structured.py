@@ -292,8 +292,9 @@ def forgetting(evidence: Evidence) -> Iterator[Claim]:
         wait = slow.scalars["t_gen"] / slow.scalars["t_train"]
         yield Claim(
             f"A10-forgetting-delay-alpha-{alpha:g}",
-            f"This is grokking above λ = 1: at α = {alpha:g}, γ = {slow.parameters['gamma']:g} "
-            f"generalization takes at least 100 times as long as training (bound ours).",
+            f"This is grokking where λ > 1: at λ = {slow.parameters['lambda']:g}, α = {alpha:g}, "
+            f"γ = {slow.parameters['gamma']:g} generalization takes at least 100 times as long as "
+            "training (bound ours).",
             median_of(wait, slow).at_least(100.0),
         )
     exact = [

@@ -47,8 +47,8 @@ def weight_decay_floors(evidence: Evidence) -> Iterator[Claim]:
         )
         yield Claim(
             f"A3-gamma_max-gamma-{gamma:g}",
-            f"γ = {gamma:g} lies {where} γ_max = {limit:.3g}, so {word} realization reaches "
-            f"{evidence.percent}: the fraction is {words}.",
+            f"γ = {gamma:g} lies {where} γ_max = {limit:.3g} at λ = {run.parameters['lambda']:g}, "
+            f"so {word} realization reaches {evidence.percent}: the fraction is {words}.",
             found,
             source=paper_a(
                 "Sec. 3.3 (a value of ε below which perfect generalization is not reached); "

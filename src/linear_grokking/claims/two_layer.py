@@ -79,7 +79,8 @@ def lazy(evidence: Evidence) -> Iterator[Claim]:
             yield Claim(
                 f"A5-lazy-{which}-d_h-{d_h}",
                 f"The lazy approximation gives the {word} loss at d_h = {d_h} within "
-                f"{100 * WORST_TOLERANCE:.0f} % at its worst time (tolerance ours).",
+                f"{100 * WORST_TOLERANCE:.0f} % at its worst time until it falls to ε/10 "
+                "(tolerance ours).",
                 geometric_mean_of(ratio[:, worst], run).within(1.0, WORST_TOLERANCE),
                 note="The approximation holds each layer's Gram matrix at its initial value; the "
                 "narrower the net, the more it moves.",
@@ -113,7 +114,8 @@ def tanh(evidence: Evidence) -> Iterator[Claim]:
             yield Claim(
                 f"A5-tanh-eq-19-d_h-{d_h}",
                 f"The generalization loss of a tanh net of d_h = {d_h} follows Eq. 19: its ratio "
-                f"to it, averaged over log t, is 1 within 10 % (at its worst time {worst:.2f}).",
+                "to it, averaged over log t until Eq. 19 falls to ε/10, is 1 within 10 % (at its "
+                f"worst time {worst:.2f}).",
                 geometric_mean_of(np.exp(log_time_average(steps, np.log(ratio))), run).within(
                     1.0, 0.1
                 ),

@@ -39,7 +39,8 @@ def sigma(evidence: Evidence) -> Iterator[Claim]:
     yield Claim(
         "B9-sigma",
         f"Generalization needs more time the larger σ: the time of {evidence.percent} accuracy at "
-        f"σ = {largest:g} is at least 10 times that at σ = {smallest:g}, on the same sets.",
+        f"σ = {largest:g} is at least 10 times that at σ = {smallest:g}, on the same sets (λ = "
+        f"{runs[0].parameters['lambda']:g}).",
         geometric_mean_of(times[last] / times[first], *runs).at_least(10.0),
         source=paper_b("App. F.1; factor 10 ours"),
     )

@@ -82,5 +82,8 @@ def draw(table: pd.DataFrame) -> Figure:
         legends.line("never reached", color=legends.GREY, linewidth=3),
         legends.line("Eq. 16 (saturation)", **{**style.THEORY_LINE, **level}),
     ]
+    if np.isposinf(rows(table, "grokking_time", "time", "experiment")["y"]).any():
+        unreached = {"markersize": 4.5, "markerfacecolor": "none"}
+        entries.append(legends.mark("not reached", legends.GREY, "^", **unreached))
     legends.of_values(right, "lambda", colours, also=entries, loc="upper left")
     return figure

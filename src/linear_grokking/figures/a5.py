@@ -22,6 +22,9 @@ ERROR_BAR_EVERY = 8
 COMPARISON = "tanh_over_linear"
 KEYS = ("d_h", "activation")
 ACTIVATIONS = {"identity": "linear", "tanh": "tanh"}
+_SHOWN_UNTIL = 3.0
+"""Time up to which the axes hold all ratios, over that of the last net to generalize: later ones
+are of losses that nobody sees."""
 _LOSSES = {
     "train": ("train_loss", two_layer.train_loss),
     "generalization": ("gen_loss", two_layer.gen_loss),
@@ -103,8 +106,10 @@ def draw(table: pd.DataFrame) -> Figure:
             each.set_xlabel("")
     for each in axes[:, 1:].flat:
         each.set_ylabel("")
-    _limit(axes[2, 0], rows(measured, "loss_ratio"))
     _draw_comparison(last, rows(table, COMPARISON), colours)
+    until = _SHOWN_UNTIL * _last_time(rows(measured, "accuracy"), table.attrs["threshold"])
+    for each, panel in ((axes[2, 0], "loss_ratio"), (last, COMPARISON)):
+        _limit(each, rows(table, panel), until)
     legends.of_values(axes[0, 0], "d_h", colours, loc="lower left")
     lazy = legends.line("Eq. 19 (lazy approximation)", **style.THEORY_LINE)
     error = legends.line("(f): sampling error", color=legends.GREY, linestyle="", marker="|")
@@ -128,11 +133,24 @@ def _draw_ratio(axes: Axes, table: pd.DataFrame, colours: Mapping[int, str]) -> 
             axes.errorbar(few["x"], few["y"], yerr=error, **bars)
 
 
-def _limit(axes: Axes, ratios: pd.DataFrame) -> None:
-    """Show all bands of the ratios, which share an axis."""
-    drawn = ratios.loc[ratios["series"].isin(list(_LOSSES)), ["y", "y_low", "y_high"]]
-    low, high = drawn.min().min(), drawn.max().max()
+def _last_time(accuracies: pd.DataFrame, level: float) -> float:
+    """Return when the last net generalizes, inf where one does not."""
+    times = []
+    for _, curve in rows(accuracies, series="generalization").groupby(list(KEYS)):
+        reached = curve.loc[curve["y"] >= level, "x"]
+        times.append(reached.min() if len(reached) else np.inf)
+    return max(times)
+
+
+def _limit(axes: Axes, ratios: pd.DataFrame, until: float) -> None:
+    """Show all bands of the ratios up to a step, and say how far the medians go afterwards."""
+    drawn = ratios[ratios["series"].isin(list(_LOSSES))]
+    shown = drawn.loc[drawn["x"] <= until, ["y", "y_low", "y_high"]]
+    low, high = shown.min().min(), shown.max().max()
     axes.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
+    if drawn["y"].max() > high:
+        place = {"transform": axes.transAxes, "ha": "right", "va": "top", "fontsize": 6.5}
+        axes.text(0.98, 0.95, f"then up to {drawn['y'].max():.2g}", **place)
 
 
 def _draw_comparison(axes: Axes, table: pd.DataFrame, colours: Mapping[int, str]) -> None:

@@ -121,7 +121,7 @@ def draw(table: pd.DataFrame) -> Figure:
 def _draw_losses(axes: Axes, table: pd.DataFrame) -> None:
     for series, name in style.NAMES.items():
         look = {"linestyle": style.line_of(series), "linewidth": 2.4}
-        draw_lines(axes, table, "loss", series, label=f"{name}: Eq. 8 (exact)", **look)
+        draw_lines(axes, table, "loss", series, label=f"{name}: Eq. 8", **look)
     for series, (colour, line, name) in LINES.items():
         look = {"color": colour, "linestyle": line, "linewidth": 1.2}
         draw_lines(axes, table, "loss", series, label=name, **look)

@@ -1,6 +1,6 @@
 """Fig. A8."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -170,7 +170,8 @@ def draw(table: pd.DataFrame) -> Figure:
         each.set_title(largest, loc="right", fontsize="medium")
     batches = style.label("lambda", rows(table, "batches")["lambda"].iloc[0])
     axes[1, 2].set_title(batches, loc="right", fontsize="medium")
-    handles = [legends.line(_label(m), color=c) for m, c in colours.items()]
+    scaling = list(_methods(rows(table, "times")))
+    handles = [legends.line(_label(m, scaling), color=c) for m, c in colours.items()]
     handles += [
         legends.line("theory", **style.THEORY_LINE),
         legends.line("no Krylov method is faster", **style.REFERENCE),
@@ -191,12 +192,13 @@ def _of(table: pd.DataFrame, method: tuple) -> pd.DataFrame:
     return table[(table[METHOD] == list(method)).all(axis=1)]
 
 
-def _label(method: tuple) -> str:
-    """Name a method."""
+def _label(method: tuple, scaling: Collection[tuple]) -> str:
+    """Name a method; momentum is λ in the one of those that are run at several λ."""
     solver, nesterov, eta = method
+    tuned = r" $\beta=\lambda$" if method in scaling else ""
     name = {
         "spectral": "gradient descent",
-        "momentum": "Nesterov" if nesterov else "momentum",
+        "momentum": "Nesterov" if nesterov else rf"momentum{tuned}",
         "grokfast": "Grokfast",
         "conjugate_gradients": "conjugate gradients",
     }[solver]

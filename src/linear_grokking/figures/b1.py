@@ -17,7 +17,7 @@ from linear_grokking.figures.points import draw_lines, draw_points
 from linear_grokking.figures.tables import FigureData, TableBuilder, percent, rows
 from linear_grokking.results.reading import RunResult
 from linear_grokking.results.statistics import summarize_values
-from linear_grokking.theory import margin, two_point
+from linear_grokking.theory import large_size, margin, two_point
 
 TITLE = "Dynamics below, near and above λ = ½, and how they end (Paper B, Fig. 1)"
 
@@ -28,6 +28,8 @@ _LOOKS = {
 }
 """Statistics over the draws: their colours are of no λ."""
 _TWO_POINT = {**style.REFERENCE, "linewidth": 1.0, "label": "two-point model"}
+_UNSETTLED = {"linestyle": (0, (1, 1)), "linewidth": 1.0}
+"""A formula where its condition does not hold."""
 _NEAR = (0.415, 0.625)
 """λ of the transition, and of the shares of draws that do not reach the accuracy."""
 
@@ -53,7 +55,8 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     Panel ``final_accuracy`` has the accuracy at t → ∞ (``median``, ``mean``), when the run
     ended (``at_t_max``), and the largest λ at which large sets reach the threshold
     (``threshold``).  Series ``t95`` is the median with quartiles, inf where half of the
-    sets or more do not reach the threshold.  Panel ``grokking_time_unreached`` has the fraction
+    sets or more do not reach the threshold; its theory has S settled, series ``unsettled`` goes
+    on where it would not be by then.  Panel ``grokking_time_unreached`` has the fraction
     of sets whose limit lies below it (``never``), and of those that would reach it after the
     run's end (``censored``).
     """
@@ -73,8 +76,16 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     near = near[(near > values[0]) & (near < values[-1])]
     values = np.unique(np.concatenate([values, near]))
     first = finals[0].parameters
-    panels.tabulate_large_size(builder, values, first["eta"], data.threshold)
     below = values[values <= panels.LARGEST_BELOW]
+    builder.add("s_inf_norm", "large_size", "theory", below, large_size.limit_norm(below))
+    log_time = large_size.log_time_to_accuracy(below, first["eta"], data.threshold)
+    settled = first["sigma"] ** 2 * large_size.settling_exponent(below) * log_time
+    time = np.exp(np.minimum(log_time, 700.0))
+    for series, chosen in (
+        ("t95", settled >= large_size.SETTLED),
+        ("unsettled", settled <= large_size.SETTLED),
+    ):
+        builder.add("grokking_time", series, "theory", below[chosen], time[chosen])
     builder.add("s_inf_norm", "two_point", "theory", below, two_point.s_infinity(below, 1.0))
     accuracy = margin.limit_gen_accuracy(values, first["sigma"])
     builder.add("final_accuracy", "margin", "theory", values, accuracy)
@@ -196,6 +207,7 @@ def _draw_times(axes: Axes, table: pd.DataFrame) -> None:
     low = times[times > 0].min() / 5 if (times > 0).any() else 1
     axes.set(yscale="log", ylim=(low, 1e5 * times.max() if len(times) else 1e10))
     draw_lines(axes, table, "grokking_time", "t95")
+    draw_lines(axes, table, "grokking_time", "unsettled", **_UNSETTLED)
     _draw_measured(axes, table, "grokking_time", {"t95": "median"})
     _draw_lower_quartiles(axes, points)
     panels.lambda_axis(axes, f"time to {percent(table)} accuracy")
@@ -226,8 +238,8 @@ def _draw_shares(axes: Axes, table: pd.DataFrame) -> None:
     shares = [1.0 - never["y"].to_numpy() - late["y"].to_numpy(), late["y"], never["y"]]
     colours = [style.GREEN, style.UNREACHED, "#8A8A8A"]
     axes.stackplot(never["x"], *shares, colors=colours, alpha=0.8, linewidth=0)
-    axes.set(xlim=_NEAR, ylim=(0, 1), xticks=[0.5, 0.6], yticks=[0, 0.5])
-    axes.set_title("shares; pale: later", loc="right", fontsize=6.5, pad=2)
+    axes.set(xlim=_NEAR, ylim=(0, 1), xticks=[0.45, 0.5, 0.55, 0.6], yticks=[0, 0.5, 1])
+    axes.set_title(r"shares at $\lambda$; pale: later", loc="right", fontsize=6.5, pad=3)
     look = {"fontsize": 6.5, "ha": "center", "va": "center", "transform": axes.transAxes}
-    axes.text(0.3, 0.25, "in time", **look)
-    axes.text(0.74, 0.75, "never", **look)
+    axes.text(0.2, 0.3, "in\ntime", **look)
+    axes.text(0.78, 0.7, "never", **look)

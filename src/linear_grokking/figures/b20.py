@@ -186,7 +186,7 @@ def draw(table: pd.DataFrame) -> Figure:
         *_marks("lambda", lambdas),
         legends.line(r"gradient flow, $\eta\to0$", color=legends.GREY, **_FLOW),
         legends.line(r"batch perceptron, $\eta\to\infty$", color=legends.GREY, **style.LIMIT_LINE),
-        legends.mark("never reached", legends.GREY, "^", markerfacecolor="none"),
+        legends.mark("most sets: not by then", legends.GREY, "^", markerfacecolor="none"),
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=4, columnspacing=1.2)
     return figure

@@ -11,7 +11,7 @@ from linear_grokking.figures import logistic_panels as logistic
 from linear_grokking.figures.dynamics import draw_dynamics, tabulate_dynamics
 from linear_grokking.figures.tables import FigureData, TableBuilder, rows
 
-TITLE = "Adam just below λ = ½: accuracy stays at chance, then rises or does not (Paper B, Fig. 5)"
+TITLE = "Adam just below λ = ½: accuracy stays at chance, then rises (Paper B, Fig. 5)"
 COLOURS = {False: style.BLUE, True: style.ORANGE}
 CHANCE = 0.5
 

@@ -9,7 +9,7 @@ from linear_grokking.config.fields import Span
 from linear_grokking.config.figure_options import FigureOptions, SeparabilityRuns
 from linear_grokking.figures import separability_panels as panels
 from linear_grokking.figures import style
-from linear_grokking.figures.tables import FigureData, TableBuilder
+from linear_grokking.figures.tables import FigureData, TableBuilder, rows
 from linear_grokking.theory import large_size, margin
 
 TITLE = "Mean of the positive projections, and margin, against λ (Paper B, App. E.1, Fig. 7)"
@@ -105,6 +105,7 @@ def draw(table: pd.DataFrame) -> Figure:
             theory["two_point"] = {**panels.AT_CRITICAL, "label": two_point}
         panels.draw_statistic(each, table, panel, label, theory, place=place)
         each.locator_params(axis="x", nbins=5)
+    axes[1].set_ylim(top=1.3 * rows(table, "margin", "two_point")["y"].max())
     # Room for the legend below the limit.
     axes[2].set_ylim(bottom=large_size.CRITICAL_POSITIVE_MEAN - 0.03)
     return figure

@@ -12,7 +12,7 @@ from linear_grokking.figures import legends, style
 from linear_grokking.figures.points import draw_lines, draw_points, tabulate_scalar
 from linear_grokking.figures.tables import TableBuilder, rows
 from linear_grokking.results.reading import RunResult
-from linear_grokking.theory import large_size, wendel
+from linear_grokking.theory import wendel
 
 MEDIAN, MEAN = style.BLUE, style.ORANGE
 CRITICAL = 0.5
@@ -48,16 +48,6 @@ def tabulate_separable_fraction(
         d = np.arange(round(min(lambdas) * n_train), round(max(*lambdas, 0.55) * n_train) + 1)
         probability = wendel.separable_probability(np.full_like(d, n_train), d)
         builder.add(panel, "wendel", "theory", d / n_train, probability, {"n_train": n_train})
-
-
-def tabulate_large_size(
-    builder: TableBuilder, lambdas: np.ndarray, eta: float, threshold: float
-) -> None:
-    """Add ‖S_∞‖ and the time of the accuracy's threshold for large N, at those λ below ½."""
-    below = lambdas[lambdas <= LARGEST_BELOW]
-    builder.add("s_inf_norm", "large_size", "theory", below, large_size.limit_norm(below))
-    log_time = large_size.log_time_to_accuracy(below, eta, threshold)
-    builder.add("grokking_time", "t95", "theory", below, np.exp(np.minimum(log_time, 700.0)))
 
 
 def draw_statistic(

@@ -4,8 +4,9 @@ What a row says stands in ``does_x_help.toml``; the numbers, and whether it stan
 from the claims as they were judged.
 """
 
+import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +20,20 @@ from linear_grokking.report.captions import written
 TITLE = "Does X help? What practitioners try, in both models (ours)"
 ROWS = Path(__file__).with_suffix(".toml")
 CELLS = ("training", "generalization", "delay", "answer")
-COLUMNS = ("model", "what", *CELLS, "figure", "claims")
+COLUMNS = ("model", "what", "where", *CELLS, "figure", "claims")
 MODELS = {
-    "linear": "Linear regression, λ = d_in/N below 1",
+    "linear": "Linear regression, λ = d_in/N",
     "logistic": "Logistic classification",
 }
 NOTE = (
-    "÷, ×: against gradient descent on the same sets; in brackets 95 % intervals; share: of sets "
-    "that reach the accuracy."
+    "÷, ×: against gradient descent, or a smaller value, on the same sets; ηt: against gradient "
+    "flow;\nshare: of sets that reach the accuracy; in brackets 95 % intervals."
 )
+_SETTING = re.compile(r"\b(λ|s²|α|p|B) = ([\d.e+-]*\d)")
+"""What of a claim's statement says where it was measured."""
 HEADS = {
     "what": "what",
+    "where": "where",
     "training": "time of training",
     "generalization": "of generalization",
     "delay": "delay",
@@ -37,7 +41,7 @@ HEADS = {
     "figure": "figure",
 }
 """The columns that are shown, and what stands above them."""
-_PLACES = (0.0, 1.56, 2.56, 3.76, 5.26, 6.72)
+_PLACES = (0.0, 1.34, 2.1, 3.05, 4.05, 5.36, 6.72)
 """Where the columns begin, in inches."""
 
 
@@ -59,12 +63,23 @@ def table(claims: pd.DataFrame) -> pd.DataFrame:
             {
                 "model": row["model"],
                 "what": row["what"],
+                "where": _setting(judged["statement"].reindex(names).dropna()),
                 **{name: _cell(judged, row.get(name)) for name in CELLS},
                 "figure": ", ".join(dict.fromkeys(name.partition("-")[0] for name in names)),
                 "claims": " ".join(names),
             }
         )
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _setting(statements: Iterable[str]) -> str:
+    """Return the parameters that statements name, each once."""
+    found: dict[str, list[str]] = {}
+    for text in statements:
+        for name, value in _SETTING.findall(text):
+            if value not in found.setdefault(name, []):
+                found[name].append(value)
+    return "; ".join(f"{name} = {', '.join(values)}" for name, values in found.items())
 
 
 def _cell(judged: pd.DataFrame, cell: Sequence[str] | None) -> str:
@@ -78,18 +93,24 @@ def _cell(judged: pd.DataFrame, cell: Sequence[str] | None) -> str:
 
 
 def _measured(claim: Mapping[str, Any]) -> str:
-    """Write a measurement with its interval."""
-    low, value, high = (float(claim[name]) for name in ("low", "measured", "high"))
+    """Write a measurement with its interval, in digits that tell the ends apart."""
+    ends = [float(claim[name]) for name in ("low", "high")]
+    value = float(claim["measured"])
+    with_interval = np.isfinite(ends).all() and ends[0] < ends[1]
     text = written(float(f"{value:.3g}"))
-    if np.isfinite([low, high]).all() and low < high:
-        low, high = (written(float(f"{edge:.2g}")) for edge in (low, high))
-        text += f" ({low} … {high})"
+    if with_interval:
+        for digits in range(2, 7):
+            low, high = (float(f"{end:.{digits}g}") for end in ends)
+            text = written(float(f"{value:.{max(digits, 3)}g}"))
+            if low < high and low <= value <= high:
+                break
+        text += f" ({written(low)} … {written(high)})"
     return text.replace("-", "\N{MINUS SIGN}")
 
 
 def draw(table: pd.DataFrame) -> Figure:
     """Typeset the table on a page."""
-    height = len(table) + 2.2 * table["model"].nunique() + 1.4
+    height = len(table) + 2.2 * table["model"].nunique() + 2.2
     figure = style.new_figure(0.19 * height)
     axes = figure.subplots()
     axes.set(xlim=(0.0, style.WIDTH), ylim=(height, 0.0))
@@ -104,9 +125,10 @@ def draw(table: pd.DataFrame) -> Figure:
         for row in rows.to_dict("records"):
             line += 1.0
             for place, name in zip(_PLACES, HEADS, strict=True):
-                colour = style.PAPER if row[name] == "undecided" else "black"
+                colour = style.PAPER if row[name] == "undecided" or name == "where" else "black"
                 text = _typeset(row[name])
-                axes.text(place, line, text, va="center", fontsize=6.5, color=colour)
+                size = 5.5 if name == "where" else 6.1
+                axes.text(place, line, text, va="center", fontsize=size, color=colour)
         line += 1.2
     axes.text(0.0, line, _typeset(NOTE), va="center", fontsize=6.5)
     return figure

@@ -17,6 +17,7 @@ def judged(**verdicts):
     counted_on = {claim: (verdict or ["confirmed"])[0] for _, claim, *verdict in cells}
     verdicts = counted_on | {name.replace("_", "-"): word for name, word in verdicts.items()}
     values = {"measured": 287.1, "low": 250.9, "high": 328.4}
+    values["statement"] = "At λ = 0.9, s² = 1e-3 and λ = 0.9 the time is 2λ = 1.8."
     return pd.DataFrame([{"id": k, "verdict": v, **values} for k, v in verdicts.items()])
 
 
@@ -36,9 +37,16 @@ def test_cells_hold_what_was_measured_with_its_interval():
     assert not (table == "undecided").any(axis=None)
     assert table.loc["momentum 0.9", "training"] == "÷ 287 (250 … 330)"
     assert table.loc["momentum 0.9", "delay"] == ""
+    assert table.loc["momentum 0.9", "where"] == "λ = 0.9; s² = 1e-3"
     assert table.loc["Grokfast, κ = 2", "answer"] == "as a larger learning rate"
     assert table.loc["Grokfast, κ = 2", "figure"] == "A8"
     assert "A8-grokfast-helps" in table.loc["Grokfast, κ = 2", "claims"].split()
+
+
+def test_ends_of_an_interval_are_told_apart():
+    close = judged().assign(measured=0.5271, low=0.52704, high=0.52713)
+    table = does_x_help.table(close).set_index("what")
+    assert table.loc["momentum 0.9", "training"] == "÷ 0.5271 (0.527 … 0.5271)"
 
 
 def test_a_cell_stands_only_while_its_claim_has_the_verdict_it_counts_on():

@@ -110,7 +110,7 @@ def _add_limit_direction(rows: Rows, spec: Mapping[str, Any], below: tuple[Condi
     """Add the direction that the weights settle in below ½."""
     lambda_, sigma = spec["lambda"], spec["sigma"]
     where: dict[str, Any] = {
-        "source": "Paper B, Sec. 3; docs/theory.md, The limit direction below λ = ½",
+        "source": "Paper B, Sec. 3; docs/theory.md, The limit direction below one half",
         "holds": f"{_BELOW}, {_LARGE}",
         "needs": below,
     }
