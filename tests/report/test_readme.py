@@ -51,6 +51,29 @@ def test_it_leads_to_every_figure_that_is_there_at_the_papers_sizes():
     assert set(re.findall(r"\]\(docs/paper_size/([^)]+png)", README)) == there
 
 
+MEASURED = (
+    "logistic N=400, d=192, to t=1e6, 200 records | nn.Linear",
+    "logistic N=4000, d=1920, to t=1e6 | tuned",
+    "linear d=1000, N=500, d_out=50,",
+    "two layers 1000-200-5",
+    "separable or not, with S_inf and certificate, N=400",
+    "logistic 20000x9600",
+)
+"""How rows of the benchmarks begin, in the order of the README's table."""
+
+
+def test_speeds_are_those_of_the_benchmarks():
+    section = README.partition("## How fast")[2].partition("\n## ")[0]
+    told = re.findall(r"\| ([\d,.]+) \|$", section, re.MULTILINE)
+    benchmarks = (REPOSITORY / "docs" / "benchmarks.md").read_text(encoding="utf-8").splitlines()
+    for number, beginning in zip(told, MEASURED, strict=True):
+        [row] = [line for line in benchmarks if line.startswith(f"| {beginning}")]
+        [(low, high)] = re.findall(r"\(([\d,.]+) ?[×%]–([\d,.]+) ?[×%]\)", row)
+        factor, *ends = (float(each.replace(",", "")) for each in (number, low, high))
+        share = 100 if factor < 1 else 1
+        assert ends[0] <= share * factor <= ends[1], row
+
+
 def test_links_and_pictures_lead_to_files():
     links = re.findall(r'\]\(([^)#]+)|(?:src|href)="([^"]+)"', README)
     paths = {one or other for one, other in links if not (one or other).startswith("http")}
