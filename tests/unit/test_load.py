@@ -15,6 +15,7 @@ from linear_grokking.jobs.kinds import LINEAR, SEPARABILITY
 from linear_grokking.results.statistics import frame
 from linear_grokking.results.storage import write_table
 from linear_grokking.results.summaries import scalars_of, summary_of
+from linear_grokking.workflow.steps.manifest import list_runs
 
 REPOSITORY = Path(__file__).parents[2]
 STEPS = np.geomspace(1, 1000, 8)
@@ -161,6 +162,16 @@ def test_errors_say_what_exists(root, call, says):
 def test_a_folder_without_results_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="snakemake"):
         load.runs(tmp_path)
+
+
+def test_a_project_of_formulas_alone_has_no_runs_and_says_so(tmp_path):
+    list_runs({"runs": []}, [tmp_path / "results" / "runs.parquet"], tmp_path)
+    assert load.runs(tmp_path).empty
+    for reader, wanted in ((load.history, "dynamics runs"), (load.summary, "runs")):
+        with pytest.raises(ValueError, match=f"^the manifest has no {wanted}$"):
+            reader(root=tmp_path)
+    with pytest.raises(ValueError, match="'A4': no such figure or experiment; there are: none"):
+        load.history("A4", root=tmp_path)
 
 
 def test_import_is_light():

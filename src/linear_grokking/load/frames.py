@@ -189,11 +189,13 @@ def _chosen(
         named = [name == row.experiment or name in row.figures for row in manifest.itertuples()]
         if not any(named):
             figures = sorted({each for row in manifest["figures"] for each in row})
-            known = ", ".join([*figures, *sorted(manifest["experiment"].unique())])
+            names = [*figures, *sorted(manifest["experiment"].unique())]
+            known = ", ".join(names) or "none"
             raise ValueError(f"name = {name!r}: no such figure or experiment; there are: {known}")
         fits &= np.array(named)
     if not fits.any():
-        raise ValueError(f"{name or 'the manifest'} has no {measure} runs")
+        wanted = f"{measure} runs" if measure else "runs"
+        raise ValueError(f"{name or 'the manifest'} has no {wanted}")
     for key, value in parameters.items():
         column = key.removesuffix("_")
         if column not in manifest or column in RECORDED:
