@@ -137,7 +137,16 @@ def furthest(
 
 
 def of_shared_draws(runs: Sequence[RunResult], scalar: str) -> np.ndarray:
-    """Return a scalar (runs, R) of the realizations that all runs have."""
+    """Return a scalar (runs, R) of the realizations that all runs have.
+
+    Raises
+    ------
+    Undecidable
+        If the runs are of several seeds: their realizations are not the same draws.
+    """
+    seeds = {run.seed for run in runs}
+    if len(seeds) > 1:
+        raise Undecidable(f"seed = {', '.join(sorted(map(str, seeds)))}: must be one for all runs")
     by_run = [run.scalars.set_index("realization")[scalar] for run in runs]
     return pd.concat(by_run, axis=1, join="inner").to_numpy(float).T
 

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from drawn_runs import DrawnRun
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -125,6 +126,14 @@ def test_too_few_records_or_a_short_curve_decide_nothing():
     assert measuring.interpolated(curve, 50.5) == pytest.approx(5000.5)
     with pytest.raises(Undecidable, match="not to 200"):
         measuring.interpolated(curve, 200.0)
+
+
+def test_draws_of_several_seeds_are_not_shared():
+    runs = [DrawnRun({}, {"realization": draws, "t": draws}) for draws in ([0, 1, 2], [1, 2, 3])]
+    assert measuring.of_shared_draws(runs, "t").tolist() == [[1, 2], [1, 2]]
+    runs[1].seed = 5
+    with pytest.raises(Undecidable, match="seed = 0, 5: must be one"):
+        measuring.of_shared_draws(runs, "t")
 
 
 def test_ratios_are_compared_by_factors_and_keep_all_runs():
