@@ -144,6 +144,14 @@ def test_ratios_are_compared_by_factors_and_keep_all_runs():
     assert Measurement(3.0, 1.5, 6.0, 7) / 3.0 == Measurement(1.0, 0.5, 2.0, 7)
 
 
+def test_what_is_not_known_may_be_the_furthest_wherever_it_stands():
+    known = [Measurement.exact(each) for each in (1.0, 1.1)]
+    for unknown in (Measurement.unknown(3), Measurement.exact(math.nan)):
+        for ratios in ([unknown, *known], [*known, unknown]):
+            assert measuring.furthest(ratios).within(1.0, 0.2).verdict == "undecided"
+            assert math.isnan(measuring.furthest(ratios, distance=abs).value)
+
+
 @pytest.mark.parametrize(
     ("source", "otherwise", "verdict", "disagreement"),
     [
