@@ -15,6 +15,7 @@ from linear_grokking.jobs.kinds import LINEAR, SEPARABILITY
 from linear_grokking.results.statistics import frame
 from linear_grokking.results.storage import write_table
 from linear_grokking.results.summaries import scalars_of, summary_of
+from linear_grokking.workflow.steps.manifest import list_runs
 
 REPOSITORY = Path(__file__).parents[2]
 STEPS = np.geomspace(1, 1000, 8)
@@ -89,6 +90,40 @@ def test_histories_of_several_runs_carry_what_tells_them_apart(root):
     assert history.groupby("lambda")["realization"].nunique().to_dict() == {0.3: 3, 0.9: 3}
 
 
+READERS = {
+    load.history: {"dynamics"},
+    load.separability: {"separability"},
+    load.outputs: {"outputs"},
+    load.summary: {"dynamics", "separability", "outputs", "grokking_times"},
+    load.scalars: {"dynamics", "separability", "outputs", "grokking_times"},
+}
+
+
+@pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.__name__)
+def test_every_figure_and_all_runs_can_be_read_as_one_frame(smoke, reader):
+    root, plan = smoke
+    manifest = load.runs(root)
+    of_measure = manifest[manifest["measure"].isin(READERS[reader])]
+    drawn = {figure for figures in of_measure["figures"] for figure in figures}
+    assert drawn <= plan.config.figures.keys()
+    for name, run_ids in [
+        (None, set(of_measure["run_id"])),
+        *((each, {point.run_id for role in plan.figure_points(each).values() for point in role})
+          for each in drawn),
+    ]:  # fmt: skip
+        frame = reader(name, root=root)
+        assert set(frame.attrs["run_ids"]) == run_ids & set(of_measure["run_id"])
+        assert frame.columns.is_unique
+
+
+def test_a_parameter_with_the_name_of_a_column_is_called_so(smoke):
+    history = load.history("B2", root=smoke[0])
+    assert set(history["bias_parameter"]) == {False, True}
+    assert history.loc[history["bias_parameter"], "bias"].ne(0).any()
+    found = load.scalars(root=smoke[0])
+    assert {"margin_parameter", "box_margin_parameter", "bias"} <= set(found.columns)
+
+
 def test_summary_scalars_separability_table_and_runs(root):
     summary = load.summary("A1", lambda_=0.1 + 0.2, root=root)
     assert {"gen_loss", "t_gen"} <= set(summary["quantity"])
@@ -127,6 +162,16 @@ def test_errors_say_what_exists(root, call, says):
 def test_a_folder_without_results_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="snakemake"):
         load.runs(tmp_path)
+
+
+def test_a_project_of_formulas_alone_has_no_runs_and_says_so(tmp_path):
+    list_runs({"runs": []}, [tmp_path / "results" / "runs.parquet"], tmp_path)
+    assert load.runs(tmp_path).empty
+    for reader, wanted in ((load.history, "dynamics runs"), (load.summary, "runs")):
+        with pytest.raises(ValueError, match=f"^the manifest has no {wanted}$"):
+            reader(root=tmp_path)
+    with pytest.raises(ValueError, match="'A4': no such figure or experiment; there are: none"):
+        load.history("A4", root=tmp_path)
 
 
 def test_import_is_light():

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
 
 from linear_grokking.data.streams import generator
 from linear_grokking.shapes import Float
@@ -72,7 +73,10 @@ def read(path: Path, label: str) -> Samples:
 
 def _read_npz(path: Path, label: str) -> Samples:
     try:
-        with np.load(path, allow_pickle=False) as found:
+        found = np.load(path, allow_pickle=False)
+        if not isinstance(found, NpzFile):  # one array, as of np.save
+            raise ValueError
+        with found:
             arrays = {name: found[name] for name in found.files if name in ("X", label)}
             names = found.files
     except (ValueError, zipfile.BadZipFile, EOFError):

@@ -1,5 +1,6 @@
 """Numbers with intervals, as claims need them; each takes the runs that its values are of."""
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -130,14 +131,30 @@ def furthest(
     measured: Iterable[Measurement],
     distance: Callable[[float], float] = lambda ratio: abs(np.log(ratio)),
 ) -> Measurement:
-    """Return the ratio that is the largest factor away from 1, or what is at another distance."""
+    """Return the ratio that is the largest factor away from 1, or what is at another distance.
+
+    One that is not known may be the furthest: it goes before all others.
+    """
     measured = list(measured)
     runs = tuple(run for each in measured for run in each.runs)
-    return replace(max(measured, key=lambda each: distance(each.value)), runs=runs)
+
+    def rank(each: Measurement) -> float:
+        return math.inf if math.isnan(each.value) else distance(each.value)
+
+    return replace(max(measured, key=rank), runs=runs)
 
 
 def of_shared_draws(runs: Sequence[RunResult], scalar: str) -> np.ndarray:
-    """Return a scalar (runs, R) of the realizations that all runs have."""
+    """Return a scalar (runs, R) of the realizations that all runs have.
+
+    Raises
+    ------
+    Undecidable
+        If the runs are of several seeds: their realizations are not the same draws.
+    """
+    seeds = {run.seed for run in runs}
+    if len(seeds) > 1:
+        raise Undecidable(f"seed = {', '.join(sorted(map(str, seeds)))}: must be one for all runs")
     by_run = [run.scalars.set_index("realization")[scalar] for run in runs]
     return pd.concat(by_run, axis=1, join="inner").to_numpy(float).T
 

@@ -13,7 +13,7 @@ MAX_SIZE = 10_000_000
 class Section(BaseModel):
     """A section of the configuration: unknown keys are errors, values never change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def refused(text: str) -> PydanticCustomError:
@@ -29,7 +29,8 @@ def _number(value: Any) -> Any:
         raise PydanticCustomError("number", "must be a number")
     if isinstance(value, str):
         try:
-            value = float(value)
+            # A float has 16 digits, a seed up to 19.
+            value = int(value) if value.strip("+-").isdecimal() else float(value)
         except ValueError:
             raise PydanticCustomError("number", "must be a number") from None
     # Minus zero is zero: the two are written differently, and would name two runs.

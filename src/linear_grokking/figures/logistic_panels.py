@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from scipy.special import ndtr
 
+from linear_grokking.data.laws import law_keys
 from linear_grokking.figures import legends, style
 from linear_grokking.figures.dynamics import (
     draw_band,
@@ -56,22 +57,24 @@ def pair_runs(
     Raises
     ------
     ValueError
-        If a run has no partner, naming its λ.
+        If a run has no partner, naming its λ and its seed.
     """
-    keys = ("n_train", "lambda", "law", "sigma")
 
     def key(run: RunResult) -> tuple[Any, ...]:
-        relevant = keys[:-1] if run.parameters["law"] == "gaussian" else keys
-        return tuple(run.parameters[name] for name in relevant)
+        law = run.parameters["law"]
+        scale = () if law == "gaussian" else ("sigma",)
+        names = ("n_train", "lambda", "law", *scale, *law_keys(law))
+        return (run.seed, *(run.parameters[name] for name in names))
 
     partners = {key(run): run for run in separability}
     if any(run.parameters.get("data") == "deferred" for run in dynamics):
         raise ValueError("data = deferred: has no sets to assess beside; needs matrix here")
-    missing = [run.parameters["lambda"] for run in dynamics if key(run) not in partners]
+    missing = [run for run in dynamics if key(run) not in partners]
     if missing:
         raise ValueError(
-            f"no separability run for the dynamics at lambda = {missing}: "
-            f"both experiments need the same {', '.join(keys)} and seed"
+            f"no separability run for the dynamics at lambda = "
+            f"{[run.parameters['lambda'] for run in missing]}, seed = {missing[0].seed}: "
+            "both experiments need the same n_train, lambda, seed, law and parameters of the law"
         )
     return [(run, partners[key(run)]) for run in dynamics]
 

@@ -42,7 +42,7 @@ def solved(
             checkpoint=context.checkpoint(batch),
             on_record=context.on_record,
         )
-        shared, columns = read_off(model, trajectory.require_completed())
+        shared, columns = read_off(model, trajectory.require_completed(batch))
         for position, realization in enumerate(batch):
             yield realization, {**shared, **{name: v[position] for name, v in columns.items()}}
 

@@ -1,9 +1,9 @@
 """The one table of what is known of each kind of run: a measure of a model, by a solver."""
 
-import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
+from pkgutil import resolve_name
 from typing import Any
 
 import pyarrow as pa
@@ -119,8 +119,7 @@ def _code(entries: tuple[str, ...]) -> str:
 
 
 def _load(place: str) -> Callable[..., Any]:
-    module, name = place.split(":")
-    return getattr(importlib.import_module(f"{PACKAGE}.{module}"), name)
+    return resolve_name(f"{PACKAGE}.{place}")
 
 
 _STEPS: Mapping[str, Any] = {"solve": "solvers.gradient_descent:gradient_descent", "literal": True}

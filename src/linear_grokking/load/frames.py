@@ -118,7 +118,8 @@ def history(name: str | None = None, *, root: str | Path = ".", **parameters: An
     -------
     DataFrame
         Columns of docs/data.md; before them ``run_id`` and the parameters in which the runs
-        differ, if they are several.
+        differ, if they are several.  A parameter with the name of a column is
+        ``<key>_parameter``.
 
     Raises
     ------
@@ -188,11 +189,13 @@ def _chosen(
         named = [name == row.experiment or name in row.figures for row in manifest.itertuples()]
         if not any(named):
             figures = sorted({each for row in manifest["figures"] for each in row})
-            known = ", ".join([*figures, *sorted(manifest["experiment"].unique())])
+            names = [*figures, *sorted(manifest["experiment"].unique())]
+            known = ", ".join(names) or "none"
             raise ValueError(f"name = {name!r}: no such figure or experiment; there are: {known}")
         fits &= np.array(named)
     if not fits.any():
-        raise ValueError(f"{name or 'the manifest'} has no {measure} runs")
+        wanted = f"{measure} runs" if measure else "runs"
+        raise ValueError(f"{name or 'the manifest'} has no {wanted}")
     for key, value in parameters.items():
         column = key.removesuffix("_")
         if column not in manifest or column in RECORDED:
@@ -219,12 +222,14 @@ def _joined(chosen: pd.DataFrame, parts: Iterable[pd.DataFrame]) -> pd.DataFrame
     """Put runs below each other, with what tells them apart in front."""
     keys = [key for key in chosen.columns if key not in RECORDED]
     differing = [key for key in keys if chosen[key].nunique(dropna=False) > 1]
-    frames = []
-    for (_, row), part in zip(chosen.iterrows(), parts, strict=True):
-        for position, key in enumerate(["run_id", *differing] if len(chosen) > 1 else []):
-            part.insert(position, key, row[key])
-        frames.append(part)
+    frames = list(parts)
     joined = pd.concat(frames, ignore_index=True)
+    if len(chosen) > 1:
+        told = chosen[["run_id", *differing]]
+        told = told.loc[told.index.repeat([len(part) for part in frames])].reset_index(drop=True)
+        # `bias` is a switch of the configuration and an observable of the history.
+        taken = {key: f"{key}_parameter" for key in differing if key in joined}
+        joined = pd.concat([told.rename(columns=taken), joined], axis=1)
     joined.attrs = {"units": _units(joined), "run_ids": list(chosen["run_id"])}
     if len(chosen) == 1:
         row = chosen.iloc[0].drop(list(RECORDED))

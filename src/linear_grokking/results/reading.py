@@ -26,6 +26,8 @@ class RunResult:
     ----------
     parameters
         The grid point under its configuration keys, λ as the user wrote it.
+    seed
+        That its draws come from; None where nothing is drawn.
     realizations
         How many realizations the configuration asks for.
     made_of
@@ -37,6 +39,7 @@ class RunResult:
     root: Path
     run_id: str
     parameters: Mapping[str, Any]
+    seed: int | None
     realizations: int
     made_of: str
     chosen: tuple[int, ...] | None = None

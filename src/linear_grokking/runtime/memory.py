@@ -24,10 +24,10 @@ _log = logging.getLogger(__name__)
 
 
 class FittingBatches:
-    """Work on realizations in batches, halved for good where the device runs out of memory.
+    """Work on realizations in batches, smaller for good once the device ran out of memory.
 
-    The size is one of 1, 5, 10, 50, 100, … and batches are cut at its multiples, whatever the
-    first realization: each of these divides the next, and the larger blocks of a plan.  So a
+    The size is always one of 1, 5, 10, 50, 100, … and batches are cut at its multiples, whatever
+    the first realization: each of these divides the next, and the larger blocks of a plan.  So a
     realization has the same company however a run is cut into jobs, and after a resume.
 
     Parameters
@@ -90,7 +90,7 @@ class FittingBatches:
                 left = left[len(batch) :]
                 continue
             # Outside the handler, so that the failed attempt's arrays are not kept alive.
-            self.size = len(batch) // 2
+            self.size = round_size(len(batch) / 2)
             _log.warning(
                 "out of memory on %s with %d realizations: %d now",
                 self.device,

@@ -1,7 +1,7 @@
 """The contract of the solvers of dynamics: what they are given, and what they return."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol
@@ -67,8 +67,13 @@ class Trajectory:
     gradients: int
     failed: tuple[int, ...] = ()
 
-    def require_completed(self) -> "Trajectory":
+    def require_completed(self, realizations: Sequence[int] | None = None) -> "Trajectory":
         """Return the trajectory itself.
+
+        Parameters
+        ----------
+        realizations
+            The numbers of the batch's realizations, by which an error names them.
 
         Raises
         ------
@@ -78,7 +83,9 @@ class Trajectory:
         if self.outcome is Outcome.COMPLETED:
             return self
         last = f"last record at step {self.steps[-1]:g}" if len(self.steps) else "no record"
-        which = f" (realizations {list(self.failed)} of the batch)" if self.failed else ""
+        failed = [k if realizations is None else realizations[k] for k in self.failed]
+        whose = " of the batch" if realizations is None else ""
+        which = f" (realizations {failed}{whose})" if failed else ""
         raise SolverError(f"{self.outcome.name}{which}, {last}: {self.outcome.value}")
 
 

@@ -85,6 +85,7 @@ def test_files_of_all_kinds_give_the_same_rows(tmp_path):
         ("rows.txt", "y", r"rows.txt: unknown suffix; allowed are .npz, .csv, .parquet"),
         ("folder.csv", "y", "folder.csv: is a folder"),
         ("broken.npz", "y", "broken.npz: not a readable .npz file"),
+        ("array.npz", "y", "array.npz: not a readable .npz file of plain arrays"),
         ("broken.parquet", "y", "broken.parquet: not a readable .parquet file"),
         ("empty.csv", "y", "empty.csv: not a readable .csv file"),
         ("rows.npz", "z", r"rows.npz: no array z; .* it holds X, y"),
@@ -97,6 +98,8 @@ def test_files_of_all_kinds_give_the_same_rows(tmp_path):
 def test_files_that_cannot_be_read(tmp_path, name, label, says):
     for broken in ("broken.npz", "broken.parquet"):
         (tmp_path / broken).write_bytes(b"nothing of the kind")
+    with open(tmp_path / "array.npz", "wb") as file:  # np.save would give it the suffix .npy
+        np.save(file, X)
     (tmp_path / "empty.csv").write_text("")
     (tmp_path / "rows.txt").write_text("")
     (tmp_path / "folder.csv").mkdir()

@@ -9,7 +9,9 @@ from linear_grokking.claims.registry import Evidence
 
 
 class DrawnRun(SimpleNamespace):
-    """What claims use of a `RunResult`: parameters, scalars, curves."""
+    """What claims use of a `RunResult`: parameters, seed, scalars, curves."""
+
+    seed = 0
 
     def __init__(self, parameters, scalars=None, steps=None, **curves):
         sizes = [len(curve) for curve in curves.values()] or [len(scalars)]

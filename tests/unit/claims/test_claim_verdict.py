@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from drawn_runs import DrawnRun
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -127,12 +128,28 @@ def test_too_few_records_or_a_short_curve_decide_nothing():
         measuring.interpolated(curve, 200.0)
 
 
+def test_draws_of_several_seeds_are_not_shared():
+    runs = [DrawnRun({}, {"realization": draws, "t": draws}) for draws in ([0, 1, 2], [1, 2, 3])]
+    assert measuring.of_shared_draws(runs, "t").tolist() == [[1, 2], [1, 2]]
+    runs[1].seed = 5
+    with pytest.raises(Undecidable, match="seed = 0, 5: must be one"):
+        measuring.of_shared_draws(runs, "t")
+
+
 def test_ratios_are_compared_by_factors_and_keep_all_runs():
     ratios = [Measurement(each, 0.0, 2.0, 5, (f"run {each}",)) for each in (1.4, 0.6, 1.1)]
     found = measuring.furthest(ratios)
     assert found.value == 0.6 and found.runs == ("run 1.4", "run 0.6", "run 1.1")
     assert measuring.furthest(ratios, distance=abs).value == 1.4
     assert Measurement(3.0, 1.5, 6.0, 7) / 3.0 == Measurement(1.0, 0.5, 2.0, 7)
+
+
+def test_what_is_not_known_may_be_the_furthest_wherever_it_stands():
+    known = [Measurement.exact(each) for each in (1.0, 1.1)]
+    for unknown in (Measurement.unknown(3), Measurement.exact(math.nan)):
+        for ratios in ([unknown, *known], [*known, unknown]):
+            assert measuring.furthest(ratios).within(1.0, 0.2).verdict == "undecided"
+            assert math.isnan(measuring.furthest(ratios, distance=abs).value)
 
 
 @pytest.mark.parametrize(

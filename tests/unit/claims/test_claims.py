@@ -27,7 +27,7 @@ def stored(root, lambda_, **scalars):
     path = root / "results" / "scalars" / f"{run_id}.parquet"
     write_frame(rows, path, spec="{}", provenance={"fingerprint": "0"})
     parameters = {"n_train": 400, "lambda": lambda_, "law": "gaussian", "sigma": 1.0}
-    of = {"realizations": len(rows), "made_of": hashed({}, "0")}
+    of = {"seed": 0, "realizations": len(rows), "made_of": hashed({}, "0")}
     return {"run_id": run_id, "parameters": parameters, **of}
 
 

@@ -34,6 +34,7 @@ class Run:
     numbers: Mapping[str, float] = field(default_factory=dict)
     shapes: Mapping[str, Any] = field(default_factory=dict)
     run_id: str = "0"
+    seed: int = 0
     realizations: int = REALIZATIONS
 
     @property

@@ -19,7 +19,8 @@ def some_claim(*run_ids):
 @pytest.fixture
 def evidence():
     request = {"figure": "A1", "options": {}, "threshold": 0.95, "loss_threshold": 1e-3}
-    run = {"run_id": "a", "parameters": {"lambda": 0.5}, "realizations": 3, "made_of": "0"}
+    run = {"run_id": "a", "parameters": {"lambda": 0.5}, "seed": 0, "realizations": 3}
+    run |= {"made_of": "0"}
     table = pd.DataFrame({"panel": ["loss"], "series": ["train"], "source": ["theory"]})
     return registry.Evidence(Path(), {**request, "runs": {"dynamics": [run]}}, table)
 

@@ -23,6 +23,7 @@ def written(root, run_id, rows, folder, parameters):
     return {
         "run_id": run_id,
         "parameters": SETS | parameters,
+        "seed": 0,
         "realizations": DRAWS,
         "made_of": hashed({}, "0"),
     }

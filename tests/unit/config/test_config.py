@@ -393,6 +393,17 @@ def test_numbers_may_be_written_as_text_and_in_any_way():
         assert json.dumps(given) == json.dumps(plain), (path, value)
 
 
+@pytest.mark.parametrize("seed", [2**53 + 1, 2**63 - 1])
+def test_whole_numbers_keep_all_digits_as_text(seed):
+    assert read(with_value("seed", str(seed))).seed == seed
+
+
+def test_the_name_of_a_field_in_the_program_is_no_key():
+    raw = copy.deepcopy(BASE)
+    raw["experiments"]["linear"]["lambda_"] = raw["experiments"]["linear"].pop("lambda")
+    assert 'experiments.linear.lambda_: unknown key; did you mean "lambda"?' in refusal(raw)[-1]
+
+
 def test_yaml_text_1e_3_is_a_number():
     raw = copy.deepcopy(BASE)
     raw["experiments"]["linear"] |= yaml.safe_load("{eta: 1e-3, t_max: 1e5}")

@@ -1,15 +1,20 @@
 """Paper B's figures of dynamics on small runs: tables against limits and identities."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
-from figure_tables import drawn, pick
+from figure_tables import drawn, pick, tabulate
 from scipy.interpolate import CubicSpline
 from scipy.special import ndtr
 
 from linear_grokking.data.draws import classification
 from linear_grokking.data.laws import Gaussian
+from linear_grokking.figures.logistic_panels import pair_runs
+from linear_grokking.results.reading import RunResult
 from linear_grokking.solvers.separability import assess
 from linear_grokking.theory.margin import limit_gen_accuracy, mean_margin
+from linear_grokking.workflow.plan import Plan, read
 
 SETS = {"n_train": 60, "sigma": 5, "realizations": 5}
 RUN = {"model": "logistic", **SETS, "records": 60, "t_max": 1e9}
@@ -193,6 +198,34 @@ def test_above_one_half_the_limit_is_the_margins_at_each_sigma(tables):
         expected = np.median(ndtr(1.0 / (sigma**2 * margins)))
         np.testing.assert_allclose(limit["y"], expected, rtol=1e-4)
     assert pick(table, "weight_norm", "limit", lambda_=0.75).empty
+
+
+def test_sets_of_another_seed_are_not_paired(plan):
+    sets = {**CONFIG["experiments"]["sets"], "seed": 5}
+    config = {**CONFIG, "experiments": {**CONFIG["experiments"], "sets": sets}}
+    with pytest.raises(
+        ValueError, match=r"lambda = \[0.4, .*\], seed = 1: .* need the same .*seed"
+    ):
+        tabulate(Plan(read(config), plan.root), "B9")
+
+
+def test_sets_of_one_law_are_paired_by_its_parameters():
+    def run(run_id, **parameters):
+        at = {"n_train": 60, "lambda": 0.4, "sigma": 5.0, **parameters}
+        return RunResult(Path(), run_id, at, seed=0, realizations=1, made_of="")
+
+    ratios = (2, 4)
+    dynamics, sets = (
+        [run(f"{name} {r}", law="elliptical", radius_ratio=r, far_share=0.5) for r in ratios]
+        for name in ("dynamics", "sets")
+    )
+    pairs = [(each.run_id, partner.run_id) for each, partner in pair_runs(dynamics, sets)]
+    assert pairs == [("dynamics 2", "sets 2"), ("dynamics 4", "sets 4")]
+    with pytest.raises(ValueError, match="parameters of the law"):
+        pair_runs(dynamics, sets[:1])
+    # Gaussian sets are multiples of each other.
+    gaussian = {"law": "gaussian", "sigma": 1.0}
+    assert pair_runs([run("a", law="gaussian")], [run("b", **gaussian)])
 
 
 def test_the_share_at_the_margin_is_what_the_density_lacks(tables):

@@ -280,7 +280,7 @@ def test_a_full_device_gets_smaller_batches_and_says_so(case, caplog):
         found = compute(case, NAME, range(8))
     compare(expected, found, rtol=1e-9)
     (record,) = caplog.records
-    assert record.getMessage() == "out of memory on meta with 8 realizations: 4 now"
+    assert record.getMessage() == "out of memory on meta with 8 realizations: 1 now"
     assert device.used == 0
 
 

@@ -57,27 +57,27 @@ def test_a_batch_gives_what_one_at_a_time_does(changes, rtol):
             )
 
 
-def test_out_of_memory_halves_the_batch_and_says_so(monkeypatch, caplog):
+def test_out_of_memory_makes_the_batch_smaller_and_says_so(monkeypatch, caplog):
     spec = spec_of(solver="gradient_descent", t_max=20)
     expected = rows(spec, range(5), DEVICE)
     set_up = logistic._set_up
     sizes = []
 
-    def two_at_most(*arguments):
+    def one_at_most(*arguments):
         of_all = set_up(*arguments)
 
         def of_some(batch):
             sizes.append(len(batch))
-            if len(batch) > 2:
+            if len(batch) > 1:
                 raise torch.OutOfMemoryError("out of memory")
             return of_all(batch)
 
         return of_some
 
-    monkeypatch.setattr(logistic, "_set_up", two_at_most)
+    monkeypatch.setattr(logistic, "_set_up", one_at_most)
     found = rows(spec, range(5), DEVICE)
-    assert sizes == [5, 2, 2, 1]
-    assert "out of memory on cpu:0 with 5 realizations: 2 now" in caplog.text
+    assert sizes == [5, 1, 1, 1, 1, 1]
+    assert "out of memory on cpu:0 with 5 realizations: 1 now" in caplog.text
     for realization, columns in expected.items():
         for name, values in columns.items():
             np.testing.assert_allclose(found[realization][name], values, rtol=1e-12)

@@ -73,22 +73,22 @@ def test_a_realization_has_the_same_company_in_blocks_of_any_size():
                 assert [part for each in blocks for part in batches.cut(each)] == whole
 
 
-def test_batches_are_halved_for_good_where_memory_runs_out(caplog):
+def test_batches_are_smaller_for_good_where_memory_ran_out_and_have_sizes_as_before(caplog):
     sizes = []
 
     def work(batch):
         sizes.append(len(batch))
-        if len(batch) > 3:
+        if len(batch) > 7:
             raise torch.OutOfMemoryError
         yield from ((k, 2 * k) for k in batch)
 
-    batches = FittingBatches(ELSEWHERE, 1.0, largest=10)
-    assert list(batches.run(range(12), work)) == [(k, 2 * k) for k in range(12)]
-    assert sizes == [10, 5, 2, 2, 2, 2, 2, 2]
-    assert batches.size == 2
+    batches = FittingBatches(ELSEWHERE, 1.0, largest=50)
+    assert list(batches.run(range(60), work)) == [(k, 2 * k) for k in range(60)]
+    assert sizes == [50, 10, *[5] * 12]
+    assert batches.size == 5
     assert [record.getMessage() for record in caplog.records] == [
+        "out of memory on cpu:0 with 50 realizations: 10 now",
         "out of memory on cpu:0 with 10 realizations: 5 now",
-        "out of memory on cpu:0 with 5 realizations: 2 now",
     ]
 
 

@@ -313,6 +313,8 @@ def test_a_batch_that_diverges_names_the_realization(problem, steps):
     np.testing.assert_array_equal(found.steps, steps[:recorded])
     with pytest.raises(SolverError, match=r"DIVERGED \(realizations \[1\] of the batch\)"):
         found.require_completed()
+    with pytest.raises(SolverError, match=r"DIVERGED \(realizations \[4\]\)"):
+        found.require_completed([3, 4, 5])
     numpy_params = tuple(np.asarray(theta) for theta in params)
     expected = gradient_descent(sound, numpy_params, eta=0.01, steps=steps).require_completed()
     for name, values in found.observables.items():

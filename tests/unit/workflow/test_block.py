@@ -12,6 +12,7 @@ import pytest
 from linear_grokking.jobs.kinds import kind_of, run_id
 from linear_grokking.results.storage import read_metadata, read_table
 from linear_grokking.runtime.checkpoints import Interrupted
+from linear_grokking.solvers.trajectory import SolverError
 from linear_grokking.workflow.plan import read
 from linear_grokking.workflow.steps import block as block_module
 from linear_grokking.workflow.steps.block import (
@@ -260,6 +261,12 @@ def test_a_run_that_diverges_says_so_and_writes_nothing(case, tmp_path):
     assert len(message.splitlines()) == 1
     assert "eta" in message
     assert not list(tmp_path.rglob("*.parquet"))
+
+
+def test_a_run_that_diverges_names_its_realizations(tmp_path):
+    spec = spec_of(**DIVERGING["logistic, exponential, literal"])
+    with pytest.raises(SolverError, match=r"DIVERGED \(realizations \[3\]\), last"):
+        compute(spec, tmp_path, "3-3")
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])

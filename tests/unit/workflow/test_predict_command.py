@@ -317,6 +317,16 @@ def test_weight_decay_of_classification_is_theorys():
         assert there == pytest.approx(step, rel=1e-4)
 
 
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("gamma", [0, 1e-3])
+@pytest.mark.parametrize("need", [{}, {"label_fraction": 0.9}, {"law": "rademacher", "n_gen": 9}])
+def test_weight_decay_goes_with_every_bias_and_need(need, gamma, bias):
+    found = predict("logistic", lambda_=0.4, gamma=gamma, bias=bias, **need)
+    note = found["weight_norm_limit"].note
+    assert ("a bias" in note) == (not bias)
+    assert "decay" not in note  # what decays where there is no bias is no question
+
+
 def test_adam_is_theorys():
     options = {"sigma": 5, "solver": "adam", "lr": 1e-4, "n_train": 400}
     found = predict("logistic", lambda_=0.4, **options)

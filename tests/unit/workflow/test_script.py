@@ -116,6 +116,38 @@ def test_a_job_whose_terminal_is_gone_saves_and_leaves(job, tmp_path):
     assert line.startswith("error: asked to stop")
 
 
+FAILING = textwrap.dedent("""
+    import numpy as np
+    from linear_grokking.results.storage import StorageError
+    from linear_grokking.workflow.steps.script import run
+
+    def step(request, outputs):
+        if request == "own":
+            raise StorageError("runs.parquet", "is damaged")
+        return np.ones(2) + np.ones(3)
+
+    run("__main__:step")
+""")
+
+
+@pytest.mark.parametrize("whose", ["own", "NumPy's"])
+def test_the_log_says_where_a_librarys_error_arose(tmp_path, whose):
+    (tmp_path / "step.py").write_text(FAILING)
+    done = subprocess.run(
+        [sys.executable, "step.py", "--log", "log.txt", "output"],
+        cwd=tmp_path, input=json.dumps(whose), capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    *before, last = (tmp_path / "log.txt").read_text().splitlines()
+    assert line == last and line.startswith("error: ")
+    if whose == "own":
+        assert before == []
+    else:
+        assert before[0].startswith("Traceback")
+        assert any('step.py", line 9, in step' in each for each in before)
+
+
 def test_a_log_that_cannot_be_opened_is_one_line(tmp_path):
     (tmp_path / "step.py").write_text(STEP)
     (tmp_path / "logs").touch()

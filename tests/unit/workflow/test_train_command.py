@@ -425,6 +425,7 @@ def test_help_names_every_parameter_with_its_default(capsys):
         (["--d_in=2.5"], "--d_in = 2.5: must be a whole number"),
         (["--solver=newton"], "--solver = newton: must be 'spectral', 'momentum', 'grokfast'"),
         (["--sigma=3"], "--sigma: has no meaning with --architecture 1layer"),
+        (["--no_bias"], "--no_bias: has no meaning with --architecture 1layer"),
         ([*LOGISTIC, "--solver=adam", "--n_epochs=9", "--weight_decay=1"], "--weight_decay with"),
         ([*LOGISTIC, "--data=deferred", "--n_test=9"], "--n_test = 9 with data: deferred; needs 0"),
         ([*LOGISTIC, "--data=deferred", "--solver=adam", "--n_epochs=9"], "= adam with data: defe"),

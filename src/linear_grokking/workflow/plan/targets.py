@@ -102,6 +102,8 @@ def table(plan: Plan, figure_id: str) -> Target:
             {
                 "run_id": point.run_id,
                 "parameters": point.parameters,
+                # Figures pair runs of the same draws.
+                "seed": plan.runs[point.run_id].spec.get("seed"),
                 "realizations": plan.runs[point.run_id].realizations,
                 "made_of": summary(plan, point.run_id).made_of,
             }

@@ -68,7 +68,7 @@ def _add_time(
         holds = f"{_BELOW}, {_LARGE}; weights settled, settling_rate ln t >= {large_size.SETTLED:g}"
     where: dict[str, Any] = {"source": source, "holds": holds}
     note = "" if found.gen_time is not None and np.isfinite(found.gen_time) else found.source
-    if decay and spec["decay"] == "weights":
+    if decay and spec.get("decay") == "weights":
         note = found.source
         if found.gen_time and spec["eta"] * spec["gamma"] * found.gen_time < 1:
             note = f"outside: {note}"
@@ -176,7 +176,7 @@ def _add_decayed(
 ) -> None:
     """Add the minimum where all parameters decay."""
     problem = spec["lambda"], spec["sigma"], spec["gamma"], spec["loss"]
-    everything = (*covered, ("decay: all", spec["decay"] == "all"))
+    everything = (*covered, ("decay: all", spec.get("decay", "all") == "all"))
     where: dict[str, Any] = {
         "source": "ours (docs/theory.md, Weight decay of all parameters, or of the weights alone)",
         "holds": f"any lambda, {_LARGE}; decay: all",

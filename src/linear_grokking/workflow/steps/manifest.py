@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from linear_grokking.config.experiments import PARAMETERS
 from linear_grokking.results.identity import RECORDED, blocks_in, canonical
 from linear_grokking.results.storage import StorageError, read_metadata, write_frame
 from linear_grokking.workflow.made_of import record
@@ -26,8 +27,8 @@ def list_runs(request: Mapping[str, Any], outputs: Sequence[Path], root: Path) -
     """
     (output,) = outputs
     rows = rows_of(request["runs"], root)
-    # Figures of formulas alone have no runs.
-    frame = pd.DataFrame(rows, columns=None if rows else sorted(RECORDED))
+    # Figures of formulas alone have no runs; who reads the list looks for its columns all the same.
+    frame = pd.DataFrame(rows, columns=None if rows else [*sorted(RECORDED), *PARAMETERS])
     made = record("list_runs", request)
     write_frame(frame, output, spec=canonical(request), provenance=made)
 

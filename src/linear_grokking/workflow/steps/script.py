@@ -4,6 +4,7 @@ import argparse
 import json
 import logging
 import sys
+import traceback
 from collections.abc import Callable
 from contextlib import ExitStack, redirect_stderr, suppress
 from io import FileIO, TextIOBase
@@ -11,11 +12,14 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any, TextIO
 
-from linear_grokking.runtime import program
+from linear_grokking.errors import LinearGrokkingError
+from linear_grokking.runtime import failures, program
 
 
 def run(step: str, **options: Callable[[str], Any]) -> None:
     """Run a step as the program of a script: ``script.py --log LOG OUTPUT... < REQUEST``.
+
+    Of an error that is not this package's own the log tells, before its line, where it arose.
 
     Parameters
     ----------
@@ -40,7 +44,14 @@ def run(step: str, **options: Callable[[str], Any]) -> None:
             whole.enter_context(redirect_stderr(_Both(sys.stderr, log)))
             logging.basicConfig(format="%(message)s", stream=sys.stderr)
             logging.getLogger("linear_grokking").setLevel(logging.INFO)
-            resolve_name(step)(json.load(sys.stdin), given.pop("outputs"), **given)
+            try:
+                resolve_name(step)(json.load(sys.stdin), given.pop("outputs"), **given)
+            except Exception as error:
+                # The line that is said of it may be NumPy's or the system's, and of any place.
+                if failures.expected(error) and not isinstance(error, LinearGrokkingError):
+                    with suppress(OSError):
+                        log.write(traceback.format_exc().encode(errors="backslashreplace"))
+                raise
 
         if status := program.run(work):
             sys.exit(status)

@@ -172,7 +172,8 @@ def spec_of(
         if key not in known:
             users = ", ".join(_users(name))
             raise ValueError(
-                f"--{name}: has no meaning with --architecture {architecture}; it goes with {users}"
+                f"{_flag(name)}: has no meaning with --architecture {architecture}; "
+                f"it goes with {users}"
             )
         asked[key] = value
     sizes = dict(_SIZES[model])
@@ -209,7 +210,7 @@ def _nearest_sizes(experiment: Mapping[str, Any], model: str) -> dict[str, Any]:
 
 def in_options(message: str, model: str) -> str:
     """Return a message that names configuration keys in terms of options."""
-    options = {_key(name, model): f"--{name}" for name in option_names()}
+    options = {_key(name, model): _flag(name) for name in option_names()}
     renamed = "|".join(_KEYS.values())
     return re.sub(
         rf"^\w+|(?<=sets )\w+|(?<=needs )\w+|\b({renamed})\b",
@@ -298,6 +299,11 @@ def _add(group: Any, name: str) -> None:
         metavar="N" if int in parts else "NAME" if _choices(parts) else "X",
         help=_help(name).replace("%", "%%"),
     )
+
+
+def _flag(name: str) -> str:
+    """Return how an option is written; the bias can only be left out."""
+    return "--no_bias" if name == "bias" else f"--{name}"
 
 
 def _key(name: str, model: str) -> str:
