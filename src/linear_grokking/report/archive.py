@@ -13,7 +13,7 @@ import yaml
 from linear_grokking.report import README, REPOSITORY, crate, repository_files
 from linear_grokking.results import storage
 from linear_grokking.results.archived import CONFIGURATION, METADATA
-from linear_grokking.results.identity import blocks_in
+from linear_grokking.results.blocks import blocks_of_run
 from linear_grokking.results.storage import StorageError, read_metadata
 from linear_grokking.runtime.files import whole_file
 
@@ -48,7 +48,7 @@ def write_archive(request: Mapping[str, Any], output: Path, root: Path, made_of:
     blocks = [
         root / folder / f"{block}.parquet"
         for folder in request["folders"]
-        for block in blocks_in(root / folder)
+        for block in blocks_of_run(root / folder)
     ]
     made = crate.Made.of([read_metadata(path)[1] for path in (*tables, *blocks)])
     citation = REPOSITORY / "CITATION.cff"
