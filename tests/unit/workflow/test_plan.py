@@ -110,6 +110,15 @@ def test_experiments_share_runs_and_the_most_realizations_count(plan):
     assert plan.figure_runs("B6") == [plan.points["sets"][0].run_id]
 
 
+@pytest.mark.parametrize("blocks", [(10, None), (None, 10), (10, 30), (30, 10)])
+def test_the_smallest_block_that_experiments_ask_for_counts_whatever_their_order(tmp_path, blocks):
+    lin, more = blocks
+    plan = plan_of(tmp_path, experiments__lin__block=lin, experiments__more__block=more)
+    shared, own = (plan.runs[point.run_id] for point in plan.points["lin"])
+    assert shared.block == 10
+    assert own.block == (lin or plan_of(tmp_path).runs[own.run_id].block)
+
+
 def test_files_lie_where_the_data_contract_says(plan):
     run_id = plan.points["sets"][0].run_id
     assert plan.block_files(run_id) == [f"results/separability/{run_id}/0-0.parquet"]
