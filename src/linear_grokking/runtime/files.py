@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,6 +12,9 @@ from typing import Any
 
 _NOT_OFFERED = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
 """How a file system says that it does not know a request."""
+
+_TEMPORARY = re.compile(r"\.(.+(\.[^.]+))\.[0-9a-f]{8}\2")
+"""Names that `whole_file` gives, of files with a suffix."""
 
 
 @contextmanager
@@ -25,6 +29,12 @@ def whole_file(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def unfinished(path: Path) -> Path | None:
+    """Return what a temporary of `whole_file` was to become, or None if a path is none."""
+    match = _TEMPORARY.fullmatch(path.name)
+    return path.with_name(match[1]) if match else None
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
