@@ -41,7 +41,8 @@ def write_archive(request: Mapping[str, Any], output: Path, root: Path, made_of:
         If a file cannot be read, or is made of something else.
     """
     for name, digest in request["files"].items():
-        _check(root / name, digest)
+        if not storage.is_made_of(root / name, digest):
+            raise StorageError(root / name, "is of another request or code than the archive")
     results = {name: root / name for name in request["files"]}
     paths = {crate.README: README, **dict(sorted({**repository_files(), **results}.items()))}
     given = yaml.safe_dump(request["configuration"], allow_unicode=True).encode()
@@ -59,16 +60,6 @@ def write_archive(request: Mapping[str, Any], output: Path, root: Path, made_of:
         for name, content in _contents(paths, given):
             _add(archive, name, content)
         archive.comment = made_of.encode()
-
-
-def _check(path: Path, digest: str) -> None:
-    if path.suffix == ".parquet":
-        right = storage.made_of(path) == digest
-    else:
-        # A CSV, which carries nothing, is written with a Parquet file.
-        right = path.suffix == ".csv" or storage.read_made_of(path, digest) is not None
-    if not right:
-        raise StorageError(path, "is of another request or code than the archive")
 
 
 def _contents(paths: Mapping[str, Path], configuration: bytes) -> Iterator[tuple[str, bytes]]:

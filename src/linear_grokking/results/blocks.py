@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from linear_grokking.results.identity import Block, blocks, blocks_in
-from linear_grokking.results.storage import DamagedError, in_numpy, made_of, read_table
+from linear_grokking.results.storage import DamagedError, in_numpy, is_made_of, read_table
 
 
 def blocks_of_run(folder: Path) -> list[Block]:
@@ -23,7 +23,8 @@ def blocks_of_run(folder: Path) -> list[Block]:
     found = []
     for block in blocks_in(folder):
         with suppress(DamagedError):
-            found += [block] if made_of(folder / f"{block}.parquet") == folder.name else []
+            if is_made_of(folder / f"{block}.parquet", folder.name):
+                found.append(block)
     return found
 
 
