@@ -18,7 +18,6 @@ from linear_grokking.runtime import program
 if TYPE_CHECKING:
     from linear_grokking.workflow.plan import Plan
 
-CONFIG = Path("config/config.yaml")
 STANDARD_INPUT = Path("-")
 
 
@@ -169,12 +168,12 @@ def _analyze(options: argparse.Namespace) -> int:
 
 
 def _planned(*overlays: Path) -> "Plan":
-    """Return the plan of config/config.yaml with overlays, or of what standard input holds."""
-    from linear_grokking.config import load_merged
+    """Return the plan of the main file with overlays, or of what standard input holds."""
+    from linear_grokking.config import load_merged, main_file
     from linear_grokking.workflow.plan import Plan, read
 
     whole = list(overlays) == [STANDARD_INPUT]
-    return Plan(read(json.load(sys.stdin) if whole else load_merged([CONFIG, *overlays])))
+    return Plan(read(json.load(sys.stdin) if whole else load_merged([main_file(), *overlays])))
 
 
 def _plan(options: argparse.Namespace) -> None:
@@ -199,13 +198,20 @@ def _watch(options: argparse.Namespace) -> None:
 
 
 def _clean_stale(options: argparse.Namespace) -> None:
+    from linear_grokking.config import MAIN, main_file
     from linear_grokking.workflow.plan import Plan, read, records, stale
 
-    root = Path()
-    plans = {str(CONFIG): _planned()}
-    for path, (sources, raw) in records.read(root).items():
+    root, main, noted = Path(), str(main_file()), records.read(Path())
+    # Another workflow, which uses this one as a module, notes nothing.
+    if options.remove and not (noted or MAIN.exists()):
+        raise LinearGrokkingError(
+            f"there is neither {MAIN} nor a file in {records.FOLDER}, which would say what is "
+            "needed here; nothing was removed"
+        )
+    plans = {main: _planned()}
+    for path, (sources, raw) in noted.items():
         # One that is there as a file may have been edited since.
-        if sources != [str(CONFIG)]:
+        if sources != [main]:
             plans[f"{' '.join(sources)} ({path})"] = Plan(read(raw))
     for source, plan in plans.items():
         print(f"counted: {source}: {len(plan.runs)} runs", file=sys.stderr)

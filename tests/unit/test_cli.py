@@ -14,6 +14,8 @@ import yaml
 from small_plan import CONFIGURATION
 
 from linear_grokking.cli import main
+from linear_grokking.config import MAIN
+from linear_grokking.results.shipped import REPOSITORY
 from linear_grokking.workflow.plan import Plan, json_schema, read, records
 
 
@@ -103,6 +105,26 @@ def test_clean_stale_counts_the_main_file_as_it_is_now(folder, capsys):
     records.write(folder, ["config/config.yaml"], raw)
     assert main(["clean-stale"]) == 0
     assert capsys.readouterr().out == f"results/summaries/{run_id}.parquet\n"
+
+
+def test_a_folder_without_a_configuration_takes_the_repositorys(folder, capsys):
+    (folder / MAIN).unlink()
+    path = folder / "results/summaries/0000000000000000.parquet"
+    path.parent.mkdir(parents=True)
+    path.write_text("")
+    assert main(["plan"]) == 0
+    *_, last = capsys.readouterr().out.splitlines()
+    runs = last.split()[1]
+    assert main(["clean-stale"]) == 0
+    said = capsys.readouterr()
+    assert f"counted: {REPOSITORY / MAIN}: {runs} runs\n" in said.err and path.name in said.out
+    # What lies there may be of a workflow that uses this one as a module.
+    assert "nothing was removed" in error_of(capsys, "clean-stale", "--remove")
+    assert path.exists()
+    records.write(folder, [str(REPOSITORY / MAIN)], CONFIGURATION)
+    assert main(["clean-stale", "--remove"]) == 0
+    assert f"counted: {REPOSITORY / MAIN}: {runs} runs\n1 stale" in capsys.readouterr().err
+    assert not path.exists()
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"sources": []}', '{"configuration": {}}'])

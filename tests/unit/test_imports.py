@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from linear_grokking.jobs.kinds import run_id
+
 ROOT = Path(__file__).parents[2]
 CONFIG = str(ROOT / "config" / "config.yaml")
 
@@ -122,11 +124,11 @@ def loaded(script, request, *arguments):
 def test_blocks_and_summaries_load_no_library_that_they_do_without(run, tmp_path):
     spec, spared = RUNS[run]
     log = ("--log", tmp_path / "log")
-    block = tmp_path / "blocks" / "0-1.parquet"
+    block = tmp_path / run_id(spec) / "0-1.parquet"
     request = {"spec": spec, "block": "0-1"}
     found = loaded("train_block", request, *log, "--device", "cpu", "--threads", "1", block)
     assert not found & (OF_NO_JOB | spared)
-    request = {"spec": spec, "folder": "blocks", "realizations": 2}
+    request = {"spec": spec, "folder": run_id(spec), "realizations": 2}
     request |= {"threshold": 0.95, "loss_threshold": 0.01}
     written = (tmp_path / "summary.parquet", tmp_path / "scalars.parquet")
     found = loaded("summarize_run", request, *log, "--root", tmp_path, *written)

@@ -12,6 +12,7 @@ import pytest
 
 from linear_grokking import load
 from linear_grokking.jobs.kinds import LINEAR, SEPARABILITY
+from linear_grokking.results.identity import canonical, hashed
 from linear_grokking.results.statistics import frame
 from linear_grokking.results.storage import write_table
 from linear_grokking.results.summaries import scalars_of, summary_of
@@ -19,11 +20,16 @@ from linear_grokking.workflow.steps.manifest import list_runs
 
 REPOSITORY = Path(__file__).parents[2]
 STEPS = np.geomspace(1, 1000, 8)
+SPECS = {hashed(spec, "code"): spec for spec in ({"lambda": 0.3}, {"lambda": 0.9}, {"d": 24})}
+FIRST, SECOND, SETS = SPECS
 
 
-def write(path, frame, schema=None, spec="{}"):
+def write(path, frame, schema=None, spec=None):
     table = pa.Table.from_pandas(frame, schema=schema, preserve_index=False)
-    write_table(table, path, spec=spec, provenance={"revision": None})
+    # A block is of the run whose folder it lies in.
+    spec = canonical(spec or SPECS.get(path.parent.name, {}))
+    provenance = {"revision": None, "fingerprint": "code"}
+    write_table(table, path, spec=spec, provenance=provenance)
 
 
 def run_history(scale):
@@ -40,7 +46,7 @@ def run_history(scale):
 def root(tmp_path):
     """A folder with two runs of Fig. A1 and one of separability, as the workflow leaves it."""
     rows = []
-    for run_id, lambda_ in (("a" * 16, 0.3), ("b" * 16, 0.9)):
+    for run_id, lambda_ in ((FIRST, 0.3), (SECOND, 0.9)):
         history = run_history(lambda_)
         folder = tmp_path / "results" / "histories" / run_id
         # Two blocks: the second holds one realization that is wanted and one that is not.
@@ -62,17 +68,17 @@ def root(tmp_path):
         | {name: [np.nan, 1.0] for name in ("s_inf_norm", "positive_fraction", "positive_mean")}
         | {name: [0.5, np.nan] for name in ("margin", "box_margin", "box_norm")}
     )
-    folder = tmp_path / "results" / "separability" / ("c" * 16)
+    folder = tmp_path / "results" / "separability" / SETS
     write(folder / "0-1.parquet", sets, SEPARABILITY)
     rows.append(
-        {"run_id": "c" * 16, "experiment": "e1", "figures": ["B1", "B6"], "lambda": 0.48}
+        {"run_id": SETS, "experiment": "e1", "figures": ["B1", "B6"], "lambda": 0.48}
         | {"measure": "separability", "model": None, "d": 24, "realizations": 2}
     )
     shared = {"blocks": 1, "seconds": 1.0, "device": "cpu", "revision": "None"}
     write(tmp_path / "results" / "runs.parquet", pd.DataFrame([row | shared for row in rows]))
     shared = {"panel": "loss", "series": "generalization", "source": "theory", "lambda": 0.9}
     table = pd.DataFrame({"x": STEPS, "y": np.exp(-STEPS)}).assign(**shared)
-    write(tmp_path / "figures" / "tables" / "A1.parquet", table, spec='{"figure": "A1"}')
+    write(tmp_path / "figures" / "tables" / "A1.parquet", table, spec={"figure": "A1"})
     return tmp_path
 
 
@@ -80,7 +86,7 @@ def test_history_of_one_run_has_units_and_says_where_it_is_from(root):
     history = load.history("A1", lambda_=0.9, root=root)
     pd.testing.assert_frame_equal(history, run_history(0.9))
     assert history.attrs["units"]["step"] == "gradient-descent steps"
-    assert history.attrs["run_ids"] == ["b" * 16]
+    assert history.attrs["run_ids"] == [SECOND]
     assert history.attrs["parameters"]["lambda"] == 0.9
 
 

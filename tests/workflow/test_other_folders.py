@@ -51,6 +51,8 @@ def test_another_working_directory(fresh, tmp_path):
     (folder / "config/config.yaml").unlink()
     code, said = snakemake(fresh, folder, "-s", snakefile, "-n")
     assert code == 0 and "train_block" in said  # of the repository's own configuration
+    code, said = snakemake(fresh, folder, "-s", snakefile, "clean_stale")
+    assert code == 0 and f"counted: {fresh.root}/config/config.yaml: 8 runs" in said, said
 
 
 @pytest.mark.parametrize("prefix", ["", "of grokking"])

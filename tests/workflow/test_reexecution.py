@@ -57,6 +57,12 @@ def test_edits_after_which_nothing_runs(repository):
     repository.write_configuration(text)
     assert repository.would_do_nothing()
 
+    # A caption.
+    repository.edit(
+        "src/linear_grokking/report/text/A1.rst", ".. alt: ", "A word more.\n\n.. alt: "
+    )
+    assert repository.would_do_nothing()
+
     # Device, block size and threads.
     repository.configure("device", "auto")
     repository.configure("job_minutes", 0.5)

@@ -16,7 +16,7 @@ try:
 except ModuleNotFoundError:
     sys.exit("linear_grokking is not installed here; `make figures` installs it.")
 
-from linear_grokking.config import ConfigurationError, load
+from linear_grokking.config import ConfigurationError, load, main_file
 from linear_grokking.errors import LinearGrokkingError
 from linear_grokking.results.identity import RUN_ID, canonical
 from linear_grokking.workflow.plan import Plan, read, read_again
@@ -44,10 +44,7 @@ if workflow.is_main_process and read_only.is_read_only():
     )
     workflow.workdir(str(read_only.view()))
 
-# A folder without a configuration of its own takes the repository's.
-main_file = Path("config/config.yaml")
-if not main_file.exists():
-    main_file = repository / main_file
+main = main_file()
 overlays = [os.path.relpath(overlay) for overlay in workflow.overwrite_configfiles]
 # A workflow that uses this one as a module gives the configuration itself.
 is_module = workflow.modifier.skip_configfile
@@ -56,16 +53,16 @@ is_module = workflow.modifier.skip_configfile
 # where a key stands twice, and running what a template in it says.
 try:
     if workflow.is_main_process and not is_module:
-        for name in (main_file, *overlays):
+        for name in (main, *overlays):
             load(Path(name))
 except ConfigurationError as error:
     refuse(error)
 
 
-configfile: str(main_file)
+configfile: str(main)
 
 
-given = [str(main_file), *overlays, *(workflow.config_settings.config_args or ())]
+given = [str(main), *overlays, *(workflow.config_settings.config_args or ())]
 sources = ["another workflow"] if is_module else list(dict.fromkeys(given))
 try:
     plan = Plan(

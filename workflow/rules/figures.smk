@@ -32,7 +32,8 @@ rule draw_figure:
         "logs/draw_figure/{figure}.log",
     params:
         request=request(lambda wildcards: targets.pictures(plan, wildcards.figure)),
-        caption=lambda wildcards: caption_text(
+        # A function of `resources`, so that another caption draws nothing again.
+        caption=lambda wildcards, resources: caption_text(
             targets.table(plan, wildcards.figure).request
         ),
     shell:

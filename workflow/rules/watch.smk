@@ -20,4 +20,4 @@ def follow():
     logger.addHandler(LastWord(build, plan.root))
     quiet = {str(word) for word in workflow.output_settings.quiet or ()}
     if sys.stderr.isatty() and quiet.isdisjoint({"progress", "all"}):
-        logger.addHandler(BuildLine(build, sys.stderr))
+        logger.addHandler(BuildLine(plan.root, sys.stderr))

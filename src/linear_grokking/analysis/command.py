@@ -12,6 +12,7 @@ from linear_grokking.analysis.classification import Classification, Classificati
 from linear_grokking.analysis.regression import Regression, RegressionAnalysis
 from linear_grokking.analysis.samples import TASKS, read
 from linear_grokking.analysis.tables import as_json, table
+from linear_grokking.runtime.files import check_place
 
 RECORDS = 400
 _DEFAULTS = Settings()
@@ -107,7 +108,10 @@ def command(options: argparse.Namespace) -> int:
                 raise ValueError(f"--{name}: has no meaning without --run")
     folder = options.out or Path("analysis")
     if options.follow:
-        _check_folder(folder, force=options.force)
+        from linear_grokking.analysis.picture import STEM, SUFFIXES
+
+        made = [folder / f"{STEM}{suffix}" for suffix in SUFFIXES]
+        check_place("out", folder, within=made, force=options.force)
     if options.until is not None and not 1 <= options.until < np.inf:
         raise ValueError(f"--until {options.until:g}: must be at least 1 and finite")
     names = ("task", "held_out", "seed", "eta", "accuracy", "epsilon", "standardize")
@@ -124,16 +128,6 @@ def command(options: argparse.Namespace) -> int:
         if not options.json:
             print("\n".join(lines))
     return 0
-
-
-def _check_folder(folder: Path, *, force: bool) -> None:
-    from linear_grokking.analysis.picture import STEM, SUFFIXES
-
-    if folder.exists() and not folder.is_dir():
-        raise ValueError(f"--out {folder}: is not a folder")
-    earlier = [folder / f"{STEM}{s}" for s in SUFFIXES if (folder / f"{STEM}{s}").exists()]
-    if earlier and not force:
-        raise ValueError(f"{earlier[0]} exists: add --force to replace the earlier run")
 
 
 def _run(

@@ -3,7 +3,7 @@
 How the blocks make a whole, with one section per figure, stands in `workflow.plan`.
 """
 
-from linear_grokking.config.files import load, load_merged
+from linear_grokking.config.files import MAIN, load, load_merged, main_file
 from linear_grokking.config.messages import ConfigurationError
 
-__all__ = ["ConfigurationError", "load", "load_merged"]
+__all__ = ["MAIN", "ConfigurationError", "load", "load_merged", "main_file"]

@@ -11,6 +11,11 @@ import yaml
 
 from linear_grokking.config.messages import ConfigurationError
 from linear_grokking.config.text import shown
+from linear_grokking.results.archived import CONFIGURATION
+from linear_grokking.results.shipped import REPOSITORY
+
+MAIN = Path(CONFIGURATION)
+"""The configuration of the folder that the workflow runs in."""
 
 MAX_BYTES = 1_000_000
 """The largest configuration file that is read."""
@@ -61,6 +66,11 @@ def load(path: Path) -> dict[str, Any]:
             f"{path}: holds more than {MAX_VALUES} values once its aliases (*name) are written out"
         )
     return raw
+
+
+def main_file() -> Path:
+    """Return the main configuration: this folder's, or the repository's where it has none."""
+    return next((path for path in (MAIN, REPOSITORY / MAIN) if path.exists()), MAIN)
 
 
 def load_merged(paths: Iterable[Path]) -> dict[str, Any]:

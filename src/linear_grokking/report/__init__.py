@@ -6,13 +6,12 @@ And the archive of all results, which holds the page.
 from pathlib import Path
 
 from linear_grokking.results.fingerprint import with_files
+from linear_grokking.results.shipped import REPOSITORY
 
 _RESOURCES = ("*.html", "*.css", "*.js", "*.toml", "text/*.rst")
 """What the page is made of beside its code."""
 
 
-REPOSITORY = Path(__file__).parents[3]
-"""The clone that this package is of."""
 README = Path(__file__).with_name("archive.md")
 """What an archive says of itself to people."""
 _OF_REPOSITORY = (

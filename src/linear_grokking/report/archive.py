@@ -10,10 +10,11 @@ from typing import Any
 
 import yaml
 
-from linear_grokking.report import README, REPOSITORY, crate, repository_files
+from linear_grokking.report import README, crate, repository_files
 from linear_grokking.results import storage
 from linear_grokking.results.archived import CONFIGURATION, METADATA
-from linear_grokking.results.identity import blocks_in
+from linear_grokking.results.blocks import blocks_of_run
+from linear_grokking.results.shipped import REPOSITORY
 from linear_grokking.results.storage import StorageError, read_metadata
 from linear_grokking.runtime.files import whole_file
 
@@ -40,7 +41,8 @@ def write_archive(request: Mapping[str, Any], output: Path, root: Path, made_of:
         If a file cannot be read, or is made of something else.
     """
     for name, digest in request["files"].items():
-        _check(root / name, digest)
+        if not storage.is_made_of(root / name, digest):
+            raise StorageError(root / name, "is of another request or code than the archive")
     results = {name: root / name for name in request["files"]}
     paths = {crate.README: README, **dict(sorted({**repository_files(), **results}.items()))}
     given = yaml.safe_dump(request["configuration"], allow_unicode=True).encode()
@@ -48,7 +50,7 @@ def write_archive(request: Mapping[str, Any], output: Path, root: Path, made_of:
     blocks = [
         root / folder / f"{block}.parquet"
         for folder in request["folders"]
-        for block in blocks_in(root / folder)
+        for block in blocks_of_run(root / folder)
     ]
     made = crate.Made.of([read_metadata(path)[1] for path in (*tables, *blocks)])
     citation = REPOSITORY / "CITATION.cff"
@@ -58,16 +60,6 @@ def write_archive(request: Mapping[str, Any], output: Path, root: Path, made_of:
         for name, content in _contents(paths, given):
             _add(archive, name, content)
         archive.comment = made_of.encode()
-
-
-def _check(path: Path, digest: str) -> None:
-    if path.suffix == ".parquet":
-        right = storage.made_of(path) == digest
-    else:
-        # A CSV, which carries nothing, is written with a Parquet file.
-        right = path.suffix == ".csv" or storage.read_made_of(path, digest) is not None
-    if not right:
-        raise StorageError(path, "is of another request or code than the archive")
 
 
 def _contents(paths: Mapping[str, Path], configuration: bytes) -> Iterator[tuple[str, bytes]]:

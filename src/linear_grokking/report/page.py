@@ -18,13 +18,7 @@ from linear_grokking.report import does_x_help, interactive, pictures, typesetti
 from linear_grokking.report.captions import Values, caption, category, written
 from linear_grokking.report.summary import summary
 from linear_grokking.results.identity import RECORDED
-from linear_grokking.results.storage import (
-    StorageError,
-    metadata,
-    read_made_of,
-    read_table,
-    revision,
-)
+from linear_grokking.results.storage import metadata, read_made_of, read_table, revision
 from linear_grokking.runtime.files import whole_file
 
 MAX_BYTES = 16_000_000
@@ -138,10 +132,7 @@ def _figure(
     """Return a figure as the page shows it."""
     request, provenance, table = tables.read_table(root, figure, made_of["tables"][figure])
     made = caption(request)
-    picture = root / f"figures/{figure}.png"
-    image = read_made_of(picture, made_of["pictures"][figure])
-    if image is None:
-        raise StorageError(picture, "is of another request or code than the page")
+    image = read_made_of(root / f"figures/{figure}.png", made_of["pictures"][figure])
     run_ids = [run["run_id"] for runs in request["runs"].values() for run in runs]
     return {
         "id": figure,

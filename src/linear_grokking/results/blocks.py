@@ -1,25 +1,45 @@
 """The rows of a run, from the files of its blocks."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
-from linear_grokking.results.identity import blocks, blocks_in
-from linear_grokking.results.storage import in_numpy, read_table
+from linear_grokking.results.identity import Block, blocks, blocks_in
+from linear_grokking.results.storage import DamagedError, in_numpy, is_made_of, read_table
 
 
-def read_columns(folder: Path, realizations: int) -> dict[str, np.ndarray]:
-    """Read the first so many realizations from the blocks in a folder, each once.
+def blocks_of_run(folder: Path) -> list[Block]:
+    """Return the blocks in a run's folder, which its ID names, without damaged and foreign ones.
+
+    As module of another workflow, nobody sets these aside; and what was copied there may be of
+    another run.
 
     Raises
     ------
     StorageError
-        If a block is missing or damaged.
+        If the system could not read one: it may be any.
+    """
+    found = []
+    for block in blocks_in(folder):
+        with suppress(DamagedError):
+            if is_made_of(folder / f"{block}.parquet", folder.name):
+                found.append(block)
+    return found
+
+
+def read_columns(folder: Path, realizations: int) -> dict[str, np.ndarray]:
+    """Read the first so many realizations of a run from the blocks in its folder, each once.
+
+    Raises
+    ------
+    StorageError
+        If a block is missing, damaged or of another run.
     """
     parts = []
     start = 0
-    for block in blocks(realizations, realizations, blocks_in(folder)):
-        table = read_table(folder / f"{block}.parquet")
+    for block in blocks(realizations, realizations, blocks_of_run(folder)):
+        table = read_table(folder / f"{block}.parquet", made_of=folder.name)
         rows = {name: in_numpy(table.column(name)) for name in table.column_names}
         last = min(block.last, realizations - 1)
         chosen = (rows["realization"] >= start) & (rows["realization"] <= last)

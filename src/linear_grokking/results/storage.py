@@ -49,6 +49,8 @@ class DamagedError(StorageError):
     """A file that was read, and whose contents are wrong."""
 
 
+_OF_ANOTHER = "is of another request or code than what it is read for"
+
 _GIT_PATIENCE = 30.0
 """Seconds that git may take to answer; a file system that hangs does not hold up a job."""
 
@@ -250,23 +252,42 @@ def read_table(path: Path | zipfile.Path, *, made_of: str | None = None) -> pa.T
             table = content.read()
         _check_version(path, table.schema)
     if made_of is not None and _digest(table.schema) != made_of:
-        raise StorageError(path, "is of another request or code than what it is read for")
+        raise StorageError(path, _OF_ANOTHER)
     return table
 
 
-def read_made_of(path: Path, digest: str) -> bytes | None:
-    """Return a picture or a page if it is made of what has a digest, which it carries as text.
+def read_made_of(path: Path, digest: str) -> bytes:
+    """Read a picture or a page, which carries the digest of what it is made of as text.
 
     Raises
     ------
     StorageError
-        If the system could not read it.
+        If the system could not read it, or it is made of something else.
     """
+    content = _content(path)
+    if digest.encode() not in content:
+        raise StorageError(path, _OF_ANOTHER)
+    return content
+
+
+def is_made_of(
+    path: Path, digest: str, *, schema: pa.Schema | None = None, whole: bool = False
+) -> bool:
+    """Tell whether a file of any kind is made of what has a digest.
+
+    A CSV, which carries nothing, counts as such: it is written with a Parquet file.  Of a Parquet
+    file, arguments and errors are those of `made_of`; of others, errors those of `read_made_of`.
+    """
+    if path.suffix == ".parquet":
+        return made_of(path, schema=schema, whole=whole) == digest
+    return path.suffix == ".csv" or digest.encode() in _content(path)
+
+
+def _content(path: Path) -> bytes:
     try:
-        content = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise unreadable(path, error) from None
-    return content if digest.encode() in content else None
 
 
 def metadata(schema: pa.Schema) -> tuple[dict[str, Any], dict[str, Any]]:

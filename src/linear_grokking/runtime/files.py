@@ -3,14 +3,18 @@
 import errno
 import json
 import os
+import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 _NOT_OFFERED = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
 """How a file system says that it does not know a request."""
+
+_TEMPORARY = re.compile(r"\.(.+(\.[^.]+))\.[0-9a-f]{8}\2")
+"""Names that `whole_file` gives, of files with a suffix."""
 
 
 @contextmanager
@@ -27,6 +31,12 @@ def whole_file(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def unfinished(path: Path) -> Path | None:
+    """Return what a temporary of `whole_file` was to become, or None if a path is none."""
+    match = _TEMPORARY.fullmatch(path.name)
+    return path.with_name(match[1]) if match else None
+
+
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write plain values, none of them infinite or NaN, as JSON."""
     with whole_file(path) as temporary:
@@ -39,19 +49,35 @@ def existing(path: Path) -> Path:
     return next(above for above in (path, *path.parents) if above.exists())
 
 
-def check_place(option: str, path: Path) -> None:
-    """Refuse a path, given by a command's option, where nothing can be written.
+def check_place(
+    option: str, path: Path, *, within: Iterable[Path] | None = None, force: bool
+) -> None:
+    """Refuse a path, given by a command's option, where nothing can be written or may be lost.
+
+    Parameters
+    ----------
+    within
+        Files of a folder ``path`` that are written or replaced; None where it is a file itself.
+    force
+        Whether files that are there may be replaced.
 
     Raises
     ------
     ValueError
-        Naming the option and the path, in one line.
+        Naming the option and the path, or the file that is there, in one line.
     """
+    if within is None and path.is_dir():
+        raise ValueError(f"--{option} {path}: is a folder; give the name of a file")
+    if within is not None and path.exists() and not path.is_dir():
+        raise ValueError(f"--{option} {path}: is not a folder")
     above = existing(path)
     if not (above.is_dir() or above == path.absolute()):
         raise ValueError(f"--{option} {path}: {above} is not a folder")
     if not os.access(above, os.W_OK):
         raise ValueError(f"--{option} {path}: {above} cannot be written to")
+    for file in [path] if within is None else within:
+        if file.exists() and not force:
+            raise ValueError(f"{file} exists: add --force to replace it")
 
 
 def _sync(path: Path) -> None:

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from linear_grokking.config import load_merged
+from linear_grokking.config import MAIN, load_merged
 from linear_grokking.report import gallery
 from linear_grokking.results.shipped import SHIPPED, Size
 from linear_grokking.workflow.plan import Plan, read, targets
 
 CONFIGURATIONS: dict[Size, tuple[Path, ...]] = {
-    "config": (Path("config/config.yaml"),),
-    "paper": (Path("config/config.yaml"), Path("config/paper.yaml")),
+    "config": (MAIN,),
+    "paper": (MAIN, MAIN.with_name("paper.yaml")),
 }
 KEPT_SECONDS = 120.0
 """Work on a run from which its blocks come along, if they hold a few numbers for each set."""

@@ -21,8 +21,10 @@ from linear_grokking.results.identity import hashed
 from linear_grokking.results.storage import (
     DamagedError,
     StorageError,
+    is_made_of,
     made_of,
     provenance,
+    read_made_of,
     read_metadata,
     read_table,
     write_table,
@@ -336,6 +338,23 @@ def test_what_a_file_is_made_of_is_its_spec_and_code(path, whole):
         assert made_of(path) != digest
         with pytest.raises(StorageError, match="is of another request or code"):
             read_table(path, made_of=digest)
+
+
+def test_files_of_every_kind_are_asked_what_they_are_made_of(path):
+    table, page, csv = path, path.with_suffix(".html"), path.with_suffix(".csv")
+    digest = hashed(json.loads(SPEC), CODE)
+    page.write_text(f"<p>made of {digest}</p>")
+    assert all(is_made_of(each, digest) for each in (table, page, csv))
+    assert [is_made_of(each, "other") for each in (table, page, csv)] == [False, False, True]
+    assert read_made_of(page, digest) == page.read_bytes()
+    with pytest.raises(StorageError, match=r"0-0\.html: is of another request or code"):
+        read_made_of(page, "other")
+    page.unlink()
+    with pytest.raises(StorageError, match=r"0-0\.html: No such file"):
+        is_made_of(page, digest)
+    table.write_text("garbage")
+    with pytest.raises(DamagedError):
+        is_made_of(table, digest)
 
 
 @pytest.mark.parametrize(

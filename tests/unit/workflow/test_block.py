@@ -36,7 +36,7 @@ def spec_of(**experiment):
 
 
 def compute(spec, tmp_path, realizations="0-2", threads=1):
-    output = tmp_path / "block" / f"{realizations}.parquet"
+    output = tmp_path / run_id(spec) / f"{realizations}.parquet"
     request = {"spec": spec, "block": realizations}
     train_block(request, [output], device="cpu", threads=threads)
     table = read_table(output)
@@ -113,12 +113,12 @@ def test_a_block_holds_what_its_schema_and_spec_say(spec, tmp_path):
         assert (np.diff(steps[0]) > 0).all()
         assert steps[0, 0] == 0
         assert steps[0, -1] == 100
-    stored, record = read_metadata(tmp_path / "block" / f"0-{last}.parquet")
+    stored, record = read_metadata(tmp_path / run_id(spec) / f"0-{last}.parquet")
     assert stored == spec
     assert record["device"] == "cpu"
     assert record["fingerprint"] == kind_of(spec).code(spec)
     assert record["seconds"] >= 0
-    assert not list((tmp_path / "block").glob(".*"))
+    assert not list((tmp_path / run_id(spec)).glob(".*"))
 
 
 def test_the_cut_into_blocks_changes_no_bit(spec, tmp_path):
@@ -217,7 +217,7 @@ def test_degenerate_sets_give_a_defined_result_and_a_summary(case, tmp_path):
             assert (row["margin"] is not None) == row["separable"]
     request = {
         "spec": spec,
-        "folder": "block",
+        "folder": run_id(spec),
         "realizations": last + 1,
         "threshold": 0.95,
         "loss_threshold": 1e-3,
@@ -319,8 +319,9 @@ def test_a_block_is_not_written_into_the_folder_of_another_run(tmp_path):
 
 
 def test_the_record_is_plain_json(tmp_path):
-    compute(spec_of(**KINDS["sets"]), tmp_path, "0-0")
-    metadata = pq.read_schema(tmp_path / "block" / "0-0.parquet").metadata
+    spec = spec_of(**KINDS["sets"])
+    compute(spec, tmp_path, "0-0")
+    metadata = pq.read_schema(tmp_path / run_id(spec) / "0-0.parquet").metadata
     json.loads(metadata[b"spec"])
     record = json.loads(metadata[b"provenance"])
     assert record["device_name"] == "CPU"

@@ -7,7 +7,7 @@ import small_plan
 
 from linear_grokking.config import load_merged
 from linear_grokking.jobs.costs import job_seconds
-from linear_grokking.workflow.plan import Plan, read
+from linear_grokking.workflow.plan import Plan, read, targets
 from linear_grokking.workflow.plan.forecast import (
     SCHEDULING_SECONDS,
     Cluster,
@@ -17,6 +17,7 @@ from linear_grokking.workflow.plan.forecast import (
     table,
     too_long,
 )
+from linear_grokking.workflow.steps.block import train_block
 
 LOGISTIC = {"model": "logistic", "n_train": 40, "d": 16, "t_max": 100, "realizations": 5}
 LINEAR = small_plan.CONFIGURATION["experiments"]["lin"] | {"realizations": 4, "block": 2}
@@ -45,11 +46,13 @@ def test_jobs_and_hours_are_those_of_the_cost_model(tmp_path, device, gpus, take
     assert everything.core_hours == pytest.approx(on_cpu + other - gpu)
 
 
-def test_what_is_on_disk_is_done(tmp_path):
+def test_what_is_on_disk_and_whole_is_done(tmp_path):
     plan = Plan(read(CONFIGURATION), tmp_path)
-    (file, *_) = plan.block_files(plan.figure_runs("A1")[0])
-    Path(tmp_path, file).parent.mkdir(parents=True)
-    Path(tmp_path, file).touch()
+    run_id = plan.figure_runs("A1")[0]
+    whole, damaged = plan.block_files(run_id)
+    request = targets.block(plan, run_id, Path(whole).stem).request
+    train_block(request, [tmp_path / whole], device="cpu", threads=1)
+    (tmp_path / damaged).touch()
     figure, everything = forecast(Plan(read(CONFIGURATION), tmp_path), gpus=False)
     assert (figure.jobs_done, figure.jobs_left) == (1, 3)
     assert (everything.jobs_done, everything.jobs_left) == (1, 4)

@@ -16,8 +16,9 @@ from linear_grokking.figures.registry import draw_code, tabulate_code
 from linear_grokking.jobs.kinds import kind_of
 from linear_grokking.results.identity import canonical
 from linear_grokking.results.storage import StorageError, write_table
+from linear_grokking.runtime.files import whole_file
 from linear_grokking.workflow.made_of import record
-from linear_grokking.workflow.plan import Plan, read, stale, targets
+from linear_grokking.workflow.plan import Plan, read, records, stale, targets
 from linear_grokking.workflow.plan.planning import MANIFEST
 
 REPOSITORY = Path(__file__).parents[3]
@@ -108,6 +109,15 @@ def test_experiments_share_runs_and_the_most_realizations_count(plan):
     assert plan.runs[plan.points["lin"][1].run_id].realizations == 25
     assert plan.figure_runs("A1") == [point.run_id for point in plan.points["lin"]]
     assert plan.figure_runs("B6") == [plan.points["sets"][0].run_id]
+
+
+@pytest.mark.parametrize("blocks", [(10, None), (None, 10), (10, 30), (30, 10)])
+def test_the_smallest_block_that_experiments_ask_for_counts_whatever_their_order(tmp_path, blocks):
+    lin, more = blocks
+    plan = plan_of(tmp_path, experiments__lin__block=lin, experiments__more__block=more)
+    shared, own = (plan.runs[point.run_id] for point in plan.points["lin"])
+    assert shared.block == 10
+    assert own.block == (lin or plan_of(tmp_path).runs[own.run_id].block)
 
 
 def test_files_lie_where_the_data_contract_says(plan):
@@ -388,6 +398,24 @@ def test_stale_results_are_those_that_no_plan_needs(tmp_path):
     assert removed == {*expected, folder / ".5-9.resume" / "solver.npz"} - {folder / ".5-9.resume"}
     assert (folder / "notes.txt").exists()
     assert stale.stale_paths(tmp_path, [after]) == []
+
+
+def test_what_killed_jobs_left_unfinished_is_stale_and_nothing_else(plan):
+    write_all(plan)
+    noted = records.FOLDER + "/config.yaml-0123abcd.json"
+    everything = (*targets.everything(plan).inputs, *targets.DOES_X_HELP, noted)
+    left = set()
+    for name in (*everything, targets.REPORT, targets.ARCHIVE):
+        with pytest.raises(KeyboardInterrupt), whole_file(plan.root / name) as temporary:
+            left.add(temporary)
+            raise KeyboardInterrupt
+    mine = plan.root / "results/.mine.parquet.0123abcd.parquet"
+    for path in (*left, mine):
+        path.touch()
+    damaged = plan.root / f"{MANIFEST}.damaged"
+    damaged.touch()
+    assert set(stale.stale_paths(plan.root, [plan])) == {*left, damaged}
+    assert records.read(plan.root) == {}
 
 
 def test_empty_folders_of_runs_go_with_their_blocks(tmp_path):

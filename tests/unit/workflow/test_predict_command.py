@@ -473,7 +473,7 @@ def test_files_are_not_replaced_unasked(here, capsys):
     before = [(here / name).read_bytes() for name in ("c.csv", "q.json")]
     for each in files:
         assert status("linear", "--lambda=0.5", each) == 2
-        assert "exists; add --force" in capsys.readouterr().err
+        assert "exists: add --force" in capsys.readouterr().err
     assert [(here / name).read_bytes() for name in ("c.csv", "q.json")] == before
     assert status("linear", "--lambda=0.5", *files, "--force") == 0
     assert json.loads((here / "q.json").read_text())["spec"]["lambda"] == 0.5

@@ -3,6 +3,7 @@
 import io
 import json
 import runpy
+import shutil
 import sys
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from linear_grokking.workflow.plan import Plan, read, targets
 from linear_grokking.workflow.steps.claims import check_claims
 from linear_grokking.workflow.steps.figures import draw_figure, tabulate_figure
 from linear_grokking.workflow.steps.manifest import list_runs
+from linear_grokking.workflow.steps.summarize import summarize_run
 
 SCRIPTS = Path(__file__).parents[3] / "workflow" / "scripts"
 
@@ -57,6 +59,28 @@ def test_a_manifest_of_runs_without_blocks_is_refused_by_name(tmp_path):
     with pytest.raises(StorageError, match=r"results/histories/[0-9a-f]{16}: holds no blocks"):
         list_runs(target.request, [output], tmp_path)
     assert not output.exists()
+
+
+@pytest.mark.parametrize("name", ["0-2.parquet", "0-9.parquet"])
+@pytest.mark.parametrize("damaged", [True, False])
+def test_blocks_that_are_damaged_or_of_another_run_are_not_read(plan, tmp_path, name, damaged):
+    run_id, other = plan.runs
+    ours, theirs = (plan.root / plan.block_files(each)[0] for each in (run_id, other))
+    folder = tmp_path / plan.runs[run_id].folder
+    folder.mkdir(parents=True)
+    (folder / name).write_bytes(ours.read_bytes()[:-100] if damaged else theirs.read_bytes())
+    target = targets.summary(plan, run_id)
+    outputs = [tmp_path / each for each in target.outputs]
+    with pytest.raises(StorageError, match=r"0-2\.parquet: (not a readable|is of another|No such)"):
+        summarize_run(target.request, outputs, tmp_path)
+    # As the plan sees it, which has this block computed.
+    shutil.copyfile(ours, folder / "0-2.parquet")
+    summarize_run(target.request, outputs, tmp_path)
+    for made in outputs:
+        assert read_table(made).equals(read_table(plan.root / made.relative_to(tmp_path)))
+    listed = [each for each in targets.manifest(plan).request["runs"] if each["run_id"] == run_id]
+    list_runs({"runs": listed}, [tmp_path / "runs.parquet"], tmp_path)
+    assert read_table(tmp_path / "runs.parquet")["blocks"].to_pylist() == [1]
 
 
 def test_a_table_is_drawn_and_pictures_say_what_they_are_made_of(plan, tmp_path):

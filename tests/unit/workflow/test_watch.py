@@ -90,35 +90,6 @@ def record(event, **said):
     return logging.makeLogRecord({"event": event, "msg": None, **said})
 
 
-def test_the_line_follows_snakemakes_count():
-    stream, now = io.StringIO(), [0.0]
-    line = BuildLine(build(job(600.0), job(600.0), cores=1), stream, clock=lambda: now[0])
-    line.handle(record("job_info", jobid=0))
-    line.handle(record("shellcmd", cmd="true"))
-    now[0] = 1260.0
-    line.handle(record("job_finished", job_id=0))
-    assert stream.getvalue() == ""
-    line.handle(record("progress", done=1, total=3))
-    # (60 + 1260) / (60 + 600) times what is expected.
-    assert stream.getvalue().startswith("50% of the work done, 20 min left, until about ")
-    line.handle(record("job_info", jobid=1))
-    now[0] = 2000.0
-    line.handle(record("job_error", jobid=1))
-    line.handle(record("job_info", jobid=1))
-    line.handle(record("job_finished", job_id=1))
-    line.handle(record("job_finished", job_id=2))  # what only gathers others
-    line.handle(record("progress", done=3, total=3))
-    assert stream.getvalue().splitlines()[-1] == "100% of the work done"
-
-
-def test_a_terminal_that_is_gone_disturbs_nothing():
-    class Gone(io.StringIO):
-        def write(self, text):
-            raise OSError("gone")
-
-    BuildLine(build(job()), Gone()).handle(record("progress", done=0, total=1))
-
-
 class Wildcards(dict):
     """As Snakemake's, which have items alone."""
 
@@ -214,6 +185,43 @@ def test_jobs_are_seen_by_their_logs_and_outputs(started):
     # Of the second 120 s; and the other two, on two cores.
     assert sight.pace.seconds_left == pytest.approx((120 + 2 * 100 * 120 / 160) / 2, rel=0.05)
     assert sight.at_work and not sight.over
+
+
+def test_the_line_follows_snakemakes_count(started):
+    stream, now = io.StringIO(), [0.0]
+    heard = BuildLine(started, stream, clock=lambda: now[0])
+    for number in range(4):
+        heard.handle(record("job_info", jobid=number))
+    log(started, "one", line(10, "01:00", "00:00"))
+    outputs(started, "one")
+    # The others were handed to a cluster, and wait there.
+    now[0] = 3000.0
+    heard.handle(record("job_finished", job_id=0))
+    assert stream.getvalue() == ""
+    heard.handle(record("progress", done=1, total=5))
+    # (60 + 60) / (60 + 100) times what is expected, on two cores.
+    assert stream.getvalue() == "25% of the work done, 2 min left\n"
+    for name in ("two", "three", "four"):
+        log(started, name, line(10, "01:00", "00:00"))
+        outputs(started, name)
+    # Just looked; but the last count is of all.
+    heard.handle(record("progress", done=4, total=5))
+    heard.handle(record("progress", done=5, total=5))
+    assert stream.getvalue().splitlines()[1:] == [
+        "25% of the work done, 2 min left",
+        "100% of the work done",
+    ]
+
+
+def test_a_terminal_or_a_note_that_is_gone_disturbs_nothing(started, tmp_path_factory):
+    class Gone(io.StringIO):
+        def write(self, text):
+            raise OSError("gone")
+
+    BuildLine(started, Gone()).handle(record("progress", done=0, total=1))
+    nowhere = BuildLine(tmp_path_factory.mktemp("nowhere"), stream := io.StringIO())
+    nowhere.handle(record("progress", done=0, total=1))
+    assert stream.getvalue() == ""
 
 
 def test_files_of_an_earlier_build_count_for_nothing(started):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from linear_grokking.results.storage import DamagedError, made_of, read_made_of, unreadable
+from linear_grokking.results.storage import DamagedError, is_made_of, unreadable
 
 
 class Disk:
@@ -72,18 +72,15 @@ class Disk:
         time = _time(path)
         if time is None:
             return False
-        if path.suffix == ".parquet":
-            try:
-                found = made_of(path, schema=schema, whole=time >= self._whole_before)
-            except DamagedError as error:
-                self.damaged[path] = error.reason
-                return True
-            # Blocks alone have a schema; the digest of one is in its path.
-            if schema is not None and found != digest:
-                self.damaged[path] = "holds another run than its name says"
-            return found != digest
-        # A CSV, which carries nothing, is written with a Parquet file.
-        return path.suffix != ".csv" and read_made_of(path, digest) is None
+        try:
+            right = is_made_of(path, digest, schema=schema, whole=time >= self._whole_before)
+        except DamagedError as error:
+            self.damaged[path] = error.reason
+            return True
+        # Blocks alone have a schema; the digest of one is in its path.
+        if schema is not None and not right:
+            self.damaged[path] = "holds another run than its name says"
+        return not right
 
 
 def _time(path: Path) -> float | None:

@@ -3,10 +3,11 @@
 import heapq
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
+from pathlib import Path
 from typing import TypeVar
 
 from linear_grokking.jobs import costs
-from linear_grokking.workflow.plan import job_names
+from linear_grokking.workflow.plan import job_names, targets
 from linear_grokking.workflow.plan.planning import Plan
 
 
@@ -83,10 +84,16 @@ def forecast(plan: Plan, *, gpus: bool) -> list[Forecast]:
 
 def _of(plan: Plan, name: str, run_ids: Collection[str], gpus: bool) -> Forecast:
     files = [(run_id, file) for run_id in run_ids for file in plan.block_files(run_id)]
-    left = [(run_id, file) for run_id, file in files if not (plan.root / file).exists()]
+    left = [(run_id, file) for run_id, file in files if not _is_done(plan, run_id, file)]
     on_gpus, on_cores = _seconds(plan, left, gpus)
     hours = sum(on_cores) / 3600, sum(on_gpus) / 3600
     return Forecast(name, len(run_ids), len(files) - len(left), len(left), *hours)
+
+
+def _is_done(plan: Plan, run_id: str, file: str) -> bool:
+    """Tell whether a block is there, and not one that the workflow would make again."""
+    made = targets.block(plan, run_id, Path(file).stem)
+    return (plan.root / file).exists() and not targets.outdated(plan, made)
 
 
 def on_cluster(plan: Plan, gpus: int, cores: int) -> Cluster:

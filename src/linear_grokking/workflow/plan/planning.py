@@ -35,7 +35,7 @@ class Run:
     realizations
         How many are wanted: the most that any experiment asks of this spec.
     block
-        Realizations per job.
+        Realizations per job: the fewest that any experiment asks for.
     device
         Where it is computed, as the configuration names it.
     """
@@ -137,6 +137,7 @@ class Plan:
         self._block_files: dict[str, list[str]] = {}
         self.runs: dict[str, Run] = {}
         self.points: dict[str, list[Point]] = {}
+        asked: dict[str, int] = {}
         for name, experiment in config.experiments.items():
             self.points[name] = []
             for point in experiment.grid(config.seed, config.accuracy_threshold):
@@ -147,11 +148,13 @@ class Plan:
                 cost = kind.cost(point.spec)
                 # Blocks must not depend on the machine that plans.
                 gpu = _takes_gpu(kind, config.device, present=False)
+                if experiment.block:
+                    asked[identity] = min(experiment.block, asked.get(identity, experiment.block))
                 self.runs[identity] = Run(
                     point.spec,
                     identity,
                     max(experiment.realizations, known.realizations if known else 0),
-                    experiment.block or costs.block_size(cost, config.job_minutes, gpu=gpu),
+                    asked.get(identity) or costs.block_size(cost, config.job_minutes, gpu=gpu),
                     config.device,
                 )
         jobs = sum(math.ceil(run.realizations / run.block) for run in self.runs.values())

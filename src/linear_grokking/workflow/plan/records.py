@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from linear_grokking.config import ConfigurationError
-from linear_grokking.runtime.files import whole_file
+from linear_grokking.runtime.files import unfinished, whole_file
 
 FOLDER = "results/configurations"
 _LONGEST = 100
@@ -37,6 +37,8 @@ def read(root: Path) -> dict[Path, tuple[list[str], dict[str, Any]]]:
     """
     found = {}
     for path in sorted((root / FOLDER).glob("*.json")):
+        if unfinished(path):
+            continue
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             found[path] = (list(content["sources"]), dict(content["configuration"]))

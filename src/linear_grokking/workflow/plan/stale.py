@@ -12,28 +12,38 @@ from pathlib import Path
 
 from linear_grokking.figures.registry import FIGURE_ID
 from linear_grokking.results.identity import FOLDERS, RUN_ID
-from linear_grokking.workflow.plan.planning import Plan
+from linear_grokking.runtime.files import unfinished
+from linear_grokking.workflow.plan import records, targets
+from linear_grokking.workflow.plan.planning import MANIFEST, Plan
 
-_PLACES = ("results/*/*/*", "results/*/*", "figures/*", "figures/tables/*")
+_PLACES = ("results/*/*/*", "results/*/*", "results/*", "figures/*", "figures/tables/*")
 _MADE_HERE = re.compile(
     rf"results/(?:{'|'.join(FOLDERS.values())})/({RUN_ID.pattern})/"
-    r"\.?\d+-\d+\.(?:parquet(?:\..+)?|resume)"
-    rf"|results/(?:summaries|scalars)/({RUN_ID.pattern})\.parquet(?:\.damaged)?"
-    rf"|figures/(?:tables/)?({FIGURE_ID.pattern})\.(?:pdf|svg|png|parquet|csv)(?:\.damaged)?"
+    r"(?:\d+-\d+\.parquet|\.\d+-\d+\.resume)"
+    rf"|results/(?:summaries|scalars)/({RUN_ID.pattern})\.parquet"
+    rf"|figures/(?:tables/)?({FIGURE_ID.pattern})\.(?:pdf|svg|png|parquet|csv)"
 )
 """Where the workflow writes, and in groups the run or figure that a file is of."""
+_OF_ALL = (MANIFEST, *targets.CLAIMS, *targets.DOES_X_HELP, targets.REPORT, targets.ARCHIVE)
+"""What it writes of all runs together, which is never stale itself."""
 
 
 def stale_paths(root: Path, plans: Iterable[Plan]) -> list[Path]:
     """Return what lies under ``root`` and no plan needs: blocks, summaries, figures, tables.
 
-    Files that were set aside as damaged count as stale whatever run they are of.
+    Files that were set aside as damaged, and those that killed jobs left unfinished, count as
+    stale whatever run they are of.
     """
     needed = {name for plan in plans for name in (*plan.runs, *plan.config.figures)}
     stale = []
     for path in chain.from_iterable(map(root.glob, _PLACES)):
-        made = _MADE_HERE.fullmatch(path.relative_to(root).as_posix())
-        if made and (path.suffix == ".damaged" or needed.isdisjoint(made.groups())):
+        left_of = path.with_suffix("") if path.suffix == ".damaged" else unfinished(path)
+        name = (left_of or path).relative_to(root)
+        made = _MADE_HERE.fullmatch(name.as_posix())
+        if left_of:
+            of_all = name.as_posix() in _OF_ALL or name.parent == Path(records.FOLDER)
+            stale += [path] if made or of_all else []
+        elif made and needed.isdisjoint(made.groups()):
             stale.append(path)
     return sorted(stale)
 

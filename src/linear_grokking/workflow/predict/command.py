@@ -78,7 +78,7 @@ def _predict(options: argparse.Namespace) -> None:
     to_file = None if options.json == STANDARD_OUTPUT else options.json
     for name, path in (("json", to_file), ("curve", options.curve)):
         if path is not None:
-            _check(name, path, force=options.force)
+            check_place(name, path, force=options.force)
     if options.curve is not None and options.curve.suffix not in FORMATS:
         raise ValueError(f"--curve {options.curve}: must end in {' or '.join(FORMATS)}")
     if to_file is not None and options.curve is not None and _same(to_file, options.curve):
@@ -101,15 +101,6 @@ def _predict(options: argparse.Namespace) -> None:
         if options.json == STANDARD_OUTPUT
         else "\n".join([_title(predicted), *table(predicted)])
     )
-
-
-def _check(option: str, path: Path, *, force: bool) -> None:
-    """Refuse a file that cannot be written, or is there already."""
-    if path.is_dir():
-        raise ValueError(f"--{option} {path}: is a folder; give the name of a file")
-    check_place(option, path)
-    if path.exists() and not force:
-        raise ValueError(f"--{option} {path}: exists; add --force to replace it")
 
 
 def _same(one: Path, other: Path) -> bool:

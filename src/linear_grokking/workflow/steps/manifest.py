@@ -7,7 +7,8 @@ from typing import Any
 import pandas as pd
 
 from linear_grokking.config.experiments import PARAMETERS
-from linear_grokking.results.identity import RECORDED, blocks_in, canonical
+from linear_grokking.results.blocks import blocks_of_run
+from linear_grokking.results.identity import RECORDED, canonical
 from linear_grokking.results.storage import StorageError, read_metadata, write_frame
 from linear_grokking.workflow.made_of import record
 
@@ -23,7 +24,7 @@ def list_runs(request: Mapping[str, Any], outputs: Sequence[Path], root: Path) -
     Raises
     ------
     StorageError
-        If a block that the manifest should list is missing or damaged.
+        If a block that the manifest should list is missing.
     """
     (output,) = outputs
     rows = rows_of(request["runs"], root)
@@ -38,7 +39,7 @@ def rows_of(entries: Sequence[Mapping[str, Any]], root: Path) -> list[dict[str, 
     rows = []
     for entry in entries:
         folder = root / entry["folder"]
-        files = [folder / f"{block}.parquet" for block in blocks_in(folder)]
+        files = [folder / f"{block}.parquet" for block in blocks_of_run(folder)]
         if not files:
             raise StorageError(folder, "holds no blocks")
         told = [read_metadata(path)[1] for path in files]

@@ -43,20 +43,12 @@ class Outputs:
         ValueError
             Naming the file, in one line.
         """
-        if self.folder.exists() and not self.folder.is_dir():
-            raise ValueError(f"--output {self.folder}: is not a folder")
-        if self.json is not None and self.json.is_dir():
-            raise ValueError(f"--json {self.json}: is a folder; give the name of a file")
-        if self.json is not None and self.json.resolve() == self.history.resolve():
-            raise ValueError(f"--json {self.json}: is where the history goes")
-        for option, path in (("output", self.folder), ("json", self.json)):
-            if path is not None:
-                check_place(option, path)
-        earlier = [*self.folder.glob(HISTORY), *sorted(self.folder.glob(PATTERN))]
-        if self.json is not None and self.json.exists():
-            earlier.append(self.json)
-        if earlier and not force:
-            raise ValueError(f"{earlier[0]} exists: add --force to replace the earlier run")
+        replaced = [self.history, *sorted(self.folder.glob(PATTERN))]
+        check_place("output", self.folder, within=replaced, force=force)
+        if self.json is not None:
+            if self.json.resolve() == self.history.resolve():
+                raise ValueError(f"--json {self.json}: is where the history goes")
+            check_place("json", self.json, force=force)
 
     @contextmanager
     def staged(self) -> Iterator[Path]:

@@ -7,10 +7,9 @@ from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
-from linear_grokking.workflow.watch.look import Seen, Sight, State, Watch
+from linear_grokking.workflow.watch.look import SECONDS_BETWEEN_LOOKS, Seen, Sight, State, Watch
 from linear_grokking.workflow.watch.pace import duration
 
-SECONDS_BETWEEN_LOOKS = 5.0
 _CLEAR = "\x1b[2J\x1b[H"
 """Clears a terminal."""
 

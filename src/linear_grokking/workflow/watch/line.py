@@ -1,52 +1,49 @@
 """The line about the whole build that stands beside Snakemake's own count."""
 
 import logging
+import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import TextIO
 
-from linear_grokking.workflow.watch.build import Build
-from linear_grokking.workflow.watch.pace import pace
+from linear_grokking.workflow.watch.build import NoBuildError
+from linear_grokking.workflow.watch.look import SECONDS_BETWEEN_LOOKS, Watch
 
 
 class BuildLine(logging.Handler):
     """Hears Snakemake's messages, and after each of its counts says where the build stands.
 
     It is added to Snakemake's logger, and writes to a terminal alone: log files stay as they are.
+    Where the build stands is what `watch` sees: Snakemake tells when a job was handed to a
+    cluster, not when it began.
 
     Parameters
     ----------
-    build
-        What is to be done.
+    root
+        Folder of the build, which was noted (`Build.write`).
     stream
         Where the line goes.
     clock
         Seconds that pass.
     """
 
-    def __init__(self, build: Build, stream: TextIO, clock: Callable[[], float] = time.monotonic):
+    def __init__(self, root: Path, stream: TextIO, clock: Callable[[], float] = time.monotonic):
         super().__init__()
-        self._build = build
+        self._watch = Watch(root)
         self._stream = stream
         self._clock = clock
-        self._started: dict[str, float] = {}
-        self._taken: dict[str, float] = {}
+        self._due = -math.inf
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Take notice of a job's start and end; write the line where there was a count."""
-        said, now = record.__dict__, self._clock()
-        match said.get("event"):
-            case "job_info":
-                self._started[str(said["jobid"])] = now
-            case "job_error":
-                self._started.pop(str(said["jobid"]), None)
-            case "job_finished":
-                number = str(said["job_id"])
-                if number in self._build.jobs:
-                    self._taken[number] = now - self._started.pop(number, now)
-            case "progress":
-                ages = {number: now - begun for number, begun in self._started.items()}
-                with suppress(OSError):
-                    self._stream.write(f"{pace(self._build, self._taken, ages)}\n")
-                    self._stream.flush()
+        """Write the line where there was a count; look for the last one, and not all too often."""
+        said = record.__dict__
+        if said.get("event") != "progress":
+            return
+        with suppress(OSError, NoBuildError):
+            if self._clock() >= self._due or said["done"] == said["total"]:
+                self._pace = self._watch.look().pace
+                self._due = self._clock() + SECONDS_BETWEEN_LOOKS
+            self._stream.write(f"{self._pace}\n")
+            self._stream.flush()

@@ -16,6 +16,9 @@ from linear_grokking.workflow.watch.build import Job
 from linear_grokking.workflow.watch.logs import last_lines, says_why, written
 from linear_grokking.workflow.watch.pace import Pace, pace
 
+SECONDS_BETWEEN_LOOKS = 5.0
+"""A look at thousands of jobs takes its time where their files are far away."""
+
 
 class State(StrEnum):
     """What became of a job so far."""
