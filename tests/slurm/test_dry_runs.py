@@ -14,6 +14,8 @@ from linear_grokking.cli import main
 from linear_grokking.workflow.plan import Plan, read
 
 DOCUMENTATION = (REPOSITORY / "docs" / "cluster.md").read_text(encoding="utf-8")
+# A figure that needs no runs.
+A4 = yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text())["figures"]["A4"]
 SMALL = {"t_max": 100.0, "records": 20, "realizations": 2}
 CONFIGURATION = {
     "seed": 1,
@@ -34,7 +36,7 @@ CONFIGURATION = {
         # All cores, where it runs on the machine that plans.
         "large": {"measure": "separability", "n_train": 20_000, "d": 650},
     },
-    "figures": {},
+    "figures": {"A4": A4},
 }
 
 
@@ -226,7 +228,9 @@ exit 1
 """
 
 
-def test_what_is_submitted(folder):
+@pytest.fixture(scope="module")
+def submitted(folder):
+    """Return what submits jobs to that SLURM, and tells what was asked for."""
     programs = folder.root / "bin"
     programs.mkdir()
     (programs / "sbatch").write_text(SBATCH)
@@ -235,16 +239,28 @@ def test_what_is_submitted(folder):
     for program in programs.iterdir():
         program.chmod(0o755)
     quick = "--retries 0 --slurm-init-seconds-before-status-checks 1 --max-jobs-per-timespan 100/1s"
-    only = "--until train_block measure_separability record_outputs draw_times"
-    done = folder.run(
-        f'PATH="$PWD/bin:$PATH" snakemake --profile slurm {quick} {only}',
+
+    def submit(arguments, **settings):
+        asked = folder.root / "submitted.txt"
+        asked.write_text("")
+        command = f'PATH="$PWD/bin:$PATH" snakemake --profile slurm {quick} {arguments}'
+        done = folder.run(command, **settings)
+        calls = asked.read_text().splitlines()
+        assert calls, done.stdout
+        return calls
+
+    return submit
+
+
+def test_what_is_submitted(folder, submitted):
+    calls = submitted(
+        "--until train_block measure_separability record_outputs draw_times",
         PARTITION="cores",
         GPU_PARTITION="a100",
         EXCLUDE="n1,n2",
     )
-    submitted = (folder.root / "submitted.txt").read_text().splitlines()
-    assert len(submitted) == 10, done.stdout
-    for call in submitted:
+    assert len(calls) == 10
+    for call in calls:
         run_id = re.search(r"--comment rule_\w+_wildcards_(\w{16})_", call)[1]
         held = folder.plan.runs[run_id].kind.on_gpu
         assert ("--gpus=1" in call) == held
@@ -252,7 +268,12 @@ def test_what_is_submitted(folder):
         assert "--cpus-per-task=1 " in call
         assert "--signal=TERM@120" in call
         assert set(re.search(r"--exclude=(\S+)", call)[1].split(",")) == {"n1", "n2"}
-    (name,) = {re.search(r"--job-name (\S+)", call)[1] for call in submitted}
+    (name,) = {re.search(r"--job-name (\S+)", call)[1] for call in calls}
     assert name.startswith("linear-grokking_")
-    named = {re.search(r"--comment=(.*?) -D", call)[1] for call in submitted}
+    named = {re.search(r"--comment=(.*?) -D", call)[1] for call in calls}
     assert {"spectral lambda=2.0 0-1", "large 0-0", "points 0-0"} <= named
+
+
+def test_a_retry_of_a_figure_asks_for_no_more_than_the_limit(submitted):
+    (call,) = submitted("--attempt 3 figures/A4.pdf", LONGEST="31", PARTITION="cores")
+    assert re.search(r" -t (\d+) ", call)[1] == "30"

@@ -83,6 +83,12 @@ def asked_first(wildcards):
     return costs.job_minutes(run.seconds(wildcards.block, gpu=held))
 
 
+def figure_minutes(wildcards, attempt):
+    """Time of a figure's table or of its drawing; where both are one job, it asks for the sum."""
+    minutes = 10 * attempt
+    return min(minutes, limit("runtime") // 2) if limit("runtime") else minutes
+
+
 def job_group(wildcards):
     """Group of jobs that may share what they ask for: all or none hold a GPU.
 
