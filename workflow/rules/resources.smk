@@ -1,3 +1,5 @@
+from functools import cache
+
 from linear_grokking.jobs import costs
 from linear_grokking.workflow.plan import forecast, gpus
 
@@ -95,9 +97,19 @@ def job_group(wildcards):
     None for a job of which a group would take longer than a job may.
     """
     size = group_size(wildcards)
+    if workflow.is_main_process and size > 1:
+        warn_of_groups(size)
     longest = limit("runtime") or float("inf")
     fits = size * asked_first(wildcards) <= longest
     return group_name(wildcards) if size > 1 and fits else None
+
+
+@cache
+def warn_of_groups(size):
+    """Say once how long groups ask for; how large they are is not known before the first job."""
+    said = forecast.groups(plan, size, limit("runtime"), gpus=bool(limit("gpu")))
+    if said:
+        logger.warning(said)
 
 
 def group_size(wildcards):
