@@ -175,6 +175,14 @@ def test_no_job_holds_a_gpu_where_the_configuration_says_cpu(folder):
     assert {job.resources["slurm_partition"] for job in jobs} == {"cores"}
 
 
+def test_a_gpu_for_every_job_and_none_to_use_is_refused(folder):
+    done = folder.run("snakemake --profile slurm -n --config device=cuda", GPUS="0")
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[-1] == (
+        "device: is cuda, but there are no GPUs (gpu=0); auto and cpu are allowed."
+    )
+
+
 def test_settings_reach_the_jobs_that_they_are_for(folder):
     jobs = folder.training(
         ACCOUNT="phys-1",

@@ -16,6 +16,8 @@ if workflow.is_main_process and limit("gpu") is None:
     if visible:
         workflow.register_resource("gpu", visible)
 gpus.use(plan, present=bool(limit("gpu")))
+if plan.config.device == "cuda" and limit("gpu") == 0:
+    refuse("device: is cuda, but there are no GPUs (gpu=0); auto and cpu are allowed.")
 
 # A profile that makes groups has their jobs take turns.  (A rule with a group makes Snakemake
 # speak of groups wherever it runs.)
