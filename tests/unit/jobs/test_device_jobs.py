@@ -159,13 +159,15 @@ def test_a_gpu_finds_what_the_host_finds(case):
     compare(compute(case, HOST), compute(case, "cuda"), rtol=1e-3 if single else 1e-6, atol=1e-6)
 
 
-def watch(monkeypatch, device, owner, name):
+def watch(monkeypatch, device, owner, name, *, may_wait=True):
     """Return a list that will hold waits and uploads of each call of a function."""
     function, seen = getattr(owner, name), []
 
     def watched(*args, **kwargs):
         before = device.waits, device.uploads
+        device.may_wait = may_wait
         found = function(*args, **kwargs)
+        device.may_wait = True
         seen.append((device.waits - before[0], device.uploads - before[1]))
         return found
 
@@ -181,7 +183,7 @@ WATCHED = [*LITERAL[: -len(OF_TEACHER_STUDENT) : 8], *OF_TEACHER_STUDENT]
 def test_literal_steps_do_not_wait(monkeypatch, case):
     case = {**case, "t_max": 60.0}
     with FarDevice() as device:
-        steps = watch(monkeypatch, device, SingleSteps, "advance")
+        steps = watch(monkeypatch, device, SingleSteps, "advance", may_wait=False)
         recorded = watch(monkeypatch, device, records.Records, "add")
         compute(case, NAME)
     assert steps == [(0, 0)] * 60
@@ -224,7 +226,7 @@ def test_products_on_a_gpu_are_of_full_precision():
 def test_gradients_of_the_flow_do_not_wait(monkeypatch, changes):
     case = {**LOGISTIC, **SOLVERS["gradient_flow"], **changes}
     with FarDevice() as device:
-        stages = watch(monkeypatch, device, System, "take_stages")
+        stages = watch(monkeypatch, device, System, "take_stages", may_wait=False)
         steps = watch(monkeypatch, device, RKC2, "advance")
         compute(case, NAME)
     assert len(steps) > 10
