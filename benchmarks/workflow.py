@@ -245,6 +245,7 @@ _LINEAR = {"model": "linear", "lambda": 0.9, "records": 120}
 _STEPS = {"solver": "gradient_descent", "t_max": 600, "records": 50}
 _TWO_LAYERS = {"model": "two_layer", "lambda": 0.9, "d_out": 5, "epsilon": 1e-4, "t_max": 2e5}
 _TANH = {**_TWO_LAYERS, "d_h": 50, "activation": "tanh"}
+_DECIDED = {"labels": "threshold", "label_fraction": 0.9}
 
 COSTED = {
     "E1, N=2400, d=1152": {**_SETS, "n_train": 2400, "d": 1152},
@@ -261,8 +262,22 @@ COSTED = {
     "logistic N=10000, d=4800, deferred": _DEFERRED,
     "logistic, deferred, outputs": {**_DEFERRED, "measure": "outputs"},
     "logistic, deferred, literal steps": {**_DEFERRED, "solver": "gradient_descent", "t_max": 500},
+    "logistic, deferred, literal steps, outputs": {
+        **_DEFERRED,
+        "solver": "gradient_descent",
+        "measure": "outputs",
+        "t_max": 500,
+    },
+    "logistic N=4000, d=1920, threshold labels": {**_LARGE, **_DECIDED},
+    "logistic, literal steps, threshold labels": {**_DESCENT, **_DECIDED, "t_max": 2e4},
+    "logistic, Adam, threshold labels": {**_ADAM, **_DECIDED},
     "linear d_out=1, N=1111": _LINEAR,
     "linear d_out=100, N=1111": {**_LINEAR, "d_out": 100},
+    "linear, momentum": {**_LINEAR, "solver": "momentum", "momentum": 0.9},
+    "linear, Grokfast": {**_LINEAR, "solver": "grokfast"},
+    "linear, conjugate gradients": {**_LINEAR, "solver": "conjugate_gradients", "t_max": 300},
+    "linear, mini-batches": {**_LINEAR, "solver": "sgd", "batch_size": 64, "t_max": 3000},
+    "linear, grokking times without data": {"measure": "grokking_times", "lambda": 0.9},
     "linear, literal steps": {**_LINEAR, **_STEPS},
     "linear d_out=50, literal steps": {**_LINEAR, **_STEPS, "d_out": 50},
     "linear, Adam": {**_LINEAR, **_STEPS, "solver": "adam"},
@@ -271,6 +286,7 @@ COSTED = {
     "two layers, d_h=200, literal steps": {**_TWO_LAYERS, **_STEPS, "d_h": 200},
     "two layers, tanh, literal steps": {**_TANH, **_STEPS},
     "two layers, d_h=200, Adam": {**_TWO_LAYERS, **_STEPS, "solver": "adam", "d_h": 200},
+    "addition modulo 23": {"model": "modular", "p": 23, "t_max": 1000},
     "two-point model": {"model": "two_point", "lambda": 0.4, "t_max": 1e9},
 }
 """Experiments that the cost model is checked against, at least one of each kind of run."""
@@ -305,7 +321,8 @@ def _cost_model() -> Iterator[Row]:
         seconds, memory = measured_cost(spec, count)
         model = costs.job_seconds(cost, count, gpu=False), costs.job_memory_mb(cost, gpu=False)
         room = model[1] - costs.SNAKEMAKE_MB
-        ratios = [seconds / model[0], memory / room]
+        # A job that loads no Numba leaves half of what every process is given.
+        ratios = [seconds / model[0], max(memory, costs.PROCESS_MB) / room]
         yield Row(
             f"cost model: {name}",
             "CPU time and memory expected (the worse of both)",

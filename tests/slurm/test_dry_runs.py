@@ -1,6 +1,7 @@
 """What jobs would ask for under the profile, by dry runs of what docs/cluster.md says to type."""
 
 import re
+import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +12,12 @@ from copies import REPOSITORY, copy_workflow, environment
 from workplace import TRAINING
 
 from linear_grokking.cli import main
+from linear_grokking.config import load_merged
 from linear_grokking.workflow.plan import Plan, read
 
 DOCUMENTATION = (REPOSITORY / "docs" / "cluster.md").read_text(encoding="utf-8")
+# A figure that needs no runs.
+A4 = yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text())["figures"]["A4"]
 SMALL = {"t_max": 100.0, "records": 20, "realizations": 2}
 CONFIGURATION = {
     "seed": 1,
@@ -30,11 +34,12 @@ CONFIGURATION = {
         },
         "outputs": {"model": "logistic", "measure": "outputs", "n_train": 20, "d": 6, **SMALL},
         "sets": {"measure": "separability", "n_train": 20, "d": [6, 14], "realizations": 4},
+        "times": {"measure": "grokking_times", "d_in": 20, "lambda": 0.5, "realizations": 2},
         "points": {"model": "two_point", "lambda": 0.4, "t_max": 100.0, "records": 20},
         # All cores, where it runs on the machine that plans.
         "large": {"measure": "separability", "n_train": 20_000, "d": 650},
     },
-    "figures": {},
+    "figures": {"A4": A4},
 }
 
 
@@ -119,12 +124,16 @@ def documented():
     return [line for line in lines if "snakemake --profile" in line]
 
 
-@pytest.mark.parametrize("line", documented())
+PAPER = "snakemake --profile slurm --configfile config/config.yaml config/paper.yaml"
+
+
+@pytest.mark.parametrize("line", [line for line in documented() if line != PAPER])
 def test_what_is_documented_submits_jobs_that_are_warned_and_hold_what_they_use(folder, line):
     done = folder.run(f"{line} -n")
     assert done.returncode == 0, done.stdout
     seen = list(training_jobs(done.stdout))
-    assert len(seen) == 10
+    assert len(seen) == 11
+    assert ("Groups of 20 jobs ask for up to 200 minutes" in done.stdout) == ("GROUP=20" in line)
     gpus = "GPUS=0" not in line
     kinds = {run.run_id: run.kind for run in plan_with_seed(2 if "config/" in line else 1)}
     for job in seen:
@@ -138,8 +147,20 @@ def plan_with_seed(seed):
     return Plan(read(CONFIGURATION | {"seed": seed})).runs.values()
 
 
+def test_the_papers_sizes_hold_gpus_where_they_compute_on_them(tmp_path):
+    folder = Folder(tmp_path)
+    shutil.rmtree(tmp_path / "config")
+    (tmp_path / "config").symlink_to(REPOSITORY / "config")
+    files = [tmp_path / "config" / name for name in ("config.yaml", "paper.yaml")]
+    runs = Plan(read(load_merged(files)), tmp_path).runs
+    jobs = folder.training(PAPER)
+    assert {job.run_id for job in jobs} == runs.keys()
+    wrong = [job for job in jobs if ("gpu" in job.resources) != runs[job.run_id].kind.on_gpu]
+    assert wrong == []
+
+
 def test_documented_lines_are_found():
-    assert len(documented()) == 5
+    assert len(documented()) == 5 and PAPER in documented()
     # An option that replaces a whole of the profile is recommended nowhere.
     several = "set-resources|default-resources|resources|set-resource-scopes|groups"
     for path in (REPOSITORY / "docs" / "cluster.md", REPOSITORY / "README.md"):
@@ -152,6 +173,14 @@ def test_no_job_holds_a_gpu_where_the_configuration_says_cpu(folder):
     jobs = folder.training("snakemake --profile slurm --config device=cpu", PARTITION="cores")
     assert [job for job in jobs if "gpu" in job.resources] == []
     assert {job.resources["slurm_partition"] for job in jobs} == {"cores"}
+
+
+def test_a_gpu_for_every_job_and_none_to_use_is_refused(folder):
+    done = folder.run("snakemake --profile slurm -n --config device=cuda", GPUS="0")
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[-1] == (
+        "device: is cuda, but there are no GPUs (gpu=0); auto and cpu are allowed."
+    )
 
 
 def test_settings_reach_the_jobs_that_they_are_for(folder):
@@ -191,14 +220,16 @@ def test_groups_hold_a_gpu_or_none_and_no_retry_of_one_passes_the_limit(folder):
     for job in jobs:
         together.setdefault(job.group, []).append(job)
     assert None not in together
-    assert sorted(map(len, together.values())) == [1, 3, 3, 3]
+    assert sorted(map(len, together.values())) == [2, 3, 3, 3]
     for members in together.values():
         assert len({job.resources.get("gpu") for job in members}) == 1
         assert sum(int(job.resources["runtime"]) for job in members) <= 30
 
 
 def test_jobs_of_which_a_group_would_pass_the_limit_stay_alone(folder):
-    jobs = folder.training(GROUP="3", LONGEST="29")
+    done = folder.run("snakemake --profile slurm -n", GROUP="3", LONGEST="29")
+    jobs = list(training_jobs(done.stdout))
+    assert len(re.findall("^Jobs of 11 of 11 runs stay alone: .*than 29", done.stdout, re.M)) == 1
     assert {job.group for job in jobs} == {None}
     assert {job.resources["runtime"] for job in jobs} == {"10"}
 
@@ -226,7 +257,9 @@ exit 1
 """
 
 
-def test_what_is_submitted(folder):
+@pytest.fixture(scope="module")
+def submitted(folder):
+    """Return what submits jobs to that SLURM, and tells what was asked for."""
     programs = folder.root / "bin"
     programs.mkdir()
     (programs / "sbatch").write_text(SBATCH)
@@ -235,16 +268,28 @@ def test_what_is_submitted(folder):
     for program in programs.iterdir():
         program.chmod(0o755)
     quick = "--retries 0 --slurm-init-seconds-before-status-checks 1 --max-jobs-per-timespan 100/1s"
-    only = "--until train_block measure_separability record_outputs draw_times"
-    done = folder.run(
-        f'PATH="$PWD/bin:$PATH" snakemake --profile slurm {quick} {only}',
+
+    def submit(arguments, **settings):
+        asked = folder.root / "submitted.txt"
+        asked.write_text("")
+        command = f'PATH="$PWD/bin:$PATH" snakemake --profile slurm {quick} {arguments}'
+        done = folder.run(command, **settings)
+        calls = asked.read_text().splitlines()
+        assert calls, done.stdout
+        return calls
+
+    return submit
+
+
+def test_what_is_submitted(folder, submitted):
+    calls = submitted(
+        "--until train_block measure_separability record_outputs draw_times",
         PARTITION="cores",
         GPU_PARTITION="a100",
         EXCLUDE="n1,n2",
     )
-    submitted = (folder.root / "submitted.txt").read_text().splitlines()
-    assert len(submitted) == 10, done.stdout
-    for call in submitted:
+    assert len(calls) == 11
+    for call in calls:
         run_id = re.search(r"--comment rule_\w+_wildcards_(\w{16})_", call)[1]
         held = folder.plan.runs[run_id].kind.on_gpu
         assert ("--gpus=1" in call) == held
@@ -252,7 +297,12 @@ def test_what_is_submitted(folder):
         assert "--cpus-per-task=1 " in call
         assert "--signal=TERM@120" in call
         assert set(re.search(r"--exclude=(\S+)", call)[1].split(",")) == {"n1", "n2"}
-    (name,) = {re.search(r"--job-name (\S+)", call)[1] for call in submitted}
+    (name,) = {re.search(r"--job-name (\S+)", call)[1] for call in calls}
     assert name.startswith("linear-grokking_")
-    named = {re.search(r"--comment=(.*?) -D", call)[1] for call in submitted}
+    named = {re.search(r"--comment=(.*?) -D", call)[1] for call in calls}
     assert {"spectral lambda=2.0 0-1", "large 0-0", "points 0-0"} <= named
+
+
+def test_a_retry_of_a_figure_asks_for_no_more_than_the_limit(submitted):
+    (call,) = submitted("--attempt 3 figures/A4.pdf", LONGEST="31", PARTITION="cores")
+    assert re.search(r" -t (\d+) ", call)[1] == "30"

@@ -7,6 +7,7 @@ import pytest
 from snakemake.profiles import ProfileConfigFileParser
 
 from linear_grokking.config import load_merged
+from linear_grokking.jobs.kinds import KINDS
 from linear_grokking.workflow.plan import Plan, job_names, read
 
 REPOSITORY = Path(__file__).parents[2]
@@ -102,3 +103,25 @@ def test_the_papers_sizes_make_fewer_than_3000_jobs(paper):
     # Beside them a summary for each run, one job for each figure, and three for all: the
     # manifest, the claims and the report.
     assert blocks + len(paper.runs) + len(paper.config.figures) + 3 < 3000
+
+
+def test_the_documented_kinds_are_those_of_the_code(paper):
+    text = (REPOSITORY / "docs" / "cluster.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`.*`.*) \| (`.*`) \| (yes|no) \| (.*) \|$", text, re.MULTILINE)
+    hours = dict.fromkeys(KINDS, 0.0)
+    for run_id, run in paper.runs.items():
+        hours[run.kind] += sum(run.seconds(file, gpu=False) for file in paper.block_files(run_id))
+    documented = []
+    for what, solvers, answer, why in rows:
+        kinds = [
+            kind
+            for kind in KINDS
+            if f"`{kind.model}`" in what
+            and f"`{kind.solver}`" in solvers
+            and (kind.data == "deferred") == ("deferred" in what)
+        ]
+        assert kinds and {kind.on_gpu for kind in kinds} == {answer == "yes"}, what
+        documented += kinds
+        for share in re.findall(r"(\d+) % of all core-hours", why):
+            assert round(100 * sum(map(hours.get, kinds)) / sum(hours.values())) == int(share), what
+    assert sorted(map(KINDS.index, documented)) == list(range(len(KINDS)))

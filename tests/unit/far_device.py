@@ -28,6 +28,10 @@ class MixedDevices(RuntimeError):
     """One operation was given numbers of the host and numbers of the device."""
 
 
+class NoWaitDue(RuntimeError):
+    """The host would wait for the device where it must not."""
+
+
 class FarTensor(torch.Tensor):
     """A tensor of the far device; `FarDevice` alone works with its numbers, ``held``."""
 
@@ -63,6 +67,8 @@ class FarDevice(TorchDispatchMode):
         How often each operation ran there, by its name without overload.
     waits
         Times that the host waited for a result.
+    may_wait
+        Whether the host may wait at all.
     uploads
         Tensors that came from the host.
     used, peak
@@ -74,6 +80,7 @@ class FarDevice(TorchDispatchMode):
         self.memory = memory
         self.used = self.peak = 0
         self.waits = self.uploads = 0
+        self.may_wait = True
         self.calls = Counter()
         self._owners = Counter()
 
@@ -87,10 +94,10 @@ class FarDevice(TorchDispatchMode):
         there = torch.device(target).type == NAME
         if func is aten._to_copy.default:
             self.uploads += there and not is_far[0]
-            self.waits += is_far[0] and not there
+            self._wait(func, is_far[0] and not there)
         elif func is aten.copy_.default:
             self.uploads += is_far[0] and not is_far[1]
-            self.waits += is_far[1] and not is_far[0]
+            self._wait(func, is_far[1] and not is_far[0])
             there = is_far[0]
         elif not any(is_far) and not there:
             return func(*args, **kwargs)
@@ -98,7 +105,7 @@ class FarDevice(TorchDispatchMode):
             near = [each for each, far in zip(tensors, is_far, strict=True) if not far]
             if any(each.ndim for each in near):
                 raise MixedDevices(f"{func}: {[tuple(each.shape) for each in near]} of the host")
-            self.waits += func in WAITS or self._looks_for_the_true(func, args)
+            self._wait(func, func in WAITS or self._looks_for_the_true(func, args))
         if there:
             self.calls[func.overloadpacket.__name__] += 1
         if "device" in kwargs:
@@ -113,6 +120,11 @@ class FarDevice(TorchDispatchMode):
             return holders[id(each)] if id(each) in holders else self._take_in(each)
 
         return _mapped(taken_in, found)
+
+    def _wait(self, func, waits):
+        if waits and not self.may_wait:
+            raise NoWaitDue(func)
+        self.waits += waits
 
     @staticmethod
     def _looks_for_the_true(func, args):

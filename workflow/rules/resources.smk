@@ -1,3 +1,5 @@
+from functools import cache
+
 from linear_grokking.jobs import costs
 from linear_grokking.workflow.plan import forecast, gpus
 
@@ -14,6 +16,8 @@ if workflow.is_main_process and limit("gpu") is None:
     if visible:
         workflow.register_resource("gpu", visible)
 gpus.use(plan, present=bool(limit("gpu")))
+if plan.config.device == "cuda" and limit("gpu") == 0:
+    refuse("device: is cuda, but there are no GPUs (gpu=0); auto and cpu are allowed.")
 
 # A profile that makes groups has their jobs take turns.  (A rule with a group makes Snakemake
 # speak of groups wherever it runs.)
@@ -83,15 +87,31 @@ def asked_first(wildcards):
     return costs.job_minutes(run.seconds(wildcards.block, gpu=held))
 
 
+def figure_minutes(wildcards, attempt):
+    """Time of a figure's table or of its drawing; where both are one job, it asks for the sum."""
+    minutes = 10 * attempt
+    return min(minutes, max(limit("runtime") // 2, 1)) if limit("runtime") else minutes
+
+
 def job_group(wildcards):
     """Group of jobs that may share what they ask for: all or none hold a GPU.
 
     None for a job of which a group would take longer than a job may.
     """
     size = group_size(wildcards)
+    if workflow.is_main_process and size > 1:
+        warn_of_groups(size)
     longest = limit("runtime") or float("inf")
     fits = size * asked_first(wildcards) <= longest
     return group_name(wildcards) if size > 1 and fits else None
+
+
+@cache
+def warn_of_groups(size):
+    """Say once how long groups ask for; how large they are is not known before the first job."""
+    said = forecast.groups(plan, size, limit("runtime"), gpus=bool(limit("gpu")))
+    if said:
+        logger.warning(said)
 
 
 def group_size(wildcards):

@@ -1,7 +1,9 @@
 """The device that a job runs on."""
 
 import os
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,7 @@ def resolve(requested: str, *, computes_there: bool) -> str:
     os.environ["NVIDIA_TF32_OVERRIDE"] = "0"  # before the libraries that read it are loaded
     if gpu_present():
         _multiply_in_full_precision()
+        _take_a_card()
         return "cuda"
     if requested == "cuda" and not _torch_present():
         raise ValueError(f"device = cuda: a GPU needs {extras.how_to_get('torch')}")
@@ -47,6 +50,37 @@ def _multiply_in_full_precision() -> None:
 
     torch.set_float32_matmul_precision("highest")
     torch.backends.cudnn.allow_tf32 = False
+
+
+@cache
+def _take_a_card() -> None:
+    """Compute on a card that no other job has taken, for as long as this process lives.
+
+    Where all are taken, jobs share one.
+    """
+    import torch
+
+    count = torch.cuda.device_count()
+    if count > 1:
+        # Which of all cards those are that a job sees differs from job to job.
+        cards = [str(torch.cuda.get_device_properties(k).uuid) for k in range(count)]
+        torch.cuda.set_device(_first_free(cards))
+
+
+def _first_free(cards: Sequence[str]) -> int:
+    """Lock the first card that nobody holds, and return its place in the list."""
+    import fcntl
+
+    for place, card in enumerate(cards):
+        name = f"linear-grokking-{os.getuid()}-{card}.lock"
+        # Never closed: the system lets go of it when the process ends, however it ends.
+        lock = os.open(Path(tempfile.gettempdir(), name), os.O_CREAT | os.O_RDWR, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return place
+        except BlockingIOError:
+            os.close(lock)
+    return os.getpid() % len(cards)
 
 
 def cores() -> int:

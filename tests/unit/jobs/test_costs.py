@@ -1,6 +1,7 @@
 """The cost model: positive, growing with size, and round block sizes."""
 
 import math
+from pathlib import Path
 
 import pytest
 
@@ -250,8 +251,8 @@ MEASURED = [
     (LARGE | DECIDED, 1.01, 256),
     (DEFERRED, 0.7, 150),
     (DEFERRED | OUTPUTS, 0.71, 168),
-    (DEFERRED | LITERAL | {"t_max": 500}, 0.26, 142),
-    (DEFERRED | LITERAL | OUTPUTS | {"t_max": 500}, 0.26, 150),
+    (DEFERRED | LITERAL | {"t_max": 500}, 0.26, 108),
+    (DEFERRED | LITERAL | OUTPUTS | {"t_max": 500}, 0.26, 133),
     (DESCENT | DECIDED | {"t_max": 2e4}, 0.25, 205),
     (ADAM | DECIDED | {"n_train": 1000, "d": 480, "t_max": 3000}, 0.35, 211),
     (LINEAR, 0.37, 298),
@@ -278,9 +279,9 @@ MEASURED = [
     (TWO_LAYERS | LITERAL | WITH_ADAM, 2.95, 196),
     (TANH | LITERAL | WITH_ADAM, 7.03, 188),
     (SPECS["two_point"], 0.1, 162),
-    (SPECS["modular"], 0.6, 141),
-    (SPECS["modular"] | {"p": 7, "n_train": 24, "d_h": 16, "t_max": 5000}, 0.2, 141),
-    (SPECS["modular"] | {"p": 97, "n_train": 4700, "t_max": 20, "records": 10}, 1.0, 150),
+    (SPECS["modular"], 0.31, 88),
+    (SPECS["modular"] | {"p": 7, "n_train": 24, "d_h": 16, "t_max": 5000}, 0.15, 88),
+    (SPECS["modular"] | {"p": 97, "n_train": 4700, "t_max": 20, "records": 10}, 0.67, 117),
 ]
 MEASURED_SPECS = [spec for spec, _, _ in MEASURED]
 
@@ -288,12 +289,22 @@ MEASURED_SPECS = [spec for spec, _, _ in MEASURED]
 @pytest.mark.parametrize(("spec", "seconds", "memory"), MEASURED)
 def test_measured_costs_within_a_factor_two(spec, seconds, memory):
     assert seconds / 2 < cost_of(spec).seconds < 2 * seconds
-    process = job_memory_mb(cost_of(spec), gpu=False) - SNAKEMAKE_MB
-    assert memory / 2 < process < 2 * memory
+    asked = job_memory_mb(cost_of(spec), gpu=False)
+    assert memory < asked
+    # Every job is given the room of one that loads Numba; those that do not leave half of it.
+    assert memory / 2 < asked - SNAKEMAKE_MB < 2 * max(memory, PROCESS_MB)
 
 
 def test_every_kind_was_measured():
     assert [kind for kind in KINDS if kind not in map(kind_of, MEASURED_SPECS)] == []
+
+
+def test_the_benchmark_measures_every_kind(monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).parents[3])
+    from benchmarks import workflow
+
+    costed = [kind_of(workflow._spec(**each)) for each in workflow.COSTED.values()]
+    assert [kind for kind in KINDS if kind not in costed] == []
 
 
 @pytest.mark.parametrize("minutes", [1e-6, 0.1, 1, 10, 1e6])

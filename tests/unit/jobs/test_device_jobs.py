@@ -116,7 +116,7 @@ def compute(case, device, realizations=range(4), **context):
     return dict(kind_of(spec).compute(spec, list(realizations), JobContext(device, **context)))
 
 
-def compare(one, other, rtol=0.0, atol=0.0):
+def compare(one, other, rtol=0.0, atol=0.0, of_samples=0.11):
     assert one.keys() == other.keys()
     for realization, columns in one.items():
         assert columns.keys() == other[realization].keys()
@@ -126,7 +126,7 @@ def compare(one, other, rtol=0.0, atol=0.0):
                 np.testing.assert_array_equal(found, values, err_msg=name)
                 continue
             # A sample at the threshold may count on either side.
-            least = 0.11 if "accuracy" in name or "fraction" in name else atol
+            least = of_samples if "accuracy" in name or "fraction" in name else atol
             np.testing.assert_allclose(found, values, rtol=rtol, atol=least, err_msg=name)
 
 
@@ -159,13 +159,15 @@ def test_a_gpu_finds_what_the_host_finds(case):
     compare(compute(case, HOST), compute(case, "cuda"), rtol=1e-3 if single else 1e-6, atol=1e-6)
 
 
-def watch(monkeypatch, device, owner, name):
+def watch(monkeypatch, device, owner, name, *, may_wait=True):
     """Return a list that will hold waits and uploads of each call of a function."""
     function, seen = getattr(owner, name), []
 
     def watched(*args, **kwargs):
         before = device.waits, device.uploads
+        device.may_wait = may_wait
         found = function(*args, **kwargs)
+        device.may_wait = True
         seen.append((device.waits - before[0], device.uploads - before[1]))
         return found
 
@@ -181,7 +183,7 @@ WATCHED = [*LITERAL[: -len(OF_TEACHER_STUDENT) : 8], *OF_TEACHER_STUDENT]
 def test_literal_steps_do_not_wait(monkeypatch, case):
     case = {**case, "t_max": 60.0}
     with FarDevice() as device:
-        steps = watch(monkeypatch, device, SingleSteps, "advance")
+        steps = watch(monkeypatch, device, SingleSteps, "advance", may_wait=False)
         recorded = watch(monkeypatch, device, records.Records, "add")
         compute(case, NAME)
     assert steps == [(0, 0)] * 60
@@ -224,7 +226,7 @@ def test_products_on_a_gpu_are_of_full_precision():
 def test_gradients_of_the_flow_do_not_wait(monkeypatch, changes):
     case = {**LOGISTIC, **SOLVERS["gradient_flow"], **changes}
     with FarDevice() as device:
-        stages = watch(monkeypatch, device, System, "take_stages")
+        stages = watch(monkeypatch, device, System, "take_stages", may_wait=False)
         steps = watch(monkeypatch, device, RKC2, "advance")
         compute(case, NAME)
     assert len(steps) > 10
@@ -298,14 +300,32 @@ def test_jobs_of_any_size_and_resumed_ones_find_the_same(case):
         compare({realization: first[realization] for realization in sorted(other)}, other)
 
 
+FLOWS = [case for case in CASES if case.get("solver") == "gradient_flow"]
+
+
 @pytest.mark.parametrize(
     ("case", "rtol"),
-    [(CASES[0] | {"dtype": "float64"}, 3e-3), (LITERAL[0], 1e-4), (SEPARABILITY, 1e-8)],
-    ids=["gradient_flow", "gradient_descent", "newton"],
+    [
+        # Expectations of the exponential loss amplify what its weights differ by.
+        *((flow, 3e-3 if flow.get("loss") == "exponential" else 3e-4) for flow in FLOWS[2::3]),
+        *((case, 1e-8) for case in (LITERAL[0], SEPARABILITY, *OF_TEACHER_STUDENT, MODULAR)),
+        (LOGISTIC | {"solver": "adam", **SOLVERS["adam"]}, 1e-8),
+    ],
+    ids=lambda value: name_of(value) if isinstance(value, dict) else "",
 )
 def test_in_other_company_realizations_agree_to_the_solvers_tolerance(case, rtol):
     first, other = (compute(case, HOST, realizations) for realizations in (range(7), range(3, 7)))
-    compare({realization: first[realization] for realization in other}, other, rtol, 1e-6)
+    compare({realization: first[realization] for realization in other}, other, rtol, 1e-6, 1e-4)
+
+
+def test_rounding_moves_late_losses_of_modular_addition_but_not_when_nets_generalize():
+    case = {**MODULAR, "p": 13, "d_h": 64, "train_fraction": 0.85, "records": 200, "t_max": 600.0}
+    one_by_one, together = compute(case, "cpu"), compute(case, HOST)
+    for realization, columns in one_by_one.items():
+        other = together[realization]
+        at, there = (each["step"][each["gen_accuracy"] >= 0.95][0] for each in (columns, other))
+        assert at == pytest.approx(there, rel=0.02)
+        assert not np.allclose(columns["train_loss"], other["train_loss"], rtol=0.1, atol=0.0)
 
 
 @pytest.fixture

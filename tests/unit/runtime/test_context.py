@@ -207,6 +207,45 @@ def test_a_device_multiplies_in_full_precision_whatever_it_was_told(monkeypatch)
     assert not torch.backends.cuda.matmul.allow_tf32 and not torch.backends.cudnn.allow_tf32
 
 
+JOB_ON_TWO_CARDS = """
+import sys
+from types import SimpleNamespace
+from unittest.mock import MagicMock
+torch = sys.modules["torch"] = MagicMock()
+torch.cuda.device_count.return_value = 2
+torch.cuda.get_device_properties = lambda card: SimpleNamespace(uuid=f"{sys.argv[1]}-{card}")
+torch.cuda.set_device = lambda card: print(card, flush=True)
+from linear_grokking.runtime import devices
+devices.gpu_present = lambda: True
+for _ in range(2):
+    devices.resolve("auto", computes_there=True)
+sys.stdin.read()
+"""
+
+
+def test_jobs_at_a_time_take_a_card_each_and_share_where_there_are_more(tmp_path):
+    jobs = []
+
+    def card(machine="here"):
+        command = [sys.executable, "-c", JOB_ON_TWO_CARDS, machine]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        environment = {**os.environ, "TMPDIR": str(tmp_path)}
+        jobs.append(subprocess.Popen(command, env=environment, text=True, **pipes))
+        return int(jobs[-1].stdout.readline())
+
+    try:
+        assert [card(), card()] == [0, 1]
+        assert card() in (0, 1)
+        assert card("elsewhere") == 0
+        jobs[0].kill()
+        jobs[0].wait()
+        assert card() == 0
+    finally:
+        for job in jobs:
+            job.kill()
+            job.communicate()
+
+
 def test_torchs_own_variable_does_not_bring_tf32_back():
     code = (
         "import torch; from linear_grokking.runtime import devices;"

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from far_device import FarDevice, FarTensor, MixedDevices
+from far_device import FarDevice, FarTensor, MixedDevices, NoWaitDue
 
 
 @pytest.fixture
@@ -87,6 +87,15 @@ def test_numpy_cannot_look_there(device, look):
 def test_hidden_waits_are_counted(device, wait):
     wait(put([[1.0, 2.0], [3.0, 4.0]]))
     assert device.waits == 1
+
+
+@pytest.mark.parametrize("look", [bool, float, lambda far: far.cpu(), lambda far: far[far > 1]])
+def test_no_wait_is_let_pass_where_none_is_due(device, look):
+    far = put([2.0])
+    device.may_wait = False
+    with pytest.raises(NoWaitDue):
+        look(far)
+    assert device.waits == 0
 
 
 def test_memory_is_taken_and_given_back():

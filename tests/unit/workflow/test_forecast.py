@@ -6,12 +6,13 @@ import pytest
 import small_plan
 
 from linear_grokking.config import load_merged
-from linear_grokking.jobs.costs import job_seconds
+from linear_grokking.jobs.costs import job_minutes, job_seconds
 from linear_grokking.workflow.plan import Plan, read, targets
 from linear_grokking.workflow.plan.forecast import (
     SCHEDULING_SECONDS,
     Cluster,
     forecast,
+    groups,
     makespan,
     on_cluster,
     table,
@@ -138,3 +139,18 @@ def test_jobs_that_may_be_too_long_for_a_limit_are_named(tmp_path):
     assert said.startswith("Jobs may ask for no more than 40 minutes") and "\n" not in said
     assert "for 1 of 5 runs" in said and far.run_id in said
     assert too_long(plan, 24 * 60, gpus=True) == ""
+
+
+def test_how_long_groups_ask_for_is_said_where_no_limit_covers_them(tmp_path):
+    sets = {"measure": "separability", "n_train": 40_000, "lambda": 0.52, "margin": True}
+    experiments = CONFIGURATION["experiments"] | {"sets": sets}
+    plan = Plan(read(CONFIGURATION | {"experiments": experiments}), tmp_path)
+    (far,) = plan.points["sets"]
+    of_it = 3 * job_minutes(plan.runs[far.run_id].seconds("0-0", gpu=False))
+    said = groups(plan, 3, None, gpus=False)
+    assert said.startswith(f"Groups of 3 jobs ask for up to {of_it} minutes") and "\n" not in said
+    said = groups(plan, 3, of_it - 1, gpus=False)
+    assert said.startswith("Jobs of 1 of 4 runs stay alone: 3 like those of ") and "\n" not in said
+    assert far.run_id in said
+    assert said.endswith(f"would ask for {of_it} minutes, more than {of_it - 1}.")
+    assert groups(plan, 3, of_it, gpus=False) == ""

@@ -1,6 +1,7 @@
 """What a configuration will cost: jobs and hours of each figure, before anything runs."""
 
 import heapq
+import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
@@ -153,12 +154,7 @@ def too_long(plan: Plan, minutes: float, *, gpus: bool) -> str:
     str
         One line; empty where there is no such job.
     """
-    expected = {
-        run_id: costs.job_seconds(
-            run.cost, min(run.block, run.realizations), gpu=run.takes_gpu(present=gpus)
-        )
-        for run_id, run in plan.runs.items()
-    }
+    expected = _longest_jobs(plan, gpus)
     long = [run_id for run_id, seconds in expected.items() if seconds > 30 * minutes]
     if not long:
         return ""
@@ -169,6 +165,49 @@ def too_long(plan: Plan, minutes: float, *, gpus: bool) -> str:
         f"take {expected[longest] / 60:.0f} minutes. Where it has several realizations, lower "
         "job_minutes or block."
     )
+
+
+def groups(plan: Plan, size: int, minutes: float | None, *, gpus: bool) -> str:
+    """Say how long groups of so many jobs ask for, where a limit does not cover all of them.
+
+    Parameters
+    ----------
+    minutes
+        The most that a group may ask for; None where nobody says.
+
+    Returns
+    -------
+    str
+        One line; empty where every group is within the limit.
+    """
+    limit = math.inf if minutes is None else minutes
+    asked = {
+        run_id: size * costs.job_minutes(seconds)
+        for run_id, seconds in _longest_jobs(plan, gpus).items()
+    }
+    beyond = [run_id for run_id, total in asked.items() if total > limit]
+    if not asked or (minutes is not None and not beyond):
+        return ""
+    longest = max(asked, key=asked.__getitem__)
+    if minutes is None:
+        return (
+            f"Groups of {size} jobs ask for up to {asked[longest]} minutes, those of "
+            f"{job_names.name(longest)}, and no limit is named."
+        )
+    return (
+        f"Jobs of {len(beyond)} of {len(asked)} runs stay alone: {size} like those of "
+        f"{job_names.name(longest)} would ask for {asked[longest]} minutes, more than {minutes:g}."
+    )
+
+
+def _longest_jobs(plan: Plan, gpus: bool) -> dict[str, float]:
+    """Return the expected seconds of the longest job of each run."""
+    return {
+        run_id: costs.job_seconds(
+            run.cost, min(run.block, run.realizations), gpu=run.takes_gpu(present=gpus)
+        )
+        for run_id, run in plan.runs.items()
+    }
 
 
 Line = TypeVar("Line", Forecast, Cluster)
