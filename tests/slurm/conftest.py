@@ -8,6 +8,8 @@ from cluster import Cluster, missing
 from miniatures import SMOKE, Miniature
 from workplace import Workplace
 
+from linear_grokking.workflow.plan import Plan, read
+
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Mark the tests that need a cluster."""
@@ -50,7 +52,7 @@ def workplace(
 
 @pytest.fixture(scope="session")
 def undisturbed(
-    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+    tmp_path_factory: pytest.TempPathFactory, make: Callable[[Plan], None]
 ) -> Callable[[Miniature], Path]:
     """Give the folder with the results of a miniature, computed here without a cluster.
 
@@ -59,12 +61,12 @@ def undisturbed(
     made: dict[Miniature, Path] = {}
 
     def of(miniature: Miniature) -> Path:
-        if miniature is SMOKE:
-            return request.getfixturevalue("smoke")[0]
         if miniature not in made:
-            place = Workplace(tmp_path_factory.mktemp("local") / "all", miniature)
-            place.run()
-            made[miniature] = place.folder
+            made[miniature] = tmp_path_factory.mktemp("local") / "all"
+            if miniature is SMOKE:
+                make(Plan(read(miniature.config), made[miniature]))
+            else:
+                Workplace(made[miniature], miniature).run()
         return made[miniature]
 
     return of

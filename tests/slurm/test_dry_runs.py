@@ -234,10 +234,12 @@ def test_what_is_submitted(folder):
         (programs / name).write_text("#!/bin/sh\nexit 1\n")
     for program in programs.iterdir():
         program.chmod(0o755)
-    quick = "--retries 0 --slurm-init-seconds-before-status-checks 1 --max-jobs-per-timespan 100/1s"
+    # One after the other: that the first is refused does not hold up the others.
+    single = "--jobs 1 --retries 0"
+    quick = "--slurm-init-seconds-before-status-checks 1 --max-jobs-per-timespan 100/1s"
     only = "--until train_block measure_separability record_outputs draw_times"
     done = folder.run(
-        f'PATH="$PWD/bin:$PATH" snakemake --profile slurm {quick} {only}',
+        f'PATH="$PWD/bin:$PATH" snakemake --profile slurm {single} {quick} {only}',
         PARTITION="cores",
         GPU_PARTITION="a100",
         EXCLUDE="n1,n2",

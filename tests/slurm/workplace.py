@@ -132,17 +132,24 @@ class Workplace:
         (path,) = (self.folder / "logs" / "train_block").glob(f"*/{block}.log")
         return path.read_text()
 
-    def seize(self, block: str) -> int:
-        """Stop (as Ctrl-Z does) the process that computes a block, and return its ID.
+    def seize(self, *blocks: str) -> dict[str, int]:
+        """Stop (as Ctrl-Z does) the processes that compute blocks, and return their IDs.
 
-        It is caught as it computes, and goes on when it gets another signal.
+        They are caught as they compute, and go on when they get another signal.
         """
-        process = psutil.Process(until(lambda: self._computing(block), f"block {block} to start"))
-        # Half of this goes to imports and to compiled loops that are loaded.
-        enough = process.cpu_times().user + 1.0
-        until(lambda: process.cpu_times().user > enough, f"block {block} to compute")
-        process.suspend()
-        return process.pid
+        found = {}
+        for block in blocks:
+            number = until(lambda block=block: self._computing(block), f"block {block} to start")
+            process = psutil.Process(number)
+            # Half of this goes to imports and to compiled loops that are loaded.
+            found[block] = process, process.cpu_times().user + 1.0
+        for block, (process, enough) in found.items():
+            until(
+                lambda process=process, enough=enough: process.cpu_times().user > enough,
+                f"block {block} to compute",
+            )
+            process.suspend()
+        return {block: process.pid for block, (process, _) in found.items()}
 
     def _computing(self, block: str) -> int | None:
         """Return the process of a block whose log shows that it computes."""
