@@ -4,6 +4,7 @@ import shapes_checked  # noqa: F401, I001  (before the package is imported)
 import fcntl
 import json
 import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -85,7 +86,16 @@ def _do(plan: Plan, step: Callable[..., None], target: targets.Target) -> None:
 
 @pytest.fixture(scope="session")
 def smoke(once: Callable[..., Path], make: Callable[[Plan], None]) -> tuple[Path, Plan]:
-    """Return all results of the smoke configuration, and its plan; of the figures their tables."""
+    """Return all results of the smoke configuration, and its plan; of the figures their tables.
+
+    Nothing on the way may warn: what is beyond the range of floats is thought of.
+    """
     config = read(load_merged([CONFIG / "config.yaml", CONFIG / "smoke.yaml"]))
-    root = once("smoke", lambda folder: make(Plan(config, folder)))
+
+    def fill(folder: Path) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            make(Plan(config, folder))
+
+    root = once("smoke", fill)
     return root, Plan(config, root)
