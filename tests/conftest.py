@@ -22,11 +22,12 @@ CONFIG = Path(__file__).parents[1] / "config"
 
 
 LONGEST = (
-    *("slurm/test_faults", "slurm/test_smoke", "workflow", "slurm", "report"),
-    "unit/theory/test_mutations",
+    *("slurm/test_faults", "workflow/test_interruption", "workflow/test_shown_commands"),
+    *("slurm", "workflow", "report", "unit/theory/test_mutations"),
 )
 """Folders and files of tests that take longest, or mostly wait: among the last, one would keep
-the others' workers idle."""
+the others' workers idle.  Those on a cluster wait, and are best beside what computes: the first
+worker gets most of them, behind the longest."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
