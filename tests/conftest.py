@@ -69,14 +69,25 @@ def make() -> Callable[[Plan], None]:
 
 def _make(plan: Plan) -> None:
     """Train, summarize and tabulate all that is in a plan; no pictures."""
+    _train(plan)
     for run_id in plan.runs:
-        for name in plan.block_files(run_id):
-            target = targets.block(plan, run_id, Path(name).stem)
-            train_block(target.request, [plan.root / name], device="cpu", threads=1)
         _do(plan, summarize_run, targets.summary(plan, run_id))
     _do(plan, list_runs, targets.manifest(plan))
     for figure_id in plan.config.figures:
         _do(plan, tabulate_figure, targets.table(plan, figure_id))
+
+
+@pytest.fixture(scope="session")
+def train() -> Callable[[Plan], None]:
+    """Give the function that makes a plan's blocks in one process, and nothing else."""
+    return _train
+
+
+def _train(plan: Plan) -> None:
+    for run_id in plan.runs:
+        for name in plan.block_files(run_id):
+            target = targets.block(plan, run_id, Path(name).stem)
+            train_block(target.request, [plan.root / name], device="cpu", threads=1)
 
 
 def _do(plan: Plan, step: Callable[..., None], target: targets.Target) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from cluster import Cluster, missing
-from miniatures import SMOKE, Miniature
+from miniatures import Miniature
 from workplace import Workplace
 
 from linear_grokking.workflow.plan import Plan, read
@@ -52,21 +52,18 @@ def workplace(
 
 @pytest.fixture(scope="session")
 def undisturbed(
-    tmp_path_factory: pytest.TempPathFactory, make: Callable[[Plan], None]
+    tmp_path_factory: pytest.TempPathFactory,
+    make: Callable[[Plan], None],
+    train: Callable[[Plan], None],
 ) -> Callable[[Miniature], Path]:
-    """Give the folder with the results of a miniature, computed here without a cluster.
-
-    They are Snakemake's; those of the smoke configuration are made without it.
-    """
+    """Give the folder with the results of a miniature, computed in this process."""
     made: dict[Miniature, Path] = {}
 
     def of(miniature: Miniature) -> Path:
         if miniature not in made:
-            made[miniature] = tmp_path_factory.mktemp("local") / "all"
-            if miniature is SMOKE:
-                make(Plan(read(miniature.config), made[miniature]))
-            else:
-                Workplace(made[miniature], miniature).run()
+            made[miniature] = tmp_path_factory.mktemp("local")
+            work = train if miniature.targets else make
+            work(Plan(read(miniature.config), made[miniature]))
         return made[miniature]
 
     return of

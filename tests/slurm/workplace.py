@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -43,10 +42,10 @@ class Workplace:
     miniature
         Its configuration becomes config/config.yaml.
     cluster
-        Where `--profile slurm` leads; without it Snakemake computes on this machine.
+        Where `--profile slurm` leads.
     """
 
-    def __init__(self, folder: Path, miniature: Miniature, cluster: Cluster | None = None):
+    def __init__(self, folder: Path, miniature: Miniature, cluster: Cluster):
         self._snakemake: Snakemake | None = None
         self.folder = folder.resolve()
         self.cluster = cluster
@@ -60,14 +59,9 @@ class Workplace:
         (self.folder / "config" / "config.yaml").write_text(text)
 
     def start(self, *arguments: str, **environment: str) -> "Snakemake":
-        """Start Snakemake in the folder, with the profile where there is a cluster."""
-        if self.cluster:
-            command = ("snakemake", "--profile", "slurm", *PROMPT)
-            environment = self.cluster.environment | environment
-        else:
-            command = (sys.executable, "-m", "snakemake", "--cores", "1")
-        command += (*arguments, *self._targets)
-        self._snakemake = Snakemake(self.folder, command, environment)
+        """Start Snakemake in the folder, with the profile."""
+        command = ("snakemake", "--profile", "slurm", *PROMPT, *arguments, *self._targets)
+        self._snakemake = Snakemake(self.folder, command, self.cluster.environment | environment)
         return self._snakemake
 
     def stop(self) -> None:
