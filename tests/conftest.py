@@ -4,6 +4,7 @@ import shapes_checked  # noqa: F401, I001  (before the package is imported)
 import fcntl
 import json
 import os
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,11 +22,12 @@ CONFIG = Path(__file__).parents[1] / "config"
 
 
 LONGEST = (
-    *("slurm/test_faults", "slurm/test_smoke", "workflow", "slurm", "report"),
-    "unit/theory/test_mutations",
+    *("slurm/test_faults", "workflow/test_interruption", "workflow/test_shown_commands"),
+    *("slurm", "workflow", "report", "unit/theory/test_mutations"),
 )
 """Folders and files of tests that take longest, or mostly wait: among the last, one would keep
-the others' workers idle."""
+the others' workers idle.  Those on a cluster wait, and are best beside what computes: the first
+worker gets most of them, behind the longest."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -67,14 +69,25 @@ def make() -> Callable[[Plan], None]:
 
 def _make(plan: Plan) -> None:
     """Train, summarize and tabulate all that is in a plan; no pictures."""
+    _train(plan)
     for run_id in plan.runs:
-        for name in plan.block_files(run_id):
-            target = targets.block(plan, run_id, Path(name).stem)
-            train_block(target.request, [plan.root / name], device="cpu", threads=1)
         _do(plan, summarize_run, targets.summary(plan, run_id))
     _do(plan, list_runs, targets.manifest(plan))
     for figure_id in plan.config.figures:
         _do(plan, tabulate_figure, targets.table(plan, figure_id))
+
+
+@pytest.fixture(scope="session")
+def train() -> Callable[[Plan], None]:
+    """Give the function that makes a plan's blocks in one process, and nothing else."""
+    return _train
+
+
+def _train(plan: Plan) -> None:
+    for run_id in plan.runs:
+        for name in plan.block_files(run_id):
+            target = targets.block(plan, run_id, Path(name).stem)
+            train_block(target.request, [plan.root / name], device="cpu", threads=1)
 
 
 def _do(plan: Plan, step: Callable[..., None], target: targets.Target) -> None:
@@ -85,7 +98,16 @@ def _do(plan: Plan, step: Callable[..., None], target: targets.Target) -> None:
 
 @pytest.fixture(scope="session")
 def smoke(once: Callable[..., Path], make: Callable[[Plan], None]) -> tuple[Path, Plan]:
-    """Return all results of the smoke configuration, and its plan; of the figures their tables."""
+    """Return all results of the smoke configuration, and its plan; of the figures their tables.
+
+    Nothing on the way may warn: what is beyond the range of floats is thought of.
+    """
     config = read(load_merged([CONFIG / "config.yaml", CONFIG / "smoke.yaml"]))
-    root = once("smoke", lambda folder: make(Plan(config, folder)))
+
+    def fill(folder: Path) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            make(Plan(config, folder))
+
+    root = once("smoke", fill)
     return root, Plan(config, root)

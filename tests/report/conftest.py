@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 from copies import copy_workflow
-from small_run import CONFIGURATION, snakemake
+from small_run import CONFIGURATION, MADE, snakemake
 
 
 @pytest.fixture(scope="session")
@@ -16,7 +16,7 @@ def built(once) -> Path:
         copy_workflow(root)
         (root / "config").mkdir()
         (root / "config" / "config.yaml").write_text(yaml.safe_dump(CONFIGURATION))
-        code, said = snakemake(root, "all", "archive", "--config", "seed=1")
+        code, said = snakemake(root, *MADE, "--config", "seed=1")
         assert code == 0, said
 
     return once("report", fill)

@@ -63,6 +63,9 @@ CONFIGURATION = {
     },
 }
 
+MADE = ("all", "X1", "report", "archive")
+"""What Snakemake is asked for."""
+
 
 def snakemake(root: Path, *arguments: str) -> tuple[int, str]:
     """Run snakemake in a folder; return its exit status and what it says."""

@@ -12,7 +12,7 @@ from rocrate import vocabs
 from rocrate_validator import services
 from rocrate_validator.models import Severity
 from rocrate_validator.utils.http import HttpRequester
-from small_run import CONFIGURATION, snakemake
+from small_run import CONFIGURATION, MADE, snakemake
 
 from linear_grokking import load
 from linear_grokking.report.crate import Made
@@ -200,8 +200,10 @@ def test_the_same_results_give_the_same_archive(path, plan, tmp_path):
     assert before == after
 
 
-def test_it_is_made_once(built):
-    _, said = snakemake(built, "archive", "--dry-run", "--config", "seed=1")
+def test_it_is_made_once_and_so_is_what_it_holds(built):
+    for name in ("figures/X1.pdf", "results/report.html", "results/archive.zip"):
+        assert (built / name).stat().st_size > 1000
+    _, said = snakemake(built, *MADE, "--dry-run", "--config", "seed=1")
     assert "Nothing to be done" in said
 
 

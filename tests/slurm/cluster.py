@@ -51,7 +51,7 @@ ReturnToService=2
 # not to turn to sacct, which there is not.
 MinJobAge=3600
 GresTypes=gpu
-NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 CPUs=4 RealMemory=32000 Gres=gpu:{gpus}
+NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 CPUs=5 RealMemory=32000 Gres=gpu:{gpus}
 PartitionName=cpu Nodes={node} Default=YES State=UP
 PartitionName=gpu Nodes={node} State=UP
 """

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 from cluster import Cluster, missing
-from miniatures import SMOKE, Miniature
+from miniatures import Miniature
 from workplace import Workplace
+
+from linear_grokking.workflow.plan import Plan, read
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -50,21 +52,18 @@ def workplace(
 
 @pytest.fixture(scope="session")
 def undisturbed(
-    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+    tmp_path_factory: pytest.TempPathFactory,
+    make: Callable[[Plan], None],
+    train: Callable[[Plan], None],
 ) -> Callable[[Miniature], Path]:
-    """Give the folder with the results of a miniature, computed here without a cluster.
-
-    They are Snakemake's; those of the smoke configuration are made without it.
-    """
+    """Give the folder with the results of a miniature, computed in this process."""
     made: dict[Miniature, Path] = {}
 
     def of(miniature: Miniature) -> Path:
-        if miniature is SMOKE:
-            return request.getfixturevalue("smoke")[0]
         if miniature not in made:
-            place = Workplace(tmp_path_factory.mktemp("local") / "all", miniature)
-            place.run()
-            made[miniature] = place.folder
+            made[miniature] = tmp_path_factory.mktemp("local")
+            work = train if miniature.targets else make
+            work(Plan(read(miniature.config), made[miniature]))
         return made[miniature]
 
     return of

@@ -267,12 +267,14 @@ def submitted(folder):
         (programs / name).write_text("#!/bin/sh\nexit 1\n")
     for program in programs.iterdir():
         program.chmod(0o755)
-    quick = "--retries 0 --slurm-init-seconds-before-status-checks 1 --max-jobs-per-timespan 100/1s"
+    # One after the other: that the first is refused does not hold up the others.
+    single = "--jobs 1 --retries 0"
+    quick = "--slurm-init-seconds-before-status-checks 1 --max-jobs-per-timespan 100/1s"
 
     def submit(arguments, **settings):
         asked = folder.root / "submitted.txt"
         asked.write_text("")
-        command = f'PATH="$PWD/bin:$PATH" snakemake --profile slurm {quick} {arguments}'
+        command = f'PATH="$PWD/bin:$PATH" snakemake --profile slurm {single} {quick} {arguments}'
         done = folder.run(command, **settings)
         calls = asked.read_text().splitlines()
         assert calls, done.stdout

@@ -6,30 +6,34 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
-from cluster import NODE, until
+from cluster import until
 from miniatures import SLOW
 
-BLOCKS = ("0-0", "1-1", "2-2")
+BLOCKS = ("0-0", "1-1", "2-2", "3-3", "4-4")
 
 
-def test_jobs_killed_cancelled_and_warned_of_the_end_are_tried_again(
+def test_jobs_killed_cancelled_warned_out_of_time_and_requeued_go_on(
     cluster, workplace, undisturbed
 ):
     place = workplace(SLOW)
     snakemake = place.start()
-    processes = {block: place.seize(block) for block in BLOCKS}
+    processes = place.seize(*BLOCKS)
     jobs = {block: place.job(block)["JobId"] for block in BLOCKS}
     os.kill(processes["0-0"], signal.SIGKILL)
     cluster.ask("scancel", jobs["1-1"])
     # A job is warned two minutes before its time is over.
     cluster.ask("scontrol", "update", f"JobId={jobs['2-2']}", "EndTime=now+120")
+    # This one sleeps over the warning, until SLURM ends it.
+    cluster.ask("scontrol", "update", f"JobId={jobs['3-3']}", "EndTime=now+1")
+    cluster.ask("scontrol", "requeue", jobs["4-4"])
     until(lambda: is_told_to_stop(processes["2-2"]), "the warning")
     with suppress(ProcessLookupError):
         os.kill(processes["2-2"], signal.SIGCONT)
     code, said = snakemake.wait()
     assert code == 0, said
 
-    for block, state in {"0-0": "FAILED", "1-1": "CANCELLED", "2-2": "FAILED"}.items():
+    failed = {"0-0": "FAILED", "1-1": "CANCELLED", "2-2": "FAILED", "3-3": "TIMEOUT"}
+    for block, state in failed.items():
         assert f"SLURM-job '{jobs[block]}' failed, SLURM status is: '{state}'" in said
         assert f"/{block}.log" in said
         first, second = place.jobs_of(block)
@@ -37,54 +41,15 @@ def test_jobs_killed_cancelled_and_warned_of_the_end_are_tried_again(
         assert second["JobState"] == "COMPLETED"
         assert memory(second) > memory(first)
         assert second["TimeLimit"] == "00:20:00"
-    # The two that were told to stop saved their state first.
-    for block in ("1-1", "2-2"):
-        assert re.search(f"asked to stop; progress is in .*/.{block}.resume", said)
+    # SLURM itself begins again with a job that it requeues, and Snakemake only waits longer.
+    (requeued,) = place.jobs_of("4-4")
+    assert (requeued["JobState"], requeued["Restarts"]) == ("COMPLETED", "1")
+    assert f"SLURM-job '{jobs['4-4']}' failed" not in said
+    # All that were told to stop saved their state first.
+    for block in ("1-1", "2-2", "3-3", "4-4"):
         assert "going on from the state that a stopped job saved" in place.log(block)
-    place.assert_same_results(undisturbed(SLOW))
-
-
-def test_a_job_out_of_time_is_named_and_made_the_next_time(cluster, workplace, undisturbed):
-    place = workplace(SLOW)
-    snakemake = place.start("--retries", "0")
-    # It sleeps over the warning, until SLURM ends it.
-    place.seize("0-0")
-    job = place.job("0-0")["JobId"]
-    cluster.ask("scontrol", "update", f"JobId={job}", "EndTime=now+1")
-    code, said = snakemake.wait()
-    assert code == 1
-    assert f"SLURM-job '{job}' failed, SLURM status is: 'TIMEOUT'" in said
-    (run,) = (place.folder / "logs" / "train_block").iterdir()
-    assert f"results/histories/{run.name}/0-0.parquet" in said
-    assert f"logs/train_block/{run.name}/0-0.log" in said
-    # The others were not held up, and are not made again.
-    place.run()
-    assert [len(place.jobs_of(block)) for block in BLOCKS] == [2, 1, 1]
-    assert "going on from the state that a stopped job saved" in place.log("0-0")
-    place.assert_same_results(undisturbed(SLOW))
-
-
-def test_a_drained_node_and_requeued_jobs_only_delay(cluster, workplace, undisturbed):
-    place = workplace(SLOW)
-    snakemake = place.start()
-    processes = {block: place.seize(block) for block in BLOCKS}
-    cluster.ask("scontrol", "update", f"NodeName={NODE}", "State=DRAIN", "Reason=maintenance")
-    try:
-        # A drained node ends what it has begun, and begins nothing.
-        for block in ("0-0", "1-1"):
-            os.kill(processes[block], signal.SIGCONT)
-        for block in ("0-0", "1-1"):
-            until(lambda block=block: place.job(block)["JobState"] == "COMPLETED", block)
-        cluster.ask("scontrol", "requeue", place.job("2-2")["JobId"])
-        until(lambda: place.job("2-2")["JobState"] == "PENDING", "2-2 to wait")
-    finally:
-        cluster.ask("scontrol", "update", f"NodeName={NODE}", "State=RESUME")
-    code, said = snakemake.wait()
-    assert code == 0, said
-    assert "failed" not in said
-    assert [len(place.jobs_of(block)) for block in BLOCKS] == [1, 1, 1]
-    assert place.job("2-2")["Restarts"] == "1"
-    assert "going on from the state that a stopped job saved" in place.log("2-2")
+    for block in ("1-1", "2-2", "3-3"):
+        assert re.search(f"asked to stop; progress is in .*/.{block}.resume", said)
     place.assert_same_results(undisturbed(SLOW))
 
 
@@ -101,6 +66,9 @@ def test_after_kill_9_of_snakemake_the_documented_recipe_recovers(cluster, workp
         for job in later:
             assert job["StartTime"] >= first["EndTime"]
             first = job
+    # What a Snakemake's jobs saved, the next one's go on from.
+    for block in ("0-0", "1-1"):
+        assert "going on from the state that a stopped job saved" in place.log(block)
     place.assert_same_results(undisturbed(SLOW))
 
 

@@ -85,10 +85,14 @@ def test_names_of_jobs_tell_figures_experiment_and_what_tells_runs_apart(monkeyp
     }
     monkeypatch.setattr(job_names, "_plan", None)
     assert job_names.name("0123456789abcdef", "0-1") == "0123456789abcdef 0-1"
-    plan = Plan(read({"seed": 1, "experiments": {"grid": runs}, "figures": {"A1": figure}}))
+    # The other figure shows one of the runs only, and by another experiment.
+    experiments = {"grid": runs, "point": {**runs, "lambda": 0.5}}
+    other = {"dynamics": "point", "times": "point", "lambda": [0.5], "d_out": figure["lambda"]}
+    figures = {"A1": figure, "A2": other}
+    plan = Plan(read({"seed": 1, "experiments": experiments, "figures": figures}))
     job_names.use(plan)
     first, second = plan.runs
-    assert job_names.name(first, "0-1") == "A1 grid lambda=0.5 0-1"
+    assert job_names.name(first, "0-1") == "A1,A2 grid lambda=0.5 0-1"
     assert job_names.name(second) == "A1 grid lambda=1.5"
 
 

@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -43,10 +42,10 @@ class Workplace:
     miniature
         Its configuration becomes config/config.yaml.
     cluster
-        Where `--profile slurm` leads; without it Snakemake computes on this machine.
+        Where `--profile slurm` leads.
     """
 
-    def __init__(self, folder: Path, miniature: Miniature, cluster: Cluster | None = None):
+    def __init__(self, folder: Path, miniature: Miniature, cluster: Cluster):
         self._snakemake: Snakemake | None = None
         self.folder = folder.resolve()
         self.cluster = cluster
@@ -60,14 +59,9 @@ class Workplace:
         (self.folder / "config" / "config.yaml").write_text(text)
 
     def start(self, *arguments: str, **environment: str) -> "Snakemake":
-        """Start Snakemake in the folder, with the profile where there is a cluster."""
-        if self.cluster:
-            command = ("snakemake", "--profile", "slurm", *PROMPT)
-            environment = self.cluster.environment | environment
-        else:
-            command = (sys.executable, "-m", "snakemake", "--cores", "1")
-        command += (*arguments, *self._targets)
-        self._snakemake = Snakemake(self.folder, command, environment)
+        """Start Snakemake in the folder, with the profile."""
+        command = ("snakemake", "--profile", "slurm", *PROMPT, *arguments, *self._targets)
+        self._snakemake = Snakemake(self.folder, command, self.cluster.environment | environment)
         return self._snakemake
 
     def stop(self) -> None:
@@ -132,17 +126,24 @@ class Workplace:
         (path,) = (self.folder / "logs" / "train_block").glob(f"*/{block}.log")
         return path.read_text()
 
-    def seize(self, block: str) -> int:
-        """Stop (as Ctrl-Z does) the process that computes a block, and return its ID.
+    def seize(self, *blocks: str) -> dict[str, int]:
+        """Stop (as Ctrl-Z does) the processes that compute blocks, and return their IDs.
 
-        It is caught as it computes, and goes on when it gets another signal.
+        They are caught as they compute, and go on when they get another signal.
         """
-        process = psutil.Process(until(lambda: self._computing(block), f"block {block} to start"))
-        # Half of this goes to imports and to compiled loops that are loaded.
-        enough = process.cpu_times().user + 1.0
-        until(lambda: process.cpu_times().user > enough, f"block {block} to compute")
-        process.suspend()
-        return process.pid
+        found = {}
+        for block in blocks:
+            number = until(lambda block=block: self._computing(block), f"block {block} to start")
+            process = psutil.Process(number)
+            # Half of this goes to imports and to compiled loops that are loaded.
+            found[block] = process, process.cpu_times().user + 1.0
+        for block, (process, enough) in found.items():
+            until(
+                lambda process=process, enough=enough: process.cpu_times().user > enough,
+                f"block {block} to compute",
+            )
+            process.suspend()
+        return {block: process.pid for block, (process, _) in found.items()}
 
     def _computing(self, block: str) -> int | None:
         """Return the process of a block whose log shows that it computes."""

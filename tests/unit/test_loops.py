@@ -1,5 +1,6 @@
 """The plain PyTorch loops of docs/loops land on the formulas beside which they print."""
 
+import functools
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 LOOPS = Path(__file__).parents[2] / "docs" / "loops"
 
 
+@functools.cache
 def printed(name):
     """Return the numbers that a loop prints, a row for each step."""
     environment = os.environ | {"OMP_NUM_THREADS": "1"}

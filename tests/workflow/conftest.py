@@ -17,6 +17,8 @@ import snakemake_server
 import yaml
 from copies import REPOSITORY, copy_workflow, environment, jobs
 
+from linear_grokking.workflow.plan import Plan, read
+
 CONFIGURATION = {
     "seed": 1,
     "device": "cpu",
@@ -140,10 +142,16 @@ class Repository:
         assert announced.returncode == 0, announced.output
         return not announced.jobs and "Nothing to be done" in announced.output
 
+    def announced(self, *arguments: str) -> set[str]:
+        """Return the jobs that a dry run announces in words: ``"train linear/40/0.0 0-3"``."""
+        announced = self.snakemake("--dry-run", *arguments)
+        assert announced.returncode == 0, announced.output
+        return {self.in_words(*job) for job in announced.jobs}
+
     def build(self, *arguments: str, cores: int = 2) -> set[str]:
         """Run the workflow, after a dry run that must announce just what then happens.
 
-        Returns the jobs in words: ``"train linear/40/0.0 0-3"``, ``"draw A1"``.
+        Returns the jobs in words.
         """
         announced = self.snakemake("--dry-run", *arguments, cores=cores)
         assert announced.returncode == 0, announced.output
@@ -179,9 +187,20 @@ class Repository:
         return f"{words[rule]} {path.stem}" if rule in words else rule
 
     def run(self, path: Path) -> str:
-        """Name the run of a block, or of a summary, by its spec."""
-        request = json.loads(pq.read_schema(self.root / path).metadata[b"spec"])
-        spec = request.get("spec", request)
+        """Name the run of a block, or of a summary, by its spec.
+
+        Of what is not made yet it is the plan's, by this process's code: that of the copy
+        must not have been edited.
+        """
+        if (self.root / path).exists():
+            request = json.loads(pq.read_schema(self.root / path).metadata[b"spec"])
+            spec = request.get("spec", request)
+        else:
+            spec = next(
+                run.spec
+                for run_id, run in Plan(read(self.configuration)).runs.items()
+                if run_id in path.parts or run_id == path.stem
+            )
         if spec["measure"] == "separability":
             return f"sets/{spec['d']}"
         if spec["model"] == "linear":

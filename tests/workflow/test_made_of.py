@@ -56,7 +56,7 @@ def test_an_edit_is_seen_without_notes(repository):
         "font.size",
         "lines.linewidth: 2.5\nfont.size",
     )
-    assert repository.build() == {
+    assert repository.announced() == {
         *("tabulate A1", "draw A1", "draw A3", "draw B6"),
         "check_claims",
     }

@@ -1,6 +1,7 @@
 """Which jobs run after which edit, and which do not: the whole set of them, each time.
 
-Every build is preceded by a dry run that must announce the same jobs.
+Every build is preceded by a dry run that must announce the same jobs; where no more is asked
+than which jobs these are, the dry run is all there is.
 """
 
 import json
@@ -88,7 +89,7 @@ def test_value_added_to_a_grid_then_removed_then_all_as_it_was(repository):
     repository.configure("experiments.lin.lambda", [1.0])
     assert repository.build() == {"list_runs", *drawn("A1")}
     repository.configure("experiments.lin.lambda", [0.5, 2.0])
-    assert repository.build() == {"list_runs", *drawn("A1")}
+    assert repository.announced() == {"list_runs", *drawn("A1")}
 
 
 def test_more_realizations(repository):
@@ -108,7 +109,7 @@ def test_more_realizations(repository):
 def test_style_sheet(repository):
     sheet = "src/linear_grokking/figures/linear_grokking.mplstyle"
     repository.edit(sheet, "font.size", "lines.linewidth: 2.5\nfont.size")
-    assert repository.build() == {"draw A1", "draw A3", "draw B6"}
+    assert repository.announced() == {"draw A1", "draw A3", "draw B6"}
 
 
 def test_draw_of_one_figure_and_tabulate_of_another(repository):
@@ -116,7 +117,7 @@ def test_draw_of_one_figure_and_tabulate_of_another(repository):
     repository.edit(f"{figures}/a1.py", '"linewidth": 1.2', '"linewidth": 1.3')
     table = ("    return builder.frame()", "    return builder.frame().copy()")
     repository.edit(f"{figures}/b6.py", *table)
-    assert repository.build() == {"draw A1", *drawn("B6")}
+    assert repository.announced() == {"draw A1", *drawn("B6")}
 
 
 def test_formula_of_a_solver_and_back(repository):
@@ -127,20 +128,20 @@ def test_formula_of_a_solver_and_back(repository):
     expected = linear | summarized(linear) | drawn("A1", "A3") | {"list_runs"}
     assert repository.build() == expected
     repository.edit(solver, *reversed(formula))
-    assert repository.build() == drawn("A1", "A3") | {"list_runs"}
+    assert repository.announced() == drawn("A1", "A3") | {"list_runs"}
 
 
 def test_seed(repository):
     del repository.configuration["figures"]["A3"], repository.configuration["figures"]["B6"]
     repository.configure("seed", 2)
     random = ALL_TRAINING - {"train points 0-0"}
-    assert repository.build() == random | summarized(random) | drawn("A1") | {"list_runs"}
+    assert repository.announced() == random | summarized(random) | drawn("A1") | {"list_runs"}
 
 
 def test_block_size_counts_where_blocks_are_missing(repository):
     repository.history("linear/40/0.0").unlink()
     repository.configure("experiments.lin.block", 2)
-    assert repository.build() == {
+    assert repository.announced() == {
         "train linear/40/0.0 0-1",
         "train linear/40/0.0 2-3",
         "summarize linear/40/0.0",
@@ -154,13 +155,13 @@ def test_experiment_renamed(repository):
     experiments["linear_runs"] = experiments.pop("lin")
     repository.configure("figures.A1.dynamics", "linear_runs")
     repository.configure("figures.A1.times", "linear_runs")
-    assert repository.build() == {"list_runs", *drawn("A1")}
+    assert repository.announced() == {"list_runs", *drawn("A1")}
 
 
 def test_another_figure_that_needs_runs_that_exist(repository):
     repository.configure("figures.A1.dynamics", "decay")
     repository.configure("figures.A1.times", "decay")
-    assert repository.build() == {"list_runs", *drawn("A1")}
+    assert repository.announced() == {"list_runs", *drawn("A1")}
 
 
 def delete(path):
@@ -214,23 +215,30 @@ def test_damaged_histories(repository):
     paths = {run: repository.history(run) for run in HARMS}
     for run, (harm, _) in HARMS.items():
         harm(paths[run])
+    harmed = {run: path.read_bytes() for run, path in paths.items() if path.exists()}
     training = {job for job in ALL_TRAINING if job.split()[1] in HARMS}
     assert repository.build() == training | summarized(training) | drawn(*FIGURES) | {"list_runs"}
     for run, (_, problem) in HARMS.items():
         path, name = paths[run].relative_to(repository.root), paths[run].name
         if problem:
             assert f"{path}: {problem}; set aside as {name}.damaged" in repository.said
-            assert paths[run].with_name(f"{name}.damaged").exists()
+            assert paths[run].with_name(f"{name}.damaged").read_bytes() == harmed[run]
     assert repository.data() == before
 
 
 def test_damaged_summary_table_and_manifest(repository):
     overwrite(repository.summary("linear/10/0.0"))
     empty(repository.root / "figures/tables/B6.parquet")
+    table = repository.root / "figures/tables/A1.parquet"
+    truncate(table)
+    harmed = table.read_bytes()
     truncate(repository.root / "results/runs.parquet")
     # A figure's ID asks for the whole chain behind it, and looks at nothing else.
     assert repository.build("A1", "B6") == {"summarize linear/10/0.0", *made("A1", "B6")}
-    assert repository.said.count("not a readable Parquet file; set aside") == 2
+    assert repository.said.count("not a readable Parquet file; set aside") == 3
+    assert "figures/tables/A1.parquet: not a readable Parquet file; set aside" in repository.said
+    assert table.with_name("A1.parquet.damaged").read_bytes() == harmed
+    assert table.read_bytes() != harmed
     assert not (repository.root / "results/runs.parquet.damaged").exists()
 
 

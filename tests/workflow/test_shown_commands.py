@@ -106,6 +106,9 @@ def clone(tmp_path_factory):
             shutil.copy2(REPOSITORY / name, root / name, follow_symlinks=False)
         elif name:
             (root / name).unlink(missing_ok=True)
+    # What Python and Numba compiled, which counts beside sources of the same time.
+    ignored = shutil.ignore_patterns("*.pyc.*", "*.tmp.*", "*.egg-info")
+    shutil.copytree(REPOSITORY / "src", root / "src", dirs_exist_ok=True, ignore=ignored)
     lend_environment(root)
     return root
 

@@ -116,7 +116,7 @@ def install(mutant: str, factor: float) -> None:
 
 
 def test_files(mutant: str) -> list[str]:
-    """Return the theory's test files: the module's, then those that name the function most."""
+    """Return the theory's test files: the module's, then others that name the function."""
     module, name, *_ = mutant.split(".")
     word = re.compile(rf"\b{name}\b")
 
@@ -125,7 +125,7 @@ def test_files(mutant: str) -> list[str]:
         return path.stem == f"test_{module}", len(word.findall(text))
 
     files = sorted(path for path in FOLDER.glob("test_*.py") if path.stem != "test_mutations")
-    return [str(path) for path in sorted(files, key=promise, reverse=True)]
+    return [str(path) for path in sorted(files, key=promise, reverse=True) if any(promise(path))]
 
 
 class Watch:
