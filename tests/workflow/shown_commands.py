@@ -153,7 +153,7 @@ COMMANDS: dict[str, dict[str, Here | By | Not]] = {
     },
     "docs/data.md": {
         "linear-grokking clean-stale": MENTIONED,
-        "snakemake archive": MENTIONED,
+        "snakemake -c2 archive": MENTIONED,
     },
     "docs/library.md": {
         "pip install .": INSTALLED,

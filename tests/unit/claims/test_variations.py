@@ -7,7 +7,7 @@ from scipy.special import ndtr, ndtri
 
 from linear_grokking.claims import registry
 from linear_grokking.results import scalars
-from linear_grokking.results.identity import hashed
+from linear_grokking.results.identity import canonical, hashed
 from linear_grokking.results.storage import write_frame
 
 STEPS = np.concatenate([[0.0], np.geomspace(1.0, 1e9, 181)])
@@ -18,18 +18,22 @@ OTHERS = ("B9-rising-loss-large", "B9-rising-loss-small", "B9-while-training")
 SETS = {"n_train": 400, "law": "gaussian", "t_max": STEPS[-1]}
 
 
-def written(root, run_id, rows, folder, parameters):
-    write_frame(rows, root / "results" / folder, spec="{}", provenance={"fingerprint": "0"})
+def written(root, name, rows, place, parameters):
+    """Write rows of a run at a place that holds its ID, of which blocks must be made."""
+    spec = {"run": name}
+    run_id = hashed(spec, "0")
+    path = root / "results" / place.format(run_id)
+    write_frame(rows, path, spec=canonical(spec), provenance={"fingerprint": "0"})
     return {
         "run_id": run_id,
         "parameters": SETS | parameters,
         "seed": 0,
         "realizations": DRAWS,
-        "made_of": hashed({}, "0"),
+        "made_of": run_id,
     }
 
 
-def dynamics(root, run_id, parameters, **curves):
+def dynamics(root, name, parameters, **curves):
     """Write a run of given curves (R, T) or (T,), with its scalars."""
     found = {"train_loss": 1.0, "gen_loss": 1.0, "train_accuracy": 1.0, "gen_accuracy": 1.0}
     found |= {"weight_norm": 1.0, "bias": 0.0, **curves}
@@ -41,16 +45,16 @@ def dynamics(root, run_id, parameters, **curves):
             **{name: np.broadcast_to(values, shape).ravel() for name, values in found.items()},
         }
     )
-    written(root, run_id, history, f"histories/{run_id}/0-{DRAWS - 1}.parquet", parameters)
+    written(root, name, history, f"histories/{{}}/0-{DRAWS - 1}.parquet", parameters)
     rows = pd.DataFrame(scalars.of_dynamics(history, threshold=0.95, loss_threshold=1e-3))
-    return written(root, run_id, rows, f"scalars/{run_id}.parquet", parameters)
+    return written(root, name, rows, "scalars/{}.parquet", parameters)
 
 
 def separability(root, lambda_, **columns):
     rows = pd.DataFrame({"realization": np.arange(DRAWS), "separable": lambda_ > 0.5, **columns})
-    run_id = f"sets-{lambda_}"
+    name = f"sets-{lambda_}"
     parameters = {"lambda": lambda_, "sigma": 1.0}
-    return written(root, run_id, rows, f"scalars/{run_id}.parquet", parameters)
+    return written(root, name, rows, "scalars/{}.parquet", parameters)
 
 
 def claims_of(root, figure, **runs):

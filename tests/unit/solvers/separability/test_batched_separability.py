@@ -158,7 +158,7 @@ def test_out_of_memory_halves_the_batch_and_goes_on(monkeypatch, caplog):
         found = assess_batched(draw, range(20), shape=(20, 8), largest=10)
     assert [record.getMessage() for record in caplog.records] == [
         "out of memory on cpu with 10 realizations: 5 now",
-        "out of memory on cpu with 5 realizations: 2 now",  # and 2 for the second batch too
+        "out of memory on cpu with 5 realizations: 1 now",  # and 1 for the second batch too
     ]
     assert len(found) == 20
     for realization, result in enumerate(found):
