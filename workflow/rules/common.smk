@@ -78,11 +78,11 @@ except ConfigurationError as error:
 # Once per invocation, not again in the process of each job.
 if workflow.is_main_process:
     job_names.use(plan)
-    # Snakemake stops as well, but may only say that files are incomplete.
+    # Snakemake stops as well, and says less of it.
     if is_locked(Path()):
         logger.warning(
             "Another Snakemake is at work in this folder, or was killed in it "
-            "(then: snakemake --unlock, and again with --rerun-incomplete)."
+            "(then: snakemake --unlock, and again)."
         )
 
 
