@@ -1,6 +1,6 @@
 """Fig. A5."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -108,8 +108,11 @@ def draw(table: pd.DataFrame) -> Figure:
         each.set_ylabel("")
     _draw_comparison(last, rows(table, COMPARISON), colours)
     until = _SHOWN_UNTIL * _last_time(rows(measured, "accuracy"), table.attrs["threshold"])
-    for each, panel in ((axes[2, 0], "loss_ratio"), (last, COMPARISON)):
-        _limit(each, rows(table, panel), until)
+    _limit(axes[2], rows(table, "loss_ratio"), until)
+    _limit([last], rows(table, COMPARISON), until)
+    for each, activation in zip(axes[2], present, strict=True):
+        _say_end(each, rows(table, "loss_ratio", activation=activation))
+    _say_end(last, rows(table, COMPARISON))
     legends.of_values(axes[0, 0], "d_h", colours, loc="lower left")
     lazy = legends.line("Eq. 19 (lazy approximation)", **style.THEORY_LINE)
     error = legends.line("(f): sampling error", color=legends.GREY, linestyle="", marker="|")
@@ -142,15 +145,20 @@ def _last_time(accuracies: pd.DataFrame, level: float) -> float:
     return max(times)
 
 
-def _limit(axes: Axes, ratios: pd.DataFrame, until: float) -> None:
-    """Show all bands of the ratios up to a step, and say how far the medians go afterwards."""
-    drawn = ratios[ratios["series"].isin(list(_LOSSES))]
-    shown = drawn.loc[drawn["x"] <= until, ["y", "y_low", "y_high"]]
+def _limit(panels: Sequence[Axes], ratios: pd.DataFrame, until: float) -> None:
+    """Show all bands of the ratios up to a step in panels that share an axis."""
+    drawn = ratios["series"].isin(list(_LOSSES)) & (ratios["x"] <= until)
+    shown = ratios.loc[drawn, ["y", "y_low", "y_high"]]
     low, high = shown.min().min(), shown.max().max()
-    axes.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
-    if drawn["y"].max() > high:
-        place = {"transform": axes.transAxes, "ha": "right", "va": "top", "fontsize": 6.5}
-        axes.text(0.98, 0.95, f"then up to {drawn['y'].max():.2g}", **place)
+    panels[0].set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
+
+
+def _say_end(axes: Axes, ratios: pd.DataFrame) -> None:
+    """Say how far the medians of a panel go beyond its axis."""
+    largest = ratios.loc[ratios["series"].isin(list(_LOSSES)), "y"].max()
+    if largest > axes.get_ylim()[1]:
+        place = {"transform": axes.transAxes, "va": "top", "fontsize": 6.5}
+        axes.text(0.02, 0.93, f"in the end up to {largest:.2g}", **place)
 
 
 def _draw_comparison(axes: Axes, table: pd.DataFrame, colours: Mapping[int, str]) -> None:
