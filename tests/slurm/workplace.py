@@ -16,7 +16,7 @@ import yaml
 from cluster import Cluster, until
 from miniatures import Miniature
 
-from linear_grokking.workflow.plan.targets import CLAIMS
+from linear_grokking.results.places import CLAIMS
 
 REPOSITORY = Path(__file__).parents[2]
 

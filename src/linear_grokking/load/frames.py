@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from linear_grokking.results.identity import FOLDERS, RECORDED
+from linear_grokking.results.places import CLAIMS, MANIFEST
 from linear_grokking.results.reading import read_blocks, read_summary
 from linear_grokking.results.scalars import TIMES
 from linear_grokking.results.shipped import SHIPPED, Size
@@ -31,9 +32,6 @@ UNITS = {name: unit for unit, names in _COLUMNS.items() for name in names}
 
 Root = str | Path | InArchive
 """A folder that holds results/ and figures/, or what stands for it in an archive."""
-MANIFEST = "results/runs.parquet"
-"""The list of all runs."""
-_CLAIMS = "results/claims.parquet"
 
 
 def runs(root: Root = ".") -> pd.DataFrame:
@@ -58,7 +56,7 @@ def claims(root: Root = ".", *, size: Size | None = None) -> pd.DataFrame:
     Those that come with the repository have the digits that a reader compares.
     """
     if size is None:
-        return _whole(root, _CLAIMS)
+        return _whole(root, CLAIMS[-1])
     with (_shipped(root, size) / "claims.csv").open() as file:
         return pd.read_csv(file)
 

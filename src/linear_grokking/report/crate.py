@@ -19,6 +19,7 @@ from rocrate.rocrate import ROCrate
 
 from linear_grokking.figures import registry
 from linear_grokking.results.archived import CONFIGURATION
+from linear_grokking.results.places import CLAIMS, MANIFEST, REPORT
 from linear_grokking.results.storage import user
 
 README = "README.md"
@@ -27,9 +28,9 @@ WORKFLOW = "Snakefile"
 """The workflow, in an archive."""
 PARAMETERS = {
     "configuration": CONFIGURATION,
-    "claims": "results/claims.csv",
-    "runs": "results/runs.parquet",
-    "report": "results/report.html",
+    "claims": CLAIMS[0],
+    "runs": MANIFEST,
+    "report": REPORT,
 }
 """What goes into the workflow, first, and what comes out of it."""
 _ROCRATE = "1.1"

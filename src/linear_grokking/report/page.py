@@ -18,6 +18,7 @@ from linear_grokking.report import does_x_help, interactive, pictures, typesetti
 from linear_grokking.report.captions import Values, caption, category, written
 from linear_grokking.report.summary import summary
 from linear_grokking.results.identity import RECORDED
+from linear_grokking.results.places import CLAIMS, MANIFEST
 from linear_grokking.results.storage import metadata, read_made_of, read_table, revision
 from linear_grokking.runtime.files import whole_file
 
@@ -66,10 +67,10 @@ def write_page(
     StorageError
         If a file cannot be read, or is made of something else.
     """
-    judged = _claims(root / "results/claims.parquet", request["claims"])
+    judged = _claims(root / CLAIMS[-1], request["claims"])
     helping = read_table(root / "figures/tables/X1.parquet", made_of=request["does_x_help"])
     entries = [_figure(figure, request, judged, root) for figure in request["tables"]]
-    manifest = read_table(root / "results/runs.parquet", made_of=request["manifest"])
+    manifest = read_table(root / MANIFEST, made_of=request["manifest"])
     listed = manifest.to_pandas()
     confirmed = [claim for claim in judged if claim["verdict"] == "confirmed"]
     template = _environment().get_template("page.html")

@@ -15,11 +15,11 @@ from linear_grokking.config import load_merged
 from linear_grokking.figures.registry import draw_code, tabulate_code
 from linear_grokking.jobs.kinds import kind_of
 from linear_grokking.results.identity import canonical
+from linear_grokking.results.places import MANIFEST
 from linear_grokking.results.storage import StorageError, write_table
 from linear_grokking.runtime.files import whole_file
 from linear_grokking.workflow.made_of import record
 from linear_grokking.workflow.plan import Plan, read, records, stale, targets
-from linear_grokking.workflow.plan.planning import MANIFEST
 
 REPOSITORY = Path(__file__).parents[3]
 

@@ -12,10 +12,10 @@ from linear_grokking.jobs import costs
 from linear_grokking.jobs.costs import Cost
 from linear_grokking.jobs.kinds import Kind, kind_of, run_id
 from linear_grokking.results.identity import FOLDERS, Block, blocks, blocks_in
+from linear_grokking.results.places import MANIFEST
 from linear_grokking.workflow.plan.configuration import Config
 from linear_grokking.workflow.plan.disk import Disk
 
-MANIFEST = "results/runs.parquet"
 """The list of all runs."""
 
 MAX_JOBS = 50_000

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from linear_grokking.figures.registry import FIGURE_ID
 from linear_grokking.results.identity import FOLDERS, RUN_ID
+from linear_grokking.results.places import ARCHIVE, CLAIMS, MANIFEST, REPORT
 from linear_grokking.runtime.files import unfinished
 from linear_grokking.workflow.plan import records, targets
-from linear_grokking.workflow.plan.planning import MANIFEST, Plan
+from linear_grokking.workflow.plan.planning import Plan
 
 _PLACES = ("results/*/*/*", "results/*/*", "results/*", "figures/*", "figures/tables/*")
 _MADE_HERE = re.compile(
@@ -24,7 +25,7 @@ _MADE_HERE = re.compile(
     rf"|figures/(?:tables/)?({FIGURE_ID.pattern})\.(?:pdf|svg|png|parquet|csv)"
 )
 """Where the workflow writes, and in groups the run or figure that a file is of."""
-_OF_ALL = (MANIFEST, *targets.CLAIMS, *targets.DOES_X_HELP, targets.REPORT, targets.ARCHIVE)
+_OF_ALL = (MANIFEST, *CLAIMS, *targets.DOES_X_HELP, REPORT, ARCHIVE)
 """What it writes of all runs together, which is never stale itself."""
 
 

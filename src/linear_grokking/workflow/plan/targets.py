@@ -9,17 +9,15 @@ import pyarrow as pa
 
 from linear_grokking.errors import LinearGrokkingError
 from linear_grokking.results.identity import Block
+from linear_grokking.results.places import ARCHIVE, CLAIMS, MANIFEST, REPORT
 from linear_grokking.workflow.made_of import made_of
 from linear_grokking.workflow.plan.configuration import written
-from linear_grokking.workflow.plan.planning import MANIFEST, Plan, Run
+from linear_grokking.workflow.plan.planning import Plan, Run
 
-CLAIMS = ("results/claims.csv", "results/claims.parquet")
 DOES_X_HELP = (
     *(f"figures/X1.{suffix}" for suffix in ("pdf", "svg", "png")),
     *(f"figures/tables/X1.{suffix}" for suffix in ("csv", "parquet")),
 )
-REPORT = "results/report.html"
-ARCHIVE = "results/archive.zip"
 
 
 class UnknownError(LinearGrokkingError):

@@ -7,6 +7,7 @@ from typing import Any
 from linear_grokking.figures import style
 from linear_grokking.report import does_x_help
 from linear_grokking.results.identity import canonical
+from linear_grokking.results.places import CLAIMS
 from linear_grokking.results.storage import read_table, write_frame
 from linear_grokking.runtime.files import whole_file
 from linear_grokking.workflow.made_of import record
@@ -22,7 +23,7 @@ def typeset(request: Mapping[str, Any], outputs: Sequence[Path], root: Path) -> 
     outputs
         Pictures, and last the table as CSV and as Parquet.
     """
-    judged = read_table(root / "results/claims.parquet", made_of=request["claims"])
+    judged = read_table(root / CLAIMS[-1], made_of=request["claims"])
     table = does_x_help.table(judged.to_pandas())
     *pictures, csv, parquet = outputs
     made, spec = record("X1", request), canonical(request)
