@@ -68,8 +68,8 @@ def scaled_times(evidence: Evidence) -> Iterator[Claim]:
         of_threshold.append(geometric_mean_of(after / expected, run))
     yield Claim(
         "A7-scale-increases-time",
-        "A larger initial scale increases the grokking time: the ratio to that at α = 1 (its "
-        "inverse where α < 1) is above 1 at every α (the smallest; λ = "
+        "A larger initial scale increases the grokking time: the ratio to that without scaling "
+        "(its inverse where α < 1) is above 1 at every α (the smallest; λ = "
         f"{reference.parameters['lambda']:g}).",
         furthest(increases, lambda ratio: -ratio).at_least(1.0),
     )

@@ -238,7 +238,7 @@ def _draw_shares(axes: Axes, table: pd.DataFrame) -> None:
     shares = [1.0 - never["y"].to_numpy() - late["y"].to_numpy(), late["y"], never["y"]]
     colours = [style.GREEN, style.UNREACHED, "#8A8A8A"]
     axes.stackplot(never["x"], *shares, colors=colours, alpha=0.8, linewidth=0)
-    axes.set(xlim=_NEAR, ylim=(0, 1), xticks=[0.45, 0.5, 0.55, 0.6], yticks=[0, 0.5, 1])
+    axes.set(xlim=_NEAR, ylim=(0, 1), xticks=[0.5, 0.6], yticks=[0, 0.5, 1])
     axes.set_title(r"shares at $\lambda$; pale: later", loc="right", fontsize=6.5, pad=3)
     look = {"fontsize": 6.5, "ha": "center", "va": "center", "transform": axes.transAxes}
     axes.text(0.2, 0.3, "in\ntime", **look)
