@@ -157,14 +157,16 @@ def test_a_second_snakemake_says_so_and_leaves(small):
         time.sleep(0.02)
     # It must not be done before the second begins.
     os.killpg(first.pid, signal.SIGSTOP)
-    second = small.snakemake()
+    try:
+        second = small.snakemake()
+        removal = small.cli("clean-stale", "--remove")
+    finally:
+        os.killpg(first.pid, signal.SIGCONT)
     assert second.returncode != 0
     assert "Another Snakemake is at work in this folder" in second.output
     assert "Traceback" not in second.output
     assert not second.jobs
-    removal = small.cli("clean-stale", "--remove")
     assert removal.returncode != 0
     assert "Snakemake is at work here" in removal.stderr
-    os.killpg(first.pid, signal.SIGCONT)
     first.communicate()
     assert first.returncode == 0
