@@ -170,10 +170,10 @@ def rise_and_fall(evidence: Evidence) -> Iterator[Claim]:
         for first, last in zip(sorted(some)[:-1], sorted(some)[1:], strict=True):
             pair = some[first], some[last]
             before, after = of_shared_draws(pair, "grokking_time")
-            # Two on either side of the maximum tell nothing.
+            # Beside its maximum, wherever it lies, the curve is too flat to tell its sign.
             if last <= peak:
                 rising.append(geometric_mean_of(after / before, *pair))
-            elif first >= peak:
+            elif first >= peak or (first >= peak / 3 and last >= 3 * peak):
                 falling.append(geometric_mean_of(after / before, *pair))
     if rising:
         yield Claim(

@@ -249,6 +249,13 @@ def test_the_grokking_time_rises_and_falls_with_the_outputs(sign, expected):
     assert made["A2-no-wait"].verdict == "confirmed"
 
 
+def test_two_numbers_of_outputs_beside_the_maximum_tell_nothing():
+    times = {30: 1.6e4, 100: 1.9e4, 300: 1.3e4}  # the maximum is at 83
+    runs = [run({"grokking_time": times[d_out]}, lambda_=0.7, d_out=d_out) for d_out in times]
+    made = judged("A2", None, None, claims.linear_times.rise_and_fall, times=runs)
+    assert made["A2-fall"].verdict == "confirmed"
+
+
 @pytest.mark.parametrize(
     ("late", "d_out", "expected"),
     [(1.0, 50, "confirmed"), (1.1, 50, "outside its range"), (1.1, 1, "confirmed")],
