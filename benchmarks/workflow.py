@@ -327,8 +327,7 @@ def _cost_model() -> Iterator[Row]:
         seconds, memory = measured_cost(spec, count)
         model = costs.job_seconds(cost, count, gpu=False), costs.job_memory_mb(cost, gpu=False)
         room = model[1] - costs.SNAKEMAKE_MB
-        # A job that loads no Numba leaves half of what every process is given.
-        ratios = [seconds / model[0], max(memory, costs.PROCESS_MB) / room]
+        ratios = [seconds / model[0], memory / room]
         yield Row(
             f"cost model: {name}",
             "CPU time and memory expected (the worse of both)",

@@ -16,8 +16,6 @@ from linear_grokking.results.places import MANIFEST
 from linear_grokking.workflow.plan.configuration import Config
 from linear_grokking.workflow.plan.disk import Disk
 
-"""The list of all runs."""
-
 MAX_JOBS = 50_000
 """Most blocks that a configuration may cut its runs into; Snakemake gets slow before."""
 
