@@ -107,7 +107,7 @@ def draw(table: pd.DataFrame) -> Figure:
     for each in axes[:, 1:].flat:
         each.set_ylabel("")
     _draw_comparison(last, rows(table, COMPARISON), colours)
-    until = _SHOWN_UNTIL * _last_time(rows(measured, "accuracy"), table.attrs["threshold"])
+    until = _SHOWN_UNTIL * _last_time(rows(measured, "accuracy"))
     _limit(axes[2], rows(table, "loss_ratio"), until)
     _limit([last], rows(table, COMPARISON), until)
     for each, activation in zip(axes[2], present, strict=True):
@@ -136,13 +136,11 @@ def _draw_ratio(axes: Axes, table: pd.DataFrame, colours: Mapping[int, str]) -> 
             axes.errorbar(few["x"], few["y"], yerr=error, **bars)
 
 
-def _last_time(accuracies: pd.DataFrame, level: float) -> float:
+def _last_time(accuracies: pd.DataFrame) -> float:
     """Return when the last net generalizes, inf where one does not."""
-    times = []
-    for _, curve in rows(accuracies, series="generalization").groupby(list(KEYS)):
-        reached = curve.loc[curve["y"] >= level, "x"]
-        times.append(reached.min() if len(reached) else np.inf)
-    return max(times)
+    reached = rows(accuracies, series="generalization_reached")
+    nets = accuracies[list(KEYS)].drop_duplicates()
+    return reached["x"].max() if len(reached) == len(nets) else np.inf
 
 
 def _limit(panels: Sequence[Axes], ratios: pd.DataFrame, until: float) -> None:
