@@ -92,6 +92,7 @@ COMMANDS: dict[str, dict[str, Here | By | Not]] = {
     "docs/add_a_figure.md": {
         "snakemake -c2 B23": OWN_FIGURE,
         "snakemake -n B23": OWN_FIGURE,
+        "snakemake -c2 check_claims": OWN_FIGURE,
         "make schema": Here(),
         "make gallery": Here(small=True),
     },

@@ -27,6 +27,18 @@ def blocks(text, language):
     ]
 
 
+def apply_changes(text, root):
+    """Apply the diffs; return the files that they change."""
+    touched = set()
+    for change in re.findall(r"^```diff\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+        applied = subprocess.run(
+            ["git", "apply", "-"], input=change, cwd=root, capture_output=True, text=True
+        )
+        assert applied.returncode == 0, f"{applied.stderr}\n{change}"
+        touched |= set(re.findall(r"^\+\+\+ b/(.*)$", change, re.MULTILINE))
+    return touched
+
+
 def run_commands(text, root):
     """Run the only block of shell commands, up to the first that fails."""
     [command] = re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
@@ -60,6 +72,12 @@ def test_the_worked_example_of_a_figure_followed_literally(tmp_path):
     measured = table[table["source"] == "experiment"].set_index("x")["y"]
     assert measured.index.tolist() == [1.0, 2.0, 4.0] and measured.is_monotonic_increasing
 
+    apply_changes(text, tmp_path)
+    assert "`snakemake -c2 check_claims`" in text
+    run_commands("```sh\nsnakemake -c2 check_claims\n```", tmp_path)
+    [claim] = pq.read_table(tmp_path / "results/claims.parquet").to_pylist()
+    assert (claim["id"], claim["states"], claim["n"]) == ("B23-settled-sigma-4", "ours", 8)
+
 
 @pytest.mark.parametrize(("what", "files"), [("model", 6), ("solver", 4), ("law", 3), ("loss", 2)])
 def test_the_worked_examples_of_physics_followed_literally(what, files, tmp_path):
@@ -72,12 +90,7 @@ def test_the_worked_examples_of_physics_followed_literally(what, files, tmp_path
         assert not (tmp_path / path).exists(), path
         (tmp_path / path).write_text(block, encoding="utf-8")
         touched.add(path)
-    for change in re.findall(r"^```diff\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
-        applied = subprocess.run(
-            ["git", "apply", "-"], input=change, cwd=tmp_path, capture_output=True, text=True
-        )
-        assert applied.returncode == 0, f"{applied.stderr}\n{change}"
-        touched |= set(re.findall(r"^\+\+\+ b/(.*)$", change, re.MULTILINE))
+    touched |= apply_changes(text, tmp_path)
     assert len(touched) == files
     run_commands(text, tmp_path)
 
