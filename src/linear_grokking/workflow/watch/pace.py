@@ -92,12 +92,13 @@ def pace(
 
 def duration(seconds: float) -> str:
     """Write a span of time as people say it: 50 s, 12 min, 3 h 10 min, 2 d 4 h."""
-    for size, unit, part, smaller in (
-        (86400, "d", 3600, "h"),
-        (3600, "h", 60, "min"),
-        (60, "min", 60, ""),
+    # What the unit below would write as a whole one ("60 s") is one; it rounds to the last number.
+    for size, unit, part, smaller, rounding in (
+        (86400, "d", 3600, "h", 60),
+        (3600, "h", 60, "min", 60),
+        (60, "min", 60, "", 1),
     ):
-        if seconds >= size:
+        if round(seconds / rounding) * rounding >= size:
             whole, rest = divmod(round(seconds / part) * part, size)
             return f"{whole} {unit}" + (f" {rest // part} {smaller}" if rest >= part else "")
     return f"{seconds:.0f} s"
