@@ -11,7 +11,7 @@ from sphinx.util.rst import escape
 from linear_grokking import load
 from linear_grokking.config import load_merged
 from linear_grokking.report import captions, does_x_help
-from linear_grokking.results.shipped import SHIPPED, Size
+from linear_grokking.results.places import SHIPPED, Size
 from linear_grokking.workflow.plan import Plan, read, targets
 from linear_grokking.workflow.plan.forecast import forecast
 from linear_grokking.workflow.shipping import CONFIGURATIONS

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from linear_grokking.errors import LinearGrokkingError
-from linear_grokking.results.shipped import SHIPPED
+from linear_grokking.results.places import SHIPPED
 from linear_grokking.runtime import program
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from small_plan import CONFIGURATION
 
 from linear_grokking.cli import main
 from linear_grokking.config import MAIN
-from linear_grokking.results.shipped import REPOSITORY
+from linear_grokking.results.places import REPOSITORY
 from linear_grokking.workflow.plan import Plan, json_schema, read, records
 
 

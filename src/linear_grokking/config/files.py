@@ -11,8 +11,7 @@ import yaml
 
 from linear_grokking.config.messages import ConfigurationError
 from linear_grokking.config.text import shown
-from linear_grokking.results.archived import CONFIGURATION
-from linear_grokking.results.shipped import REPOSITORY
+from linear_grokking.results.places import CONFIGURATION, REPOSITORY
 
 MAIN = Path(CONFIGURATION)
 """The configuration of the folder that the workflow runs in."""

@@ -9,7 +9,7 @@ import pandas as pd
 import yaml
 
 from linear_grokking.load import frames
-from linear_grokking.results.archived import CONFIGURATION, METADATA
+from linear_grokking.results.places import CONFIGURATION, METADATA
 from linear_grokking.results.storage import StorageError, unreadable
 
 

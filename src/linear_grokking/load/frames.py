@@ -9,10 +9,9 @@ import numpy as np
 import pandas as pd
 
 from linear_grokking.results.identity import FOLDERS, RECORDED
-from linear_grokking.results.places import CLAIMS, MANIFEST
+from linear_grokking.results.places import CLAIMS, MANIFEST, SHIPPED, Size
 from linear_grokking.results.reading import read_blocks, read_summary
 from linear_grokking.results.scalars import TIMES
-from linear_grokking.results.shipped import SHIPPED, Size
 from linear_grokking.results.storage import metadata, read_table
 
 _COLUMNS = {

@@ -6,7 +6,7 @@ And the archive of all results, which holds the page.
 from pathlib import Path
 
 from linear_grokking.results.fingerprint import with_files
-from linear_grokking.results.shipped import REPOSITORY
+from linear_grokking.results.places import REPOSITORY
 
 _RESOURCES = ("*.html", "*.css", "*.js", "*.toml", "text/*.rst")
 """What the page is made of beside its code."""

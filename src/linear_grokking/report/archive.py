@@ -12,9 +12,8 @@ import yaml
 
 from linear_grokking.report import README, crate, repository_files
 from linear_grokking.results import storage
-from linear_grokking.results.archived import CONFIGURATION, METADATA
 from linear_grokking.results.blocks import blocks_of_run
-from linear_grokking.results.shipped import REPOSITORY
+from linear_grokking.results.places import CONFIGURATION, METADATA, REPOSITORY
 from linear_grokking.results.storage import StorageError, read_metadata
 from linear_grokking.runtime.files import whole_file
 

@@ -18,8 +18,7 @@ from rocrate.model import ContextEntity, Entity
 from rocrate.rocrate import ROCrate
 
 from linear_grokking.figures import registry
-from linear_grokking.results.archived import CONFIGURATION
-from linear_grokking.results.places import CLAIMS, MANIFEST, REPORT
+from linear_grokking.results.places import CLAIMS, CONFIGURATION, MANIFEST, REPORT
 from linear_grokking.results.storage import user
 
 README = "README.md"

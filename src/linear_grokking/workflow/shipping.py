@@ -4,7 +4,7 @@ from pathlib import Path
 
 from linear_grokking.config import MAIN, load_merged
 from linear_grokking.report import gallery
-from linear_grokking.results.shipped import SHIPPED, Size
+from linear_grokking.results.places import SHIPPED, Size
 from linear_grokking.workflow.plan import Plan, read, targets
 
 CONFIGURATIONS: dict[Size, tuple[Path, ...]] = {
