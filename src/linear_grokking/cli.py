@@ -199,14 +199,14 @@ def _watch(options: argparse.Namespace) -> None:
 
 def _clean_stale(options: argparse.Namespace) -> None:
     from linear_grokking.config import MAIN, main_file
-    from linear_grokking.workflow.plan import Plan, read, records, stale
+    from linear_grokking.workflow.plan import Plan, noted_configurations, read, stale
 
-    root, main, noted = Path(), str(main_file()), records.read(Path())
+    root, main, noted = Path(), str(main_file()), noted_configurations.read(Path())
     # Another workflow, which uses this one as a module, notes nothing.
     if options.remove and not (noted or MAIN.exists()):
         raise LinearGrokkingError(
-            f"there is neither {MAIN} nor a file in {records.FOLDER}, which would say what is "
-            "needed here; nothing was removed"
+            f"there is neither {MAIN} nor a file in {noted_configurations.FOLDER}, which would "
+            "say what is needed here; nothing was removed"
         )
     plans = {main: _planned()}
     for path, (sources, raw) in noted.items():

@@ -16,7 +16,7 @@ from small_plan import CONFIGURATION
 from linear_grokking.cli import main
 from linear_grokking.config import MAIN
 from linear_grokking.results.places import REPOSITORY
-from linear_grokking.workflow.plan import Plan, json_schema, read, records
+from linear_grokking.workflow.plan import Plan, json_schema, noted_configurations, read
 
 
 @pytest.fixture
@@ -85,13 +85,15 @@ def test_clean_stale_keeps_what_any_configuration_made(folder, capsys):
     path = folder / f"results/summaries/{run_id}.parquet"
     path.parent.mkdir(parents=True)
     path.write_text("")
-    records.write(folder, ["config/config.yaml", "mine/small.yml", "seed=1"], raw)
+    noted_configurations.write(folder, ["config/config.yaml", "mine/small.yml", "seed=1"], raw)
     assert main(["clean-stale", "--remove"]) == 0
     said = capsys.readouterr()
     assert said.out == "" and path.exists()
     assert "counted: config/config.yaml mine/small.yml seed=1 (results/configurations/" in said.err
     # Built again from the same places, it takes the place of what it was.
-    records.write(folder, ["config/config.yaml", "mine/small.yml", "seed=1"], CONFIGURATION)
+    noted_configurations.write(
+        folder, ["config/config.yaml", "mine/small.yml", "seed=1"], CONFIGURATION
+    )
     assert main(["clean-stale"]) == 0
     assert capsys.readouterr().out == f"results/summaries/{run_id}.parquet\n"
 
@@ -102,7 +104,7 @@ def test_clean_stale_counts_the_main_file_as_it_is_now(folder, capsys):
     (run_id,) = Plan(read(raw)).runs
     (folder / "results/summaries").mkdir(parents=True)
     (folder / f"results/summaries/{run_id}.parquet").write_text("")
-    records.write(folder, ["config/config.yaml"], raw)
+    noted_configurations.write(folder, ["config/config.yaml"], raw)
     assert main(["clean-stale"]) == 0
     assert capsys.readouterr().out == f"results/summaries/{run_id}.parquet\n"
 
@@ -121,7 +123,7 @@ def test_a_folder_without_a_configuration_takes_the_repositorys(folder, capsys):
     # What lies there may be of a workflow that uses this one as a module.
     assert "nothing was removed" in error_of(capsys, "clean-stale", "--remove")
     assert path.exists()
-    records.write(folder, [str(REPOSITORY / MAIN)], CONFIGURATION)
+    noted_configurations.write(folder, [str(REPOSITORY / MAIN)], CONFIGURATION)
     assert main(["clean-stale", "--remove"]) == 0
     assert f"counted: {REPOSITORY / MAIN}: {runs} runs\n1 stale" in capsys.readouterr().err
     assert not path.exists()

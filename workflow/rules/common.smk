@@ -19,8 +19,8 @@ except ModuleNotFoundError:
 from linear_grokking.config import ConfigurationError, load, main_file
 from linear_grokking.errors import LinearGrokkingError
 from linear_grokking.results.identity import RUN_ID, canonical
-from linear_grokking.workflow.plan import Plan, read, read_again
-from linear_grokking.workflow.plan import job_names, read_only, records, targets
+from linear_grokking.workflow.plan import Plan, job_names, read, read_again
+from linear_grokking.workflow.plan import noted_configurations, read_only, targets
 from linear_grokking.workflow.plan.stale import is_locked
 
 # The code that runs must be of the same folder as these rules.
@@ -90,7 +90,7 @@ if workflow.is_main_process:
 onstart:
     try:
         plan.disk.set_aside(logger.warning)
-        records.write(plan.root, sources, config)
+        noted_configurations.write(plan.root, sources, config)
         follow()
     except OSError as error:
         sys.exit(f"error: {error}")

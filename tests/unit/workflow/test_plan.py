@@ -19,7 +19,7 @@ from linear_grokking.results.places import MANIFEST
 from linear_grokking.results.storage import StorageError, write_table
 from linear_grokking.runtime.files import whole_file
 from linear_grokking.workflow.made_of import record
-from linear_grokking.workflow.plan import Plan, read, records, stale, targets
+from linear_grokking.workflow.plan import Plan, noted_configurations, read, stale, targets
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -402,7 +402,7 @@ def test_stale_results_are_those_that_no_plan_needs(tmp_path):
 
 def test_what_killed_jobs_left_unfinished_is_stale_and_nothing_else(plan):
     write_all(plan)
-    noted = records.FOLDER + "/config.yaml-0123abcd.json"
+    noted = noted_configurations.FOLDER + "/config.yaml-0123abcd.json"
     everything = (*targets.everything(plan).inputs, *targets.DOES_X_HELP, noted)
     left = set()
     for name in (*everything, targets.REPORT, targets.ARCHIVE):
@@ -415,7 +415,7 @@ def test_what_killed_jobs_left_unfinished_is_stale_and_nothing_else(plan):
     damaged = plan.root / f"{MANIFEST}.damaged"
     damaged.touch()
     assert set(stale.stale_paths(plan.root, [plan])) == {*left, damaged}
-    assert records.read(plan.root) == {}
+    assert noted_configurations.read(plan.root) == {}
 
 
 def test_empty_folders_of_runs_go_with_their_blocks(tmp_path):

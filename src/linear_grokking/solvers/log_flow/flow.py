@@ -22,8 +22,8 @@ from linear_grokking.models.logistic import LogisticModel
 from linear_grokking.runtime.arrays import like, to_numpy
 from linear_grokking.runtime.checkpoints import Checkpoint, NoCheckpoint, State
 from linear_grokking.solvers.gradient_descent import descent, walk
+from linear_grokking.solvers.log_flow.flow_records import FlowRecords
 from linear_grokking.solvers.log_flow.log_time import LogTimeFlow
-from linear_grokking.solvers.log_flow.records import FlowRecords
 from linear_grokking.solvers.log_flow.rkc import RKC2, Point, StepSizeError
 from linear_grokking.solvers.records import not_finite
 from linear_grokking.solvers.trajectory import (

@@ -14,7 +14,7 @@ from linear_grokking.figures.registry import FIGURE_ID
 from linear_grokking.results.identity import FOLDERS, RUN_ID
 from linear_grokking.results.places import ARCHIVE, CLAIMS, MANIFEST, REPORT
 from linear_grokking.runtime.files import unfinished
-from linear_grokking.workflow.plan import records, targets
+from linear_grokking.workflow.plan import noted_configurations, targets
 from linear_grokking.workflow.plan.planning import Plan
 
 _PLACES = ("results/*/*/*", "results/*/*", "results/*", "figures/*", "figures/tables/*")
@@ -42,7 +42,7 @@ def stale_paths(root: Path, plans: Iterable[Plan]) -> list[Path]:
         name = (left_of or path).relative_to(root)
         made = _MADE_HERE.fullmatch(name.as_posix())
         if left_of:
-            of_all = name.as_posix() in _OF_ALL or name.parent == Path(records.FOLDER)
+            of_all = name.as_posix() in _OF_ALL or name.parent == Path(noted_configurations.FOLDER)
             stale += [path] if made or of_all else []
         elif made and needed.isdisjoint(made.groups()):
             stale.append(path)
