@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from linear_grokking.results.storage import made_of
+from linear_grokking.results.storage import digest_of
 from linear_grokking.workflow.watch.last_word import KILLED
 from linear_grokking.workflow.watch.logs import last_lines
 
@@ -83,7 +83,7 @@ def kill_repeatedly(repository, times: int) -> None:
         hits += hit
         # Whatever is there after a kill is whole: unfinished files have names of their own.
         for path in repository.files("results/**/[0-9a-f]*.parquet"):
-            made_of(path, whole=True)
+            digest_of(path, whole=True)
         outcome = repository.snakemake()
         assert outcome.returncode == 0, outcome.output
         assert repository.data() == undisturbed

@@ -12,7 +12,7 @@ _RESOURCES = ("*.html", "*.css", "*.js", "*.toml", "text/*.rst")
 """What the page is made of beside its code."""
 
 
-README = Path(__file__).with_name("archive.md")
+ARCHIVE_TEXT = Path(__file__).with_name("archive.md")
 """What an archive says of itself to people."""
 _OF_REPOSITORY = (
     *("Snakefile", "workflow/*/*.smk", "workflow/*/*.py", "workflow/*/*.rst"),
@@ -44,4 +44,4 @@ def repository_files() -> dict[str, Path]:
 def archive_code() -> str:
     """Return the fingerprint of what makes an archive: code, and the repository's files in it."""
     made = ["report.crate:metadata", "report.archive:write_archive"]
-    return with_files(made, [README, *repository_files().values()])
+    return with_files(made, [ARCHIVE_TEXT, *repository_files().values()])

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from linear_grokking.report import README, crate, repository_files
+from linear_grokking.report import ARCHIVE_TEXT, crate, repository_files
 from linear_grokking.results import storage
 from linear_grokking.results.blocks import blocks_of_run
 from linear_grokking.results.places import CONFIGURATION, METADATA, REPOSITORY
@@ -43,7 +43,7 @@ def write_archive(request: Mapping[str, Any], output: Path, root: Path, made_of:
         if not storage.is_made_of(root / name, digest):
             raise StorageError(root / name, "is of another request or code than the archive")
     results = {name: root / name for name in request["files"]}
-    paths = {crate.README: README, **dict(sorted({**repository_files(), **results}.items()))}
+    paths = {crate.README: ARCHIVE_TEXT, **dict(sorted({**repository_files(), **results}.items()))}
     given = yaml.safe_dump(request["configuration"], allow_unicode=True).encode()
     tables = [path for path in results.values() if path.suffix == ".parquet"]
     blocks = [

@@ -208,7 +208,7 @@ def write_table(table: pa.Table, path: Path, *, spec: str, provenance: Mapping[s
         pq.write_table(stamped, temporary, compression="zstd", write_page_checksum=True)
 
 
-def made_of(path: Path, *, schema: pa.Schema | None = None, whole: bool = False) -> str:
+def digest_of(path: Path, *, schema: pa.Schema | None = None, whole: bool = False) -> str:
     """Return what a Parquet file says that it is made of: the digest of its spec and code.
 
     Parameters
@@ -276,10 +276,10 @@ def is_made_of(
     """Tell whether a file of any kind is made of what has a digest.
 
     A CSV, which carries nothing, counts as such: it is written with a Parquet file.  Of a Parquet
-    file, arguments and errors are those of `made_of`; of others, errors those of `read_made_of`.
+    file, arguments and errors are those of `digest_of`; of others, errors those of `read_made_of`.
     """
     if path.suffix == ".parquet":
-        return made_of(path, schema=schema, whole=whole) == digest
+        return digest_of(path, schema=schema, whole=whole) == digest
     return path.suffix == ".csv" or digest.encode() in _content(path)
 
 

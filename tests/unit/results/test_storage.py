@@ -21,8 +21,8 @@ from linear_grokking.results.identity import hashed
 from linear_grokking.results.storage import (
     DamagedError,
     StorageError,
+    digest_of,
     is_made_of,
-    made_of,
     provenance,
     read_made_of,
     read_metadata,
@@ -286,9 +286,9 @@ def test_a_file_that_cannot_be_read_is_refused_with_its_name(path, harm):
     HARMS[harm](path)
     reason = "No such file or directory" if harm == "deleted" else "not a readable Parquet file"
     kind = StorageError if harm == "deleted" else DamagedError
-    readers = [read_table, lambda path: made_of(path, whole=True)]
+    readers = [read_table, lambda path: digest_of(path, whole=True)]
     if harm != "spoilt in the middle":
-        readers += [made_of, read_metadata]
+        readers += [digest_of, read_metadata]
     for reader in readers:
         with pytest.raises(StorageError) as caught:
             reader(path)
@@ -298,14 +298,14 @@ def test_a_file_that_cannot_be_read_is_refused_with_its_name(path, harm):
 
 def test_another_version_is_refused_with_its_name(path):
     rewritten(path, schema_version=b"0")
-    for reader in (made_of, read_table):
+    for reader in (digest_of, read_table):
         with pytest.raises(DamagedError, match=f"{path.name}: written by another version"):
             reader(path)
 
 
 def test_a_file_of_another_program_is_refused_with_its_name(path):
     pq.write_table(pa.table({"x": [1]}), path)
-    for reader in (made_of, read_table):
+    for reader in (digest_of, read_table):
         with pytest.raises(DamagedError, match=path.name):
             reader(path)
 
@@ -325,17 +325,17 @@ def test_a_file_of_another_program_is_refused_with_its_name(path):
 def test_other_columns_are_damage(path, change):
     rewritten(path, change(pq.read_table(path)))
     with pytest.raises(DamagedError, match="columns are not those of its kind"):
-        made_of(path, schema=LINEAR)
+        digest_of(path, schema=LINEAR)
 
 
 @pytest.mark.parametrize("whole", [False, True])
 def test_what_a_file_is_made_of_is_its_spec_and_code(path, whole):
     digest = hashed(json.loads(SPEC), CODE)
-    assert made_of(path, schema=LINEAR, whole=whole) == digest
+    assert digest_of(path, schema=LINEAR, whole=whole) == digest
     assert read_table(path, made_of=digest).num_rows == 50
     for change in ({"spec": b"{}"}, {"provenance": b'{"fingerprint": "other"}'}):
         rewritten(path, **change)
-        assert made_of(path) != digest
+        assert digest_of(path) != digest
         with pytest.raises(StorageError, match="is of another request or code"):
             read_table(path, made_of=digest)
 
@@ -371,7 +371,7 @@ def test_a_system_that_fails_says_nothing_about_the_file(path, monkeypatch, fail
 
     monkeypatch.setattr(pq, "read_schema", fail)
     monkeypatch.setattr(pq, "ParquetFile", fail)
-    for reader in (made_of, read_table, read_metadata):
+    for reader in (digest_of, read_table, read_metadata):
         with pytest.raises(StorageError) as caught:
             reader(path)
         assert type(caught.value) is StorageError

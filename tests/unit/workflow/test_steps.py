@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from small_plan import CONFIGURATION
 
-from linear_grokking.results.storage import StorageError, made_of, read_metadata, read_table
+from linear_grokking.results.storage import StorageError, digest_of, read_metadata, read_table
 from linear_grokking.workflow.plan import Plan, read, targets
 from linear_grokking.workflow.steps.claims import check_claims
 from linear_grokking.workflow.steps.figures import draw_figure, tabulate_figure
@@ -36,11 +36,11 @@ def test_each_file_says_what_it_is_made_of(plan):
             if name.endswith(".parquet"):
                 spec, record = read_metadata(plan.root / name)
                 assert spec == target.request
-                assert record["made_of"] == made_of(plan.root / name) == target.made_of
+                assert record["made_of"] == digest_of(plan.root / name) == target.made_of
     for run_id, run in plan.runs.items():
         for name in plan.block_files(run_id):
             assert read_metadata(plan.root / name)[0] == run.spec
-            assert made_of(plan.root / name) == run_id
+            assert digest_of(plan.root / name) == run_id
 
 
 def test_the_manifest_has_a_row_for_each_run_and_experiment(plan):

@@ -74,7 +74,7 @@ def read_again(raw: Mapping[str, Any]) -> Config:
     return validated(Config, {**given, "figures": _Figures(figures)})
 
 
-def written(config: Config) -> dict[str, Any]:
+def plain_values(config: Config) -> dict[str, Any]:
     """Return a configuration as plain values, from which `read` gives the same one."""
     figures = {name: _set_in(options) for name, options in config.figures.items()}
     return {**_set_in(config), "figures": figures}

@@ -11,7 +11,7 @@ from linear_grokking.errors import LinearGrokkingError
 from linear_grokking.results.identity import Block
 from linear_grokking.results.places import ARCHIVE, CLAIMS, MANIFEST, REPORT
 from linear_grokking.workflow.made_of import made_of
-from linear_grokking.workflow.plan.configuration import written
+from linear_grokking.workflow.plan.configuration import plain_values
 from linear_grokking.workflow.plan.planning import Plan, Run
 
 DOES_X_HELP = (
@@ -197,7 +197,7 @@ def archive(plan: Plan) -> Target:
         "files": {name: target.made_of for target in made for name in target.outputs},
         # Where the blocks lie, which say when and with what they were computed.
         "folders": sorted(run.folder for run in plan.runs.values()),
-        "configuration": written(plan.config),
+        "configuration": plain_values(plan.config),
         "sources": plan.sources,
     }
     inputs = (*everything(plan).inputs, *DOES_X_HELP, REPORT)

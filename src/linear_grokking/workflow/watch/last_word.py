@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from linear_grokking.workflow.watch.build import FILE, Build
-from linear_grokking.workflow.watch.logs import last_lines, says_why, written
+from linear_grokking.workflow.watch.logs import last_lines, says_why, time_written
 
 KILLED = "error: ended without a word: killed, or out of memory or time"
 
@@ -37,7 +37,7 @@ class LastWord(logging.Handler):
         log = self._root / job.log
         # That of an earlier build tells nothing about a job that wrote no line yet.  Both times
         # are the file system's, which on a cluster is not of this clock.
-        begun = (written(log) or 0.0) >= (written(self._root / FILE) or 0.0)
+        begun = (time_written(log) or 0.0) >= (time_written(self._root / FILE) or 0.0)
         if begun and says_why(last_lines(log)):
             return
         with suppress(OSError):

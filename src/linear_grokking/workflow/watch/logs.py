@@ -7,7 +7,7 @@ _TAIL = 4096
 """Bytes from the end of a log that are read."""
 
 
-def written(path: Path) -> float | None:
+def time_written(path: Path) -> float | None:
     """Return when a file was last written, or None where there is none to be seen."""
     try:
         return path.stat().st_mtime

@@ -13,7 +13,7 @@ from linear_grokking.runtime.progress import Progress, read_line
 from linear_grokking.workflow.plan.stale import is_locked
 from linear_grokking.workflow.watch import build as builds
 from linear_grokking.workflow.watch.build import Job
-from linear_grokking.workflow.watch.logs import last_lines, says_why, written
+from linear_grokking.workflow.watch.logs import last_lines, says_why, time_written
 from linear_grokking.workflow.watch.pace import Pace, pace
 
 SECONDS_BETWEEN_LOOKS = 5.0
@@ -117,7 +117,7 @@ class Watch:
             If no build was started in the folder.
         """
         # A Snakemake that was started again has a plan of its own.
-        started = written(self._root / builds.FILE)
+        started = time_written(self._root / builds.FILE)
         if started is None or started != self._started:
             self._build = builds.read(self._root)
             self._started = started or 0.0
@@ -149,11 +149,11 @@ class Watch:
 
     def _judge(self, job: Job, *, at_work: bool) -> Seen:
         log = self._root / job.log
-        last = written(log)
+        last = time_written(log)
         # What is older is of an earlier build.
         if last is None or last < self._started:
             return Seen(job, State.WAITING)
-        made = [written(self._root / name) for name in job.outputs]
+        made = [time_written(self._root / name) for name in job.outputs]
         done = all(time is not None and time >= self._started for time in made)
         lines = last_lines(log)
         line = lines[-1] if lines else ""
