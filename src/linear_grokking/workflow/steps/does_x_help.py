@@ -6,11 +6,9 @@ from typing import Any
 
 from linear_grokking.figures import style
 from linear_grokking.report import does_x_help
-from linear_grokking.results.identity import canonical
 from linear_grokking.results.places import CLAIMS
-from linear_grokking.results.storage import read_table, write_frame
-from linear_grokking.runtime.files import whole_file
-from linear_grokking.workflow.made_of import record
+from linear_grokking.results.storage import read_table
+from linear_grokking.workflow.made_of import stamp, write_pair
 
 
 def typeset(request: Mapping[str, Any], outputs: Sequence[Path], root: Path) -> None:
@@ -26,11 +24,9 @@ def typeset(request: Mapping[str, Any], outputs: Sequence[Path], root: Path) -> 
     judged = read_table(root / CLAIMS[-1], made_of=request["claims"])
     table = does_x_help.table(judged.to_pandas())
     *pictures, csv, parquet = outputs
-    made, spec = record("X1", request), canonical(request)
-    with whole_file(csv) as temporary:
-        table.to_csv(temporary, index=False)
-    write_frame(table, parquet, spec=spec, provenance=made)
+    write_pair(table, (csv, parquet), "X1", request)
+    made = stamp("X1", request)
     with style.sheet():
         figure = does_x_help.draw(table)
         for picture in pictures:
-            style.save(figure, picture, spec=spec, provenance=made)
+            style.save(figure, picture, **made)

@@ -7,9 +7,7 @@ from typing import Any
 from linear_grokking.figures import registry, style
 from linear_grokking.figures.tables import FigureData, ordered, read_table
 from linear_grokking.results.identity import canonical
-from linear_grokking.results.storage import write_frame
-from linear_grokking.runtime.files import whole_file
-from linear_grokking.workflow.made_of import record
+from linear_grokking.workflow.made_of import record, write_pair
 
 
 def tabulate_figure(request: Mapping[str, Any], outputs: Sequence[Path], root: Path) -> None:
@@ -26,11 +24,7 @@ def tabulate_figure(request: Mapping[str, Any], outputs: Sequence[Path], root: P
     options = module.Options.model_validate(request["options"])
     frame = ordered(module.tabulate(options, FigureData(root, request)))
     frame.attrs["threshold"] = request["threshold"]
-    csv, parquet = outputs
-    with whole_file(csv) as temporary:
-        frame.to_csv(temporary, index=False)
-    made = record("tabulate_figure", request)
-    write_frame(frame, parquet, spec=canonical(request), provenance=made)
+    write_pair(frame, outputs, "tabulate_figure", request)
 
 
 def draw_figure(request: Mapping[str, Any], outputs: Sequence[Path], root: Path) -> None:

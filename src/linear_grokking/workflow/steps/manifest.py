@@ -8,9 +8,9 @@ import pandas as pd
 
 from linear_grokking.config.experiments import PARAMETERS
 from linear_grokking.results.blocks import blocks_of_run
-from linear_grokking.results.identity import RECORDED, canonical
+from linear_grokking.results.identity import RECORDED
 from linear_grokking.results.storage import StorageError, read_metadata, write_frame
-from linear_grokking.workflow.made_of import record
+from linear_grokking.workflow.made_of import stamp
 
 
 def list_runs(request: Mapping[str, Any], outputs: Sequence[Path], root: Path) -> None:
@@ -30,8 +30,7 @@ def list_runs(request: Mapping[str, Any], outputs: Sequence[Path], root: Path) -
     rows = rows_of(request["runs"], root)
     # Figures of formulas alone have no runs; who reads the list looks for its columns all the same.
     frame = pd.DataFrame(rows, columns=None if rows else [*sorted(RECORDED), *PARAMETERS])
-    made = record("list_runs", request)
-    write_frame(frame, output, spec=canonical(request), provenance=made)
+    write_frame(frame, output, **stamp("list_runs", request))
 
 
 def rows_of(entries: Sequence[Mapping[str, Any]], root: Path) -> list[dict[str, Any]]:

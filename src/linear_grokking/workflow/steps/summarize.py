@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from linear_grokking.results.blocks import read_columns
-from linear_grokking.results.identity import canonical
 from linear_grokking.results.storage import write_columns
 from linear_grokking.results.summaries import scalars_of, summary_of
-from linear_grokking.workflow.made_of import record
+from linear_grokking.workflow.made_of import stamp
 
 
 def summarize_run(request: Mapping[str, Any], outputs: Sequence[Path], root: Path) -> None:
@@ -25,6 +24,6 @@ def summarize_run(request: Mapping[str, Any], outputs: Sequence[Path], root: Pat
     rows = read_columns(root / request["folder"], request["realizations"])
     scalars = scalars_of(rows, request)
     summary = summary_of(rows, scalars, request["spec"]["measure"])
-    made = record("summarize_run", request)
+    made = stamp("summarize_run", request)
     for columns, output in zip((summary, scalars), outputs, strict=True):
-        write_columns(columns, output, spec=canonical(request), provenance=made)
+        write_columns(columns, output, **made)
