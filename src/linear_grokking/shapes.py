@@ -6,10 +6,13 @@ none, so that it need not wait for their import.
 """
 
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING or "jaxtyping" in sys.modules:
-    from jaxtyping import Bool, Float, Int
+    from jaxtyping import Float
 else:
 
     class Float:
@@ -18,6 +21,8 @@ else:
         def __class_getitem__(cls, item: Any) -> Any:
             return Any
 
-    Bool = Int = Float
 
-__all__ = ["Bool", "Float", "Int"]
+Columns = Mapping[str, np.ndarray]
+"""Columns of a table (n,) by name, undefined numbers NaN; a data frame will do."""
+
+__all__ = ["Columns", "Float"]

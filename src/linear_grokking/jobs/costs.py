@@ -8,11 +8,10 @@ requests to a cluster, never a number in a result.
 
 import itertools
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from linear_grokking.models.losses import LOSSES
+from linear_grokking.results.identity import Spec
 from linear_grokking.runtime.memory import BATCH_BYTES, round_size
 
 CPU_GFLOPS = 50.0
@@ -53,8 +52,6 @@ BATCHES_MB = int(2 * BATCH_BYTES / 1e6)
 """What batches for a GPU take on the host."""
 LARGE_BYTES = 2e8
 """Data of one realization above which a job is worth all cores."""
-
-Spec = Mapping[str, Any]
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,13 @@ from numpy.typing import ArrayLike
 
 from linear_grokking.data.deferred import deferred_classification
 from linear_grokking.data.laws import InputLaw
-from linear_grokking.jobs.dynamics import Spec, histories, solved
+from linear_grokking.jobs.dynamics import histories, solved
 from linear_grokking.jobs.logistic import at_the_end, decays_of
 from linear_grokking.models.contract import Params
 from linear_grokking.models.logistic import LogisticModel
 from linear_grokking.models.losses import Loss
 from linear_grokking.models.passes.deferred_pass import DeferredPass
+from linear_grokking.results.identity import Spec
 from linear_grokking.runtime.checkpoints import Checkpoint, NoCheckpoint, State
 from linear_grokking.runtime.context import JobContext, Results
 from linear_grokking.solvers.trajectory import (

@@ -1,13 +1,14 @@
 """What the jobs of all dynamics share: models drawn, solved, and read off."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from linear_grokking.models.contract import Model, Params
-from linear_grokking.runtime.context import Columns, JobContext, Results
+from linear_grokking.results.identity import Spec
+from linear_grokking.runtime.context import JobContext, Results
+from linear_grokking.shapes import Columns
 from linear_grokking.solvers.trajectory import Solver, Trajectory, record_steps
 
-Spec = Mapping[str, Any]
 M = TypeVar("M", bound=Model)
 SetUp = Callable[[Sequence[int]], tuple[M, Params]]
 """Draws a batch of realizations; returns the model on them and initial parameters."""

@@ -6,8 +6,9 @@ import numpy as np
 
 from linear_grokking.data.bidiagonal import BidiagonalData
 from linear_grokking.data.bidiagonal import bidiagonal as draw
-from linear_grokking.jobs.dynamics import Spec
-from linear_grokking.runtime.context import Columns, JobContext, Results
+from linear_grokking.results.identity import Spec
+from linear_grokking.runtime.context import JobContext, Results
+from linear_grokking.shapes import Columns
 from linear_grokking.solvers.bidiagonal import decay_rates, first_times, singular_values
 from linear_grokking.theory.linear import loss_threshold
 

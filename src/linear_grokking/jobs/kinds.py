@@ -13,10 +13,9 @@ from linear_grokking.jobs import costs
 from linear_grokking.jobs.costs import Cost
 from linear_grokking.models.losses import LOSSES
 from linear_grokking.results.fingerprint import fingerprint
-from linear_grokking.results.identity import hashed
+from linear_grokking.results.identity import Spec, hashed
 from linear_grokking.runtime.context import JobContext, Results
 
-Spec = Mapping[str, Any]
 PACKAGE = __name__.partition(".")[0]
 
 _OBSERVABLES = ("step", "train_loss", "gen_loss", "train_accuracy", "gen_accuracy")

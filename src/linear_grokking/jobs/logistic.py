@@ -7,13 +7,15 @@ import numpy as np
 
 from linear_grokking.data.draws import classification, stacked
 from linear_grokking.data.laws import InputLaw
-from linear_grokking.jobs.dynamics import Spec, histories, solved
+from linear_grokking.jobs.dynamics import histories, solved
 from linear_grokking.models.contract import Params
 from linear_grokking.models.logistic import LogisticModel
 from linear_grokking.models.losses import Loss
+from linear_grokking.results.identity import Spec
 from linear_grokking.runtime.arrays import Array, to_host
-from linear_grokking.runtime.context import Columns, JobContext, Results
+from linear_grokking.runtime.context import JobContext, Results
 from linear_grokking.runtime.devices import mover
+from linear_grokking.shapes import Columns
 from linear_grokking.solvers.trajectory import Solver, Trajectory
 
 

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from linear_grokking.data.draws import modular_addition, stacked
-from linear_grokking.jobs.dynamics import Spec, histories
+from linear_grokking.jobs.dynamics import histories
 from linear_grokking.models.contract import Params
 from linear_grokking.models.modular import ModularModel
+from linear_grokking.results.identity import Spec
 from linear_grokking.runtime.context import JobContext, Results
 from linear_grokking.runtime.devices import mover
 from linear_grokking.solvers.trajectory import Solver

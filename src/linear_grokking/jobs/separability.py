@@ -7,7 +7,8 @@ import numpy as np
 
 from linear_grokking.data.draws import classification
 from linear_grokking.data.laws import InputLaw
-from linear_grokking.runtime.context import Columns, JobContext, Results
+from linear_grokking.runtime.context import JobContext, Results
+from linear_grokking.shapes import Columns
 from linear_grokking.solvers.separability import Separability, assess
 
 

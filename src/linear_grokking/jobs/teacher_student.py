@@ -5,10 +5,11 @@ from typing import Any
 
 from linear_grokking.data.draws import TeacherStudentData, stacked, teacher_student
 from linear_grokking.data.streams import generator
-from linear_grokking.jobs.dynamics import Spec, histories
+from linear_grokking.jobs.dynamics import histories
 from linear_grokking.models.contract import Params
 from linear_grokking.models.linear import LinearModel, SampledLinearModel
 from linear_grokking.models.two_layer import TwoLayerModel
+from linear_grokking.results.identity import Spec
 from linear_grokking.runtime.context import JobContext, Results
 from linear_grokking.runtime.devices import mover
 from linear_grokking.solvers.trajectory import Solver

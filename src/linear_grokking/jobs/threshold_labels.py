@@ -7,11 +7,12 @@ import numpy as np
 from linear_grokking.data.draws import classification, stacked
 from linear_grokking.data.laws import InputLaw
 from linear_grokking.data.threshold_labels import with_threshold_labels
-from linear_grokking.jobs.dynamics import Spec, histories
+from linear_grokking.jobs.dynamics import histories
 from linear_grokking.jobs.logistic import decays_of
 from linear_grokking.models.contract import Params
 from linear_grokking.models.losses import Loss
 from linear_grokking.models.threshold_labels import ThresholdLabelsModel
+from linear_grokking.results.identity import Spec
 from linear_grokking.runtime.context import JobContext, Results
 from linear_grokking.runtime.devices import mover
 from linear_grokking.solvers.trajectory import Solver

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from linear_grokking.jobs.dynamics import Spec
 from linear_grokking.models import two_point as model
+from linear_grokking.results.identity import Spec
 from linear_grokking.runtime.context import JobContext, Results
 from linear_grokking.solvers.trajectory import record_steps
 from linear_grokking.theory.two_point import TwoPoint

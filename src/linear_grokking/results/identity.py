@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+Spec = Mapping[str, Any]
+"""All that decides the numbers of a run, by configuration keys."""
+
 FOLDERS = {
     "dynamics": "histories",
     "separability": "separability",
@@ -29,12 +32,12 @@ RECORDED = frozenset(
 """Columns of the manifest of all runs that are no parameters."""
 
 
-def canonical(spec: Mapping[str, Any]) -> str:
+def canonical(spec: Spec) -> str:
     """Return a spec as canonical JSON: sorted keys, no spaces, no NaN."""
     return json.dumps(spec, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
-def hashed(spec: Mapping[str, Any], code: str) -> str:
+def hashed(spec: Spec, code: str) -> str:
     """Return the identity of a run: hash of its canonical spec and its code's fingerprint."""
     return hashlib.sha256((canonical(spec) + code).encode()).hexdigest()[:16]
 

@@ -7,7 +7,7 @@ has no end, never.
 import numpy as np
 
 from linear_grokking.results.crossings import first_crossing, grokking_delay
-from linear_grokking.results.statistics import Columns
+from linear_grokking.shapes import Columns
 
 TIMES = ("t_train", "t_gen", "grokking_time", "t_train_loss", "t_gen_loss")
 """Columns in which inf means "not before the run ended"."""

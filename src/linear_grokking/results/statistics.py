@@ -22,7 +22,6 @@ What is undefined (a mean of nothing, a standard error of one value) is null, ne
 an infinite quantile is inf.
 """
 
-from collections.abc import Mapping
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
@@ -32,16 +31,14 @@ from numpy.typing import ArrayLike
 if TYPE_CHECKING:
     import pandas as pd
 
+from linear_grokking.shapes import Columns
+
 CONFIDENCE = 0.95
 # Not from SciPy, whose import takes longer than most summaries.
 _DEVIATIONS = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
 COUNTS = ("n", "n_infinite", "n_censored", "n_left_out")
 QUANTILES = {"median": 0.5, "q25": 0.25, "q75": 0.75, "q05": 0.05, "q95": 0.95}
 COLUMNS = ("quantity", "step", *COUNTS, "mean", "standard_error", *QUANTILES, "low", "high")
-
-
-Columns = Mapping[str, np.ndarray]
-"""Columns of a table (n,) by name, undefined numbers NaN; a data frame will do."""
 
 
 def frame(columns: "Columns | pd.DataFrame") -> "pd.DataFrame":

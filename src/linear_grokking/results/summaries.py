@@ -15,12 +15,12 @@ from linear_grokking.results.scalars import (
     of_separability,
 )
 from linear_grokking.results.statistics import (
-    Columns,
     as_floats,
     of_curve,
     of_proportion,
     of_values,
 )
+from linear_grokking.shapes import Columns
 
 CERTIFICATES = ("direction", "hull", "lp")
 

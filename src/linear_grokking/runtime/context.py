@@ -1,19 +1,19 @@
 """What a job is given besides its run: device, memory, where to save, who looks on."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from linear_grokking.runtime.checkpoints import Checkpoint, NoCheckpoint
-from linear_grokking.runtime.memory import BATCH_BYTES, FittingBatches
+from linear_grokking.runtime.memory import BATCH_BYTES, FittingBatches, Result
+from linear_grokking.shapes import Columns
 
-Columns = Mapping[str, np.ndarray]
 Results = Iterator[tuple[int, Columns]]
 """What a job yields: each realization, with the columns of its rows."""
-Look = Callable[[float, tuple[Any, ...]], None]
-Result = TypeVar("Result")
+OnRecord = Callable[[float, tuple[Any, ...]], None]
+"""Called with step and parameters at each record, in order; must not keep or change them."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class JobContext:
     checkpoint: Callable[[Sequence[int]], Checkpoint] = field(
         default=lambda realizations: NoCheckpoint()
     )
-    on_record: Look | None = None
+    on_record: OnRecord | None = None
     more_steps: np.ndarray | None = None
 
     def steps(self, recorded: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """The contract of the solvers of dynamics: what they are given, and what they return."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol
@@ -12,10 +12,8 @@ from numpy.typing import ArrayLike
 from linear_grokking.errors import LinearGrokkingError
 from linear_grokking.models.contract import Params
 from linear_grokking.runtime.checkpoints import Checkpoint, State
+from linear_grokking.runtime.context import OnRecord
 from linear_grokking.shapes import Float
-
-OnRecord = Callable[[float, Params], None]
-"""Called with step and parameters at each record, in order; must not keep or change them."""
 
 
 class SolverError(LinearGrokkingError, RuntimeError):

@@ -17,8 +17,9 @@ from linear_grokking.results.identity import RUN_ID, Block, canonical
 from linear_grokking.results.storage import in_arrow, provenance, write_table
 from linear_grokking.runtime import devices
 from linear_grokking.runtime.checkpoints import BlockCheckpoint, interruptible
-from linear_grokking.runtime.context import Columns, JobContext
+from linear_grokking.runtime.context import JobContext
 from linear_grokking.runtime.progress import progress
+from linear_grokking.shapes import Columns
 
 logger = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from linear_grokking.results.identity import canonical
 from linear_grokking.results.storage import provenance, write_table
 from linear_grokking.runtime import devices, program
 from linear_grokking.runtime.checkpoints import NoCheckpoint, State
-from linear_grokking.runtime.context import JobContext, Look
+from linear_grokking.runtime.context import JobContext, OnRecord
 from linear_grokking.runtime.files import write_json
 from linear_grokking.runtime.progress import progress
 from linear_grokking.solvers.trajectory import record_steps
@@ -90,7 +90,7 @@ def _title(architecture: str, spec: Mapping[str, Any]) -> str:
 
 
 def _run(
-    kind: Kind, spec: Mapping[str, Any], device: str, look: Look, steps: np.ndarray
+    kind: Kind, spec: Mapping[str, Any], device: str, look: OnRecord, steps: np.ndarray
 ) -> pa.Table:
     """Compute realization 0 of a run as the workflow does, with a progress bar.
 
