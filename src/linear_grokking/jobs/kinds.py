@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from pkgutil import resolve_name
 from typing import Any
 
@@ -98,7 +98,7 @@ class Kind:
     def code(self, spec: Spec) -> str:
         """Return the fingerprint of the code that computes a run."""
         parts = [_PARTS[name][1](spec) for name in self.parts]
-        return _code((self.job, *([self.solve] if self.solve else []), *parts))
+        return fingerprint([self.job, *([self.solve] if self.solve else []), *parts])
 
 
 _PARTS: Mapping[str, tuple[Callable[[Spec], Any], Callable[[Spec], str]]] = {
@@ -110,11 +110,6 @@ _PARTS: Mapping[str, tuple[Callable[[Spec], Any], Callable[[Spec], str]]] = {
 
 def _place(definition: type) -> str:
     return f"{definition.__module__.removeprefix(f'{PACKAGE}.')}:{definition.__qualname__}"
-
-
-@cache
-def _code(entries: tuple[str, ...]) -> str:
-    return fingerprint(entries)
 
 
 def _load(place: str) -> Callable[..., Any]:

@@ -17,7 +17,6 @@ from matplotlib.figure import Figure
 from linear_grokking.figures import style
 from linear_grokking.report.captions import written
 
-TITLE = "Does X help? What practitioners try, in both models (ours)"
 ROWS = Path(__file__).with_suffix(".toml")
 CELLS = ("training", "generalization", "delay", "answer")
 COLUMNS = ("model", "what", "where", *CELLS, "figure", "claims")

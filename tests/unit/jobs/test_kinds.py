@@ -97,13 +97,13 @@ def test_identities_follow_spec_and_code(kind, monkeypatch):
     assert run_id(spec) == hashed(spec, kind.code(spec))
     assert run_id(spec | {"t_max": 12.0}) != run_id(spec)
     before = run_id(spec)
-    monkeypatch.setattr(kinds, "_code", lambda entries: f"other {entries}")
+    monkeypatch.setattr(kinds, "fingerprint", lambda entries: f"other {entries}")
     assert run_id(spec) != before and "other" in kind.code(spec)
 
 
 def test_a_run_has_the_code_of_its_own_loss_and_law_alone(monkeypatch):
     asked = []
-    monkeypatch.setattr(kinds, "_code", lambda entries: asked.append(entries) or "code")
+    monkeypatch.setattr(kinds, "fingerprint", lambda entries: asked.append(entries) or "code")
     flow = next(each for each in KINDS if named(each) == "logistic gradient_flow dynamics")
     for loss in ("cross_entropy", "exponential"):
         kind_of(spec_of(flow)).code(spec_of(flow, loss=loss))

@@ -267,11 +267,11 @@ def test_every_resource_counts_by_its_lines(tmp_path, monkeypatch, module, code,
 def test_every_file_that_an_archive_takes_from_the_repository_counts(tmp_path, monkeypatch):
     found = report.repository_files()
     assert {"Snakefile", "workflow/rules/archive.smk", "requirements.txt", "LICENSE"} <= set(found)
-    for name, path in {**found, "said.md": report.README}.items():
+    for name, path in {**found, "said.md": report.ARCHIVE_TEXT}.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, tmp_path / name)
     monkeypatch.setattr(report, "REPOSITORY", tmp_path)
-    monkeypatch.setattr(report, "README", tmp_path / "said.md")
+    monkeypatch.setattr(report, "ARCHIVE_TEXT", tmp_path / "said.md")
     before = report.archive_code()
     for name in ("said.md", "Snakefile", "workflow/scripts/archive.py", "CITATION.cff"):
         with open(tmp_path / name, "a", encoding="utf-8") as file:
@@ -463,7 +463,7 @@ def entries():
     """Return the entry points of every kind of run above, and of the steps."""
     found = dict(STEPS)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kinds, "_code", lambda entries: entries)
+        patch.setattr(kinds, "fingerprint", lambda entries: entries)
         for name, (model, solver, values) in RUNS.items():
             (kind,) = (
                 each
