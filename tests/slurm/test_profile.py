@@ -8,7 +8,7 @@ from snakemake.profiles import ProfileConfigFileParser
 
 from linear_grokking.config import load_merged
 from linear_grokking.jobs.kinds import KINDS
-from linear_grokking.workflow.plan import Plan, job_names, read
+from linear_grokking.workflow.plan import Plan, at_work, read
 
 REPOSITORY = Path(__file__).parents[2]
 TRAINING = ("train_block", "measure_separability", "record_outputs", "draw_times")
@@ -83,17 +83,18 @@ def test_names_of_jobs_tell_figures_experiment_and_what_tells_runs_apart(monkeyp
         "epsilon": [1e-3],
         "lambda": {"start": 0.1, "stop": 1.2, "points": 3},
     }
-    monkeypatch.setattr(job_names, "_plan", None)
-    assert job_names.name("0123456789abcdef", "0-1") == "0123456789abcdef 0-1"
+    monkeypatch.setattr(at_work, "_plan", None)
+    monkeypatch.setattr(at_work, "_holders", frozenset())
+    assert at_work.name("0123456789abcdef", "0-1") == "0123456789abcdef 0-1"
     # The other figure shows one of the runs only, and by another experiment.
     experiments = {"grid": runs, "point": {**runs, "lambda": 0.5}}
     other = {"dynamics": "point", "times": "point", "lambda": [0.5], "d_out": figure["lambda"]}
     figures = {"A1": figure, "A2": other}
     plan = Plan(read({"seed": 1, "experiments": experiments, "figures": figures}))
-    job_names.use(plan)
+    at_work.use(plan, gpus=False, named=True)
     first, second = plan.runs
-    assert job_names.name(first, "0-1") == "A1,A2 grid lambda=0.5 0-1"
-    assert job_names.name(second) == "A1 grid lambda=1.5"
+    assert at_work.name(first, "0-1") == "A1,A2 grid lambda=0.5 0-1"
+    assert at_work.name(second) == "A1 grid lambda=1.5"
 
 
 @pytest.fixture

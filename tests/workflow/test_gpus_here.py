@@ -20,7 +20,7 @@ CONFIGURATION = {
 }
 ONE_CARD = """
 
-def visible() -> int:
+def visible_gpus() -> int:
     return 1
 """
 
@@ -50,7 +50,7 @@ def test_jobs_take_turns_on_a_card_beside_others(tmp_path):
     (tmp_path / "config" / "config.yaml").write_text(yaml.safe_dump(CONFIGURATION))
     assert not re.search(r"gpu\w*=", snakemake(tmp_path, "-n"))
     # A machine with one card, which torch knows nothing of: what would compute there does so here.
-    with open(tmp_path / "src/linear_grokking/workflow/plan/gpus.py", "a") as file:
+    with open(tmp_path / "src/linear_grokking/runtime/devices.py", "a") as file:
         file.write(ONE_CARD)
     said = snakemake(tmp_path, "--until", "train_block", "measure_separability")
 

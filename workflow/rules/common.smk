@@ -19,7 +19,7 @@ except ModuleNotFoundError:
 from linear_grokking.config import ConfigurationError, load, main_file
 from linear_grokking.errors import LinearGrokkingError
 from linear_grokking.results.identity import RUN_ID, canonical
-from linear_grokking.workflow.plan import Plan, job_names, read, read_again
+from linear_grokking.workflow.plan import Plan, read, read_again
 from linear_grokking.workflow.plan import noted_configurations, read_only, targets
 from linear_grokking.workflow.plan.stale import is_locked
 
@@ -75,15 +75,12 @@ try:
 except ConfigurationError as error:
     refuse(error)
 
-# Once per invocation, not again in the process of each job.
-if workflow.is_main_process:
-    job_names.use(plan)
-    # Snakemake stops as well, and says less of it.
-    if is_locked(Path()):
-        logger.warning(
-            "Another Snakemake is at work in this folder, or was killed in it "
-            "(then: snakemake --unlock, and again)."
-        )
+# Snakemake stops as well, and says less of it.
+if workflow.is_main_process and is_locked(Path()):
+    logger.warning(
+        "Another Snakemake is at work in this folder, or was killed in it "
+        "(then: snakemake --unlock, and again)."
+    )
 
 
 # Not before: a dry run, and whoever finds the folder locked, change nothing.

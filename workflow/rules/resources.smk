@@ -1,7 +1,8 @@
 from functools import cache
 
 from linear_grokking.jobs import costs
-from linear_grokking.workflow.plan import forecast, gpus
+from linear_grokking.runtime import devices
+from linear_grokking.workflow.plan import at_work, forecast
 
 
 def limit(resource):
@@ -12,10 +13,10 @@ def limit(resource):
 # `--resources gpu=...`, or a profile, says how many GPUs there are for all jobs together; of
 # this machine, those that are visible.  The process of a job knows what the job holds.
 if workflow.is_main_process and limit("gpu") is None:
-    visible = gpus.visible()
+    visible = devices.visible_gpus()
     if visible:
         workflow.register_resource("gpu", visible)
-gpus.use(plan, present=bool(limit("gpu")))
+at_work.use(plan, gpus=bool(limit("gpu")), named=workflow.is_main_process)
 if plan.config.device == "cuda" and limit("gpu") == 0:
     refuse("device: is cuda, but there are no GPUs (gpu=0); auto and cpu are allowed.")
 
@@ -53,19 +54,19 @@ def threads_of(run_id):
 
 def job_memory(wildcards, attempt):
     """Memory by the cost model, half as much again with each attempt."""
-    held = gpus.held_by(wildcards.run_id)
+    held = at_work.held_by(wildcards.run_id)
     needed = plan.runs[wildcards.run_id].memory_mb(gpu=held)
     return int(needed * (1 + 0.5 * (attempt - 1)))
 
 
 def job_gpus(wildcards):
     """One GPU where the job computes on it; to ask for none is not to ask."""
-    return 1 if gpus.held_by(wildcards.run_id) else None
+    return 1 if at_work.held_by(wildcards.run_id) else None
 
 
 def job_gpu_memory(wildcards):
     """Least GPU memory by the cost model."""
-    held = gpus.held_by(wildcards.run_id)
+    held = at_work.held_by(wildcards.run_id)
     return plan.runs[wildcards.run_id].gpu_memory_mb if held else None
 
 
@@ -82,7 +83,7 @@ def job_minutes(wildcards, attempt):
 
 def asked_first(wildcards):
     """Time of a job's first attempt, in minutes."""
-    held = gpus.held_by(wildcards.run_id)
+    held = at_work.held_by(wildcards.run_id)
     run = plan.runs[wildcards.run_id]
     return costs.job_minutes(run.seconds(wildcards.block, gpu=held))
 
@@ -121,4 +122,4 @@ def group_size(wildcards):
 
 def group_name(wildcards):
     """Name by which `--group-components`, or a profile, says how large groups are."""
-    return "gpu_blocks" if gpus.held_by(wildcards.run_id) else "blocks"
+    return "gpu_blocks" if at_work.held_by(wildcards.run_id) else "blocks"

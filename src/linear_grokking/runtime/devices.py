@@ -104,6 +104,15 @@ def gpu_present() -> bool:
     return torch.cuda.is_available()
 
 
+def visible_gpus() -> int:
+    """Return the number of GPUs of this machine that jobs could use."""
+    if not gpu_present():
+        return 0
+    import torch
+
+    return torch.cuda.device_count()
+
+
 def _torch_present() -> bool:
     try:
         import torch  # noqa: F401

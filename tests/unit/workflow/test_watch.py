@@ -11,7 +11,7 @@ import pytest
 import small_plan
 
 from linear_grokking import cli
-from linear_grokking.workflow.plan import Plan, gpus, job_names
+from linear_grokking.workflow.plan import Plan
 from linear_grokking.workflow.plan import read as read_configuration
 from linear_grokking.workflow.plan.forecast import SCHEDULING_SECONDS
 from linear_grokking.workflow.watch import build as builds
@@ -105,12 +105,8 @@ def snakemake_job(rule, outputs, logs, **wildcards):
 
 
 @pytest.fixture
-def plan(tmp_path, monkeypatch):
-    monkeypatch.setattr(job_names, "_plan", None)
-    monkeypatch.setattr(gpus, "_holders", frozenset())
-    made = Plan(read_configuration(small_plan.CONFIGURATION), tmp_path)
-    job_names.use(made)
-    return made
+def plan(tmp_path):
+    return Plan(read_configuration(small_plan.CONFIGURATION), tmp_path)
 
 
 @pytest.mark.parametrize("remote", [False, True])

@@ -159,10 +159,11 @@ def too_long(plan: Plan, minutes: float, *, gpus: bool) -> str:
     if not long:
         return ""
     longest = max(long, key=expected.__getitem__)
+    name = job_names.name(plan, longest)
     return (
         f"Jobs may ask for no more than {minutes:g} minutes, which may be too little for "
-        f"{len(long)} of {len(expected)} runs: a job of {job_names.name(longest)} is expected to "
-        f"take {expected[longest] / 60:.0f} minutes. Where it has several realizations, lower "
+        f"{len(long)} of {len(expected)} runs: a job of {name} is expected to take "
+        f"{expected[longest] / 60:.0f} minutes. Where it has several realizations, lower "
         "job_minutes or block."
     )
 
@@ -189,14 +190,15 @@ def groups(plan: Plan, size: int, minutes: float | None, *, gpus: bool) -> str:
     if not asked or (minutes is not None and not beyond):
         return ""
     longest = max(asked, key=asked.__getitem__)
+    name = job_names.name(plan, longest)
     if minutes is None:
         return (
-            f"Groups of {size} jobs ask for up to {asked[longest]} minutes, those of "
-            f"{job_names.name(longest)}, and no limit is named."
+            f"Groups of {size} jobs ask for up to {asked[longest]} minutes, those of {name}, "
+            "and no limit is named."
         )
     return (
         f"Jobs of {len(beyond)} of {len(asked)} runs stay alone: {size} like those of "
-        f"{job_names.name(longest)} would ask for {asked[longest]} minutes, more than {minutes:g}."
+        f"{name} would ask for {asked[longest]} minutes, more than {minutes:g}."
     )
 
 

@@ -1,36 +1,24 @@
-"""Names for people: which figures, experiment and parameters a run belongs to.
-
-A profile's expressions see a job's wildcards and nothing else of the workflow, so the plan
-at work is kept here for them.
-"""
+"""Names for people: which figures, experiment and parameters a run belongs to."""
 
 from linear_grokking.workflow.plan.planning import Plan
 
 LONGEST = 200
 """Characters of a name; queues cut longer ones."""
 
-_plan: Plan | None = None
 
-
-def use(plan: Plan) -> None:
-    """Let `name` speak of the runs of this plan."""
-    global _plan
-    _plan = plan
-
-
-def name(run_id: str, block: str = "") -> str:
+def name(plan: Plan, run_id: str, block: str = "") -> str:
     """Return what a person calls a run, or one of its blocks: ``B1 e3_dynamics d=40 0-99``.
 
     Of a run that several figures or experiments share, all figures are named, and the first
     experiment; of the parameters, those that tell it apart from the experiment's other runs.
     What is no run of the plan, such as a figure, goes by its own name.
     """
-    if _plan is None or run_id not in _plan.runs:
+    if run_id not in plan.runs:
         return f"{run_id} {block}".rstrip()
-    figures = [each for each in _plan.config.figures if run_id in _plan.figure_runs(each)]
+    figures = [each for each in plan.config.figures if run_id in plan.figure_runs(each)]
     experiment, points, mine = next(
         (experiment, points, point.parameters)
-        for experiment, points in _plan.points.items()
+        for experiment, points in plan.points.items()
         for point in points
         if point.run_id == run_id
     )

@@ -10,7 +10,6 @@ from typing import Any, Protocol
 from linear_grokking.errors import LinearGrokkingError
 from linear_grokking.runtime.files import write_json
 from linear_grokking.workflow.plan import Plan, job_names
-from linear_grokking.workflow.plan import gpus as gpus_held
 from linear_grokking.workflow.plan.forecast import SCHEDULING_SECONDS
 
 FILE = "logs/build.json"
@@ -140,9 +139,9 @@ def planned(
             continue
         step, given = job.rule.name, dict(job.wildcards.items())
         run_id, block = given.get("run_id", ""), given.get("block", "")
-        gpu = bool(block) and gpus_held.held_by(run_id)
+        gpu = bool(block) and plan.runs[run_id].takes_gpu(present=gpus > 0)
         if run_id and run_id not in names:
-            names[run_id] = job_names.name(run_id)
+            names[run_id] = job_names.name(plan, run_id)
         words = [names[run_id], block] if block else [step, names.get(run_id, given.get("figure"))]
         made[str(number)] = Job(
             name=" ".join(filter(None, words)),
