@@ -1,6 +1,7 @@
 """README.md: every figure with its picture, title and target; commands and links that exist."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -104,3 +105,19 @@ def test_formulas_survive_markdown(page, fewest):
     for found in re.finditer(r"(.)\$([^$]+)\$(.)", inline, re.DOTALL):
         before, formula, after = found.groups()
         assert formula == formula.strip() and not (before + after).isalnum(), formula
+
+
+def test_rooms_stand_on_the_floors_that_the_linter_checks():
+    """Those of pyproject.toml that are folders: modules beside them are no rooms."""
+    told = [
+        (int(floor), set(re.findall(r"`(\w+)`", rooms)))
+        for floor, rooms in re.findall(r"^\| (\d+) \| ((?:`\w+`(?:, )?)+) \|", README, re.MULTILINE)
+    ]
+    with open(REPOSITORY / "pyproject.toml", "rb") as file:
+        contract = tomllib.load(file)["tool"]["importlinter"]["contracts"][0]
+    source = REPOSITORY / "src" / "linear_grokking"
+    layers = [set(layer.split(" | ")) for layer in contract["layers"]]
+    floors = [{room for room in layer if (source / room).is_dir()} for layer in layers]
+    checked = list(enumerate(reversed([rooms for rooms in floors if rooms])))
+    assert told == checked[::-1]
+    assert sum(len(rooms) for _, rooms in told) == 14 and "Its fourteen rooms" in README
