@@ -1,6 +1,6 @@
 from snakemake.utils import min_version
 
-min_version("9.0")
+min_version("9.27")
 
 
 # The base image, for those who run rules in containers; requirements.txt goes on top.

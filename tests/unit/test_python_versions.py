@@ -9,6 +9,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 from linear_grokking.figures.registry import figure_ids
 from linear_grokking.results.fingerprint import fingerprint
@@ -45,6 +47,18 @@ def test_every_place_says_the_same():
     assert f"python:{least}" in (ROOT / "Snakefile").read_text()
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert re.findall(r"Python (3\.\d+) to (3\.\d+)", readme) == [(least, last)]
+
+
+def test_rules_ask_for_the_snakemake_that_their_internals_are_of():
+    """Both places give the same minimum, and the lock is within what they allow."""
+    extra = map(Requirement, PYPROJECT["project"]["optional-dependencies"]["workflow"])
+    [allowed] = [each.specifier for each in extra if each.name == "snakemake"]
+    [least] = re.findall(r'^min_version\("(.*)"\)', (ROOT / "Snakefile").read_text(), re.MULTILINE)
+    [locked] = re.findall(
+        r"^snakemake==(\S+)", (ROOT / "requirements.txt").read_text(), re.MULTILINE
+    )
+    assert allowed == SpecifierSet(f">={least},<{int(locked.split('.')[0]) + 1}")
+    assert locked in allowed
 
 
 # Where a run is kept says which code made it.

@@ -91,11 +91,8 @@ onstart:
         follow()
     except OSError as error:
         sys.exit(f"error: {error}")
-    # Snakemake's limit of 100 jobs a second, which only a cluster's controller needs, leaves
-    # with each job one more timer that wakes the scheduler every second: after a thousand jobs
-    # this took more of a core than the jobs did.
     if workflow.local_exec:
-        workflow.scheduler.job_rate_limiter = None
+        start_jobs_at_once()
 
 
 wildcard_constraints:
@@ -127,6 +124,22 @@ def script(name, options=f"--root {quoted_root}"):
     return f"{program} {options} {{output:q}} <<< {{params.request:q}}"
 
 
+# The two writes to Snakemake's internals, where it has no option; pyproject.toml names the
+# versions that have them.
+def make_again(path):
+    """Have a file made again, as if it had been asked for with `--forcerun`."""
+    workflow.dag.forcefiles.add(path)
+
+
+def start_jobs_at_once():
+    """Lift the limit of 100 jobs a second, which only a cluster's controller needs.
+
+    It leaves with each job one more timer that wakes the scheduler every second: after a thousand
+    jobs this took more of a core than the jobs did.
+    """
+    workflow.scheduler.job_rate_limiter = None
+
+
 def inputs(target):
     """Return the function that names a rule's inputs: those of the target of its wildcards.
 
@@ -138,7 +151,7 @@ def inputs(target):
         try:
             made = target(wildcards)
             for name in targets.outdated(plan, made):
-                workflow.dag.forcefiles.add(str(plan.root / name))
+                make_again(str(plan.root / name))
             return made.inputs
         except (LinearGrokkingError, OSError) as error:
             sys.exit(f"error: {error}")
