@@ -477,6 +477,14 @@ def test_a_run_that_theory_takes_for_unstable_is_kept(here, capsys):
     assert set(summary["predicted"].values()) == {None}
 
 
+def test_a_run_longer_than_theory_follows_is_compared(here):
+    """Its times come long before the last step."""
+    options = ["--d_in=30", "--n_train=60", "--n_test=20", "--solver=conjugate_gradients"]
+    assert status(*options, "--n_epochs=1e8", "--records=20", "--json=h.json") == 0
+    summary = json.loads((here / "h.json").read_text())["summary"]
+    assert 0 < summary["predicted"]["train"] < summary["predicted"]["generalization"] < 50
+
+
 def test_earlier_run_is_not_replaced_unasked(here, capsys):
     assert status(*SMALL, "--output=o", "--checkpoints=30", "--json=h.json") == 0
     before = {path: path.read_bytes() for path in here.rglob("*") if path.is_file()}

@@ -7,7 +7,6 @@ import numpy as np
 
 from linear_grokking.jobs import expected
 from linear_grokking.results.crossings import grokking_delay
-from linear_grokking.solvers.trajectory import record_steps
 from linear_grokking.theory import (
     linear,
     linear_late_time,
@@ -19,7 +18,7 @@ from linear_grokking.theory import (
     two_layer,
 )
 from linear_grokking.theory.structured_inputs import StructuredProblem
-from linear_grokking.workflow.predict.curves import MOST_STEPS, losses
+from linear_grokking.workflow.predict.curves import losses
 from linear_grokking.workflow.predict.quantities import Condition, Rows
 from linear_grokking.workflow.train.predictions import (
     DESCENTS,
@@ -31,8 +30,6 @@ from linear_grokking.workflow.train.predictions import (
 
 _FLOW = "Paper A, Sec. 3, with weight decay, noise and outputs of docs/theory.md, Discrete steps"
 _FLOW_HOLDS = "any lambda, large d_in, d_out << d_in; small lr (gradient flow)"
-_REFINED = 64
-"""Whole steps between which a first time is interpolated inside a record's interval."""
 
 
 def add_one_layer(rows: Rows, spec: Mapping[str, Any], accuracy: float) -> None:
@@ -86,7 +83,8 @@ def _add_times(
         ("t_gen", f"generalization accuracy reaches {level} at", gen),
         ("delay", "grokking time, their difference", delay),
     ):
-        rows.add(name, title, time, unit="steps", needs=needs, note=note, **where)
+        word = found.source if time is None else note
+        rows.add(name, title, time, unit="steps", needs=needs, note=word, **where)
 
 
 def _add_losses(
@@ -242,9 +240,8 @@ def _add_other_method(rows: Rows, spec: Mapping[str, Any], accuracy: float) -> N
         "source": f"ours (docs/theory.md, {section})",
         "holds": f"{holds}, large d_in; steps short enough to converge",
     }
-    found, note = (Prediction(None, None, ""), "") if needs else _first_times(spec, accuracy)
-    _add_times(rows, found, accuracy, note, needs, **where)
-    most = MOST_STEPS.get(spec["solver"], np.inf)
+    _add_times(rows, predict(spec, accuracy), accuracy, needs=needs, **where)
+    most = expected.most_steps(spec["solver"])
     _add_losses(rows, spec, (*needs, (f"t_max up to {most}", spec["t_max"] <= most)), **where)
     if spec["solver"] == "sgd":
         sizes = spec["lambda"], spec["eta"], spec["d_in"], spec["batch_size"]
@@ -266,28 +263,3 @@ def _add_other_method(rows: Rows, spec: Mapping[str, Any], accuracy: float) -> N
         source="ours (docs/theory.md, Other optimizers)",
         holds="lambda < 1, large d_in; momentum, averages of gradients, conjugate gradients",
     )
-
-
-def _first_times(spec: Mapping[str, Any], accuracy: float) -> tuple[Prediction, str]:
-    """Return the first times up to the last step, and a word where that comes too early.
-
-    They are read off among the records, and once more among the steps between two of them.
-    """
-    last = min(spec["t_max"], float(MOST_STEPS.get(spec["solver"], np.inf)))
-    horizon = 64.0
-    while True:
-        steps = record_steps(min(horizon, last), spec["records"])
-        rough = expected.times_of(spec, spec["lambda"], steps, accuracy)
-        if horizon >= last or np.all(np.isfinite(rough)):
-            break
-        horizon *= 16.0
-    times = []
-    for which, time in enumerate(rough):
-        after = int(np.searchsorted(steps, time))
-        if 0 < after < len(steps):
-            inside = np.unique(np.rint(np.linspace(steps[after - 1], steps[after], _REFINED + 1)))
-            fine = expected.times_of(spec, spec["lambda"], inside, accuracy)[which]
-            time = fine if np.isfinite(fine) else time
-        times.append(float(time) if np.isfinite(time) else None)
-    note = "" if None not in times else f"not within {last:g} steps"
-    return Prediction(times[0], times[1], ""), note

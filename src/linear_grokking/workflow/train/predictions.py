@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from linear_grokking.jobs import expected
-from linear_grokking.solvers.trajectory import record_steps
 from linear_grokking.theory import (
     adam_limit,
     elliptical,
@@ -175,10 +174,12 @@ def _stability(spec: Mapping[str, Any]) -> dict[str, bool]:
 
 def _other_method(spec: Mapping[str, Any], accuracy: float) -> Prediction:
     """Predict the times of linear regression by another method than gradient descent."""
-    steps = record_steps(spec["t_max"], spec["records"])
-    times = expected.times_of(spec, lambda_of(spec), steps, accuracy)
-    train, gen = (float(time) for time in times)
-    return Prediction(train, gen, "the method's polynomial at large size (docs/theory.md)")
+    found = expected.first_times(spec, lambda_of(spec), accuracy)
+    train, gen = (time if np.isfinite(time) else None for time in found)
+    source = "the method's polynomial at large size (docs/theory.md)"
+    if None in (train, gen):
+        source += f", not within {expected.most_steps(spec['solver'])} steps"
+    return Prediction(train, gen, source)
 
 
 def _deviation(problem: linear.Problem, spec: Mapping[str, Any], accuracy: float) -> float | None:
