@@ -26,7 +26,7 @@ class Losses(NamedTuple):
 
 
 def losses(t: ArrayLike, lambda_: float, method: Method) -> Losses:
-    """Return the losses (T,) of a method with one memory at whole steps t (T,).
+    """Return the losses (T,) of a method with one memory at ascending whole steps t (T,).
 
     Exact by Gauss's rule of more nodes than steps while modes may oscillate; once the memory has
     forgotten that, only slow modes are left, to which the rule for exponentials is suited.
@@ -41,18 +41,21 @@ def losses(t: ArrayLike, lambda_: float, method: Method) -> Losses:
     if method.eta >= limit:
         raise ValueError(f"eta = {method.eta:g}: the method diverges; must be below {limit:.6g}")
     t = np.atleast_1d(within("t", t))
+
+    def averages(rule: tuple[np.ndarray, np.ndarray], steps: np.ndarray) -> np.ndarray:
+        nodes, weights = rule
+        squares = residuals(method, 2.0 * nodes, steps) ** 2
+        return np.array([squares @ weights, (squares / nodes) @ weights])
+
     found = np.empty((2, len(t)))
-    for at, step in enumerate(t):
-        # Oscillations of a_t² have the size decayᵗ.
-        if method.coefficients.decay**step > _FORGOTTEN:
-            count = int(step) + 1
-            nodes, weights = marchenko_pastur.gauss_quadrature(lambda_, count)
-            missed = least_gen_loss(count, lambda_)
-        else:
-            nodes, weights = marchenko_pastur.quadrature(lambda_)
-            missed = 0.0
-        (squares,) = residuals(method, 2.0 * nodes, [step]) ** 2
-        found[:, at] = squares @ weights, (squares / nodes) @ weights + missed
+    # Oscillations of a_t² have the size decayᵗ.
+    settled = method.coefficients.decay**t <= _FORGOTTEN
+    found[:, settled] = averages(marchenko_pastur.quadrature(lambda_), t[settled])
+    for at in np.flatnonzero(~settled):
+        count = int(t[at]) + 1
+        rule = marchenko_pastur.gauss_quadrature(lambda_, count)
+        found[:, at] = averages(rule, t[[at]])[:, 0]
+        found[1, at] += least_gen_loss(count, lambda_)
     return Losses(*found)
 
 
