@@ -8,7 +8,7 @@ import numpy as np
 from linear_grokking.results.crossings import first_crossing
 from linear_grokking.solvers.trajectory import record_steps
 from linear_grokking.theory import linear, linear_optimizers, mini_batches
-from linear_grokking.theory.first_order import Grokfast, Momentum
+from linear_grokking.theory.first_order import Grokfast, Method, Momentum
 from linear_grokking.theory.linear_optimizers import Losses
 
 PLAIN: Mapping[str, Any] = {"d_out": 1, "gamma": 0, "alpha": 1, "noise": 0, "law": "gaussian"}
@@ -37,17 +37,20 @@ def losses_of(parameters: Mapping[str, Any], lambda_: float, steps: np.ndarray) 
     solver = parameters["solver"]
     if solver == "conjugate_gradients":
         return linear_optimizers.conjugate_gradient_losses(steps, lambda_)
-    eta = parameters["eta"]
     if solver == "sgd":
-        sizes = (parameters["d_in"], parameters["batch_size"])
-        return mini_batches.mini_batch_losses(steps, lambda_, eta, *sizes)
+        sizes = (parameters["eta"], parameters["d_in"], parameters["batch_size"])
+        return mini_batches.mini_batch_losses(steps, lambda_, *sizes)
+    return linear_optimizers.losses(steps, lambda_, method_of(parameters))
+
+
+def method_of(parameters: Mapping[str, Any]) -> Method:
+    """Return the method of a run that takes steps, of mini-batches that of the full batch."""
+    eta, solver = parameters["eta"], parameters["solver"]
     if solver == "momentum":
-        method = Momentum(eta, parameters["momentum"], parameters["nesterov"])
-    elif solver == "grokfast":
-        method = Grokfast(eta, parameters["grokfast_alpha"], parameters["grokfast_lamb"])
-    else:
-        method = Momentum(eta, 0.0)
-    return linear_optimizers.losses(steps, lambda_, method)
+        return Momentum(eta, parameters["momentum"], parameters["nesterov"])
+    if solver == "grokfast":
+        return Grokfast(eta, parameters["grokfast_alpha"], parameters["grokfast_lamb"])
+    return Momentum(eta, 0.0)
 
 
 def times_of(

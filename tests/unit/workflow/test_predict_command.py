@@ -130,6 +130,40 @@ def test_steps_that_are_too_long_are_told():
 
 
 @pytest.mark.parametrize(
+    ("architecture", "options"),
+    [
+        ("linear", {"lr": 1}),
+        ("linear", {"lr": 3, "d_out": 5, "weight_decay": 2}),
+        ("linear", {"lr": 0.3, "law": "power_law", "spectral_exponent": 1}),
+        ("linear", {"lr": 5, "solver": "momentum"}),
+        ("two-layer", {"lr": 20, "solver": "gradient_descent"}),
+    ],
+)
+def test_runs_that_diverge_have_no_number(architecture, options):
+    """But for what there is at step 0."""
+    found = predict(architecture, lambda_=0.9, **options)
+    unknown = [each for name, each in found.items() if name != "initial_gen_loss"]
+    assert all(each.value is None for each in unknown)
+    assert all(each.note.startswith("outside: needs eta below ") for each in unknown)
+    told = predict_of_train(found.spec, 0.95)
+    assert told.gen_time is None and "it would need eta below" in told.source
+
+
+@pytest.mark.parametrize("law", [{}, {"law": "power_law", "spectral_exponent": 1}])
+def test_the_largest_rate_is_where_train_diverges(law, capsys):
+    """Within what the largest eigenvalue of a draw scatters."""
+    sizes = {"d_in": 300, "n_train": 333, "weight_decay": 0.5, "d_out": 2}
+    need = predict("linear", lr=2, **sizes, **law)["t_gen"].note
+    limit = float(need.rpartition(" ")[2])
+    given = [f"--{name}={value}" for name, value in (sizes | law).items()]
+    short = ["--n_test=9", "--n_epochs=10", "--records=5"]
+    for share, expected in ((0.98, 0), (1.04, 2)):
+        rate = [f"--lr={share * limit}", f"--output={share}"]
+        assert status(*given, *short, *rate, command="train") == expected
+    assert "diverges" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
     ("options", "method"),
     [
         ({"solver": "momentum", "momentum": 0.5}, Momentum(0.05, 0.5)),
@@ -513,14 +547,15 @@ def test_files_are_not_replaced_unasked(here, capsys):
         (["linear", "--sigma=3"], "--sigma: has no meaning with --architecture 1layer"),
         (["linear", "--solver=newton"], "--solver = newton: must be 'spectral'"),
         (["linear", "--optimizer=momentum", "--lambda=2"], "needs --momentum with solver"),
-        (["linear", "--optimizer=momentum", "--lr=5"], "--lr = 5: the method diverges"),
         (["linear", "--target_accuracy=1"], "1: must be less than 1"),
         (["linear", "--curve=c.txt"], "must end in .csv or .parquet"),
         (["linear", "--curve=."], "is a folder"),
         (["linear", "--curve=file/c.csv"], "is not a folder"),
         (["linear", "--json=c.csv", "--curve=c.csv"], "is where the curve goes"),
         (["linear", "--lambda=2", "--curve=c.csv", "--solver=sgd"], "--curve c.csv: theory has no"),
-        (["linear", "--curve=c.csv", "--lr=0.3"], "--curve c.csv: --lr = 0.3: gradient descent"),
+        (["linear", "--curve=c.csv", "--lr=0.2"], "--curve c.csv: --lr = 0.2: gradient descent"),
+        (["linear", "--curve=c.csv", "--lr=0.3"], "it needs --lr below 0.263"),
+        (["linear", "--curve=c.csv", "--lr=5", "--optimizer=momentum"], "needs --lr below 0.5"),
         (["logistic", "--lambda=0.6", "--curve=c.csv"], "no course of the accuracy"),
         (["linear", "--seed=3"], "unrecognized arguments: --seed=3"),
     ],

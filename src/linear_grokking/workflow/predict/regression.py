@@ -59,11 +59,16 @@ def add_two_layers(rows: Rows, spec: Mapping[str, Any], accuracy: float) -> None
         notes.append("outside: the widths do not fall")
     if spec["activation"] != "identity":
         notes.append(f"of the linear net, which {spec['activation']} follows within per cent")
-    lacking = tuple((need, False) for need in gaps(spec, accuracy))
+    lacking = _lacking(spec, accuracy)
     _add_times(rows, predict(spec, accuracy), accuracy, "; ".join(notes), lacking, **where)
     _add_losses(rows, spec, lacking, **where)
     initial = two_layer.initial_gen_loss(problem)
     rows.add("initial_gen_loss", "generalization loss at step 0", initial, **where)
+
+
+def _lacking(spec: Mapping[str, Any], accuracy: float) -> tuple[Condition, ...]:
+    """Return what the run lacks for a formula to cover it; empty where one does."""
+    return tuple((need, False) for need in gaps(spec, accuracy))
 
 
 def _add_times(
@@ -104,11 +109,11 @@ def _add_losses(
 def _add_descent(
     rows: Rows, spec: Mapping[str, Any], problem: linear.Problem, accuracy: float
 ) -> None:
-    found = predict(spec, accuracy)
+    found, lacking = predict(spec, accuracy), _lacking(spec, accuracy)
     flow: dict[str, Any] = {"source": _FLOW, "holds": _FLOW_HOLDS}
     steady = _steady(problem)
     note = "" if steady[1] else "outside: here steps are so long that modes change their sign"
-    _add_times(rows, found, accuracy, note, **flow)
+    _add_times(rows, found, accuracy, note, lacking, **flow)
     _add_losses(
         rows,
         spec,
@@ -116,7 +121,15 @@ def _add_descent(
         source="Paper A, Sec. 3; docs/theory.md, Discrete steps",
         holds="any lambda, large d_in, d_out << d_in; steps that change no mode's sign",
     )
-    _add_limits(rows, spec, linear, problem, source=_limits(spec), holds="any lambda, large d_in")
+    _add_limits(
+        rows,
+        spec,
+        linear,
+        problem,
+        lacking,
+        source=_limits(spec),
+        holds="any lambda, large d_in; steps that converge",
+    )
     # Both need a mean that comes down to the threshold at all.
     many = f"at least {linear_scatter.MANY_MODES} modes that carry the loss at that time"
     rows.add(
@@ -124,7 +137,7 @@ def _add_descent(
         f"its deviation between draws at d_in = {spec['d_in']}",
         found.gen_time_deviation,
         unit="steps",
-        needs=((many, found.gen_time_deviation is not None),),
+        needs=lacking or ((many, found.gen_time_deviation is not None),),
         source="ours (docs/theory.md, The scatter of one draw)",
         holds=many,
     )
@@ -133,11 +146,11 @@ def _add_descent(
         "max_weight_decay",
         "weight decay from which it never generalizes",
         lambda: linear_weight_decay.max_weight_decay(problem, spec["epsilon"], accuracy=accuracy),
-        needs=(noiseless,),
+        needs=(*lacking, noiseless),
         source="Paper A, Fig. 3; docs/theory.md, Weight decay: floors, and the delay between them",
         holds="any lambda, no label noise",
     )
-    _add_approximations(rows, spec, problem, accuracy)
+    _add_approximations(rows, spec, problem, accuracy, lacking)
 
 
 def _steady(problem: linear.Problem) -> Condition:
@@ -156,26 +169,36 @@ def _limits(spec: Mapping[str, Any]) -> str:
 
 
 def _add_limits(
-    rows: Rows, spec: Mapping[str, Any], of: Any, problem: linear.Problem, **where: Any
+    rows: Rows,
+    spec: Mapping[str, Any],
+    of: Any,
+    problem: linear.Problem,
+    needs: tuple[Condition, ...],
+    **where: Any,
 ) -> None:
     """Add losses and accuracies at the end of training."""
     for name, title, floor in (
         ("train", "training", of.train_loss_floor),
         ("gen", "generalization", of.gen_loss_floor),
     ):
-        loss = float(floor(problem))
+        loss = np.nan if needs else float(floor(problem))
         share = linear.accuracy(loss, spec["epsilon"], spec["d_out"]) if loss < np.inf else 0.0
-        rows.add(f"{name}_loss_limit", f"{title} loss in the end", loss, **where)
-        rows.add(f"{name}_accuracy_limit", f"{title} accuracy in the end", share, **where)
+        title = f"{title} {{}} in the end"
+        rows.add(f"{name}_loss_limit", title.format("loss"), loss, needs=needs, **where)
+        rows.add(f"{name}_accuracy_limit", title.format("accuracy"), share, needs=needs, **where)
 
 
 def _add_approximations(
-    rows: Rows, spec: Mapping[str, Any], problem: linear.Problem, accuracy: float
+    rows: Rows,
+    spec: Mapping[str, Any],
+    problem: linear.Problem,
+    accuracy: float,
+    lacking: tuple[Condition, ...],
 ) -> None:
     """Add the paper's closed formulas for the grokking time."""
     at = {"accuracy": accuracy}
     below = ("lambda below 1", spec["lambda"] < 1)
-    plain = below, *(
+    plain = *lacking, below, *(
         (f"{key} {value}", spec[key] == value) for key, value in expected.PLAIN.items()
         if key in ("gamma", "alpha", "noise")
     )  # fmt: skip
@@ -210,7 +233,10 @@ def _add_approximations(
         "time between the losses' saturation",
         lambda: linear_weight_decay.saturation_delay(problem),
         unit="steps",
-        needs=(below, ("gamma above 0", spec["gamma"] > 0), ("noise 0", spec["noise"] == 0)),
+        needs=(
+            *(*lacking, below),
+            *(("gamma above 0", spec["gamma"] > 0), ("noise 0", spec["noise"] == 0)),
+        ),
         source="Paper A, Eq. 16",
         holds="lambda < 1, 0 < gamma << (1 - sqrt(lambda))^2, no noise",
     )
@@ -223,16 +249,15 @@ def _add_structured(
         "source": "ours (docs/theory.md, Inputs with a covariance)",
         "holds": "power-law inputs, any lambda, large d_in, no noise; small lr (gradient flow)",
     }
-    lacking = tuple((need, False) for need in gaps(spec, accuracy))
+    lacking = _lacking(spec, accuracy)
     _add_times(rows, predict(spec, accuracy), accuracy, needs=lacking, **where)
     _add_losses(rows, spec, lacking, **where)
-    if not lacking:
-        _add_limits(rows, spec, structured_inputs, problem, **where)
+    _add_limits(rows, spec, structured_inputs, problem, lacking, **where)
 
 
 def _add_other_method(rows: Rows, spec: Mapping[str, Any], accuracy: float) -> None:
     """Add times, losses and the bound of all such methods."""
-    needs: tuple[Condition, ...] = tuple((need, False) for need in gaps(spec, accuracy))
+    needs = _lacking(spec, accuracy)
     section, holds = "Other optimizers", "lambda < 1, d_out 1, alpha 1, no weight decay, no noise"
     if spec["solver"] == "sgd":
         section, holds = "Mini-batches", f"{holds}; means over batches"

@@ -20,10 +20,10 @@ from linear_grokking.theory import (
     margin,
     mini_batches,
     quasi_static,
+    structured_inputs,
     structured_times,
     two_layer,
 )
-from linear_grokking.theory.first_order import Momentum
 from linear_grokking.theory.structured_inputs import StructuredProblem
 
 STEADY = 0.9
@@ -138,16 +138,18 @@ def gaps(spec: Mapping[str, Any], accuracy: float) -> list[str]:
     elif spec["solver"] == "adam":
         needs = {"another solver than adam": False}
     elif spec["model"] == "two_layer":
-        needs = {}
+        needs = _stability(spec)
     elif spec["solver"] in DESCENTS:
         structured = spec.get("law") == "power_law"
         needs = {"labels without noise, as the inputs follow a power law": not structured}
-        needs = needs if spec["noise"] > 0 else {}
+        needs = _stability(spec) | (needs if spec["noise"] > 0 else {})
     else:
         needs = {f"{key} {value}": spec.get(key, value) == value for key, value in _PLAIN}
         needs["lambda below 1"] = lambda_of(spec) < 1
-        if spec["solver"] == "sgd" and all(needs.values()):
+        if all(needs.values()):
             needs |= _stability(spec)
+        if spec["solver"] == "sgd" and all(needs.values()):
+            needs |= _quiet_batches(spec)
     return [need for need, met in needs.items() if not met]
 
 
@@ -163,13 +165,25 @@ def _largest_rate(spec: Mapping[str, Any]) -> float:
 
 
 def _stability(spec: Mapping[str, Any]) -> dict[str, bool]:
-    """Return what mini-batches need for their mean losses to fall."""
-    lambda_, eta = lambda_of(spec), spec["eta"]
-    limit = linear_optimizers.divergence_rate(lambda_, Momentum(eta, 0.0))
-    if eta >= limit:
-        return {f"eta below {limit:.6g}": False}
-    gain = mini_batches.instability(lambda_, eta, spec["d_in"], spec["batch_size"])
-    return {"noise of the batches with a gain below 1": bool(gain < 1)}
+    """Return what steps of regression need not to diverge."""
+    if spec["solver"] in ("gradient_flow", "conjugate_gradients"):
+        return {}
+    problem = problem_of(spec)
+    if spec["solver"] not in DESCENTS:
+        limit = linear_optimizers.divergence_rate(problem.lambda_, expected.method_of(spec))
+    elif isinstance(problem, two_layer.Problem):
+        limit = two_layer.divergence_rate(problem)
+    elif isinstance(problem, StructuredProblem):
+        limit = structured_inputs.divergence_rate(problem)
+    else:
+        limit = linear.divergence_rate(problem)
+    return {f"eta below {limit:.6g}": bool(spec["eta"] < limit)}
+
+
+def _quiet_batches(spec: Mapping[str, Any]) -> dict[str, bool]:
+    """Return what mini-batches of stable steps need for their mean losses to fall."""
+    sizes = lambda_of(spec), spec["eta"], spec["d_in"], spec["batch_size"]
+    return {"noise of the batches with a gain below 1": bool(mini_batches.instability(*sizes) < 1)}
 
 
 def _other_method(spec: Mapping[str, Any], accuracy: float) -> Prediction:
