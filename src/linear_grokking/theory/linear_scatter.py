@@ -18,6 +18,9 @@ from linear_grokking.theory.linear import Problem
 
 MANY_MODES = 5
 """Effective modes from which the first order holds: within 10 % for deviations, 5 % for medians."""
+MOST_PERCENT = 25
+"""Deviation of t_gen, in per cent of it, up to which the first order holds: beyond, as near the
+weight decay from which t_gen never comes, it comes for some draws and for others not."""
 
 
 def effective_modes(t: ArrayLike, problem: Problem, d_in: ArrayLike) -> Broadcast:

@@ -95,6 +95,27 @@ def test_one_layer_is_theorys(capsys):
     assert found["max_weight_decay"].note == "outside: needs noise 0"
 
 
+@pytest.mark.parametrize(
+    ("options", "need"),
+    [
+        # 47 % of draws at the first, and 43 % at the second never come to the threshold.
+        ({"lambda_": 0.9, "weight_decay": 1.6e-3}, "a deviation of at most 25 % of that time"),
+        (
+            {"d_in": 100, "n_train": 50, "weight_decay": 0.01, "alpha": 10, "epsilon": 1},
+            "a deviation of at most 25 % of that time",
+        ),
+        ({"lambda_": 0.5, "d_in": 100}, "at least 5 modes that carry the loss at that time"),
+        ({"lambda_": 1.5}, "a time that comes, and not at once"),
+        ({"lambda_": 0.5, "epsilon": 100}, "a time that comes, and not at once"),
+    ],
+)
+def test_draws_that_differ_by_too_much_have_no_deviation(options, need):
+    found = predict("linear", **options)
+    assert found["t_gen_deviation"].value is None
+    assert found["t_gen_deviation"].note == f"outside: needs {need}"
+    assert predict_of_train(found.spec, 0.95).gen_time_deviation is None
+
+
 def test_closed_formulas_of_the_paper_are_theorys():
     plain, decayed = linear.Problem(0.8, 0.02), linear.Problem(0.8, 0.02, 1e-3)
     found = predict("1layer", **{"lambda": 0.8}, lr=0.02, target_accuracy=0.9)

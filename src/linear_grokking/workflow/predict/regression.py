@@ -11,7 +11,6 @@ from linear_grokking.theory import (
     linear,
     linear_late_time,
     linear_optimizers,
-    linear_scatter,
     linear_weight_decay,
     mini_batches,
     structured_inputs,
@@ -22,10 +21,13 @@ from linear_grokking.workflow.predict.curves import losses
 from linear_grokking.workflow.predict.quantities import Condition, Rows
 from linear_grokking.workflow.train.predictions import (
     DESCENTS,
+    MANY_MODES,
+    SMALL_DEVIATION,
     Prediction,
     gaps,
     predict,
     problem_of,
+    scatter_of,
 )
 
 _FLOW = "Paper A, Sec. 3, with weight decay, noise and outputs of docs/theory.md, Discrete steps"
@@ -130,16 +132,16 @@ def _add_descent(
         source=_limits(spec),
         holds="any lambda, large d_in; steps that converge",
     )
-    # Both need a mean that comes down to the threshold at all.
-    many = f"at least {linear_scatter.MANY_MODES} modes that carry the loss at that time"
+    deviation, needs = scatter_of(problem, spec, accuracy)
     rows.add(
         "t_gen_deviation",
         f"its deviation between draws at d_in = {spec['d_in']}",
-        found.gen_time_deviation,
+        deviation,
         unit="steps",
-        needs=lacking or ((many, found.gen_time_deviation is not None),),
+        needs=lacking or needs.items(),
+        note=note,
         source="ours (docs/theory.md, The scatter of one draw)",
-        holds=many,
+        holds=f"{MANY_MODES}; {SMALL_DEVIATION}",
     )
     noiseless = ("noise 0", spec["noise"] == 0)
     rows.add(

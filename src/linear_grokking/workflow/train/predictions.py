@@ -52,6 +52,10 @@ class Prediction:
     gen_time_deviation: float | None = None
 
 
+MANY_MODES = f"at least {linear_scatter.MANY_MODES} modes that carry the loss at that time"
+SMALL_DEVIATION = f"a deviation of at most {linear_scatter.MOST_PERCENT} % of that time"
+"""What the scatter of t*_gen needs."""
+
 UNCOVERED = Prediction(None, None, "no formula covers this run")
 
 
@@ -82,7 +86,7 @@ def predict(spec: Mapping[str, Any], accuracy: float) -> Prediction:
             times = structured_times
             source = "gradient flow at large size, power-law inputs (Silverstein's equation)"
         else:
-            deviation = _deviation(problem, spec, accuracy)
+            deviation, _ = scatter_of(problem, spec, accuracy)
     else:
         times = two_layer
         source = "lazy approximation of wide linear nets (Paper A, Sec. 4.1)"
@@ -196,16 +200,19 @@ def _other_method(spec: Mapping[str, Any], accuracy: float) -> Prediction:
     return Prediction(train, gen, source)
 
 
-def _deviation(problem: linear.Problem, spec: Mapping[str, Any], accuracy: float) -> float | None:
-    """Return how much t*_gen differs between draws, where enough modes carry the loss."""
+def scatter_of(
+    problem: linear.Problem, spec: Mapping[str, Any], accuracy: float
+) -> tuple[float | None, dict[str, bool]]:
+    """Return how much t*_gen differs between draws, and what the formula for that needs."""
     at = {"epsilon": spec["epsilon"], "accuracy": accuracy}
     time = linear_grokking_time.gen_time(problem, **at)
     if not 0 < time < np.inf:
-        return None
+        return None, {"a time that comes, and not at once": False}
+    deviation = float(linear_scatter.gen_time_deviation(problem, spec["d_in"], **at))
     modes = linear_scatter.effective_modes(time, problem, spec["d_in"])
-    if modes < linear_scatter.MANY_MODES:
-        return None
-    return float(linear_scatter.gen_time_deviation(problem, spec["d_in"], **at))
+    needs = {MANY_MODES: modes >= linear_scatter.MANY_MODES}
+    needs[SMALL_DEVIATION] = deviation <= linear_scatter.MOST_PERCENT / 100 * time
+    return deviation if all(needs.values()) else None, needs
 
 
 def _logistic(spec: Mapping[str, Any], accuracy: float) -> Prediction:
