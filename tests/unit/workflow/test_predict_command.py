@@ -104,7 +104,9 @@ def test_one_layer_is_theorys(capsys):
             {"d_in": 100, "n_train": 50, "weight_decay": 0.01, "alpha": 10, "epsilon": 1},
             "a deviation of at most 25 % of that time",
         ),
-        ({"lambda_": 0.5, "d_in": 100}, "at least 5 modes that carry the loss at that time"),
+        ({"lambda_": 0.5, "d_in": 100}, "at least 5 modes per output that carry the loss then"),
+        # Over draws it is 1.3 times the formula's.
+        ({"lambda_": 0.8, "d_in": 200, "d_out": 20}, "at least 5 modes per output that carry"),
         ({"lambda_": 1.5}, "a time that comes, and not at once"),
         ({"lambda_": 0.5, "epsilon": 100}, "a time that comes, and not at once"),
     ],
@@ -112,7 +114,7 @@ def test_one_layer_is_theorys(capsys):
 def test_draws_that_differ_by_too_much_have_no_deviation(options, need):
     found = predict("linear", **options)
     assert found["t_gen_deviation"].value is None
-    assert found["t_gen_deviation"].note == f"outside: needs {need}"
+    assert found["t_gen_deviation"].note.startswith(f"outside: needs {need}")
     assert predict_of_train(found.spec, 0.95).gen_time_deviation is None
 
 

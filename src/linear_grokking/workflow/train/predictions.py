@@ -52,7 +52,7 @@ class Prediction:
     gen_time_deviation: float | None = None
 
 
-MANY_MODES = f"at least {linear_scatter.MANY_MODES} modes that carry the loss at that time"
+MANY_MODES = f"at least {linear_scatter.MANY_MODES} modes per output that carry the loss then"
 SMALL_DEVIATION = f"a deviation of at most {linear_scatter.MOST_PERCENT} % of that time"
 """What the scatter of t*_gen needs."""
 
@@ -210,7 +210,7 @@ def scatter_of(
         return None, {"a time that comes, and not at once": False}
     deviation = float(linear_scatter.gen_time_deviation(problem, spec["d_in"], **at))
     modes = linear_scatter.effective_modes(time, problem, spec["d_in"])
-    needs = {MANY_MODES: modes >= linear_scatter.MANY_MODES}
+    needs = {MANY_MODES: modes >= linear_scatter.MANY_MODES * spec["d_out"]}
     needs[SMALL_DEVIATION] = deviation <= linear_scatter.MOST_PERCENT / 100 * time
     return deviation if all(needs.values()) else None, needs
 
