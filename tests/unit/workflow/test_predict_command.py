@@ -119,7 +119,7 @@ def test_draws_that_differ_by_too_much_have_no_deviation(options, need):
 
 
 def test_closed_formulas_of_the_paper_are_theorys():
-    plain, decayed = linear.Problem(0.8, 0.02), linear.Problem(0.8, 0.02, 1e-3)
+    plain, decayed = linear.Problem(0.8, 0.02), linear.Problem(0.8, 0.02, 1e-4)
     found = predict("1layer", **{"lambda": 0.8}, lr=0.02, target_accuracy=0.9)
     assert values(found, "delay_late_time", "delay_small_epsilon", "max_weight_decay") == [
         linear_late_time.late_time_delay(plain, 1e-3, accuracy=0.9),
@@ -129,8 +129,38 @@ def test_closed_formulas_of_the_paper_are_theorys():
     times = linear_late_time.lambert_times(plain, 1e-3, accuracy=0.9)
     assert found["delay_lambert"].value == times.gen - times.train
     assert found["delay_of_saturation"].note == "outside: needs gamma above 0"
-    found = predict("linear", lambda_=0.8, lr=0.02, weight_decay=1e-3)
+    found = predict("linear", lambda_=0.8, lr=0.02, weight_decay=1e-4)
     assert values(found, "delay_of_saturation") == [linear_weight_decay.saturation_delay(decayed)]
+
+
+@pytest.mark.parametrize(
+    ("options", "names", "need"),
+    [
+        ({"lambda_": 0.9, "weight_decay": 1e-2}, ["delay_of_saturation"], "gamma up to 0.01 (1"),
+        ({"lambda_": 1e-4, "d_in": 1}, ["delay_late_time", "delay_lambert"], "lr t_train sqrt("),
+        ({"lambda_": 0.01}, ["delay_late_time", "delay_lambert"], "lr t_train sqrt("),
+        ({"d_out": 5000}, ["delay_late_time", "delay_lambert"], "lr t_train sqrt("),
+        ({"epsilon": 10}, ["delay_late_time", "delay_lambert"], "lr t_train sqrt("),
+    ],
+)
+def test_closed_formulas_keep_to_their_range(options, names, need):
+    found = predict("linear", **options)
+    for name in names:
+        assert found[name].value is None and found[name].note.startswith(f"outside: needs {need}")
+
+
+@pytest.mark.parametrize("lambda_", [0.05, 0.1, 0.4, 0.9, 0.99])
+@pytest.mark.parametrize("epsilon", [0.1, 1e-2, 1e-3, 1e-6])
+def test_late_losses_give_the_time_within_six_percent_in_their_range(lambda_, epsilon):
+    found = predict("linear", lambda_=lambda_, epsilon=epsilon)
+    late, exact = values(found, "delay_late_time", "delay")
+    assert late is None or late == pytest.approx(exact, rel=0.06)
+    assert (late is None) == (0.01 * found["t_train"].value * lambda_**0.5 < 0.5)
+
+
+def test_as_many_outputs_as_inputs_are_told():
+    assert predict("linear", d_out=1000)["t_gen"].note.startswith("outside: as many outputs")
+    assert predict("linear", d_out=20)["t_gen"].note == ""
 
 
 def test_above_one_never_generalizes_and_says_so(capsys):
