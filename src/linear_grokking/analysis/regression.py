@@ -135,10 +135,9 @@ class Regression:
         modes, eta = self._modes, self._eta
         values = modes.eigenvalues
         n_train, d = self._rows.inputs.shape
-        times = {
-            name: self._time(name, self._descent, _TAIL / (2 * eta * values[0]))
-            for name in ("train", "gen")
-        }
+        rates = 2.0 * eta * values[[0, -1]]
+        last = _TAIL / min(rates[0], 2.0 - rates[1])
+        times = {name: self._time(name, self._descent, last) for name in ("train", "gen")}
         tuned = tuned_momentum(values[0], values[-1])
         tuned_times = [self._tuned_time(name, tuned) for name in ("train", "gen")]
         deviation = effective = None
@@ -180,11 +179,18 @@ class Regression:
         )
 
     def _descent(self, steps: Float[np.ndarray, " T"]) -> Float[np.ndarray, "T K"]:
-        """Return what gradient descent has left of each mode at (real) steps."""
-        curvatures = 2.0 * self._modes.eigenvalues
-        # Plain descent does not look at the errors' squares.
-        left, _ = GradientDescent(self._eta).relaxation(curvatures, np.ones_like(curvatures), steps)
-        return left
+        """Return what gradient descent has left of each mode at steps.
+
+        (1 - a)ᵗ, a = 2ην; between whole steps |1 - a|ᵗ with the sign of the nearest one.
+        """
+        rates = 2.0 * self._eta * self._modes.eigenvalues
+        # |1 - a| is also that of 2 - a, whose powers are real at any step.  Plain descent does
+        # not look at the errors' squares.
+        left, _ = GradientDescent(1.0).relaxation(
+            np.minimum(rates, 2.0 - rates), np.ones_like(rates), steps
+        )
+        odd = np.rint(steps)[:, np.newaxis] % 2 == 1
+        return np.where((rates > 1.0) & odd, -left, left)
 
     def _accuracies(self, name: str, left: Float[np.ndarray, "T K"]) -> Float[np.ndarray, " T"]:
         of_rows = {"train": self._modes.train_variances, "gen": self._modes.gen_variances}

@@ -16,10 +16,10 @@ from linear_grokking.results.reading import RunResult
 
 
 def mean_of(values: ArrayLike, *runs: RunResult) -> Measurement:
-    """Return the mean with Student's interval; without an interval for fewer than two."""
+    """Return the mean with Student's interval; none for fewer than two, or where inf or NaN is."""
     values = np.asarray(values, float)
     n = len(values)
-    if n < 2:
+    if n < 2 or not np.isfinite(values).all():
         return Measurement.unknown(n, *runs, value=values.mean() if n else np.nan)
     spread = stdtrit(n - 1, (1 + statistics.CONFIDENCE) / 2) * values.std(ddof=1) / np.sqrt(n)
     mean = float(values.mean())

@@ -150,9 +150,9 @@ def decay_law(evidence: Evidence) -> Iterator[Claim]:
             if run.parameters[FRACTION] == fraction and run.parameters["gamma"] <= _STRONGEST
         ]
         if len(weak) < 3:
-            raise Undecidable(f"fewer than three weight decays up to {_STRONGEST:g}")
+            continue
         gammas = [run.parameters["gamma"] for run in weak]
-        slopes = _slopes(np.log(gammas), np.log(_reached(weak, "t_gen")))
+        slopes = _slopes(np.log(gammas), np.log(_if_reached(weak, "t_gen")))
         yield Claim(
             f"C1-decay-slope-fraction-{fraction:g}",
             f"At the fraction {fraction:g} the time of {evidence.percent} generalization accuracy "
@@ -163,7 +163,7 @@ def decay_law(evidence: Evidence) -> Iterator[Claim]:
             otherwise=Disagreement.CONJECTURE,
         )
     for other, run in _of_one_product(runs, standard):
-        first, second = _reached([other, run], "t_gen")
+        first, second = _if_reached([other, run], "t_gen")
         eta, gamma = other.parameters["eta"], run.parameters["gamma"]
         yield Claim(
             f"C1-product-eta-{eta:g}",
@@ -198,10 +198,19 @@ def _of_one_product(
 
 def _reached(runs: Sequence[RunResult], time: str) -> np.ndarray:
     """Return a time (runs, R) of the draws that all runs have, where all of them got there."""
-    times = of_shared_draws(runs, time)
-    if not np.isfinite(times).all():
+    times = _if_reached(runs, time)
+    if np.isnan(times).any():
         raise Undecidable(f"{time} was not reached in all draws")
     return times
+
+
+def _if_reached(runs: Sequence[RunResult], time: str) -> np.ndarray:
+    """Return a time (runs, R) of the draws that all runs have, NaN where one did not get there.
+
+    What is measured of these has no interval, and the claim is undecided.
+    """
+    times = of_shared_draws(runs, time)
+    return np.where(np.isfinite(times), times, np.nan)
 
 
 def _slopes(x: Sequence[float] | np.ndarray, y: np.ndarray) -> np.ndarray:

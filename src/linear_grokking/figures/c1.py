@@ -1,6 +1,7 @@
 """Fig. C1."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,7 @@ BY_FRACTION = ("sparse", "near", "dense")
 BY_DECAY = ("weak_decay", "decay", "strong_decay", "rates")
 """Roles of the runs at other weight decays and learning rates."""
 _TRAINING = {"marker": "D", "markersize": 3, "fillstyle": "none"}
+_NOT_REACHED = {"marker": "^", "markersize": 4.5, "fillstyle": "none"}
 _OTHER_RATE = {"marker": "s", "markersize": 3.6, "fillstyle": "none", "zorder": 5}
 
 
@@ -34,8 +36,8 @@ class Options(FigureOptions):
     sparse: ModularRuns = Field(description="Runs at the smallest training fractions.")
     near: ModularRuns = Field(description="Runs at those where the nets begin to generalize.")
     dense: ModularRuns = Field(description="Runs at the largest.")
-    weak_decay: ModularRuns = Field(description="Runs at the smallest weight decay.")
-    decay: ModularRuns = Field(description="Runs at others below the standard one.")
+    weak_decay: ModularRuns = Field(description="Runs at the smallest weight decays.")
+    decay: ModularRuns = Field(description="Runs at larger ones below the standard one.")
     strong_decay: ModularRuns = Field(description="Runs at the largest weight decay.")
     rates: ModularRuns = Field(description="Runs at other learning rates.")
     shown: Axis[OpenProbability] = Field(description="Fractions whose dynamics are drawn.")
@@ -45,7 +47,7 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     """Return the table: dynamics by fraction, times against the fraction and the decay.
 
     Panel ``times`` has the fraction as x, panel ``decay_times`` 1/(ηγ), in steps; series ``train``
-    and ``generalization`` are the median times to the threshold.
+    and ``generalization`` are the median times to the threshold, ``t_max`` is the runs' last step.
     """
     builder = TableBuilder()
     by_fraction = data.runs(*BY_FRACTION)
@@ -67,7 +69,7 @@ def with_standard(by_fraction: Sequence[RunResult], others: Sequence[RunResult])
 
 
 def _tabulate_times(builder: TableBuilder, panel: str, run: RunResult, x: float) -> None:
-    shown = {key: run.parameters[key] for key in KEYS}
+    shown = {key: run.parameters[key] for key in (*KEYS, "t_max")}
     for series, quantity in TIMES.items():
         builder.add_summary(panel, series, x, run.number(quantity), shown)
 
@@ -92,13 +94,13 @@ def _draw_times(axes: Axes, table: pd.DataFrame, colours: dict[float, str]) -> N
     times = rows(table, "times")
     for fraction, point in times.groupby("x"):
         colour = colours.get(fraction, legends.GREY)
-        draw_points(axes, rows(point, series="train"), colour, **_TRAINING)
-        draw_points(axes, rows(point, series="generalization"), colour)
+        _draw_reached(axes, rows(point, series="train"), colour, **_TRAINING)
+        _draw_reached(axes, rows(point, series="generalization"), colour)
     axes.set(xlabel="fraction of pairs trained on", ylabel=_time_label(table), yscale="log")
     handles = [
         legends.mark("generalization", legends.GREY, markersize=3.2),
         legends.mark("training", legends.GREY, **_TRAINING),
-        legends.mark("not reached", legends.GREY, "^", markersize=4.5, fillstyle="none"),
+        legends.mark("not reached", legends.GREY, **_NOT_REACHED),
     ]
     legends.add(axes, handles, loc="upper right")
 
@@ -111,8 +113,9 @@ def _draw_decay(axes: Axes, table: pd.DataFrame, colours: dict[float, str]) -> N
     for fraction, points in times.groupby(FRACTION):
         fractions[fraction] = colours[fraction]
         own = points[points["eta"] == standard]
-        draw_points(axes, own, colours[fraction])
-        draw_points(axes, points[points["eta"] != standard], colours[fraction], **_OTHER_RATE)
+        others = points[points["eta"] != standard]
+        _draw_reached(axes, own, colours[fraction])
+        _draw_reached(axes, others, colours[fraction], **_OTHER_RATE)
         reached = own[np.isfinite(own["y"])]
         if len(reached):
             # Through the weakest decay: the others are to be compared with it.
@@ -120,7 +123,7 @@ def _draw_decay(axes: Axes, table: pd.DataFrame, colours: dict[float, str]) -> N
             span = times["x"].agg(["min", "max"])
             axes.plot(span, last["y"] * span / last["x"], zorder=1, **style.REFERENCE)
     axes.set(xlabel=r"$1/(\eta\gamma)$ (steps)", ylabel=_time_label(table))
-    axes.set(xscale="log", yscale="log" if np.isfinite(times["y"]).any() else "linear")
+    axes.set(xscale="log", yscale="log")
     axes.yaxis.set_minor_formatter(NullFormatter())
     handles = [
         *(legends.mark(style.label(FRACTION, x), colour) for x, colour in fractions.items()),
@@ -128,6 +131,15 @@ def _draw_decay(axes: Axes, table: pd.DataFrame, colours: dict[float, str]) -> N
         legends.line("slope 1", **style.REFERENCE),
     ]
     legends.add(axes, handles, loc="upper left")
+
+
+def _draw_reached(axes: Axes, points: pd.DataFrame, colour: str, **look: Any) -> None:
+    """Draw medians and quartiles; what was not reached stands at the last step of its runs."""
+    reached = points[np.isfinite(points["y"])]
+    reached = reached.assign(y_high=reached["y_high"].clip(upper=reached["t_max"]))
+    draw_points(axes, reached, colour, **look)
+    ended = points[np.isposinf(points["y_high"])]
+    axes.plot(ended["x"], ended["t_max"], color=colour, linestyle="", **_NOT_REACHED)
 
 
 def _time_label(table: pd.DataFrame) -> str:

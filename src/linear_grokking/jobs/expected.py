@@ -6,12 +6,24 @@ from typing import Any
 import numpy as np
 
 from linear_grokking.results.crossings import first_crossing
+from linear_grokking.solvers.trajectory import record_steps
 from linear_grokking.theory import linear, linear_optimizers, mini_batches
-from linear_grokking.theory.first_order import Grokfast, Momentum
+from linear_grokking.theory.first_order import Grokfast, Method, Momentum
 from linear_grokking.theory.linear_optimizers import Losses
 
 PLAIN: Mapping[str, Any] = {"d_out": 1, "gamma": 0, "alpha": 1, "noise": 0, "law": "gaussian"}
 """Parameters for which the losses of other methods than gradient descent are known, at λ < 1."""
+
+_RECORDS, _REFINED = 200, 64
+"""Steps at which a first time is looked for, and then once more between two of them."""
+
+
+def most_steps(solver: str) -> int:
+    """Return up to which step theory follows a method.
+
+    Where losses come one after another that takes time; else whole numbers are exact up to here.
+    """
+    return {"sgd": 200_000, "conjugate_gradients": 1_000_000}.get(solver, 10**15)
 
 
 def losses_of(parameters: Mapping[str, Any], lambda_: float, steps: np.ndarray) -> Losses:
@@ -25,17 +37,20 @@ def losses_of(parameters: Mapping[str, Any], lambda_: float, steps: np.ndarray) 
     solver = parameters["solver"]
     if solver == "conjugate_gradients":
         return linear_optimizers.conjugate_gradient_losses(steps, lambda_)
-    eta = parameters["eta"]
     if solver == "sgd":
-        sizes = (parameters["d_in"], parameters["batch_size"])
-        return mini_batches.mini_batch_losses(steps, lambda_, eta, *sizes)
+        sizes = (parameters["eta"], parameters["d_in"], parameters["batch_size"])
+        return mini_batches.mini_batch_losses(steps, lambda_, *sizes)
+    return linear_optimizers.losses(steps, lambda_, method_of(parameters))
+
+
+def method_of(parameters: Mapping[str, Any]) -> Method:
+    """Return the method of a run that takes steps, of mini-batches that of the full batch."""
+    eta, solver = parameters["eta"], parameters["solver"]
     if solver == "momentum":
-        method = Momentum(eta, parameters["momentum"], parameters["nesterov"])
-    elif solver == "grokfast":
-        method = Grokfast(eta, parameters["grokfast_alpha"], parameters["grokfast_lamb"])
-    else:
-        method = Momentum(eta, 0.0)
-    return linear_optimizers.losses(steps, lambda_, method)
+        return Momentum(eta, parameters["momentum"], parameters["nesterov"])
+    if solver == "grokfast":
+        return Grokfast(eta, parameters["grokfast_alpha"], parameters["grokfast_lamb"])
+    return Momentum(eta, 0.0)
 
 
 def times_of(
@@ -45,3 +60,27 @@ def times_of(
     found = losses_of(parameters, lambda_, steps)
     levels = (linear.accuracy(loss, parameters["epsilon"]) for loss in found)
     return Losses(*(first_crossing(steps, level, accuracy) for level in levels))
+
+
+def first_times(parameters: Mapping[str, Any], lambda_: float, accuracy: float) -> Losses:
+    """Return when the accuracies of `losses_of` reach a level, however late; inf past `most_steps`.
+
+    Read off at log-spaced steps up to ever later ones, and once more among those between two.
+    """
+    last = most_steps(parameters["solver"])
+    horizon = 64
+    while True:
+        steps = record_steps(min(horizon, last), _RECORDS)
+        rough = times_of(parameters, lambda_, steps, accuracy)
+        if horizon >= last or np.all(np.isfinite(rough)):
+            break
+        horizon *= 16
+    times = []
+    for which, time in enumerate(rough):
+        after = int(np.searchsorted(steps, time))
+        if 0 < after < len(steps):
+            inside = np.unique(np.rint(np.linspace(steps[after - 1], steps[after], _REFINED + 1)))
+            fine = times_of(parameters, lambda_, inside, accuracy)[which]
+            time = fine if np.isfinite(fine) else time
+        times.append(float(time))
+    return Losses(*times)

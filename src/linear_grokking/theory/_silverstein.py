@@ -69,6 +69,21 @@ def null_ridge(lambda_: float, tau: np.ndarray, weights: np.ndarray) -> float:
     return float(np.exp(0.5 * (low + high)))
 
 
+def upper_edge(lambda_: float, tau: np.ndarray, weights: np.ndarray) -> float:
+    """Return the largest eigenvalue of Σ: the least z(w) for w above all τ."""
+    # By w = τ_max(1 + x) with x between 0 and √λ: bisect log x for dz/dw = 0.
+    low, high = np.log(1e-13), 0.5 * np.log(lambda_) + 1e-9
+    for _ in range(70):
+        middle = 0.5 * (low + high)
+        w = tau.max() * (1.0 + np.exp(middle))
+        if lambda_ * (weights @ (tau / (tau - w)) ** 2) > 1.0:
+            low = middle
+        else:
+            high = middle
+    w = tau.max() * (1.0 + np.exp(0.5 * (low + high)))
+    return float(w * (1.0 - lambda_ - lambda_ * (weights @ (w / (tau - w)))))
+
+
 def path_rule(lambda_: float, tau: np.ndarray, weights: np.ndarray) -> PathRule:
     """Return the rule for a law of τ that is given by nodes and weights (M,).
 

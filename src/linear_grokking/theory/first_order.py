@@ -144,7 +144,7 @@ def residuals(
         state = np.linalg.matrix_power(matrix, step - done) @ state
         done = step
         found.append(state[..., 0, 0])
-    return np.array(found)
+    return np.reshape(found, (-1, *h.shape))
 
 
 def conjugate_gradients(

@@ -163,11 +163,19 @@ def loss_threshold(
 def alternation_rate(problem: Problem) -> Broadcast:
     """Return the learning rate from which the step of a mode changes its sign (ours).
 
-    d_out/(2ν + γ) at the upper edge ν = (1 + √λ)² of the spectrum; twice it diverges.
+    Half of `divergence_rate`.
+    """
+    return 0.5 * divergence_rate(problem)
+
+
+def divergence_rate(problem: Problem) -> Broadcast:
+    """Return the learning rate from which gradient descent diverges, d_out/(ν + γ/2) (ours).
+
+    There a step multiplies the mode at the upper edge ν = (1 + √λ)² of the spectrum by -1.
     """
     (problem,) = problem.checked()
     _, upper = marchenko_pastur.support(problem.lambda_)
-    return problem.d_out / (2.0 * upper + problem.gamma)
+    return problem.d_out / (upper + problem.gamma / 2.0)
 
 
 def _average(

@@ -15,7 +15,7 @@ from linear_grokking.theory import marchenko_pastur
 from linear_grokking.theory._domain import Broadcast, within
 from linear_grokking.theory.first_order import Method, residuals
 
-_EARLY = 1000
+_FORGOTTEN = 1e-16
 
 
 class Losses(NamedTuple):
@@ -26,10 +26,10 @@ class Losses(NamedTuple):
 
 
 def losses(t: ArrayLike, lambda_: float, method: Method) -> Losses:
-    """Return the losses (T,) of a method with one memory at ascending steps t (T,).
+    """Return the losses (T,) of a method with one memory at ascending whole steps t (T,).
 
-    Up to step 1000 a polynomial is averaged by Gauss's rule, as it may oscillate; after that only
-    slow modes are left, to which the rule for exponentials is suited.
+    Exact by Gauss's rule of more nodes than steps while modes may oscillate; once the memory has
+    forgotten that, only slow modes are left, to which the rule for exponentials is suited.
 
     Raises
     ------
@@ -41,15 +41,21 @@ def losses(t: ArrayLike, lambda_: float, method: Method) -> Losses:
     if method.eta >= limit:
         raise ValueError(f"eta = {method.eta:g}: the method diverges; must be below {limit:.6g}")
     t = np.atleast_1d(within("t", t))
-    early = t <= _EARLY
+
+    def averages(rule: tuple[np.ndarray, np.ndarray], steps: np.ndarray) -> np.ndarray:
+        nodes, weights = rule
+        squares = residuals(method, 2.0 * nodes, steps) ** 2
+        return np.array([squares @ weights, (squares / nodes) @ weights])
+
     found = np.empty((2, len(t)))
-    for when, (nodes, weights) in (
-        (early, marchenko_pastur.gauss_quadrature(lambda_, 2 * _EARLY)),
-        (~early, marchenko_pastur.quadrature(lambda_)),
-    ):
-        if np.any(when):
-            squares = residuals(method, 2.0 * nodes, t[when]) ** 2
-            found[:, when] = squares @ weights, (squares / nodes) @ weights
+    # Oscillations of a_t² have the size decayᵗ.
+    settled = method.coefficients.decay**t <= _FORGOTTEN
+    found[:, settled] = averages(marchenko_pastur.quadrature(lambda_), t[settled])
+    for at in np.flatnonzero(~settled):
+        count = int(t[at]) + 1
+        rule = marchenko_pastur.gauss_quadrature(lambda_, count)
+        found[:, at] = averages(rule, t[[at]])[:, 0]
+        found[1, at] += least_gen_loss(count, lambda_)
     return Losses(*found)
 
 

@@ -3,7 +3,8 @@
 In the eigenbasis of Σ the entries of D are independent normal numbers, of variance V_ν/d_in by
 the large-size theory (`linear`); the generalization loss L = ‖D‖²/d_out therefore has, at a
 given spectrum, mean E[V] and variance 2 E[V²]/(d_in d_out).  That the spectrum itself differs
-is left out: it matters where few modes carry the loss (`effective_modes`).
+is left out: it matters where few modes carry the loss (`effective_modes`), and for several outputs
+also where these are not far fewer than the modes, as its part does not fall with d_out.
 Ours; derived in docs/theory.md.
 """
 
@@ -17,7 +18,11 @@ from linear_grokking.theory._domain import Broadcast, within
 from linear_grokking.theory.linear import Problem
 
 MANY_MODES = 5
-"""Effective modes from which the first order holds: within 10 % for deviations, 5 % for medians."""
+"""Effective modes for each output, from which the first order holds: within 10 % for deviations,
+5 % for medians."""
+MOST_PERCENT = 25
+"""Deviation of t_gen, in per cent of it, up to which the first order holds: beyond, as near the
+weight decay from which t_gen never comes, it comes for some draws and for others not."""
 
 
 def effective_modes(t: ArrayLike, problem: Problem, d_in: ArrayLike) -> Broadcast:

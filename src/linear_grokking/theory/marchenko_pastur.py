@@ -81,9 +81,11 @@ def gauss_quadrature(
     """Return nodes and weights as `quadrature`, exact for polynomials of degree 2 count - 1.
 
     ν = 1 + λ + 2√λ cos θ turns the law times ν into (2/π) sin²θ dθ, whose rule is that of
-    Chebyshev's polynomials of the second kind.  For g/ν the error falls like λ^count.
+    Chebyshev's polynomials of the second kind.  For g/ν, g of degree 2 count at most and λ < 1,
+    the sum lacks g(0)(1 - λ)λ^count/(1 - λ^{count+1}), by aliasing of the Fourier series of 1/ν:
+    g(0) times `linear_optimizers.least_gen_loss`.
     """
-    lambda_ = float(within("lambda_", lambda_))
+    lower, _ = support(lambda_)
     theta = np.arange(1, count + 1) * np.pi / (count + 1)
-    nodes = 1.0 + lambda_ + 2.0 * np.sqrt(lambda_) * np.cos(theta)
+    nodes = lower + 4.0 * np.sqrt(lambda_) * np.cos(theta / 2.0) ** 2
     return nodes, 2.0 / (count + 1) * np.sin(theta) ** 2

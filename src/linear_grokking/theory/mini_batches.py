@@ -32,10 +32,10 @@ def mini_batch_losses(
     nodes, weights = marchenko_pastur.quadrature(lambda_)
     kept, moved = (1.0 - 2.0 * within("eta", eta) * nodes) ** 2, noise * nodes
     moments = np.ones_like(nodes)
-    found = {}
+    found, wanted = {}, set(t.tolist())
     for step in range(int(t[-1]) + 1):
         train = moments @ weights
-        if step in t:
+        if step in wanted:
             found[step] = train, (moments / nodes) @ weights
         moments = kept * moments + moved * train
     return Losses(*np.array([found[int(step)] for step in t]).T)

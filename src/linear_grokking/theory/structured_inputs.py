@@ -13,15 +13,23 @@ follow from Silverstein's equation (``_silverstein``; derived in docs/theory.md)
 Gradient flow; time is in steps.  All arguments and the fields of a problem broadcast.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from linear_grokking.theory import linear
 from linear_grokking.theory._domain import Broadcast, Numbers, checked, within
-from linear_grokking.theory._silverstein import PathRule, null_ridge, path_rule, power_law_rule
+from linear_grokking.theory._silverstein import (
+    PathRule,
+    null_ridge,
+    path_rule,
+    power_law_rule,
+    upper_edge,
+)
 
 # Points evaluated together: their values at all nodes should stay in cache.
 _CHUNK = 64
@@ -95,9 +103,24 @@ def effective_ridge(lambda_: ArrayLike, exponent: ArrayLike) -> Broadcast:
     The null space of Σ holds the share κ₀/λ of the loss.
     """
     lambda_, exponent = checked(lambda_=lambda_, exponent=exponent)
+    return _of_each(null_ridge, lambda_, exponent)[()]
+
+
+def divergence_rate(problem: StructuredProblem) -> Broadcast:
+    """Return the learning rate from which gradient descent diverges, d_out/(ν + γ/2).
+
+    ν is the upper edge of Σ's spectrum; as `linear.divergence_rate`.
+    """
+    (problem,) = problem.checked()
+    upper = _of_each(upper_edge, problem.lambda_, problem.exponent)
+    return problem.d_out / (upper + problem.gamma / 2.0)
+
+
+def _of_each(function: Callable[..., float], lambda_: np.ndarray, exponent: np.ndarray) -> Any:
+    """Return what a function of λ and a power law finds, for each pair."""
     pairs = zip(lambda_.flat, exponent.flat, strict=True)
-    found = [null_ridge(float(one), *power_law_rule(float(p))) for one, p in pairs]
-    return np.reshape(found, lambda_.shape)[()]
+    found = [function(float(one), *power_law_rule(float(p))) for one, p in pairs]
+    return np.reshape(found, lambda_.shape)
 
 
 def _average(t: ArrayLike, problem: StructuredProblem, *, generalization: bool) -> np.ndarray:

@@ -76,6 +76,16 @@ def gen_time(problem: Problem, epsilon: ArrayLike, *, accuracy: ArrayLike = 0.95
     return linear_grokking_time.gen_time_to_loss(fraction, _one_layer(problem))
 
 
+def divergence_rate(problem: Problem) -> Broadcast:
+    """Return the learning rate from which lazy steps diverge, 2d_out²/(1 + √λ)² (ours).
+
+    A net's loss may grow there for a while and settle, its weights being smaller then: it has
+    left the approximation.
+    """
+    one_layer = _one_layer(problem)
+    return problem.eta / one_layer.eta * linear.divergence_rate(one_layer)
+
+
 def _one_layer(problem: Problem) -> linear.Problem:
     (problem,) = problem.checked()
     return linear.Problem(problem.lambda_, problem.eta / (2.0 * problem.d_out**2))

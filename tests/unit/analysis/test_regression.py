@@ -132,6 +132,41 @@ def test_a_forecast_in_its_range_is_within_20_percent_of_the_run(name):
     assert told["gen_accuracy"][1] == pytest.approx(0.95, abs=1e-6)
 
 
+@pytest.mark.parametrize("share", [0.6, 0.9])
+@pytest.mark.parametrize("noise", [0.0, 0.01])
+def test_a_rate_that_turns_modes_over_is_forecast_as_it_runs(share, noise):
+    """Beyond half of the largest rate the fastest modes change their sign at each step."""
+    features, labels = teacher(0, 1500, 0.4, noise=noise)
+    eta = share * analyze(features, labels).largest_eta
+    found = analyze(features, labels, eta=eta)
+    assert found.valid and 0 < found.t_gen_deviation < 0.08 * found.t_gen
+    problem = prepared(checked(features, labels), Settings(eta=eta))
+    steps = np.arange(200.0)
+    run, told = problem.run(steps), problem.forecast(steps)
+    for name, time in (("train", found.t_train), ("gen", found.t_gen)):
+        assert time == pytest.approx(first_crossing(steps, run[f"{name}_accuracy"], 0.95), rel=0.25)
+        assert time == pytest.approx(first_crossing(steps, told[f"{name}_accuracy"], 0.95), abs=1.0)
+
+    # One literal step turns errors of a mode by 1 - 2 eta nu, below 0 for the fastest.
+    rows = split(features, labels, held_out=0.2, seed=0)
+    modes = random_teacher(rows.inputs, rows.labels, rows.held_inputs)
+    left = (1 - 2 * eta * modes.eigenvalues)[np.newaxis] ** 7
+    assert told["gen_loss"][7] * np.mean(rows.labels**2) == pytest.approx(
+        modes.gen_variances(left).mean()
+    )
+
+
+def test_modes_that_only_just_do_not_diverge_are_waited_for():
+    """(1 - a)^t with a near 2 falls as slowly as with a near 0."""
+    features, labels = teacher(0, 1500, 0.05)
+    largest = analyze(features, labels).largest_eta
+    problem = prepared(checked(features, labels), Settings(eta=(1 - 1e-5) * largest))
+    found = problem.summary()
+    assert 1e4 < found.t_gen < 1e6
+    at = problem.forecast(np.rint([found.t_gen]))
+    assert at["gen_accuracy"][0] == pytest.approx(0.95, abs=1e-4)
+
+
 def test_times_are_paper_as_at_large_size():
     """Teacher and student of variance 1/(2d) each differ as a teacher of 1/d from zero does."""
     features, labels = teacher(0, 3000, 0.4)

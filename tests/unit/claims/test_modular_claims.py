@@ -103,5 +103,19 @@ def test_another_law_of_the_decay_is_seen():
 
 
 def test_claims_on_times_that_were_not_reached_are_undecided():
-    found = verdicts(weak_decay=[net(0.5, gamma=0.1, t_gen=np.inf)])
-    assert found["decay-law"] == "undecided"
+    found = verdicts(near=[net(0.45, t_gen=np.inf), net(0.5)])
+    assert found["critical-fraction"] == "undecided"
+
+
+def test_a_time_that_was_not_reached_leaves_other_fractions_alone():
+    """The first fraction in the loop has a run that ends too soon; so has one of its products."""
+    decays = {
+        "weak_decay": [net(0.45, gamma=0.1, t_gen=np.inf), net(0.5, gamma=0.1)],
+        "decay": [net(0.45, gamma=0.25), net(0.5, gamma=0.25)],
+        "rates": [net(0.5, eta=0.0025), net(0.45, eta=0.001)],
+    }
+    found = verdicts(**decays)
+    assert found["decay-slope-fraction-0.45"] == "undecided"
+    assert found["product-eta-0.001"] == "undecided"
+    assert found["decay-slope-fraction-0.5"] == "confirmed"
+    assert found["product-eta-0.0025"] == "confirmed"

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from figure_tables import drawn, pick
 
+from linear_grokking.figures import c1
 from linear_grokking.figures.tables import FigureData
 from linear_grokking.report.captions import category
 from linear_grokking.workflow.plan import targets
@@ -82,6 +83,26 @@ def test_times_stand_at_their_fraction_and_decay(table, data, series, scalar):
 def test_what_does_not_generalize_in_time_is_never(table):
     [time] = pick(table, "times", "generalization", "experiment", x=0.3)["y"]
     assert time == np.inf
+
+
+def test_what_was_not_reached_stands_at_the_end_of_its_runs(table):
+    """Neither at the edge of the axes nor above what has been looked at."""
+    table = table.copy()
+    some = (table["panel"] == "decay_times") & (table["x"] == 400)
+    table.loc[some, ["y", "y_low", "y_high"]] = 900, 700, np.inf  # a quarter of the nets, or more
+    ends = {0.3: 60, 0.5: 1500, 0.8: 1500, 0.9: 600, 100: 1500, 400: 3000, 200: 1500, 50: 600}
+    axes = dict(zip(("times", "decay_times"), c1.draw(table).axes[2:], strict=True))
+    for panel in axes:
+        drawn = [line for line in axes[panel].lines if line.get_marker() == "^"]
+        assert all(line.get_transform() is axes[panel].transData for line in drawn)
+        found = np.concatenate([line.get_xydata() for line in drawn]).tolist()
+        own = table[table["panel"] == panel]
+        own = own if panel == "times" else own[own["series"] == "generalization"]
+        expected = [[x, ends[x]] for x in own.loc[np.isinf(own["y_high"]), "x"]]
+        assert expected and sorted(found) == sorted(expected)
+        assert not axes[panel].texts  # arrowheads to the edge
+    bars = [path for bar in axes["decay_times"].collections for path in bar.get_paths()]
+    assert max(path.vertices[-1, 1] for path in bars) == 3000
 
 
 def test_it_is_drawn_with_its_panels(table, tmp_path):

@@ -321,6 +321,8 @@ def test_at_the_alternation_rate_a_step_ends_the_fastest_mode(lambda_, gamma, d_
     slope = (loss(student + step) - loss(student - step)) / 2e-6 / d_out
     rate = linear.alternation_rate(Problem(lambda_, 0.01, gamma=gamma, d_out=d_out))
     np.testing.assert_allclose(1 - rate * slope, 0, atol=1e-6)
+    rate = linear.divergence_rate(Problem(lambda_, 0.01, gamma=gamma, d_out=d_out))
+    np.testing.assert_allclose(1 - rate * slope, -1, atol=1e-6)
 
 
 def test_other_impossible_arguments():

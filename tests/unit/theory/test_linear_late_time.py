@@ -37,6 +37,26 @@ def test_generalization_loss_approaches_the_exact_one(lambda_):
     assert np.all(np.abs(ratio - 1) < [0.01, 0.001])
 
 
+@pytest.mark.parametrize(
+    ("lambda_", "train", "gen"), [(1e-2, 2.29, 1.96), (1e-3, 38.0, 21.0), (1e-4, 1124, 344)]
+)
+def test_late_losses_need_more_than_the_papers_condition(lambda_, train, gen):
+    """Eqs. 22 and 23 at x = 10√λ and 1/√λ against Eq. 9 and its integral, Eq. 21."""
+
+    def exact(x):
+        z = 8 * mpmath.sqrt(lambda_) * x
+        return mpmath.exp(-4 * (1 + lambda_) * x) * mpmath.besseli(1, z) / (z / 2)
+
+    def ratios(x):
+        late = (f(float(x / ETA), Problem(lambda_, ETA)) for f in forms)
+        rest = 4 * mpmath.quad(exact, [x, x + 1, x + 10, mpmath.inf])
+        return [float(each / found) for each, found in zip(late, (exact(x), rest), strict=True)]
+
+    forms = late_time_train_loss, late_time_gen_loss
+    assert ratios(10 * mpmath.sqrt(lambda_)) == pytest.approx([train, gen], rel=0.02)
+    assert ratios(1 / mpmath.sqrt(lambda_)) == pytest.approx([1 + 3 / 64] * 2, abs=0.01)
+
+
 @pytest.mark.parametrize("lambda_", [0.5, 0.9, 1.5])
 def test_generalization_loss_is_the_integral_of_the_training_loss(lambda_):
     q = abs(1 - mpmath.sqrt(lambda_))

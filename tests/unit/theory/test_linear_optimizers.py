@@ -68,6 +68,42 @@ def test_the_tuned_heavy_ball_on_drawn_spectra(d):
     np.testing.assert_allclose(found, expected, rtol=25 / d)
 
 
+def literal_squares(method, nodes, steps):
+    """Yield the squares of the modes of literal steps of the heavy ball, or of Grokfast."""
+    mode, memory = np.ones_like(nodes), None
+    for step in range(max(steps) + 1):
+        if step in steps:
+            yield mode**2
+        gradient = 2 * nodes * mode
+        if isinstance(method, Grokfast):
+            memory = gradient if memory is None else memory
+            memory = method.alpha * memory + (1 - method.alpha) * gradient
+            mode = mode - method.eta * (gradient + method.lamb * memory)
+        else:
+            memory = method.momentum * (0 if memory is None else memory) + gradient
+            mode = mode - method.eta * memory
+
+
+@pytest.mark.parametrize(
+    ("lambda_", "method"),
+    [
+        (0.9, Momentum(0.01, 0.999)),
+        (0.99, Momentum(0.01, 0.99)),
+        (0.9, Grokfast(0.01, 0.999, 100.0)),
+    ],
+)
+def test_modes_that_oscillate_for_long(lambda_, method):
+    """The midpoint rule in the angle, whose nodes are denser than the modes turn."""
+    theta = (np.arange(8000) + 0.5) * np.pi / 8000
+    nodes = 1 + lambda_ + 2 * np.sqrt(lambda_) * np.cos(theta)
+    weights = 2 / 8000 * np.sin(theta) ** 2
+    steps = [100, 1000, 1001, 1500, 4000]
+    squares = np.array(list(literal_squares(method, nodes, steps)))
+    found = losses(steps, lambda_, method)
+    np.testing.assert_allclose(found.train, squares @ weights, rtol=1e-8, atol=1e-14)
+    np.testing.assert_allclose(found.gen, (squares / nodes) @ weights, rtol=1e-8, atol=1e-14)
+
+
 @pytest.mark.parametrize("lambda_", LAMBDAS)
 def test_times_of_the_tuned_heavy_ball_invert_its_losses(lambda_):
     times = tuned_momentum_times(1e-3, lambda_)
@@ -134,7 +170,7 @@ def test_times_of_conjugate_gradients_are_their_first_steps_below(lambda_, loss)
         assert at <= loss < before
 
 
-@pytest.mark.parametrize("lambda_", LAMBDAS)
+@pytest.mark.parametrize("lambda_", [*LAMBDAS, 0.9999])
 def test_plain_gradient_descent_is_that_of_the_paper(lambda_):
     t = np.array([0, 1, 30, 1000, 20_000])
     found = losses(t, lambda_, Momentum(0.01, 0.0))

@@ -126,3 +126,15 @@ def test_gauss_quadrature_has_the_moments_of_the_law(lambda_):
     k = 17
     terms = [lambda_**r * comb(k, r) * comb(k - 1, r) / (r + 1) for r in range(k)]
     assert nodes ** (k - 1) @ weights != pytest.approx(sum(terms), rel=1e-12)
+
+
+@pytest.mark.parametrize("lambda_", [0.3, 0.9, 0.999])
+@pytest.mark.parametrize("count", [1, 2, 9])
+def test_what_gauss_quadrature_lacks_of_an_inverse_power(lambda_, count):
+    """E[(1 - cν)^k] up to k = 2 count, against the rule for exponentials and rationals."""
+    nodes, weights = mp.gauss_quadrature(lambda_, count)
+    others, measure = mp.quadrature(lambda_)
+    lacking = (1 - lambda_) * lambda_**count / (1 - lambda_ ** (count + 1))
+    for k in (0, 1, 2 * count):
+        found = ((1 - 0.3 * nodes) ** k / nodes) @ weights + lacking
+        assert found == pytest.approx(((1 - 0.3 * others) ** k / others) @ measure, rel=1e-9)

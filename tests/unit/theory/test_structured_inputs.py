@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
+from scipy import integrate, optimize
 
 from linear_grokking.theory import linear
 from linear_grokking.theory._domain import ConvergenceError
 from linear_grokking.theory._silverstein import _solved, path_rule, power_law_rule
 from linear_grokking.theory.structured_inputs import (
     StructuredProblem,
+    divergence_rate,
     effective_ridge,
     gen_loss,
     gen_loss_floor,
@@ -169,3 +171,26 @@ def test_two_eigenvalues_have_the_root_of_a_cubic():
             roots = (cubic - z * quadratic).roots
             above = roots[roots.imag > 0]
             assert abs(above - found).min() < 1e-8 * abs(found)
+
+
+@pytest.mark.parametrize(("lambda_", "p"), [(0.9, 0.0), (0.9, 1.0), (3.0, 2.0), (0.02, 0.5)])
+def test_gradient_descent_diverges_at_the_edge_of_the_spectrum(lambda_, p):
+    """The least z(w), by quadrature in u; and matrices come near it from below."""
+    gamma, d_out, top = 0.3, 2, p + 1.0
+
+    def z(x):
+        w = top * (1 + np.exp(x))
+        ends = {"points": [0.9, 0.99, 0.999], "limit": 500}
+        b = integrate.quad(lambda u: w / (top * u**p - w), 0, 1, **ends)[0]
+        return w * (1 - lambda_ - lambda_ * b)
+
+    edge = optimize.minimize_scalar(z, bounds=(-8, 2), method="bounded", options={"xatol": 1e-6})
+    rate = divergence_rate(StructuredProblem(lambda_, 0.01, gamma, d_out, exponent=p))
+    assert rate == pytest.approx(d_out / (edge.fun + gamma / 2), rel=1e-6)
+    if p == 0:
+        assert rate == pytest.approx(linear.divergence_rate(linear.Problem(0.9, 1, gamma, d_out)))
+    shape = 300, round(300 / lambda_)
+    scales = np.sqrt(top * ((np.arange(shape[0]) + 0.5) / shape[0]) ** p)
+    rows = np.random.default_rng(0).standard_normal(shape) * scales[:, None]
+    largest = np.linalg.norm(rows, 2) ** 2 / shape[1]
+    assert largest == pytest.approx(edge.fun, rel=0.05)

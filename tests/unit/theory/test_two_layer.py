@@ -56,6 +56,19 @@ def test_times_for_the_papers_nets(d_h, train, generalization):
     assert two_layer.gen_time(problem, 1e-4) == pytest.approx(generalization, rel=0.005)
 
 
+@pytest.mark.parametrize("d_out", [1, 3])
+def test_at_the_divergence_rate_a_lazy_step_turns_the_fastest_mode_over(d_out):
+    """Literally: the first layer's step, with second layers S⁽¹⁾ᵀS⁽¹⁾ = I/(2 d_out)."""
+    lambda_, d_h = 0.6, 6
+    edge = (1 + np.sqrt(lambda_)) ** 2
+    second = np.zeros((d_h, d_out))
+    second[:d_out] = np.eye(d_out) / np.sqrt(2 * d_out)
+    error = np.ones((1, d_out))  # of the fastest mode
+    rate = two_layer.divergence_rate(Problem(lambda_, ETA, d_h, d_out))
+    moved = error - rate * 2 / d_out * edge * error @ second.T @ second
+    np.testing.assert_allclose(moved, -error)
+
+
 def test_accuracies_reach_the_threshold_at_the_times():
     problem = Problem(0.9, ETA, 80, 3)
     for time_of, loss in (

@@ -1,6 +1,7 @@
 """One run from the command line: its files are the workflow's, its checkpoints the student's."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -462,6 +463,26 @@ def test_wrong_values_get_one_line_and_write_nothing(here, capsys, arguments, me
 def test_each_mistake_has_its_line(capsys):
     assert status("--lr=0", "--d_out=0") == 2
     assert len(capsys.readouterr().err.splitlines()) == 2
+
+
+def test_a_run_that_theory_takes_for_unstable_is_kept(here, capsys):
+    """The largest eigenvalue of this draw lies inside the edge of the law."""
+    options = ["--d_in=50", "--n_train=56", "--lr=0.52", "--seed=1", "--n_epochs=1000"]
+    momentum = ["--solver=momentum", "--momentum=0.9", "--n_test=50"]
+    assert status(*options, *momentum, "--output=o", "--json=h.json") == 0
+    assert np.all(history(here / "o")["train_loss"].iloc[-10:] < 1e-3)
+    told = capsys.readouterr().out
+    assert re.search(r"Predicted: no formula .* below 0.5\d+", told)
+    summary = json.loads((here / "h.json").read_text())["summary"]
+    assert set(summary["predicted"].values()) == {None}
+
+
+def test_a_run_longer_than_theory_follows_is_compared(here):
+    """Its times come long before the last step."""
+    options = ["--d_in=30", "--n_train=60", "--n_test=20", "--solver=conjugate_gradients"]
+    assert status(*options, "--n_epochs=1e8", "--records=20", "--json=h.json") == 0
+    summary = json.loads((here / "h.json").read_text())["summary"]
+    assert 0 < summary["predicted"]["train"] < summary["predicted"]["generalization"] < 50
 
 
 def test_earlier_run_is_not_replaced_unasked(here, capsys):

@@ -25,9 +25,6 @@ from linear_grokking.workflow.train.predictions import (
     settling_rate,
 )
 
-MOST_STEPS: Mapping[str, int] = {"sgd": 200_000, "conjugate_gradients": 1_000_000}
-"""Steps up to which theory follows methods whose losses come one after another."""
-
 _LEVELS = np.linspace(1e-3, 8.0, 2000)
 """Of Φ⁻¹ of an accuracy; Φ of the last is 1 but for 6e-16."""
 _ALL = 1.0 - 1e-12
@@ -72,7 +69,7 @@ def losses(spec: Mapping[str, Any], steps: np.ndarray) -> tuple[np.ndarray, np.n
     Gradient descent takes its discrete steps where it takes steps at all.
     """
     if spec["solver"] not in DESCENTS:
-        most = MOST_STEPS.get(spec["solver"], np.inf)
+        most = expected.most_steps(spec["solver"])
         if steps[-1] > most:
             raise ValueError(
                 f"t_max = {steps[-1]:g}: theory follows {spec['solver']} step by step; "

@@ -7,32 +7,31 @@ import numpy as np
 
 from linear_grokking.jobs import expected
 from linear_grokking.results.crossings import grokking_delay
-from linear_grokking.solvers.trajectory import record_steps
 from linear_grokking.theory import (
     linear,
     linear_late_time,
     linear_optimizers,
-    linear_scatter,
     linear_weight_decay,
     mini_batches,
     structured_inputs,
     two_layer,
 )
 from linear_grokking.theory.structured_inputs import StructuredProblem
-from linear_grokking.workflow.predict.curves import MOST_STEPS, losses
+from linear_grokking.workflow.predict.curves import losses
 from linear_grokking.workflow.predict.quantities import Condition, Rows
 from linear_grokking.workflow.train.predictions import (
     DESCENTS,
+    MANY_MODES,
+    SMALL_DEVIATION,
     Prediction,
     gaps,
     predict,
     problem_of,
+    scatter_of,
 )
 
 _FLOW = "Paper A, Sec. 3, with weight decay, noise and outputs of docs/theory.md, Discrete steps"
 _FLOW_HOLDS = "any lambda, large d_in, d_out << d_in; small lr (gradient flow)"
-_REFINED = 64
-"""Whole steps between which a first time is interpolated inside a record's interval."""
 
 
 def add_one_layer(rows: Rows, spec: Mapping[str, Any], accuracy: float) -> None:
@@ -62,11 +61,16 @@ def add_two_layers(rows: Rows, spec: Mapping[str, Any], accuracy: float) -> None
         notes.append("outside: the widths do not fall")
     if spec["activation"] != "identity":
         notes.append(f"of the linear net, which {spec['activation']} follows within per cent")
-    lacking = tuple((need, False) for need in gaps(spec, accuracy))
+    lacking = _lacking(spec, accuracy)
     _add_times(rows, predict(spec, accuracy), accuracy, "; ".join(notes), lacking, **where)
     _add_losses(rows, spec, lacking, **where)
     initial = two_layer.initial_gen_loss(problem)
     rows.add("initial_gen_loss", "generalization loss at step 0", initial, **where)
+
+
+def _lacking(spec: Mapping[str, Any], accuracy: float) -> tuple[Condition, ...]:
+    """Return what the run lacks for a formula to cover it; empty where one does."""
+    return tuple((need, False) for need in gaps(spec, accuracy))
 
 
 def _add_times(
@@ -86,7 +90,8 @@ def _add_times(
         ("t_gen", f"generalization accuracy reaches {level} at", gen),
         ("delay", "grokking time, their difference", delay),
     ):
-        rows.add(name, title, time, unit="steps", needs=needs, note=note, **where)
+        word = found.source if time is None else note
+        rows.add(name, title, time, unit="steps", needs=needs, note=word, **where)
 
 
 def _add_losses(
@@ -106,11 +111,14 @@ def _add_losses(
 def _add_descent(
     rows: Rows, spec: Mapping[str, Any], problem: linear.Problem, accuracy: float
 ) -> None:
-    found = predict(spec, accuracy)
+    found, lacking = predict(spec, accuracy), _lacking(spec, accuracy)
     flow: dict[str, Any] = {"source": _FLOW, "holds": _FLOW_HOLDS}
     steady = _steady(problem)
-    note = "" if steady[1] else "outside: here steps are so long that modes change their sign"
-    _add_times(rows, found, accuracy, note, **flow)
+    notes = [] if steady[1] else ["outside: here steps are so long that modes change their sign"]
+    if spec["d_out"] >= spec["d_in"]:
+        notes.append("outside: as many outputs as inputs, or more")
+    note = "; ".join(notes)
+    _add_times(rows, found, accuracy, note, lacking, **flow)
     _add_losses(
         rows,
         spec,
@@ -118,28 +126,36 @@ def _add_descent(
         source="Paper A, Sec. 3; docs/theory.md, Discrete steps",
         holds="any lambda, large d_in, d_out << d_in; steps that change no mode's sign",
     )
-    _add_limits(rows, spec, linear, problem, source=_limits(spec), holds="any lambda, large d_in")
-    # Both need a mean that comes down to the threshold at all.
-    many = f"at least {linear_scatter.MANY_MODES} modes that carry the loss at that time"
+    _add_limits(
+        rows,
+        spec,
+        linear,
+        problem,
+        lacking,
+        source=_limits(spec),
+        holds="any lambda, large d_in; steps that converge",
+    )
+    deviation, needs = scatter_of(problem, spec, accuracy)
     rows.add(
         "t_gen_deviation",
         f"its deviation between draws at d_in = {spec['d_in']}",
-        found.gen_time_deviation,
+        deviation,
         unit="steps",
-        needs=((many, found.gen_time_deviation is not None),),
+        needs=lacking or needs.items(),
+        note=note,
         source="ours (docs/theory.md, The scatter of one draw)",
-        holds=many,
+        holds=f"{MANY_MODES}; {SMALL_DEVIATION}",
     )
     noiseless = ("noise 0", spec["noise"] == 0)
     rows.add(
         "max_weight_decay",
         "weight decay from which it never generalizes",
         lambda: linear_weight_decay.max_weight_decay(problem, spec["epsilon"], accuracy=accuracy),
-        needs=(noiseless,),
+        needs=(*lacking, noiseless),
         source="Paper A, Fig. 3; docs/theory.md, Weight decay: floors, and the delay between them",
         holds="any lambda, no label noise",
     )
-    _add_approximations(rows, spec, problem, accuracy)
+    _add_approximations(rows, spec, problem, accuracy, found.train_time, lacking)
 
 
 def _steady(problem: linear.Problem) -> Condition:
@@ -158,63 +174,86 @@ def _limits(spec: Mapping[str, Any]) -> str:
 
 
 def _add_limits(
-    rows: Rows, spec: Mapping[str, Any], of: Any, problem: linear.Problem, **where: Any
+    rows: Rows,
+    spec: Mapping[str, Any],
+    of: Any,
+    problem: linear.Problem,
+    needs: tuple[Condition, ...],
+    **where: Any,
 ) -> None:
     """Add losses and accuracies at the end of training."""
     for name, title, floor in (
         ("train", "training", of.train_loss_floor),
         ("gen", "generalization", of.gen_loss_floor),
     ):
-        loss = float(floor(problem))
+        loss = np.nan if needs else float(floor(problem))
         share = linear.accuracy(loss, spec["epsilon"], spec["d_out"]) if loss < np.inf else 0.0
-        rows.add(f"{name}_loss_limit", f"{title} loss in the end", loss, **where)
-        rows.add(f"{name}_accuracy_limit", f"{title} accuracy in the end", share, **where)
+        title = f"{title} {{}} in the end"
+        rows.add(f"{name}_loss_limit", title.format("loss"), loss, needs=needs, **where)
+        rows.add(f"{name}_accuracy_limit", title.format("accuracy"), share, needs=needs, **where)
 
 
 def _add_approximations(
-    rows: Rows, spec: Mapping[str, Any], problem: linear.Problem, accuracy: float
+    rows: Rows,
+    spec: Mapping[str, Any],
+    problem: linear.Problem,
+    accuracy: float,
+    trained: float | None,
+    lacking: tuple[Condition, ...],
 ) -> None:
     """Add the paper's closed formulas for the grokking time."""
     at = {"accuracy": accuracy}
     below = ("lambda below 1", spec["lambda"] < 1)
-    plain = below, *(
+    plain = *lacking, below, *(
         (f"{key} {value}", spec[key] == value) for key, value in expected.PLAIN.items()
         if key in ("gamma", "alpha", "noise")
     )  # fmt: skip
+    # Eq. 22 is 3/(64 times this) too large, and Eqs. 23 to 25 follow from it.
+    late = spec["eta"] * (trained or 0.0) * np.sqrt(spec["lambda"]) / spec["d_out"]
+    is_late = ("lr t_train sqrt(lambda)/d_out of 0.5 or more", bool(late >= 0.5))
     epsilon = spec["epsilon"]
     holds = "lambda < 1, no weight decay, alpha 1, no noise"
-    for name, title, value, source, exact in (
+    for name, title, value, needs, source, exact in (
         (
             "delay_late_time",
             "grokking time from the late losses",
             lambda: linear_late_time.late_time_delay(problem, epsilon, **at),
+            (*plain, is_late),
             "Paper A, Eqs. 23 and 24; docs/theory.md, Late times",
-            "; for d_out 1, epsilon 1e-3 within 2 % from lambda 0.1 on",
+            f", {is_late[0]}: within 6 %, and 2 % from 0.8 on",
         ),
         (
             "delay_lambert",
             "grokking time by Lambert's function",
             lambda: -np.subtract(*linear_late_time.lambert_times(problem, epsilon, **at)),
+            (*plain, is_late),
             "Paper A, Eqs. 24 and 25",
-            "; for small epsilon",
+            f", {is_late[0]}; for small epsilon",
         ),
         (
             "delay_small_epsilon",
             "grokking time for epsilon to 0",
             lambda: linear_late_time.small_epsilon_delay(problem),
+            plain,
             "Paper A, Eq. 12",
             "; the limit is approached slowly: at lambda 0.9 the time is 0.76 of it for 1e-6",
         ),
     ):
-        rows.add(name, title, value, unit="steps", needs=plain, source=source, holds=holds + exact)
+        rows.add(name, title, value, unit="steps", needs=needs, source=source, holds=holds + exact)
+    small = 0.01 * (1.0 - np.sqrt(spec["lambda"])) ** 2
     rows.add(
         "delay_of_saturation",
         "time between the losses' saturation",
         lambda: linear_weight_decay.saturation_delay(problem),
         unit="steps",
-        needs=(below, ("gamma above 0", spec["gamma"] > 0), ("noise 0", spec["noise"] == 0)),
+        needs=(
+            *(*lacking, below),
+            *(("gamma above 0", spec["gamma"] > 0), ("noise 0", spec["noise"] == 0)),
+            (f"gamma up to 0.01 (1 - sqrt(lambda))^2 = {small:.3g}", bool(spec["gamma"] <= small)),
+        ),
         source="Paper A, Eq. 16",
-        holds="lambda < 1, 0 < gamma << (1 - sqrt(lambda))^2, no noise",
+        holds="lambda < 1, 0 < gamma << (1 - sqrt(lambda))^2, no noise; within 15 % up to 0.01 of "
+        "that, from lambda 0.3 on",
     )
 
 
@@ -225,16 +264,15 @@ def _add_structured(
         "source": "ours (docs/theory.md, Inputs with a covariance)",
         "holds": "power-law inputs, any lambda, large d_in, no noise; small lr (gradient flow)",
     }
-    lacking = tuple((need, False) for need in gaps(spec, accuracy))
+    lacking = _lacking(spec, accuracy)
     _add_times(rows, predict(spec, accuracy), accuracy, needs=lacking, **where)
     _add_losses(rows, spec, lacking, **where)
-    if not lacking:
-        _add_limits(rows, spec, structured_inputs, problem, **where)
+    _add_limits(rows, spec, structured_inputs, problem, lacking, **where)
 
 
 def _add_other_method(rows: Rows, spec: Mapping[str, Any], accuracy: float) -> None:
     """Add times, losses and the bound of all such methods."""
-    needs: tuple[Condition, ...] = tuple((need, False) for need in gaps(spec, accuracy))
+    needs = _lacking(spec, accuracy)
     section, holds = "Other optimizers", "lambda < 1, d_out 1, alpha 1, no weight decay, no noise"
     if spec["solver"] == "sgd":
         section, holds = "Mini-batches", f"{holds}; means over batches"
@@ -242,9 +280,8 @@ def _add_other_method(rows: Rows, spec: Mapping[str, Any], accuracy: float) -> N
         "source": f"ours (docs/theory.md, {section})",
         "holds": f"{holds}, large d_in; steps short enough to converge",
     }
-    found, note = (Prediction(None, None, ""), "") if needs else _first_times(spec, accuracy)
-    _add_times(rows, found, accuracy, note, needs, **where)
-    most = MOST_STEPS.get(spec["solver"], np.inf)
+    _add_times(rows, predict(spec, accuracy), accuracy, needs=needs, **where)
+    most = expected.most_steps(spec["solver"])
     _add_losses(rows, spec, (*needs, (f"t_max up to {most}", spec["t_max"] <= most)), **where)
     if spec["solver"] == "sgd":
         sizes = spec["lambda"], spec["eta"], spec["d_in"], spec["batch_size"]
@@ -266,28 +303,3 @@ def _add_other_method(rows: Rows, spec: Mapping[str, Any], accuracy: float) -> N
         source="ours (docs/theory.md, Other optimizers)",
         holds="lambda < 1, large d_in; momentum, averages of gradients, conjugate gradients",
     )
-
-
-def _first_times(spec: Mapping[str, Any], accuracy: float) -> tuple[Prediction, str]:
-    """Return the first times up to the last step, and a word where that comes too early.
-
-    They are read off among the records, and once more among the steps between two of them.
-    """
-    last = min(spec["t_max"], float(MOST_STEPS.get(spec["solver"], np.inf)))
-    horizon = 64.0
-    while True:
-        steps = record_steps(min(horizon, last), spec["records"])
-        rough = expected.times_of(spec, spec["lambda"], steps, accuracy)
-        if horizon >= last or np.all(np.isfinite(rough)):
-            break
-        horizon *= 16.0
-    times = []
-    for which, time in enumerate(rough):
-        after = int(np.searchsorted(steps, time))
-        if 0 < after < len(steps):
-            inside = np.unique(np.rint(np.linspace(steps[after - 1], steps[after], _REFINED + 1)))
-            fine = expected.times_of(spec, spec["lambda"], inside, accuracy)[which]
-            time = fine if np.isfinite(fine) else time
-        times.append(float(time) if np.isfinite(time) else None)
-    note = "" if None not in times else f"not within {last:g} steps"
-    return Prediction(times[0], times[1], ""), note

@@ -24,7 +24,7 @@ from linear_grokking.workflow.steps.block import assemble
 from linear_grokking.workflow.train.checkpoints import CheckpointWriter, checkpoint_steps
 from linear_grokking.workflow.train.options import in_options, requested_spec
 from linear_grokking.workflow.train.outputs import Outputs
-from linear_grokking.workflow.train.predictions import predict
+from linear_grokking.workflow.train.predictions import Prediction, predict
 from linear_grokking.workflow.train.summary import summarize, table
 
 SECONDS_PER_TICK = 0.5
@@ -68,8 +68,8 @@ def _train(options: argparse.Namespace) -> None:
             fingerprint=kind.code(spec),
             seconds=round(seconds, 3),
         )
-        prediction = predict(spec, options.target_accuracy)
         write_table(rows, folder / outputs.history.name, spec=canonical(spec), provenance=record)
+    prediction = _prediction(spec, options.target_accuracy)
     if outputs.json is not None:
         summary = summarize(history, prediction, options.target_accuracy)
         content = {"run_id": identity, "spec": spec, "provenance": record, "summary": summary}
@@ -81,6 +81,14 @@ def _train(options: argparse.Namespace) -> None:
         print(f"checkpoints  {outputs.folder / writer.written[0]} … {writer.written[-1]}")
     if outputs.json is not None:
         print(f"JSON         {outputs.json}")
+
+
+def _prediction(spec: Mapping[str, Any], accuracy: float) -> Prediction:
+    """Return what theory says, or what it says against the run: that is done all the same."""
+    try:
+        return predict(spec, accuracy)
+    except ValueError as error:
+        return Prediction(None, None, f"none; {in_options(str(error), spec['model'])}")
 
 
 def _title(architecture: str, spec: Mapping[str, Any]) -> str:

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from linear_grokking.jobs import expected
-from linear_grokking.solvers.trajectory import record_steps
 from linear_grokking.theory import (
     adam_limit,
     elliptical,
@@ -21,10 +20,10 @@ from linear_grokking.theory import (
     margin,
     mini_batches,
     quasi_static,
+    structured_inputs,
     structured_times,
     two_layer,
 )
-from linear_grokking.theory.first_order import Momentum
 from linear_grokking.theory.structured_inputs import StructuredProblem
 
 STEADY = 0.9
@@ -52,6 +51,10 @@ class Prediction:
     source: str
     gen_time_deviation: float | None = None
 
+
+MANY_MODES = f"at least {linear_scatter.MANY_MODES} modes per output that carry the loss then"
+SMALL_DEVIATION = f"a deviation of at most {linear_scatter.MOST_PERCENT} % of that time"
+"""What the scatter of t*_gen needs."""
 
 UNCOVERED = Prediction(None, None, "no formula covers this run")
 
@@ -83,7 +86,7 @@ def predict(spec: Mapping[str, Any], accuracy: float) -> Prediction:
             times = structured_times
             source = "gradient flow at large size, power-law inputs (Silverstein's equation)"
         else:
-            deviation = _deviation(problem, spec, accuracy)
+            deviation, _ = scatter_of(problem, spec, accuracy)
     else:
         times = two_layer
         source = "lazy approximation of wide linear nets (Paper A, Sec. 4.1)"
@@ -139,16 +142,18 @@ def gaps(spec: Mapping[str, Any], accuracy: float) -> list[str]:
     elif spec["solver"] == "adam":
         needs = {"another solver than adam": False}
     elif spec["model"] == "two_layer":
-        needs = {}
+        needs = _stability(spec)
     elif spec["solver"] in DESCENTS:
         structured = spec.get("law") == "power_law"
         needs = {"labels without noise, as the inputs follow a power law": not structured}
-        needs = needs if spec["noise"] > 0 else {}
+        needs = _stability(spec) | (needs if spec["noise"] > 0 else {})
     else:
         needs = {f"{key} {value}": spec.get(key, value) == value for key, value in _PLAIN}
         needs["lambda below 1"] = lambda_of(spec) < 1
-        if spec["solver"] == "sgd" and all(needs.values()):
+        if all(needs.values()):
             needs |= _stability(spec)
+        if spec["solver"] == "sgd" and all(needs.values()):
+            needs |= _quiet_batches(spec)
     return [need for need, met in needs.items() if not met]
 
 
@@ -164,33 +169,50 @@ def _largest_rate(spec: Mapping[str, Any]) -> float:
 
 
 def _stability(spec: Mapping[str, Any]) -> dict[str, bool]:
-    """Return what mini-batches need for their mean losses to fall."""
-    lambda_, eta = lambda_of(spec), spec["eta"]
-    limit = linear_optimizers.divergence_rate(lambda_, Momentum(eta, 0.0))
-    if eta >= limit:
-        return {f"eta below {limit:.6g}": False}
-    gain = mini_batches.instability(lambda_, eta, spec["d_in"], spec["batch_size"])
-    return {"noise of the batches with a gain below 1": bool(gain < 1)}
+    """Return what steps of regression need not to diverge."""
+    if spec["solver"] in ("gradient_flow", "conjugate_gradients"):
+        return {}
+    problem = problem_of(spec)
+    if spec["solver"] not in DESCENTS:
+        limit = linear_optimizers.divergence_rate(problem.lambda_, expected.method_of(spec))
+    elif isinstance(problem, two_layer.Problem):
+        limit = two_layer.divergence_rate(problem)
+    elif isinstance(problem, StructuredProblem):
+        limit = structured_inputs.divergence_rate(problem)
+    else:
+        limit = linear.divergence_rate(problem)
+    return {f"eta below {limit:.6g}": bool(spec["eta"] < limit)}
+
+
+def _quiet_batches(spec: Mapping[str, Any]) -> dict[str, bool]:
+    """Return what mini-batches of stable steps need for their mean losses to fall."""
+    sizes = lambda_of(spec), spec["eta"], spec["d_in"], spec["batch_size"]
+    return {"noise of the batches with a gain below 1": bool(mini_batches.instability(*sizes) < 1)}
 
 
 def _other_method(spec: Mapping[str, Any], accuracy: float) -> Prediction:
     """Predict the times of linear regression by another method than gradient descent."""
-    steps = record_steps(spec["t_max"], spec["records"])
-    times = expected.times_of(spec, lambda_of(spec), steps, accuracy)
-    train, gen = (float(time) for time in times)
-    return Prediction(train, gen, "the method's polynomial at large size (docs/theory.md)")
+    found = expected.first_times(spec, lambda_of(spec), accuracy)
+    train, gen = (time if np.isfinite(time) else None for time in found)
+    source = "the method's polynomial at large size (docs/theory.md)"
+    if None in (train, gen):
+        source += f", not within {expected.most_steps(spec['solver'])} steps"
+    return Prediction(train, gen, source)
 
 
-def _deviation(problem: linear.Problem, spec: Mapping[str, Any], accuracy: float) -> float | None:
-    """Return how much t*_gen differs between draws, where enough modes carry the loss."""
+def scatter_of(
+    problem: linear.Problem, spec: Mapping[str, Any], accuracy: float
+) -> tuple[float | None, dict[str, bool]]:
+    """Return how much t*_gen differs between draws, and what the formula for that needs."""
     at = {"epsilon": spec["epsilon"], "accuracy": accuracy}
     time = linear_grokking_time.gen_time(problem, **at)
     if not 0 < time < np.inf:
-        return None
+        return None, {"a time that comes, and not at once": False}
+    deviation = float(linear_scatter.gen_time_deviation(problem, spec["d_in"], **at))
     modes = linear_scatter.effective_modes(time, problem, spec["d_in"])
-    if modes < linear_scatter.MANY_MODES:
-        return None
-    return float(linear_scatter.gen_time_deviation(problem, spec["d_in"], **at))
+    needs = {MANY_MODES: modes >= linear_scatter.MANY_MODES * spec["d_out"]}
+    needs[SMALL_DEVIATION] = deviation <= linear_scatter.MOST_PERCENT / 100 * time
+    return deviation if all(needs.values()) else None, needs
 
 
 def _logistic(spec: Mapping[str, Any], accuracy: float) -> Prediction:
