@@ -1,5 +1,6 @@
 """Fig. B6."""
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from pydantic import Field
@@ -18,6 +19,7 @@ class Options(FigureOptions):
     """What Fig. B6 is drawn from."""
 
     statistics: SeparabilityRuns = Field(description="Separability runs below λ = ½ (E1).")
+    margins: SeparabilityRuns = Field(description="Separability runs above λ = ½ (E2).")
     lambda_: Span = Field(alias="lambda", description="Range of λ of the large-size curve.")
 
 
@@ -26,11 +28,11 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     builder = TableBuilder()
     runs, panel = data.runs("statistics"), "positive_fraction"
     panels.tabulate_statistic(builder, runs, panel)
-    values = options.lambda_.linear()
-    builder.add(panel, "large_size", "theory", values, large_size.positive_fraction(values))
-    ends, limit = [options.lambda_.start, panels.CRITICAL], large_size.CRITICAL_POSITIVE_FRACTION
-    builder.add(panel, "critical", "theory", ends, limit)
-    panels.tabulate_separable_fraction(builder, runs)
+    values, limit = options.lambda_.linear(), large_size.CRITICAL_POSITIVE_FRACTION
+    curve = np.append(large_size.positive_fraction(values), limit)
+    builder.add(panel, "large_size", "theory", np.append(values, panels.CRITICAL), curve)
+    builder.add(panel, "critical", "theory", [values[0], panels.CRITICAL], limit)
+    panels.tabulate_separable_fraction(builder, [*runs, *data.runs("margins")])
     return builder.frame()
 
 
