@@ -469,8 +469,10 @@ def test_a10_measures_what_the_structured_theory_says(tables):
             assert np.abs(np.log((measured / expected)[early])).max() < 0.3, (panel, series)
     times = pick(table, "times", "generalization", "experiment")
     for row in times.itertuples():
-        problem = StructuredProblem(1 - row.x, 0.01, exponent=3)
+        problem = StructuredProblem(1 - row.x, 0.01, exponent=row.spectral_exponent)
         assert row.y == pytest.approx(structured_times.gen_time(problem, 1e-3), rel=0.5)
+    # p = 0 has runs of its dynamics alone.
+    assert set(times["spectral_exponent"]) == set(pick(table, "loss", "train")["spectral_exponent"])
     forgetting = pick(table, "forgetting", "generalization", "experiment")
     for row in forgetting.itertuples():
         at = {"gamma": row.x, "alpha": row.alpha, "exponent": 6}
