@@ -105,7 +105,7 @@ def _measured(claim: Mapping[str, Any]) -> str:
             if low < high and low <= value <= high:
                 break
         text += f" ({written(low)} … {written(high)})"
-    return text.replace("-", "\N{MINUS SIGN}")
+    return text
 
 
 def draw(table: pd.DataFrame) -> Figure:
