@@ -29,7 +29,8 @@ THROWN_OUT = 1e3
 """‖S‖ beyond which the exponential loss has overflowed: nothing else comes near it."""
 _RATE = r"$\eta/\eta_c$"
 _MARKERS = "osD^v"
-_HOLLOW = {"marker": "P", "markerfacecolor": "white", "markersize": 5.5}
+_HOLLOW = {"marker": "P", "markerfacecolor": "white", "markersize": 6.5, "zorder": 3}
+"""Below points at the same place, which show within it."""
 
 
 class Options(FigureOptions):
@@ -236,7 +237,7 @@ def _draw_ratios(axes: Axes, points: pd.DataFrame, colours: dict[Any, str]) -> N
     for sigma, chosen in rows(points, series="exponential").groupby("sigma"):
         draw_points(axes, chosen, colours[sigma], **_HOLLOW)
     finite = points.loc[np.isfinite(points["y_high"]), "y_high"]
-    axes.set(xscale="log", yscale="log", xlabel=_RATE, ylim=(0.3, 10 * finite.max()))
+    axes.set(xscale="log", yscale="log", xlabel=_RATE, ylim=(0.3, 40 * finite.max()))
     axes.set_ylabel("time / that of the flow")
     exponential = legends.mark("exponential loss", legends.GREY, **_HOLLOW)
     above = {"frameon": True, "facecolor": "white", "edgecolor": "none", "framealpha": 1.0}
