@@ -41,10 +41,12 @@ def draw(table: pd.DataFrame) -> Figure:
     figure, axes = style.new_panels(1, 2)
     theory = {"large_size": style.LARGE_SIZE, "critical": panels.AT_CRITICAL}
     label = r"fraction of $S_\infty\cdot x_i > 0$"
-    panels.draw_statistic(axes[0], table, "positive_fraction", label, theory)
+    panels.draw_statistic(axes[0], table, "positive_fraction", label, theory, place="lower left")
+    # Room for the legend below the limit.
+    axes[0].set_ylim(bottom=large_size.CRITICAL_POSITIVE_FRACTION - 0.1)
     fractions = rows(table, "separable_fraction")
     colours = dict.fromkeys(fractions["n_train"], panels.MEDIAN)
     panels.draw_fractions(axes[1], table, "n_train", colours)
     points = legends.mark(f"{style.size_label(fractions)}, 95 % interval", panels.MEDIAN)
-    legends.add(axes[1], [legends.line(**panels.WENDEL_LINE), points], loc="upper left")
+    legends.add(axes[1], [legends.line(**panels.WENDEL_LINE), points], loc="lower right")
     return figure
