@@ -129,12 +129,9 @@ def _tabulate_scaling(builder: TableBuilder, options: Options, data: FigureData)
 def _tabulate_batches(builder: TableBuilder, data: FigureData) -> None:
     runs = data.runs("mini_batches")
     parameters = runs[0].parameters
-    full = [
-        run
-        for run in data.runs("gradient_descent")
-        if run.parameters["lambda"] == parameters["lambda"]
-    ]
-    shown, whole = {"lambda": parameters["lambda"]}, parameters["d_in"] / parameters["lambda"]
+    lambda_ = parameters["lambda"]
+    full = [run for run in data.runs("gradient_descent") if run.parameters["lambda"] == lambda_]
+    shown, whole = {"lambda": lambda_}, parameters["d_in"] / lambda_
     for run in [*runs, *full]:
         size = run.parameters.get("batch_size", round(whole))
         for series, quantity in SERIES.items():
@@ -142,11 +139,10 @@ def _tabulate_batches(builder: TableBuilder, data: FigureData) -> None:
     smallest = min(run.parameters["batch_size"] for run in runs)
     # Times rise steeply towards the smallest: most points are there.
     sizes = smallest * (whole / smallest) ** (np.linspace(0.0, 1.0, 40) ** 2)
+    sizes = np.minimum(sizes, whole)
     steps = runs[0].curve("train_loss")["step"].to_numpy(float)
     times = [
-        expected.times_of(
-            {**parameters, "batch_size": size}, *shown.values(), steps, data.threshold
-        )
+        expected.times_of({**parameters, "batch_size": size}, lambda_, steps, data.threshold)
         for size in sizes
     ]
     for series, time in zip(SERIES, np.transpose(times), strict=True):

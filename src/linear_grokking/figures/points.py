@@ -65,8 +65,9 @@ def draw_points(
     never = points.loc[np.isposinf(points["y"]), "x"]
     triangle = {"marker": "^", "markersize": 4.5, "markerfacecolor": "none", "linestyle": ""}
     if ends is not None:
-        ends = ends[ends["x"].isin(never)]
-        axes.plot(ends["x"], ends["y"], color=colour, **triangle)
+        axes.plot(
+            *ends.loc[ends["x"].isin(never), ["x", "y"]].T.to_numpy(), color=colour, **triangle
+        )
     elif len(never):
         place = {"transform": axes.get_xaxis_transform(), "clip_on": False}
         axes.plot(never, np.full(len(never), _EDGE), color=colour, **triangle, **place)
