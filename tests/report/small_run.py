@@ -59,7 +59,11 @@ CONFIGURATION = {
             "final_separability": "margins",
             "lambda": {"start": 0.2, "stop": 0.7, **POINTS},
         },
-        "B6": {"statistics": "sets", "lambda": {"start": 0.3, "stop": 0.45, **POINTS}},
+        "B6": {
+            "statistics": "sets",
+            "margins": "margins",
+            "lambda": {"start": 0.3, "stop": 0.45, **POINTS},
+        },
     },
 }
 

@@ -101,7 +101,7 @@ _smoke = load_merged([_folder / "config.yaml", _folder / "smoke.yaml"])
 SMOKE = Miniature(
     {
         **_smoke,
-        "experiments": {"e1": _smoke["experiments"]["e1"]},
+        "experiments": {name: _smoke["experiments"][name] for name in ("e1", "e2")},
         "figures": {"B6": _smoke["figures"]["B6"]},
     }
 )

@@ -67,7 +67,11 @@ CONFIGURATION = {
             "lambda": [0.5],
             "gamma": {"start": 0.001, "stop": 0.01, "points": 2},
         },
-        "B6": {"statistics": "sets", "lambda": {"start": 0.3, "stop": 0.45, "points": 2}},
+        "B6": {
+            "statistics": "sets",
+            "margins": "sets",
+            "lambda": {"start": 0.3, "stop": 0.45, "points": 2},
+        },
     },
 }
 

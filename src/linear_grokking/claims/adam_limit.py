@@ -171,9 +171,11 @@ def linear_not_exponential(evidence: Evidence) -> Iterator[Claim]:
         log_t = np.log(np.concatenate([each["t_gen"] for _, each in found]))
         if not np.isfinite(log_t).all():
             raise Undecidable("not all of these sets reach the accuracy")
+        lambdas = ", ".join(f"{run.parameters['lambda']:g}" for run in runs)
         yield Claim(
             f"B19-{name}",
-            f"Over sets that are not separable {statement}: within {100 * tolerance:.0f} %.",
+            f"Over sets that are not separable (λ = {lambdas}) {statement}: within "
+            f"{100 * tolerance:.0f} %.",
             slope_of(np.log(r) if role == "below" else r, log_t, *runs).within(expected, tolerance),
             note=note,
         )

@@ -24,6 +24,7 @@ _NAMES = {
     "nesterov": "Nesterov's momentum",
     "grokfast": "Grokfast",
     "tuned": "Momentum β = λ",
+    "conjugate_gradients": "The method of conjugate gradients",
 }
 GROKFAST = ours(f"{THEORY}; the method: Lee et al. 2024, arXiv 2405.20233")
 
@@ -35,21 +36,22 @@ GROKFAST = ours(f"{THEORY}; the method: Lee et al. 2024, arXiv 2405.20233")
 )
 def times_follow_theory(evidence: Evidence) -> Iterator[Claim]:
     """Compare times of each run with the theory's, of slow methods in units of plain descent's."""
-    for role in ("larger_rate", "momentum", "nesterov", "grokfast", "tuned"):
+    for role, name in _NAMES.items():
         run = max(evidence.runs(role), key=lambda run: run.parameters["lambda"])
         plain = _plain(evidence, run)
         theory = [times_of(each, evidence.threshold) for each in (run, plain)]
         for series, quantity in SERIES.items():
             measured = of_shared_draws([run, plain], quantity)
             factor = theory[1][series] / theory[0][series]
-            # Its times are of other modes than plain descent's, and do not scatter with them.
-            tolerance = 0.3 if role == "tuned" else 0.05
+            # Times of other modes than plain descent's do not scatter with them.
+            tolerance = 0.3 if role in ("tuned", "conjugate_gradients") else 0.05
+            rate = f"η = {run.parameters['eta']:g}, " if "eta" in run.parameters else ""
             yield Claim(
                 f"A8-{series}-sooner-{role.replace('_', '-')}",
-                f"{_NAMES[role]} (η = {run.parameters['eta']:g}, λ = {run.parameters['lambda']:g}) "
-                f"reaches {evidence.percent} {style.NAMES[series]} accuracy sooner than gradient "
-                f"descent with η = {plain.parameters['eta']:g}, by the formulas' factor "
-                f"{factor:.3g} within {100 * tolerance:.0f} % (on the same draws; tolerance ours).",
+                f"{name} ({rate}λ = {run.parameters['lambda']:g}) reaches {evidence.percent} "
+                f"{style.NAMES[series]} accuracy sooner than gradient descent with "
+                f"η = {plain.parameters['eta']:g}, by the formulas' factor {factor:.3g} within "
+                f"{100 * tolerance:.0f} % (on the same draws; tolerance ours).",
                 geometric_mean_of(measured[1] / measured[0], run, plain).within(factor, tolerance),
             )
     for role in ("tuned", "conjugate_gradients"):

@@ -85,7 +85,7 @@ def weight_decay_floors(evidence: Evidence) -> Iterator[Claim]:
 def weak_decay(evidence: Evidence) -> Iterator[Claim]:
     """Compare measured times far below γ_max, and the formula's close to it."""
     runs = evidence.runs("times", keep=lambda p: p["lambda"] < 1)
-    ratios, near, limits = [], [], {}
+    ratios, near, limits, compared = [], [], {}, []
     for lambda_ in sorted({run.parameters["lambda"] for run in runs}):
         some = [run for run in runs if run.parameters["lambda"] == lambda_]
         limit = theory_at(linear_weight_decay.max_weight_decay, some[0], evidence.threshold)
@@ -102,6 +102,7 @@ def weak_decay(evidence: Evidence) -> Iterator[Claim]:
             continue
         first, last = of_shared_draws([weak[0], weak[-1]], "grokking_time")
         ratios.append(geometric_mean_of(last / first, weak[0], weak[-1]))
+        compared.append(f"{lambda_:g}")
     yield Claim(
         "A3-decay-no-effect-near-threshold",
         f"Weight decay has no effect up to γ_max = {', '.join(limits.values())} at "
@@ -115,7 +116,8 @@ def weak_decay(evidence: Evidence) -> Iterator[Claim]:
     yield Claim(
         "A3-decay-no-effect",
         "Far from the threshold weight decay has no effect: the grokking time at the largest γ "
-        "below γ_max/10 is that at the smallest γ, within 5 % (the λ of the largest difference).",
+        f"below γ_max/10 is that at the smallest γ at λ = {', '.join(compared)}, within 5 % (the "
+        "largest difference).",
         furthest(ratios).within(1.0, 0.05),
     )
 

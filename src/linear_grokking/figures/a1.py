@@ -48,7 +48,9 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     builder, shared = tabulate_by(data, "lambda", "epsilon")
     tabulate_reached(builder, data, "lambda", "epsilon")
     values = options.lambda_.linear()
-    below = values[values < 1]
+    # The formulas go to infinity within a step of this grid.
+    near = 1 - np.geomspace(1e-4, 0.01, 20)
+    below = np.union1d(values[values < 1], near[near < values[-1]])
     problem = Problem(below, shared["eta"])
     for epsilon in options.epsilon:
         at = {**shared, "epsilon": epsilon}

@@ -80,13 +80,16 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
 
     Panels ``loss`` (λ of the dynamics) and ``critical_loss`` (λ = 1) against the step, and
     ``loss_ratio``, training over generalization loss; series ``late`` are the laws that they tend
-    to.  Panel ``times`` holds the times of both accuracies against 1-λ, ``time_ratio`` against ε
-    the ratio of the times at which the losses fall to the threshold of ε.  Panel
-    ``forgetting`` holds the times against γ above λ = 1; ``late`` is the closed form.
+    to.  Panel ``times`` holds the times of both accuracies against 1-λ, of the dynamics too where
+    their p has no others, ``time_ratio`` against ε the ratio of the times at which the losses fall
+    to the threshold of ε.  Panel ``forgetting`` holds the times against γ above λ = 1; ``late`` is
+    the closed form.
     """
     builder = TableBuilder()
     _tabulate_losses(builder, data.runs("dynamics"), data.runs("critical"))
-    _tabulate_gaps(builder, data.runs("times"), options.gap.log(), data.threshold)
+    timed = {run.parameters[P] for run in data.runs("times")}
+    others = [run for run in data.runs("dynamics") if run.parameters[P] not in timed]
+    _tabulate_gaps(builder, data.runs("times") + others, options.gap.log(), data.threshold)
     _tabulate_ratios(builder, data.runs("dynamics"), options.epsilon, data.threshold)
     _tabulate_forgetting(builder, data.runs("forgetting"), options.gamma.log(), data.threshold)
     return builder.frame()
@@ -276,7 +279,7 @@ def _draw_times(
         draw_lines(axes, times, panel, series, by=by, colours=colours, linestyle=line)
         for value, points in rows(times, series=series, source="experiment").groupby(by):
             draw_points(axes, points, colours[value], **look)
-    draw_lines(axes, times, panel, "late", by=by, zorder=3, **LAW)
+    draw_lines(axes, times, panel, "late", by=by, colours=colours, zorder=3, **LAW)
     axes.set(
         xscale="log",
         yscale="log",
@@ -287,7 +290,7 @@ def _draw_times(
 
 def _draw_time_ratio(axes: Axes, table: pd.DataFrame, colours: Mapping[Any, str]) -> None:
     draw_lines(axes, table, "time_ratio", "train", by=P, colours=colours)
-    draw_lines(axes, table, "time_ratio", "late", by=P, **LAW)
+    draw_lines(axes, table, "time_ratio", "late", by=P, colours=colours, **LAW)
     for value, points in rows(table, "time_ratio", source="experiment").groupby(P):
         draw_points(axes, points, colours[value])
     axes.set(xscale="log", yscale="log", xlabel=style.SYMBOLS["epsilon"])

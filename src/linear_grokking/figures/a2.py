@@ -74,12 +74,16 @@ def draw(table: pd.DataFrame) -> Figure:
     """Draw losses, accuracies and grokking times."""
     figure, right, colours = draw_by(table, "d_out", "lambda")
     right.set_xscale("log")
-    below = {"xytext": (0, -4), "textcoords": "offset points", "ha": "center", "va": "top"}
-    for lambda_, row in rows(table, series="maximum").set_index("lambda").iterrows():
+    beside = {"textcoords": "offset points", "ha": "center", "fontsize": 6.5}
+    maxima = rows(table, series="maximum").sort_values("y").set_index("lambda")
+    # The lowest curve has room below it, the others above.
+    side = {"xytext": (0, -4), "va": "top"}
+    for lambda_, row in maxima.iterrows():
         x, y = row["x"], row["y"]
         look = {"markersize": 4.5, "zorder": 5, **style.EDGE}
         right.plot(x, y, MAXIMUM, color=colours[lambda_], **look)
-        right.annotate(f"{x:g}", (x, y), fontsize=6.5, **below)
+        right.annotate(f"{x:g}", (x, y), **side, **beside)
+        side = {"xytext": (0, 4), "va": "bottom"}
     low, high = right.get_ylim()
     right.set_ylim(low / 8, 1.6 * high)  # room for legend and tick
     right.axvline(CAPTION, ymin=0.93, **{**style.GUIDE, "linestyle": "-"})

@@ -58,12 +58,14 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
 
 def draw(table: pd.DataFrame) -> Figure:
     """Draw losses, accuracies and grokking times."""
-    figure, right, colours = draw_by(table, "gamma", "lambda")
+    limits = rows(table, series="gamma_max").set_index("lambda")["x"]
+    # What is not reached beyond γ_max, the bars there say.
+    beyond = np.isposinf(table["y"]) & (table["x"] >= table["lambda"].map(limits))
+    figure, right, colours = draw_by(table[~beyond], "gamma", "lambda")
     right.set_xscale("log")
     low, high = right.get_ylim()
     top = 30 * high  # room for the legend above the curves
     right.set_ylim(low, top)
-    limits = rows(table, series="gamma_max").set_index("lambda")["x"]
     edge = 8 * limits.max()
     for number, (lambda_, limit) in enumerate(limits.sort_values().items()):
         curve = rows(table, "grokking_time", "time", "theory", lambda_=lambda_)
@@ -82,8 +84,5 @@ def draw(table: pd.DataFrame) -> Figure:
         legends.line("never reached", color=legends.GREY, linewidth=3),
         legends.line("Eq. 16 (saturation)", **{**style.THEORY_LINE, **level}),
     ]
-    if np.isposinf(rows(table, "grokking_time", "time", "experiment")["y"]).any():
-        unreached = {"markersize": 4.5, "markerfacecolor": "none"}
-        entries.append(legends.mark("not reached", legends.GREY, "^", **unreached))
     legends.of_values(right, "lambda", colours, also=entries, loc="upper left")
     return figure

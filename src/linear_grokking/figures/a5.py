@@ -115,7 +115,9 @@ def draw(table: pd.DataFrame) -> Figure:
     _say_end(last, rows(table, COMPARISON))
     legends.of_values(axes[0, 0], "d_h", colours, loc="lower left")
     lazy = legends.line("Eq. 19 (lazy approximation)", **style.THEORY_LINE)
-    error = legends.line("(f): sampling error", color=legends.GREY, linestyle="", marker="|")
+    error = legends.line(
+        "(f): sampling error", color=legends.GREY, linestyle="", marker=legends.BAR
+    )
     legends.of_dynamics(figure, table, also=[lazy, error], columns=3)
     return figure
 
@@ -127,7 +129,11 @@ def _draw_ratio(axes: Axes, table: pd.DataFrame, colours: Mapping[int, str]) -> 
     axes.set(ylabel="loss / Eq. 19")
     for d_h, ratios in rows(table, "loss_ratio").groupby("d_h", sort=False):
         for series in _LOSSES:
-            draw_band(axes, rows(ratios, series=series), style.line_of(series), colours[d_h])
+            curve, line = rows(ratios, series=series), style.line_of(series)
+            draw_band(axes, curve, line, colours[d_h])
+            # Bands of one colour overlap: their edges tell them apart.
+            edge = {"color": colours[d_h], "linestyle": line, "linewidth": 0.5, "alpha": 0.7}
+            axes.plot(curve["x"], curve[["y_low", "y_high"]], **edge)
         records = ratios[ratios["x"] > 0]
         few = rows(records, series="generalization")[::ERROR_BAR_EVERY]
         error = rows(records, series="generalization_error")["y"][::ERROR_BAR_EVERY]
@@ -152,11 +158,13 @@ def _limit(panels: Sequence[Axes], ratios: pd.DataFrame, until: float) -> None:
 
 
 def _say_end(axes: Axes, ratios: pd.DataFrame) -> None:
-    """Say how far the medians of a panel go beyond its axis."""
-    largest = ratios.loc[ratios["series"].isin(list(_LOSSES)), "y"].max()
-    if largest > axes.get_ylim()[1]:
+    """Say how far the medians of each net go beyond a panel's axis."""
+    largest = ratios[ratios["series"].isin(list(_LOSSES))].groupby("d_h")["y"].max()
+    beyond = largest[largest > axes.get_ylim()[1]]
+    if len(beyond):
+        nets = [f"{y:.2g} ({style.label('d_h', d_h)})" for d_h, y in beyond.items()]
         place = {"transform": axes.transAxes, "va": "top", "fontsize": 6.5}
-        axes.text(0.02, 0.93, f"in the end up to {largest:.2g}", **place)
+        axes.text(0.02, 0.93, f"in the end up to {', '.join(nets)}", **place)
 
 
 def _draw_comparison(axes: Axes, table: pd.DataFrame, colours: Mapping[int, str]) -> None:

@@ -12,7 +12,7 @@ from pydantic import Field
 from linear_grokking.config.fields import Positive, Span
 from linear_grokking.config.figure_options import FigureOptions
 from linear_grokking.figures import legends, style
-from linear_grokking.figures.linear_panels import LOSSES, TIME_LABEL, ratio
+from linear_grokking.figures.linear_panels import LOSSES, TIME_LABEL, colours_of, ratio
 from linear_grokking.figures.points import draw_lines
 from linear_grokking.figures.tables import FigureData, TableBuilder, rows
 from linear_grokking.theory import linear
@@ -43,7 +43,7 @@ DELAYS: Mapping[str, Mapping[str, Any]] = {
 
 LOSS_RANGE = (1e-12, 10.0)
 LOSS_RATIOS = (0.5, 30.0)
-TIME_RATIOS = (0.7, 8.0)
+TIME_RATIOS = (0.7, 12.0)
 
 
 class Options(FigureOptions):
@@ -109,7 +109,7 @@ def draw(table: pd.DataFrame) -> Figure:
     for series, (colour, line, _) in LINES.items():
         draw_lines(axes[1, 0], table, "loss_ratio", series, color=colour, linestyle=line)
     axes[1, 0].set(xscale="log", xlabel="step $t$", ylabel="approximation / exact")
-    colours = style.colours_of(table["epsilon"], reverse=True)
+    colours = colours_of(table["epsilon"])
     _draw_times(axes[0, 1], table, colours)
     _prepare_ratios(axes[1, 1], TIME_RATIOS)
     for series, look in {**DELAYS, "small_epsilon": {"linestyle": "--"}}.items():

@@ -128,8 +128,10 @@ def _draw_minima(axes: Axes, table: pd.DataFrame, colours: dict[float, str]) -> 
     ):
         look = {**style.THEORY_LINE, "linestyle": line}
         draw_lines(axes, losses, "minimum_loss", series, **look)
+        # Ends stand beside minima, which is no matter: they are the same for every variance.
+        aside = 0.6 if series == "final" else 1.0
         for noise, point in rows(losses, series=series, source="experiment").groupby("x"):
-            draw_points(axes, point, colours[noise], **marker)
+            draw_points(axes, point.assign(x=aside * noise), colours[noise], **marker)
         handles.append(legends.line(name, **marker, **look))
     axes.set(xscale="log", xlabel=style.SYMBOLS["noise"], ylabel="generalization loss / $s^2$")
     axes.set_ylim(bottom=0)

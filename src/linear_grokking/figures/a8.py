@@ -33,6 +33,8 @@ COLOURS = (
     legends.GREY,
 )
 MARKERS = {"train": "D", "generalization": "o"}
+_BOUND = {"color": "#CC79A7", "linewidth": 1.4, "linestyle": (0, (3, 1.5)), "zorder": 6}
+"""Of the speed limit: a colour of no method, above what lies close to it."""
 
 
 class Options(FigureOptions):
@@ -127,20 +129,26 @@ def _tabulate_scaling(builder: TableBuilder, options: Options, data: FigureData)
 def _tabulate_batches(builder: TableBuilder, data: FigureData) -> None:
     runs = data.runs("mini_batches")
     parameters = runs[0].parameters
-    full = [
-        run
-        for run in data.runs("gradient_descent")
-        if run.parameters["lambda"] == parameters["lambda"]
-    ]
+    lambda_ = parameters["lambda"]
+    full = [run for run in data.runs("gradient_descent") if run.parameters["lambda"] == lambda_]
+    shown, whole = {"lambda": lambda_}, parameters["d_in"] / lambda_
     for run in [*runs, *full]:
-        p = run.parameters
-        size = p.get("batch_size", round(p["d_in"] / p["lambda"]))
-        for series, time in times_of(run, data.threshold).items():
-            row = run.number(SERIES[series])
-            builder.add_summary("batches", series, size, row, {"lambda": p["lambda"]})
-            builder.add("batches", series, "theory", size, time, {"lambda": p["lambda"]})
+        size = run.parameters.get("batch_size", round(whole))
+        for series, quantity in SERIES.items():
+            builder.add_summary("batches", series, size, run.number(quantity), shown)
+    smallest = min(run.parameters["batch_size"] for run in runs)
+    # Times rise steeply towards the smallest: most points are there.
+    sizes = smallest * (whole / smallest) ** (np.linspace(0.0, 1.0, 40) ** 2)
+    sizes = np.minimum(sizes, whole)
+    steps = runs[0].curve("train_loss")["step"].to_numpy(float)
+    times = [
+        expected.times_of({**parameters, "batch_size": size}, lambda_, steps, data.threshold)
+        for size in sizes
+    ]
+    for series, time in zip(SERIES, np.transpose(times), strict=True):
+        builder.add("batches", series, "theory", sizes, time, shown)
     limit = parameters["eta"] * parameters["d_in"]
-    builder.add("batches", "limit", "theory", limit, 0.0, {"lambda": parameters["lambda"]})
+    builder.add("batches", "limit", "theory", limit, 0.0, shown)
 
 
 def draw(table: pd.DataFrame) -> Figure:
@@ -159,7 +167,7 @@ def draw(table: pd.DataFrame) -> Figure:
         _draw_losses(each, table, shown, colours, [series])
         each.set_ylabel(f"{title} loss")
     bound = rows(table, "loss", "bound")
-    axes[0, 0].plot(bound["x"], bound["y"], **style.REFERENCE)
+    axes[0, 0].plot(bound["x"], bound["y"], **_BOUND)
     _draw_losses(axes[0, 2], table, slow, colours, ["generalization", "train"])
     axes[0, 2].set_ylabel("loss")
     _draw_times(axes[1, 0], table, colours)
@@ -174,7 +182,7 @@ def draw(table: pd.DataFrame) -> Figure:
     handles = [legends.line(_label(m, scaling), color=c) for m, c in colours.items()]
     handles += [
         legends.line("theory", **style.THEORY_LINE),
-        legends.line("no Krylov method is faster", **style.REFERENCE),
+        legends.line("no Krylov method is faster", **_BOUND),
         legends.mark("training", legends.GREY, MARKERS["train"], fillstyle="none", markersize=4),
         legends.mark("generalization", legends.GREY, MARKERS["generalization"], markersize=4),
     ]
@@ -242,7 +250,7 @@ def _draw_times(axes: Axes, table: pd.DataFrame, colours: Mapping[tuple, str]) -
             fill = "none" if series == "train" else "full"
             points = rows(found, source="experiment")
             draw_points(axes, points, colours[method], marker=marker, fillstyle=fill)
-    draw_lines(axes, table, "times", "bound", **style.REFERENCE)
+    draw_lines(axes, table, "times", "bound", **_BOUND)
     axes.set(xscale="log", yscale="log", xlabel=r"$1-\lambda$", ylabel="time (steps)")
     axes.invert_xaxis()
 

@@ -11,14 +11,14 @@ from linear_grokking.config.fields import Count, Span
 from linear_grokking.config.figure_options import FigureOptions, GrokkingTimes, LinearRuns
 from linear_grokking.figures import legends, style
 from linear_grokking.figures import linear_law_panels as law
-from linear_grokking.figures.points import draw_lines, draw_points
+from linear_grokking.figures.points import draw_beside, draw_lines, draw_points
 from linear_grokking.figures.tables import FigureData, TableBuilder, rows
 
 TITLE = "The law of the grokking time in one-layer linear regression (ours)"
 TIME = r"$t_\mathrm{gen}$"
 _DASHED = {**style.THEORY_LINE, "linestyle": (0, (5, 2))}
-_ASIDE = 0.008
-"""How far to the right of the next smaller size points are drawn, in λ."""
+_ASIDE = 0.012
+"""How far beside the next smaller size points are drawn, in λ."""
 _TAIL_BELOW = 0.3
 """Probability from which a tail is no longer shown."""
 _GUIDE = {"color": style.PAPER, "linewidth": 1.0, "linestyle": (0, (4, 2))}
@@ -77,9 +77,11 @@ def draw(table: pd.DataFrame) -> Figure:
 
 def _draw_density(axes: Axes, table: pd.DataFrame) -> None:
     drawn, normal = (_scaled(rows(table, "density", each)) for each in ("draws", "normal"))
-    width = np.diff(drawn["x"]).mean() if len(drawn) > 1 else 1.0
-    axes.bar(drawn["x"], drawn["y"], width, color=style.BLUE, alpha=style.BAND_ALPHA)
-    axes.step(drawn["x"], drawn["y"], where="mid", color=style.BLUE, linewidth=1.0)
+    x = drawn["x"].to_numpy()
+    width = np.diff(x).mean() if len(x) > 1 else 1.0
+    edges = np.append(x - width / 2, x[-1:] + width / 2)
+    axes.stairs(drawn["y"], edges, fill=True, color=style.BLUE, alpha=style.BAND_ALPHA)
+    axes.stairs(drawn["y"], edges, color=style.BLUE, linewidth=1.0)
     draw_lines(axes, normal, "density", "normal", **_DASHED)
     axes.set(xlabel=f"{TIME} ($10^3$ steps)", ylabel="density (per $10^3$ steps)")
     axes.set_ylim(bottom=0)
@@ -113,9 +115,8 @@ def _draw_cumulative(axes: Axes, table: pd.DataFrame) -> None:
 def _draw_deviation(axes: Axes, table: pd.DataFrame) -> None:
     points = rows(table, "deviation", "draws")
     colours = style.colours_of(points["d_in"])
-    for number, (d_in, some) in enumerate(points.groupby("d_in")):
-        # Side by side, where sizes would hide each other.
-        draw_points(axes, some.assign(x=some["x"] + _ASIDE * number), colours[d_in])
+    formula = rows(table, "deviation", "formula")
+    draw_beside(axes, points.sort_values("d_in"), "d_in", colours, formula, _ASIDE)
     draw_lines(axes, table, "deviation", "formula")
     axes.set(xlabel=style.SYMBOLS["lambda"], yscale="log")
     axes.set_ylabel(rf"$\sqrt{{d}}\,$sd({TIME}) / {TIME}")

@@ -67,8 +67,8 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     panels.tabulate_statistic(builder, data.runs("statistics"), "s_inf_norm")
     finals = data.runs("final_dynamics")
     for run, partner in logistic.pair_runs(finals, data.runs("final_separability")):
-        limits = logistic.limit_accuracies(run, partner)["limit"]
-        _tabulate_end(builder, run, limits.to_numpy(), data.threshold)
+        limits = logistic.limit_accuracies(run, partner)
+        _tabulate_end(builder, run, limits, data.threshold)
 
     values = options.lambda_.linear()
     # The curves that diverge at ½ bend within a step of this grid.
@@ -101,17 +101,18 @@ def _last_to_reach(threshold: float, sigma: float) -> float:
 
 
 def _tabulate_end(
-    builder: TableBuilder, run: RunResult, limits: np.ndarray, threshold: float
+    builder: TableBuilder, run: RunResult, limits: pd.DataFrame, threshold: float
 ) -> None:
-    """Add how one run ends, whose realizations have these accuracies at t → ∞."""
+    """Add how those realizations of a run end whose limits are known (`limit_accuracies`)."""
+    run = run.only(limits["realization"])
     x = run.parameters["lambda"]
-    row = summarize_values("limit", limits).iloc[0]
+    row = summarize_values("limit", limits["limit"]).iloc[0]
     for statistic in ("median", "mean"):
         builder.add_summary("final_accuracy", statistic, x, row, statistic=statistic)
     builder.add_summary("final_accuracy", "at_t_max", x, run.number("final_gen_accuracy"))
     time = run.number("t_gen")
     builder.add_summary("grokking_time", "t95", x, time)
-    never = int((limits < threshold).sum())
+    never = int((limits["limit"] < threshold).sum())
     late = max(int(time["n_infinite"] + time["n_censored"]) - never, 0)
     logistic.tabulate_unreached(builder, x, {"never": never, "censored": late}, len(limits))
 
@@ -216,8 +217,8 @@ def _draw_times(axes: Axes, table: pd.DataFrame) -> None:
         place = {"xycoords": axes.get_xaxis_transform(), "textcoords": axes.transAxes}
         arrow = {"arrowstyle": "-", "shrinkA": 0, "shrinkB": 0, **style.THEORY_LINE}
         look = {"arrowprops": arrow, "fontsize": 6.5, "ha": "left", "va": "center"}
-        axes.annotate(text, (x, 0.93), (0.61, 0.8), **place, **look)
-    _draw_shares(axes.inset_axes((0.66, 0.13, 0.33, 0.4)), table)
+        axes.annotate(text, (x, 0.93), (0.61, 0.83), **place, **look)
+    _draw_shares(axes.inset_axes((0.66, 0.13, 0.33, 0.35)), table)
 
 
 def _draw_lower_quartiles(axes: Axes, points: pd.DataFrame) -> None:
@@ -239,7 +240,7 @@ def _draw_shares(axes: Axes, table: pd.DataFrame) -> None:
     colours = [style.GREEN, style.UNREACHED, "#8A8A8A"]
     axes.stackplot(never["x"], *shares, colors=colours, alpha=0.8, linewidth=0)
     axes.set(xlim=_NEAR, ylim=(0, 1), xticks=[0.5, 0.6], yticks=[0, 0.5, 1])
-    axes.set_title(r"shares at $\lambda$; pale: later", loc="right", fontsize=6.5, pad=3)
+    axes.set_title("shares of draws\n(pale: later)", loc="right", fontsize=6.5, pad=2)
     look = {"fontsize": 6.5, "ha": "center", "va": "center", "transform": axes.transAxes}
     axes.text(0.2, 0.3, "in\ntime", **look)
     axes.text(0.78, 0.7, "never", **look)

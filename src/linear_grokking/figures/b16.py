@@ -12,7 +12,7 @@ from linear_grokking.figures.tables import FigureData, TableBuilder, rows
 from linear_grokking.results.reading import RunResult
 from linear_grokking.theory import label_fraction, threshold_labels
 
-TITLE = "A share r of labels -1: decided by x₁ (Paper B, Fig. 16), or drawn at random (ours)"
+TITLE = "A share r of labels −1: decided by x₁ (Paper B, Fig. 16), or drawn at random (ours)"
 _PANELS = logistic.DYNAMICS_PANELS[:3]
 _ROWS = {"threshold": ("dynamics", "labels by $x_1$"), "random": ("random", "random labels")}
 """How labels are assigned: the role of its runs, and its name in the figure."""

@@ -136,12 +136,10 @@ def _draw_ratios(axes: Axes, points: pd.DataFrame, colours: Mapping[Any, str]) -
     """Draw medians with quartiles against N, λ side by side, on the line of large sets."""
     axes.axhline(1.0, **style.THEORY_LINE)
     axes.set(xscale="log", yscale="log")
-    finite = points[np.isfinite(points["y"])]
     spread = points[["y", "y_low", "y_high"]].replace(np.inf, np.nan)
-    low, top = spread.min().min() / 1.3, max(3.0, 1.3 * finite["y"].max())
-    axes.set_ylim(low, top)
-    # What ends beyond the axis ends in an arrowhead, as what is infinite does.
-    points = points.assign(y_high=points["y_high"].where(points["y_high"] < top, np.inf))
+    low, top = spread.min().min(), spread.max().max()
+    margin = (top / low) ** 0.05
+    axes.set_ylim(low / margin, margin * top)
     for position, (lambda_, theirs) in enumerate(points.groupby("lambda")):
         aside = _ASIDE ** (position - (len(colours) - 1) / 2)
         draw_points(axes, theirs.assign(x=theirs["x"] * aside), colours[lambda_])

@@ -205,7 +205,7 @@ def _draw_times(axes: Axes, table: pd.DataFrame) -> None:
         draw_points(axes, points, colours[lambda_], marker=markers[lambda_])
     axes.set(xscale="log", yscale="log", xlabel=style.SYMBOLS["gamma"])
     axes.set_ylabel(rf"$\eta\gamma\,\times$ time to {percent(table)}")
-    axes.set_ylim(0.3 * measured["y"].min(), 4.0 * measured["y_high"].max())
+    axes.set_ylim(0.5 * measured["y_low"].min(), 4.0 * measured["y_high"].max())
     axes.xaxis.set_major_locator(LogLocator(numticks=5))
     axes.xaxis.set_minor_locator(NullLocator())
     marks = [

@@ -29,7 +29,8 @@ THROWN_OUT = 1e3
 """‖S‖ beyond which the exponential loss has overflowed: nothing else comes near it."""
 _RATE = r"$\eta/\eta_c$"
 _MARKERS = "osD^v"
-_HOLLOW = {"marker": "P", "markerfacecolor": "white", "markersize": 5.5}
+_HOLLOW = {"marker": "P", "markerfacecolor": "white", "markersize": 6.5, "zorder": 3}
+"""Below points at the same place, which show within it."""
 
 
 class Options(FigureOptions):
@@ -107,7 +108,8 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     """Return the table: accuracies, times and what is left of them, against η/η_c.
 
     Panel ``scaled_accuracy`` has curves against ηt, ``without_bias`` against the step of one
-    set; ``scaled_time`` holds ηt of the threshold, ``time_ratio`` the same in units of the
+    set; ``scaled_time`` holds ηt of the threshold, series ``end`` that of the last step where most
+    sets are not there by then, ``time_ratio`` the same in units of the
     flow's, ``error_free_accuracy`` that at the first record without a training error, each with
     the flow or the perceptron as series of its own over all x; ``overflow`` the share of sets
     on which the exponential loss overflows.  x of these is η/η_c.
@@ -122,7 +124,11 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     ends = np.array([min(ratios), max(ratios)])
     for run in data.runs("rates"):
         at = {"lambda": run.parameters["lambda"]}
-        _tabulate_values(builder, "scaled_time", "t95", run, scaled_times(run), at)
+        times = scaled_times(run)
+        _tabulate_values(builder, "scaled_time", "t95", run, times, at)
+        if np.isinf(np.median(times)):
+            end = np.full_like(times, run.parameters["eta"] * run.parameters["t_max"])
+            _tabulate_values(builder, "scaled_time", "end", run, end, at)
         free = error_free_accuracies(run)
         _tabulate_values(builder, "error_free_accuracy", "first", run, free, at)
     for panel, series, runs, values in (
@@ -200,18 +206,18 @@ def _draw_accuracies(axes: Axes, curves: pd.DataFrame) -> None:
     steps = sorted(curves.loc[curves["solver"] != "gradient_flow", "eta"].unique())
     shades = [style.RAMP[k] for k in np.linspace(0, 3, len(steps)).round().astype(int)]
     colours = dict(zip(steps, shades, strict=True))
-    labels = {eta: rf"{_RATE} = {style.number(float(f'{eta:.2g}'))}" for eta in steps}
+    labels = {eta: style.number(float(f"{eta:.2g}")) for eta in steps}
     for eta in set(curves["eta"]) - set(steps):
-        colours, labels = {eta: style.BLUE, **colours}, {eta: "gradient flow", **labels}
+        colours, labels = {eta: style.BLUE, **colours}, {eta: "flow", **labels}
     for (eta, series), curve in curves.groupby(["eta", "series"], sort=False):
         draw_band(axes, curve, style.line_of(series), colours[eta], linewidth=1.0)
-    axes.set(xscale="log", ylabel="accuracy", ylim=(0.15, 1.03))
+    axes.set(xscale="log", ylabel="accuracy", ylim=(0.3, 1.03))
     handles = [legends.line(labels[eta], color=colour) for eta, colour in colours.items()]
-    legends.add(axes, handles, loc="lower right")
+    legends.add(axes, handles, loc="lower right", title=_RATE, ncols=3, handlelength=1.2)
 
 
 def _draw_times(axes: Axes, points: pd.DataFrame, colours: dict[Any, str]) -> None:
-    _draw_by(axes, points, "t95", "lambda", colours)
+    _draw_by(axes, points, "t95", "lambda", colours, ends="end")
     for lambda_, line in rows(points, series="flow").groupby("lambda"):
         axes.plot(line["x"], line["y"], color=colours[lambda_], **_FLOW)
     finite = points.loc[np.isfinite(points["y"]), "y"]
@@ -231,10 +237,11 @@ def _draw_ratios(axes: Axes, points: pd.DataFrame, colours: dict[Any, str]) -> N
     for sigma, chosen in rows(points, series="exponential").groupby("sigma"):
         draw_points(axes, chosen, colours[sigma], **_HOLLOW)
     finite = points.loc[np.isfinite(points["y_high"]), "y_high"]
-    axes.set(xscale="log", yscale="log", xlabel=_RATE, ylim=(0.3, 10 * finite.max()))
+    axes.set(xscale="log", yscale="log", xlabel=_RATE, ylim=(0.3, 40 * finite.max()))
     axes.set_ylabel("time / that of the flow")
     exponential = legends.mark("exponential loss", legends.GREY, **_HOLLOW)
-    legends.add(axes, [*_marks("sigma", colours), exponential], loc="upper left")
+    above = {"frameon": True, "facecolor": "white", "edgecolor": "none", "framealpha": 1.0}
+    legends.add(axes, [*_marks("sigma", colours), exponential], loc="upper left", **above)
 
 
 def _draw_overflow(axes: Axes, points: pd.DataFrame, colours: dict[Any, str]) -> None:
@@ -247,13 +254,19 @@ def _draw_overflow(axes: Axes, points: pd.DataFrame, colours: dict[Any, str]) ->
 
 
 def _draw_by(
-    axes: Axes, points: pd.DataFrame, series: str, key: str, colours: dict[Any, str]
+    axes: Axes,
+    points: pd.DataFrame,
+    series: str,
+    key: str,
+    colours: dict[Any, str],
+    ends: str | None = None,
 ) -> None:
-    """Draw a series by a parameter, with a guide at η = η_c."""
+    """Draw a series by a parameter, and perhaps where its runs end, with a guide at η = η_c."""
     axes.axvline(1.0, **style.GUIDE)
     markers = dict(zip(colours, _MARKERS, strict=False))
     for value, chosen in rows(points, series=series).groupby(key):
-        draw_points(axes, chosen, colours[value], marker=markers[value])
+        last = rows(points, series=ends, **{key: value}) if ends else None
+        draw_points(axes, chosen, colours[value], marker=markers[value], ends=last)
 
 
 def _marks(key: str, colours: dict[Any, str]) -> list[Line2D]:

@@ -143,12 +143,12 @@ def _tabulate_sizes(builder: TableBuilder, data: FigureData) -> None:
             scatter.append(value)
             error = value / np.sqrt(len(logs))
         off = np.expm1(logs.mean())
-        spread = {"y_low": abs(off) - error, "y_high": abs(off) + error, "n": len(logs)}
-        builder.add("finite_size", "correction", "experiment", n_train, abs(off), at, **spread)
+        spread = {"y_low": off - error, "y_high": off + error, "n": len(logs)}
+        builder.add("finite_size", "correction", "experiment", n_train, off, at, **spread)
     if len(set(sizes)) > 1:
         power, factor = scatter_power(sizes, scatter)
-        ends = np.array([min(sizes), max(sizes)])
-        builder.add("finite_size", "scatter_power", "experiment", ends, factor * ends**power)
+        sizes = np.geomspace(min(sizes), max(sizes), 50)
+        builder.add("finite_size", "scatter_power", "experiment", sizes, factor * sizes**power)
 
 
 def _deviation(logs: np.ndarray) -> tuple[float, float, float]:
@@ -217,17 +217,15 @@ def _draw_settling(axes: Axes, table: pd.DataFrame, colours: Mapping[Any, str]) 
 
 
 def _draw_sizes(axes: Axes, table: pd.DataFrame) -> None:
-    axes.set(xscale="log", yscale="log")
+    axes.axhline(0.0, **style.GUIDE)
     handles = []
     for series, colour, name in (
         ("scatter", style.BLUE, r"scatter of $\log t$"),
-        ("correction", style.VERMILION, r"$|\,$mean of $t$ / formula $-\,1\,|$"),
+        ("correction", style.VERMILION, r"mean of $t$ / formula $-\,1$"),
     ):
         points = rows(table, "finite_size", series)
         for kind, look in (("matrix", _HOLLOW), ("deferred", {})):
-            theirs = rows(points, data=kind)
-            low = theirs["y_low"].clip(lower=1e-4)
-            draw_points(axes, theirs.assign(y_low=low), colour, **look)
+            draw_points(axes, rows(points, data=kind), colour, **look)
         handles.append(legends.mark(name, colour))
     fit = rows(table, "finite_size", "scatter_power")
     if len(fit) > 1:
@@ -236,7 +234,7 @@ def _draw_sizes(axes: Axes, table: pd.DataFrame) -> None:
         handles.append(legends.line(rf"$\propto N^{{{power:.2f}}}$", **style.REFERENCE))
     handles.append(legends.mark("matrix", legends.GREY, **_HOLLOW))
     handles.append(legends.mark("deferred", legends.GREY))
-    shown = rows(table, "finite_size")
-    low, high = shown["y"].min(), shown["y"].max()
-    axes.set(xlabel=style.SYMBOLS["n_train"], ylim=(low / 2.0, 12.0 * high))
+    high = rows(table, "finite_size")[["y", "y_high"]].max().max()
+    axes.set(xscale="log", xlabel=style.SYMBOLS["n_train"])
+    axes.set_ylim(top=1.6 * high)  # room for the legend
     legends.add(axes, handles, loc="upper right", ncols=2)

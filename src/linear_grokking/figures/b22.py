@@ -20,7 +20,7 @@ from linear_grokking.figures import legends, style
 from linear_grokking.figures import separability_panels as panels
 from linear_grokking.figures.dynamics import draw_dynamics, tabulate_dynamics
 from linear_grokking.figures.logistic_panels import tabulate_settled_course
-from linear_grokking.figures.points import draw_lines, draw_points, tabulate_scalar
+from linear_grokking.figures.points import draw_beside, draw_lines, draw_points, tabulate_scalar
 from linear_grokking.figures.tables import FigureData, TableBuilder, percent, rows
 from linear_grokking.theory import elliptical, large_size
 
@@ -113,8 +113,7 @@ def draw(table: pd.DataFrame) -> Figure:
     """Draw fractions and norms of entries above; elliptical inputs and dynamics below."""
     figure, axes = style.new_panels(2, 2, height=4.6)
     _draw_fractions(axes[0, 0], table)
-    _draw_norms(axes[0, 1], table, "s_inf_norm", "law", COLOURS)
-    legends.add(axes[0, 1], [legends.line(**style.LARGE_SIZE)], loc="upper left")
+    _draw_entries(axes[0, 1], table)
     _draw_elliptical(axes[1, 0], table)
     _draw_dynamics(axes[1, 1], table)
     shown = [law for law in COLOURS if law in set(table["law"].dropna()) or law == "elliptical"]
@@ -126,44 +125,29 @@ def draw(table: pd.DataFrame) -> Figure:
 def _draw_fractions(axes: Axes, table: pd.DataFrame) -> None:
     fractions = rows(table, "separable_fraction")
     draw_lines(axes, table, "separable_fraction", "wendel", **panels.WENDEL_LINE)
-    _draw_by(axes, rows(fractions, source="experiment"), "law", COLOURS, _MARKERS)
+    points, wendel = rows(fractions, source="experiment"), rows(fractions, series="wendel")
+    draw_beside(axes, points, "law", COLOURS, wendel, _SPREAD, _MARKERS)
     panels.lambda_axis(axes, "fraction separable")
     axes.locator_params(axis="x", nbins=5)
     size = legends.line(style.size_label(fractions), linestyle="")
     legends.add(axes, [legends.line(**panels.WENDEL_LINE), size], loc="lower right")
 
 
-def _draw_norms(
-    axes: Axes,
-    table: pd.DataFrame,
-    panel: str,
-    by: str,
-    colours: Mapping[Any, str],
-    one_radius: Mapping[str, Any] = style.LARGE_SIZE,
-) -> None:
-    draw_lines(axes, table, panel, "large_size", **one_radius)
-    markers = _MARKERS if by == "law" else dict.fromkeys(colours, _MARKERS["elliptical"])
-    points = rows(table, panel, source="experiment")
-    _draw_by(axes, points, by, colours, markers)
+def _draw_entries(axes: Axes, table: pd.DataFrame) -> None:
+    norms = rows(table, "s_inf_norm")
+    draw_lines(axes, norms, "s_inf_norm", "large_size", **style.LARGE_SIZE)
+    points, curve = rows(norms, source="experiment"), rows(norms, series="large_size")
+    draw_beside(axes, points, "law", COLOURS, curve, _SPREAD, _MARKERS)
+    _norm_axes(axes)
+    legends.add(axes, [legends.line(**style.LARGE_SIZE)], loc="upper left")
+
+
+def _norm_axes(axes: Axes) -> None:
     panels.lambda_axis(axes, r"$\sigma\|S_\infty\|$")
     axes.set(yscale="log", xlim=(None, 0.51))
     axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
     axes.yaxis.set_minor_locator(NullLocator())
-
-
-def _draw_by(
-    axes: Axes,
-    points: pd.DataFrame,
-    by: str,
-    colours: Mapping[Any, str],
-    markers: Mapping[Any, str],
-) -> None:
-    """Draw points of each value of a parameter, side by side."""
-    groups = list(points.groupby(by, sort=False))
-    for k, (value, group) in enumerate(groups):
-        beside = group.assign(x=group["x"] + _SPREAD * (k - (len(groups) - 1) / 2))
-        draw_points(axes, beside, colours[value], marker=markers[value])
 
 
 def _draw_elliptical(axes: Axes, table: pd.DataFrame) -> None:
@@ -173,7 +157,10 @@ def _draw_elliptical(axes: Axes, table: pd.DataFrame) -> None:
     if len(ratios) > len(_SHADES):
         colours = style.colours("radius_ratio", ratios)
     draw_lines(axes, table, panel, "large_size_elliptical", by="radius_ratio", colours=colours)
-    _draw_norms(axes, table, panel, "radius_ratio", colours, one_radius=style.REFERENCE)
+    draw_lines(axes, table, panel, "large_size", **style.REFERENCE)
+    for ratio, points in rows(table, panel, source="experiment").groupby("radius_ratio"):
+        draw_points(axes, points, colours[ratio])
+    _norm_axes(axes)
     marks = [legends.mark(style.label("radius_ratio", r), c) for r, c in colours.items()]
     marks += [legends.line(r"$N\to\infty$, each law's own", **style.THEORY_LINE)]
     marks += [legends.line("one radius", **style.REFERENCE)]

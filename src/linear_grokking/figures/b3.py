@@ -24,7 +24,7 @@ from linear_grokking.figures.two_point_panels import TwoPointOptions, distance_l
 from linear_grokking.theory.margin import log_law_slopes
 from linear_grokking.theory.two_point_times import log_time_to_gen_accuracy
 
-TITLE = "The two-point model: geometry, and time to 95 % accuracy over (σ, 1-2λ) (Paper B, Fig. 3)"
+TITLE = "The two-point model: geometry, and time to 95 % accuracy over (σ, 1−2λ) (Paper B, Fig. 3)"
 _SIGMA_LIMIT = 1e6
 """A σ beyond which S is at S_∞ from the start, as far as double precision can tell."""
 
@@ -126,7 +126,7 @@ def draw(table: pd.DataFrame) -> Figure:
     handles.append(legends.line("the same norm", **style.GUIDE))
     handles.append(legends.line("generalizing direction, (0, −1)", **_RING))
     figure.legend(handles=handles, loc="outside upper center", ncols=4)
-    _draw_map(panels[0], table)
+    _draw_map(figure, panels[0], table)
     _draw_cuts(panels[1], panels[2], table)
     return figure
 
@@ -156,8 +156,8 @@ def _draw_geometry(axes: Axes, table: pd.DataFrame, lambda_: float) -> None:
     axes.set_title(rf"$x_2 {sign} 0$: {what}", loc="right")
 
 
-def _draw_map(axes: Axes, table: pd.DataFrame) -> None:
-    """Draw the times as colours, which the contours' labels name."""
+def _draw_map(figure: Figure, axes: Axes, table: pd.DataFrame) -> None:
+    """Draw the times as colours, with contours."""
     cells = rows(table, "sigma_distance").pivot(index="y", columns="x", values="z")
     sigma, distance = cells.columns.to_numpy(), cells.index.to_numpy()
     z = np.ma.masked_invalid(cells.to_numpy()) / _TEN
@@ -170,7 +170,7 @@ def _draw_map(axes: Axes, table: pd.DataFrame) -> None:
     axes.set_yticks([*-powers, 0, *powers])
     axes.set_facecolor(style.UNREACHED)
     colours = {"cmap": style.SEQUENTIAL, "vmin": 0.0, "vmax": top, "rasterized": True}
-    axes.pcolormesh(sigma, distance, z, shading="nearest", **colours)
+    mesh = axes.pcolormesh(sigma, distance, z, shading="nearest", **colours)
     levels = np.arange(_CONTOUR_STEP, top, _CONTOUR_STEP)
     lines = axes.contour(sigma, distance, z, levels, colors="white", linewidths=0.8)
     places = _places(z, cells, levels)
@@ -181,7 +181,8 @@ def _draw_map(axes: Axes, table: pd.DataFrame) -> None:
     axes.axhline(0.0, **{**style.GUIDE, "color": "white"})
     axes.text(0.8, 0.22, "never", transform=axes.transAxes, ha="center", va="center")
     legends.add(axes, edge, loc="lower right")
-    axes.set_title(_time_label(table), loc="right")
+    figure.colorbar(mesh, ax=axes, extend="max", format=_DECADE, fraction=0.06, pad=0.02)
+    axes.set_title(f"time to {percent(table)} (steps)", loc="right")
 
 
 def _places(z: np.ndarray, cells: pd.DataFrame, levels: np.ndarray) -> list[tuple[float, float]]:

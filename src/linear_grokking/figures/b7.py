@@ -39,19 +39,21 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
 
     values = options.lambda_.linear()
     below, above = values[values <= panels.LARGEST_BELOW], values[values >= panels.CRITICAL]
-    root = np.sqrt(1.0 - 2.0 * below) / large_size.CRITICAL_NORM
+    to_half = np.append(below, panels.CRITICAL)
+    root = np.sqrt(1.0 - 2.0 * to_half) / large_size.CRITICAL_NORM
+    mean = large_size.CRITICAL_POSITIVE_MEAN
     for panel, x, curve, first_order in (
         (
             "positive_projection",
-            below,
-            large_size.normalized_positive_mean(below),
-            large_size.CRITICAL_POSITIVE_MEAN * root,
+            to_half,
+            np.append(large_size.normalized_positive_mean(below), 0.0),
+            mean * root,
         ),
         (
             "positive_mean",
-            below,
-            large_size.positive_mean(below),
-            np.full(below.shape, large_size.CRITICAL_POSITIVE_MEAN),
+            to_half,
+            np.append(large_size.positive_mean(below), mean),
+            np.full(to_half.shape, mean),
         ),
         (
             "margin",
@@ -62,7 +64,7 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     ):
         builder.add(panel, "large_size", "theory", x, curve)
         builder.add(panel, "critical", "theory", x, first_order)
-    builder.add("positive_projection", "two_point", "paper", below, 1.0 - 2.0 * below)
+    builder.add("positive_projection", "two_point", "paper", to_half, 1.0 - 2.0 * to_half)
     builder.add("margin", "two_point", "paper", above, 2.0 * above - 1.0)
     return builder.frame()
 

@@ -1,5 +1,8 @@
 """Fig. B8."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -149,19 +152,21 @@ def _tabulate_measured(builder: TableBuilder, run: RunResult, epsilon: float) ->
 def draw(table: pd.DataFrame) -> Figure:
     """Draw how the times are read off, and their ratio against the distance from ½."""
     figure, axes = style.new_panels(1, 2, height=3.5)
-    _draw_read_off(axes[0], rows(table, "loss"))
-    handles = _draw_ratio(axes[1], table)
+    colours = style.colours_of(rows(table, _PANEL, "exact")["sigma"])
+    _draw_read_off(axes[0], rows(table, "loss"), colours)
+    handles = _draw_ratio(axes[1], table, colours)
     figure.legend(handles=handles, loc="outside lower center", ncols=3)
     return figure
 
 
-def _draw_read_off(axes: Axes, table: pd.DataFrame) -> None:
+def _draw_read_off(axes: Axes, table: pd.DataFrame, colours: Mapping[Any, str]) -> None:
+    colour = colours.get(table["sigma"].iloc[0], style.GREEN)
     for series, index in (("train", "tr"), ("generalization", "gen")):
         curve, name = rows(table, series=series), style.NAMES[series]
-        draw_band(axes, curve, style.line_of(series), style.BLUE, name)
+        draw_band(axes, curve, style.line_of(series), colour, name)
         at = rows(table, series=f"{series}_at_epsilon").iloc[0]
         place, epsilon = (at["x"], at["y"]), at["y"]
-        axes.plot(*place, color=style.BLUE, zorder=5, **style.REACHED[series])
+        axes.plot(*place, color=colour, zorder=5, **style.REACHED[series])
         symbol = rf"$t^*_\mathrm{{{index}}}$"
         axes.annotate(symbol, place, (6, 8), textcoords="offset points")
     axes.axhline(epsilon, **style.GUIDE)
@@ -174,10 +179,9 @@ def _draw_read_off(axes: Axes, table: pd.DataFrame) -> None:
     legends.add(axes, loc="upper right")
 
 
-def _draw_ratio(axes: Axes, table: pd.DataFrame) -> list[Line2D]:
+def _draw_ratio(axes: Axes, table: pd.DataFrame, colours: Mapping[Any, str]) -> list[Line2D]:
     """Draw the ratios, and return what a legend of them holds."""
     exact = rows(table, _PANEL, "exact")
-    colours = style.colours("sigma", sorted(exact["sigma"].unique()))
     draw_lines(axes, table, _PANEL, "exact", by="sigma", colours=colours)
     handles = [
         legends.line(f"two points, {style.label('sigma', sigma)}", color=colour, **style.STRIPE)

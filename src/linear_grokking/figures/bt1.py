@@ -21,7 +21,7 @@ _LAWS = {
     "constant": r"$\lambda<\frac{1}{2}$:  $S\to S_\infty$,  $b\simeq-\ln t$",
     "log_log_t": r"$\lambda=\frac{1}{2}$:  $S\simeq\ln\ln t\,/\sigma$,  $b\simeq-\ln t$,"
     r"  with corrections of order $\ln\ln t/\ln t$",
-    "log_t": r"$\lambda>\frac{1}{2}$:  $S\simeq M\ln t/(1+M^2)$,  $b\simeq-\ln t/(1+M^2)$,"
+    "log_t": r"$\lambda>\frac{1}{2}$:  $S\simeq M\,\ln t/(1+M^2)$,  $b\simeq-\ln t/(1+M^2)$,"
     r"  $M=\sigma(2\lambda-1)$",
 }
 _CENTRED = {"ha": "center", "va": "center", "fontsize": 7.5}

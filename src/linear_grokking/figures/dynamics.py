@@ -74,6 +74,10 @@ def draw_dynamics(
         # Wide where a theory lies on them, so that they show on either side of it.
         theory = curves["series"].isin(list(style.NAMES)) & (curves["source"] == "theory")
         width = 2.4 if theory.any() else 1.2
+        reached = curves["series"].str.endswith("_reached")
+        if panel == "accuracy":
+            # The median time is not that of the median curve, but its accuracy is the threshold.
+            curves = curves.assign(y=curves["y"].mask(reached, table.attrs["threshold"]))
         for (value, series, source), curve in curves.groupby([by, "series", "source"], sort=False):
             _draw_curve(each, curve, series, source, colours[value], width)
         step_axis(each)

@@ -8,12 +8,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
+from matplotlib.path import Path
 
 from linear_grokking.figures import style
 from linear_grokking.figures.tables import percent
 
 GREY = "#555555"
 """Stands for all colours, where a line or a marker has its meaning in each."""
+BAR = Path([(-1, -2), (1, -2), (0, -2), (0, 2), (-1, 2), (1, 2)], 3 * [Path.MOVETO, Path.LINETO])
+"""Marker that looks as a bar with caps."""
 
 
 def line(label: str, **look: Any) -> Line2D:

@@ -18,7 +18,7 @@ from linear_grokking.theory import linear, linear_grokking_time, linear_scatter
 LOSSES = {"train": linear.train_loss, "generalization": linear.gen_loss}
 TIME_LABEL = r"grokking time $\Delta t$ (steps)"
 
-_SCATTER: Mapping[str, Any] = {"marker": "_", "markersize": 6, "markeredgewidth": 0.6}
+_SCATTER: Mapping[str, Any] = {"marker": legends.BAR, "markersize": 8, "markeredgewidth": 0.6}
 """How the legend shows the scatter of one draw by the formula."""
 
 _FIELDS = {"lambda": "lambda_", **{k: k for k in ("eta", "gamma", "d_out", "alpha", "noise")}}
@@ -218,7 +218,8 @@ def _draw_times(axes: Axes, table: pd.DataFrame, x: str, by: str) -> dict[Any, s
     axes.errorbar(bars["x"], bars["y"], spread, linestyle="", **look)
     for series, look in style.REACHED.items():
         for value, points in rows(times, series=f"{series}_reached").groupby(by):
-            # Smaller than in the panels of dynamics: here they lie among the measured points.
+            # Smaller than in the panels of dynamics, and hollow: they lie among measured points.
             small = {**look, "markersize": 0.7 * look["markersize"], "zorder": 5}
-            axes.plot(points["x"], points["y"], color=colours[value], **small)
+            small |= {"markerfacecolor": "white", "markeredgecolor": colours[value]}
+            axes.plot(points["x"], points["y"], **small)
     return colours

@@ -43,7 +43,7 @@ def paired_draws(runs: Sequence[RunResult]) -> list[RunResult]:
     A run that another figure shares may have more.
     """
     common = min(run.realizations for run in runs)
-    return [run if run.realizations == common else run.only(range(common)) for run in runs]
+    return [run.only(range(common)) for run in runs]
 
 
 def pair_runs(

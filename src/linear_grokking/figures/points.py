@@ -37,10 +37,18 @@ def tabulate_scalar(
         builder.add_summary(panel, series, at, row, shown, statistic)
 
 
-def draw_points(axes: Axes, points: pd.DataFrame, colour: str, **options: Any) -> None:
+def draw_points(
+    axes: Axes,
+    points: pd.DataFrame,
+    colour: str,
+    *,
+    ends: pd.DataFrame | None = None,
+    **options: Any,
+) -> None:
     """Draw points with their interval; bars that reach infinity end in an arrowhead at the edge.
 
-    Points that are themselves infinite (never reached) become open triangles at the edge.
+    Points that are themselves infinite (never reached) become open triangles at the edge, or,
+    where ``ends`` has points at the same x, at these: where the runs ended.
     """
     options = {"marker": "o", "markersize": 3.2, "zorder": 4, "linewidth": 0.8, **options}
     finite = points[np.isfinite(points["y"])]
@@ -55,10 +63,37 @@ def draw_points(axes: Axes, points: pd.DataFrame, colour: str, **options: Any) -
     for x, y in finite.loc[unbounded, ["x", "y"]].to_numpy():
         axes.annotate("", (x, _EDGE), (x, y), arrowprops=bar, **to_edge).set_in_layout(False)
     never = points.loc[np.isposinf(points["y"]), "x"]
-    if len(never):
-        triangle = {"marker": "^", "markersize": 4.5, "markerfacecolor": "none", "linestyle": ""}
+    triangle = {"marker": "^", "markersize": 4.5, "markerfacecolor": "none", "linestyle": ""}
+    if ends is not None:
+        axes.plot(
+            *ends.loc[ends["x"].isin(never), ["x", "y"]].T.to_numpy(), color=colour, **triangle
+        )
+    elif len(never):
         place = {"transform": axes.get_xaxis_transform(), "clip_on": False}
         axes.plot(never, np.full(len(never), _EDGE), color=colour, **triangle, **place)
+
+
+def draw_beside(
+    axes: Axes,
+    points: pd.DataFrame,
+    by: str,
+    colours: Mapping[Any, str],
+    curve: pd.DataFrame,
+    distance: float,
+    markers: Mapping[Any, str] | None = None,
+) -> None:
+    """Draw points of each value of a parameter side by side about their x.
+
+    A short level line shows where the curve, their theory, is at that x.
+    """
+    groups = list(points.groupby(by, sort=False))
+    for k, (value, group) in enumerate(groups):
+        aside = group.assign(x=group["x"] + distance * (k - (len(groups) - 1) / 2))
+        draw_points(axes, aside, colours[value], marker=markers[value] if markers else "o")
+    at, curve = points["x"].unique(), curve.sort_values("x")
+    reach = distance * (len(groups) + 1) / 2
+    level = np.interp(at, curve["x"], curve["y"])
+    axes.hlines(level, at - reach, at + reach, **style.THEORY_LINE)
 
 
 def draw_lines(

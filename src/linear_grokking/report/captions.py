@@ -140,12 +140,14 @@ class Values:
 
 
 def written(value: Any) -> str:
-    """Write a value for a reader: 0.48, 4000, 10⁹, 2.5·10⁻⁷."""
+    """Write a value for a reader: 0.48, −2, 4000, 10⁹, 2.5·10⁻⁷."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
-    if value == 0 or 1e-3 <= abs(value) < 1e5:
-        return f"{value:g}"
+    sign = "\N{MINUS SIGN}" if value < 0 else ""
+    value = abs(value)
+    if value == 0 or 1e-3 <= value < 1e5:
+        return f"{sign}{value:g}"
     mantissa, exponent = f"{value:.3e}".split("e")
     power = "10" + str(int(exponent)).translate(_SUPERSCRIPTS)
     mantissa = mantissa.rstrip("0").rstrip(".")
-    return power if mantissa == "1" else f"{mantissa}·{power}"
+    return sign + (power if mantissa == "1" else f"{mantissa}·{power}")

@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from linear_grokking.figures import style
 from linear_grokking.report.captions import written
 
 ROWS = Path(__file__).with_suffix(".toml")
-CELLS = ("training", "generalization", "delay", "answer")
+CELLS = ("training", "generalization", "delay", "formula", "answer")
 COLUMNS = ("model", "what", "where", *CELLS, "figure", "claims")
 MODELS = {
     "linear": "Linear regression, λ = d_in/N",
@@ -26,9 +27,11 @@ MODELS = {
 }
 NOTE = (
     "÷, ×: against gradient descent, or a smaller value, on the same sets; ηt: against gradient "
-    "flow;\nshare: of sets that reach the accuracy; in brackets 95 % intervals."
+    "flow; share: of sets that reach\nthe accuracy; in brackets 95 % intervals. Formulas, where "
+    "there are any, are of large sets, with the number that they predict here."
 )
-_SETTING = re.compile(r"\b(λ|s²|α|p|B) = ([\d.e+-]*\d)")
+_NUMBER = r"(?:[≤≥] )?[\d.e+-]*\d"
+_SETTING = re.compile(rf"\b(λ|s²|α|p|B) (?:= |(?=[≤≥]))({_NUMBER}(?:(?:, | or ){_NUMBER})*)")
 """What of a claim's statement says where it was measured."""
 HEADS = {
     "what": "what",
@@ -36,12 +39,17 @@ HEADS = {
     "training": "time of training",
     "generalization": "of generalization",
     "delay": "delay",
+    "formula": "formula",
     "answer": "does it help?",
     "figure": "figure",
 }
 """The columns that are shown, and what stands above them."""
-_PLACES = (0.0, 1.34, 2.1, 3.05, 4.05, 5.36, 6.72)
-"""Where the columns begin, in inches."""
+_FIRST = {"what": 0.0, "training": 1.3, "generalization": 2.32, "delay": 3.92, "answer": 5.28}
+_FIRST |= {"figure": 6.72}
+_SECOND = {"where": 0.0, "formula": _FIRST["training"]}
+"""Where the columns of a row's two lines begin on the page, in inches."""
+_LINE = 0.16
+"""Height of a line of the page in inches."""
 
 
 def table(claims: pd.DataFrame) -> pd.DataFrame:
@@ -75,19 +83,25 @@ def _setting(statements: Iterable[str]) -> str:
     """Return the parameters that statements name, each once."""
     found: dict[str, list[str]] = {}
     for text in statements:
-        for name, value in _SETTING.findall(text):
-            if value not in found.setdefault(name, []):
-                found[name].append(value)
-    return "; ".join(f"{name} = {', '.join(values)}" for name, values in found.items())
+        for name, values in _SETTING.findall(text):
+            known = found.setdefault(name, [])
+            known += [value for value in values.split(", ") if value not in known]
+    return "; ".join(
+        f"{name} {'' if values[0][0] in '≤≥' else '= '}{', '.join(values)}"
+        for name, values in found.items()
+    )
 
 
 def _cell(judged: pd.DataFrame, cell: Sequence[str] | None) -> str:
-    """Return what a cell says, with what its claim measured."""
+    """Return what a cell says, with what its claim measured, or predicted."""
     if cell is None:
         return ""
     says, claim, *verdict = cell
     if claim not in judged.index or judged.loc[claim, "verdict"] != (verdict or ["confirmed"])[0]:
         return "undecided"
+    if "{predicted}" in says:
+        predicted = float(f"{judged.loc[claim, 'predicted']:.3g}")
+        says = says.replace("{predicted}", written(predicted))
     return says.replace("{}", _measured(judged.loc[claim]))
 
 
@@ -104,40 +118,45 @@ def _measured(claim: Mapping[str, Any]) -> str:
             if low < high and low <= value <= high:
                 break
         text += f" ({written(low)} … {written(high)})"
-    return text.replace("-", "\N{MINUS SIGN}")
+    return text
 
 
 def draw(table: pd.DataFrame) -> Figure:
     """Typeset the table on a page."""
-    height = len(table) + 2.2 * table["model"].nunique() + 2.2
-    figure = style.new_figure(0.19 * height)
+    height = 1.9 * len(table) + 3.6 * table["model"].nunique() + 1.6
+    figure = style.new_figure(_LINE * height)
     axes = figure.subplots()
     axes.set(xlim=(0.0, style.WIDTH), ylim=(height, 0.0))
     axes.axis("off")
     line = 0.6
     for model, rows in table.groupby("model", sort=False):
         axes.text(0.0, line, _typeset(MODELS[str(model)]), va="center", fontweight="bold")
-        line += 1.0
-        for place, name in zip(_PLACES, HEADS, strict=True):
-            axes.text(place, line, HEADS[name], va="center", fontsize=7, style="italic")
-        axes.axhline(line + 0.55, color="black", linewidth=0.8)
+        line += 1.1
+        _write(axes, line, HEADS, style="italic")
+        axes.axhline(line + 1.5, color="black", linewidth=0.8)
+        line += 0.3
         for row in rows.to_dict("records"):
-            line += 1.0
-            for place, name in zip(_PLACES, HEADS, strict=True):
-                colour = style.PAPER if row[name] == "undecided" or name == "where" else "black"
-                text = _typeset(row[name])
-                size = 5.5 if name == "where" else 6.1
-                axes.text(place, line, text, va="center", fontsize=size, color=colour)
-        line += 1.2
-    axes.text(0.0, line, _typeset(NOTE), va="center", fontsize=6.5)
+            line += 1.9
+            _write(axes, line, row)
+        line += 2.2
+    axes.text(0.0, line + 0.1, _typeset(NOTE), va="center", fontsize=6.5)
     return figure
+
+
+def _write(axes: Axes, line: float, row: Mapping[str, str], **look: Any) -> None:
+    """Write a row's two lines, the second in grey."""
+    for down, places in ((0.0, _FIRST), (0.85, _SECOND)):
+        for name, place in places.items():
+            grey = down or row[name] == "undecided"
+            look |= {"va": "center", "fontsize": 6.5, "color": style.PAPER if grey else "black"}
+            axes.text(place, line + down, _typeset(row[name]), **look)
 
 
 def _typeset(text: str) -> str:
     """Set the subscripts of a cell."""
     for plain, set_ in (
-        ("t_gen", r"$t_\mathrm{gen}$"),
-        ("t_tr", r"$t_\mathrm{tr}$"),
+        *((f"{x}_{of}", rf"${x}_\mathrm{{{of}}}$") for x in "tL" for of in ("gen", "tr")),
+        ("C_∞", r"$C_\infty$"),
         ("d_in", r"$d_\mathrm{in}$"),
         ("η_c", r"$\eta_c$"),
         ("γ_max", r"$\gamma_\mathrm{max}$"),

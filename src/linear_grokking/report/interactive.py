@@ -198,7 +198,7 @@ def _ticks(centres: pd.Index) -> dict[str, Any]:
     return {
         "type": kind,
         "tickvals": [_places(centres)[k] for k in nearest],
-        "ticktext": [("−" if value < 0 else "") + written(abs(float(value))) for value in wanted],
+        "ticktext": [written(float(value)) for value in wanted],
     }
 
 

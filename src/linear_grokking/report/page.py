@@ -88,6 +88,7 @@ def write_page(
         undecided=[claim for claim in judged if claim["verdict"] == "undecided"],
         helping=helping.to_pandas().to_dict("records"),
         models=does_x_help.MODELS,
+        heads=does_x_help.HEADS,
         note=does_x_help.NOTE,
         runs=_runs(listed),
         cost=_cost(listed.drop_duplicates("run_id")),

@@ -33,7 +33,7 @@ def number(value: float) -> str:
         return "–"
     if np.isinf(value):
         return "∞" if value > 0 else "−∞"
-    return written(float(f"{value:.4g}")).replace("-", "−")
+    return written(float(f"{value:.4g}"))
 
 
 def key(value: float) -> str:

@@ -45,8 +45,9 @@ class RunResult:
     chosen: tuple[int, ...] | None = None
 
     def only(self, chosen: Collection[int]) -> "RunResult":
-        """Return the run reduced over some of its realizations, which reads its history."""
-        return replace(self, chosen=tuple(int(k) for k in chosen))
+        """Return the run reduced over some of its realizations; if not all, from its history."""
+        kept = tuple(int(k) for k in chosen)
+        return self if kept == tuple(self.drawn) else replace(self, chosen=kept)
 
     @cached_property
     def scalars(self) -> pd.DataFrame:

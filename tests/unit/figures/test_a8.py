@@ -6,7 +6,7 @@ from figure_tables import pick
 
 from linear_grokking.theory import linear, linear_optimizers
 from linear_grokking.theory.linear import Problem
-from linear_grokking.theory.linear_grokking_time import gen_time
+from linear_grokking.theory.linear_grokking_time import gen_time, train_time
 
 LINEAR = {
     "model": "linear",
@@ -104,6 +104,11 @@ def test_measured_times_stand_at_their_distance(table):
 def test_the_full_batch_ends_the_row_of_batches(table):
     points = pick(table, "batches", "train", "experiment")
     assert sorted(points["x"]) == [6, 50, 500]
-    theory = pick(table, "batches", "train", "theory").sort_values("x")["y"]
-    assert np.all(np.diff(theory) < 0)
+    theory = pick(table, "batches", "train", "theory").sort_values("x")
+    assert np.all(np.diff(theory["y"]) < 0)
+    # A smooth curve through all of them, whose end is gradient descent's.
+    assert theory["x"].iloc[[0, -1]].tolist() == pytest.approx([6, 500])
+    assert np.abs(np.diff(np.log(theory["y"]))).max() < 0.05
+    problem = Problem(0.6, 0.01)
+    assert theory["y"].iloc[-1] == pytest.approx(train_time(problem, 1e-3), rel=0.02)
     assert pick(table, "batches", "limit", "theory")["x"].item() == pytest.approx(3)

@@ -1,10 +1,12 @@
 """Figure B1 where nothing is reached: what it draws must not depend on a finite time."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from linear_grokking.figures import b1, style
 from linear_grokking.figures.tables import TableBuilder
+from linear_grokking.results.statistics import summarize_values
 from linear_grokking.theory.margin import limit_gen_accuracy
 
 STEPS = np.geomspace(1, 1e6, 8)
@@ -49,6 +51,34 @@ def test_b1_is_drawn_though_no_run_reaches_95_per_cent(tmp_path, time, norm):
         assert np.isfinite(axes.get_ylim()).all()
     triangles = [line for line in times.lines if line.get_marker() == "^" and len(line.get_xdata())]
     assert len(triangles) == (1 if np.isinf(time) else 0)
+
+
+class Run:
+    """A run of the given times, and accuracies at its end, of which some draws may be taken."""
+
+    def __init__(self, times, accuracies):
+        self.parameters = {"lambda": 0.48}
+        self.values = {"t_gen": np.asarray(times), "final_gen_accuracy": np.asarray(accuracies)}
+
+    def only(self, chosen):
+        return Run(*(values[list(chosen)] for values in self.values.values()))
+
+    def number(self, quantity):
+        return summarize_values(quantity, self.values[quantity]).iloc[0]
+
+
+def test_shares_and_times_are_of_the_draws_whose_limits_are_known():
+    # Six draws, of four of which the limit is known: one of these never arrives, and one late.
+    times = [10.0, np.inf, 30.0, np.inf, np.inf, 1e9]
+    accuracies = [0.98, 0.9, 0.97, 0.8, 0.8, 0.99]
+    limits = pd.DataFrame({"realization": range(4), "limit": [1.0, 1.0, 1.0, 0.85]})
+    builder = TableBuilder()
+    b1._tabulate_end(builder, Run(times, accuracies), limits, 0.95)
+    found = builder.frame().set_index(["panel", "series"])
+    shares = found.loc["grokking_time_unreached", "y"]
+    assert shares.to_dict() == {"never": 0.25, "censored": 0.25}
+    assert set(found["n"]) == {4}
+    assert found.loc[("final_accuracy", "at_t_max"), "y"] == pytest.approx(0.935)
 
 
 def test_large_sets_reach_the_threshold_a_little_beyond_one_half():

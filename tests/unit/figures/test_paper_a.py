@@ -3,9 +3,12 @@
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
-from figure_tables import pick
+from figure_tables import drawn, pick
+from matplotlib.figure import Figure
 
+from linear_grokking.figures import a5
 from linear_grokking.figures.a10 import times_to_loss
 from linear_grokking.figures.linear_panels import tabulate_scatter
 from linear_grokking.figures.maps import cell_edges
@@ -267,6 +270,25 @@ def test_a3_draws_eq_16_where_no_accuracy_arrives(tables):
     np.testing.assert_allclose(level["y"], np.log(1 + np.sqrt(0.5)) / (2 * 0.01 * q**2))
 
 
+def test_a3_says_once_what_is_never_reached(tables, tmp_path):
+    table = tables["A3"].copy()
+    table.attrs["threshold"] = 0.95
+    never = table.index[table["series"].eq("time") & np.isposinf(table["y"])]
+    assert "experiment" in set(table.loc[never, "source"])  # at γ = 0.1, beyond γ_max
+    times = drawn("A3", table, tmp_path / "A3.png").axes[2]
+    assert "^" not in {line.get_marker() for line in times.lines}
+    (legend,) = (each for each in times.artists if hasattr(each, "get_texts"))
+    entries = [text.get_text() for text in legend.get_texts()]
+    assert [entry for entry in entries if "reached" in entry] == ["never reached"]
+
+
+def test_formulas_of_a1_leave_the_panel_at_the_top(tables):
+    lambert = pick(tables["A1"], "grokking_time", "lambert")
+    limit = pick(tables["A1"], "grokking_time", "small_epsilon")
+    for curve in (*(each for _, each in lambert.groupby("epsilon")), limit):
+        assert 0.999 < curve["x"].max() < 1 and curve["y"].max() > 1e8
+
+
 def test_measured_grokking_times_lie_near_the_curves(tables):
     # Five realizations at d_in = 300; one of them strays by about a fifth.
     for figure_id, x, by in (("A1", "lambda", "epsilon"), ("A2", "d_out", "lambda")):
@@ -350,6 +372,15 @@ def test_a5_theory_starts_at_the_exact_loss_and_ratios_are_to_it(tables):
     assert set(errors["activation"]) == {"tanh"}
     start = errors[errors["x"] == 0]["y"]
     assert start.between(0.02, 0.1).all()
+
+
+def test_a5_says_which_nets_leave_a_panel():
+    axes = Figure().subplots()
+    axes.set_ylim(0.9, 1.2)
+    medians = {"d_h": [50, 50, 200, 400], "y": [1.0, 2.94, 1.22, 1.1]}
+    a5._say_end(axes, pd.DataFrame({"series": "train", **medians}))
+    (note,) = axes.texts
+    assert note.get_text() == "in the end up to 2.9 ($d_h$ = 50), 1.2 ($d_h$ = 200)"
 
 
 def test_a6_shows_how_far_off_the_formulas_are(tables):
@@ -469,8 +500,10 @@ def test_a10_measures_what_the_structured_theory_says(tables):
             assert np.abs(np.log((measured / expected)[early])).max() < 0.3, (panel, series)
     times = pick(table, "times", "generalization", "experiment")
     for row in times.itertuples():
-        problem = StructuredProblem(1 - row.x, 0.01, exponent=3)
+        problem = StructuredProblem(1 - row.x, 0.01, exponent=row.spectral_exponent)
         assert row.y == pytest.approx(structured_times.gen_time(problem, 1e-3), rel=0.5)
+    # p = 0 has runs of its dynamics alone.
+    assert set(times["spectral_exponent"]) == set(pick(table, "loss", "train")["spectral_exponent"])
     forgetting = pick(table, "forgetting", "generalization", "experiment")
     for row in forgetting.itertuples():
         at = {"gamma": row.x, "alpha": row.alpha, "exponent": 6}

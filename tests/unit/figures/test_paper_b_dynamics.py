@@ -253,6 +253,32 @@ def test_b13_has_the_cross_entropys_curves_beside_its_own(tables):
         assert (large == float(limit_gen_accuracy(lambda_, 5.0))).all()
 
 
+def test_b13_shows_all_sizes_of_b_of_both_losses(tables, tmp_path):
+    table = tables["B13"].copy()
+    table.attrs["threshold"] = 0.95
+    bias = table[(table["panel"] == "bias") & (table["x"] > 0) & (table["y"] < 0)]
+    figure = drawn("B13", table, tmp_path / "B13.png")
+    rows = [each for each in figure.axes if each.get_xlabel()]
+    assert len(rows) == len(SIDES)
+    for axes in rows:
+        assert axes.get_ylim()[0] < -bias["y"].max()
+
+
+def test_stars_and_diamonds_of_accuracies_stand_at_their_threshold(tables, tmp_path):
+    table = tables["B13"].copy()
+    table.attrs["threshold"] = 0.95
+    figure = drawn("B13", table, tmp_path / "B13.png")
+    found = [
+        y
+        for axes in figure.axes
+        if axes.get_ylim()[1] == 1.03
+        for line in axes.lines
+        if line.get_marker() in ("D", "*")
+        for y in line.get_ydata()
+    ]
+    assert found and set(found) == {0.95}
+
+
 def test_labels_by_the_input_beside_random_ones(tables):
     table = tables["B16"]
     for labels, r in (("threshold", 0.9), ("random", 0.95)):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from figure_tables import pick
+from figure_tables import drawn, pick
 from scipy.special import ndtr
 from scipy.stats import binom
 
@@ -65,6 +65,11 @@ CONFIG = {
         },
     },
     "figures": {
+        "B6": {
+            "statistics": "below",
+            "margins": "above",
+            "lambda": {"start": 0.3, "stop": 0.4995, "points": 41},
+        },
         "B7": {
             "statistics": "below",
             "margins": "above",
@@ -117,6 +122,32 @@ def test_b7_statistics_are_those_of_the_sets(tables):
     assert critical.iloc[0] == pytest.approx(0.3611, abs=5e-5)
 
 
+def test_curves_of_outputs_go_on_to_their_limits_at_one_half(tables):
+    for figure_id, panel in (
+        ("B6", "positive_fraction"),
+        ("B7", "positive_mean"),
+        ("B7", "positive_projection"),
+    ):
+        curve, limit = (pick(tables[figure_id], panel, name) for name in ("large_size", "critical"))
+        last, limit = curve.sort_values("x").iloc[-1], limit[limit["x"] == 0.5]["y"].item()
+        assert last["x"] == 0.5
+        assert last["y"] == limit
+        # Like the first order, as √(½ - λ): the step before is near.
+        steps = curve.sort_values("x").tail(3)
+        slope = (steps["y"].iloc[0] - limit) / np.sqrt(0.5 - steps["x"].iloc[0])
+        expected = limit + slope * np.sqrt(0.5 - steps["x"].iloc[1])
+        assert steps["y"].iloc[1] == pytest.approx(expected, rel=0.1)
+
+
+def test_b6_counts_separable_sets_on_both_sides_of_one_half(tables):
+    shares = pick(tables["B6"], "separable_fraction", "fraction").set_index("x")["y"]
+    assert list(shares.index) == [0.3, 0.4, 0.6, 0.7]
+    law = Gaussian(1.0)
+    for lambda_, share in shares.items():
+        sets = (draw_set(law, 40, round(40 * lambda_), k) for k in range(25))
+        assert share == np.mean([assess(x, margin=False).separable for x in sets])
+
+
 def test_b14_picture_is_the_plane_of_the_classifier(tables):
     rows = tables["B14"]
     rows = rows[(rows["panel"] == "separation") & (rows["sigma_a"] == 0.1)]
@@ -155,6 +186,20 @@ def test_b17_fractions_of_all_sizes_collapse(tables):
     assert scaled["y"].to_numpy() == pytest.approx(fraction["y"].to_numpy())
     limit = pick(table, "separable_fraction_scaled", "large_size")
     assert limit["y"].to_numpy() == pytest.approx(ndtr(limit["x"]))
+
+
+def test_b17_shows_all_finite_quartiles_and_arrowheads_for_infinite_ones(tables, tmp_path):
+    table = tables["B17"].copy()
+    table.attrs["threshold"] = 0.95
+    times = table["panel"] == "grokking_time_ratio"
+    first = table.index[times][0]
+    table.loc[first, "y_high"] = 1e5
+    axes = drawn("B17", table, tmp_path / "B17.png").axes[3]
+    assert axes.get_ylim()[0] < table.loc[times, "y_low"].min()
+    assert axes.get_ylim()[1] > 1e5
+    arrows = [each for each in axes.texts if each.arrow_patch is not None]
+    finite = np.isfinite(table.loc[times, "y"])
+    assert len(arrows) == np.isposinf(table.loc[times, "y_high"][finite]).sum()
 
 
 def test_b17_says_why_the_threshold_is_not_reached(plan, tables):

@@ -279,6 +279,14 @@ def test_b8_names_the_slope_of_settled_points(tables, tmp_path):
     assert any(f"{slope:.4f}" in text.get_text() for text in figure.axes[1].texts)
 
 
+def test_b8_has_one_colour_for_a_sigma(tables, tmp_path):
+    figure = drawn("B8", tables["B8"], tmp_path / "B8.png")
+    (handles,) = (each.legend_handles for each in figure.legends)
+    colours = {each.get_label(): each.get_color() for each in handles}
+    sigma = pick(tables["B8"], "loss", "train")["sigma"].iloc[0]
+    assert figure.axes[0].lines[0].get_color() == colours[f"two points, $\\sigma$ = {sigma:g}"]
+
+
 def test_tables_come_as_csv_with_all_digits_too(plan, tables):
     read_back = pd.read_csv(plan.root / "figures/tables/BT1.csv")
     expected = tables["BT1"]

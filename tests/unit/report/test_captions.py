@@ -39,10 +39,10 @@ def test_captions_name_the_configured_thresholds(requests):
 
 
 def test_captions_say_how_many_realizations_are_compared():
-    runs = [{"realizations": n, "parameters": {"b0": b0}} for n, b0 in ((5, 0), (3, 2))]
+    runs = [{"realizations": n, "parameters": {"b0": b0}} for n, b0 in ((5, 0), (3, -2))]
     values = Values(runs)
     assert (values["realizations"], values["common_realizations"]) == ("5, 3", "3")
-    assert values["b0"] == "0, 2"
+    assert values["b0"] == "0, −2"
 
 
 def test_a_figure_without_a_text_names_its_runs(requests, monkeypatch, tmp_path):

@@ -16,7 +16,7 @@ def judged(**verdicts):
     cells = [row[name] for row in ROWS for name in does_x_help.CELLS if name in row]
     counted_on = {claim: (verdict or ["confirmed"])[0] for _, claim, *verdict in cells}
     verdicts = counted_on | {name.replace("_", "-"): word for name, word in verdicts.items()}
-    values = {"measured": 287.1, "low": 250.9, "high": 328.4}
+    values = {"measured": 287.1, "low": 250.9, "high": 328.4, "predicted": 300.25}
     values["statement"] = "At λ = 0.9, s² = 1e-3 and λ = 0.9 the time is 2λ = 1.8."
     return pd.DataFrame([{"id": k, "verdict": v, **values} for k, v in verdicts.items()])
 
@@ -26,6 +26,8 @@ def test_rows_are_complete_and_name_figures_that_exist():
     for row in ROWS:
         assert set(row) <= {"model", "what", *does_x_help.CELLS}
         assert "answer" in row
+        # The page, the picture and the spreadsheet show a caret as it is.
+        assert not any("^" in row[name][0] for name in does_x_help.CELLS if name in row)
         for name in set(row) & set(does_x_help.CELLS):
             says, claim, *verdict = row[name]
             assert says and claim.partition("-")[0] in registry.figure_ids()
@@ -41,6 +43,23 @@ def test_cells_hold_what_was_measured_with_its_interval():
     assert table.loc["Grokfast, κ = 2", "answer"] == "as a larger learning rate"
     assert table.loc["Grokfast, κ = 2", "figure"] == "A8"
     assert "A8-grokfast-helps" in table.loc["Grokfast, κ = 2", "claims"].split()
+
+
+def test_formulas_hold_what_was_predicted():
+    table = does_x_help.table(judged()).set_index("what")
+    assert table.loc["learning rate × 3", "formula"] == "t ∝ 1/η: ÷ 300"
+    assert table.loc["conjugate gradients", "training"] == "÷ 287 (250 … 330)"
+    unknown = does_x_help.table(judged(A8_grokfast_factor="undecided")).set_index("what")
+    assert unknown.loc["Grokfast, κ = 2", "formula"] == "undecided"
+
+
+def test_settings_are_values_lists_and_ranges():
+    for statement, expected in (
+        ("the same at λ = 0.5, 0.7, 0.9, within 5 %", "λ = 0.5, 0.7, 0.9"),
+        ("no set (λ ≤ 0.42 or ≥ 0.57): at most 0.1 of them", "λ ≤ 0.42 or ≥ 0.57"),
+    ):
+        assert does_x_help._setting([statement]) == expected
+    assert does_x_help._setting(["at λ = 0.6.", "at λ = 0.75, 0.6."]) == "λ = 0.6, 0.75"
 
 
 def test_ends_of_an_interval_are_told_apart():

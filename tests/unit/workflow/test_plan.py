@@ -37,7 +37,11 @@ CONFIGURATION = {
             "epsilon": [0.001],
             "lambda": {"start": 0.3, "stop": 1.2, "points": 2},
         },
-        "B6": {"statistics": "sets", "lambda": {"start": 0.3, "stop": 0.45, "points": 2}},
+        "B6": {
+            "statistics": "sets",
+            "margins": "sets",
+            "lambda": {"start": 0.3, "stop": 0.45, "points": 2},
+        },
     },
 }
 
