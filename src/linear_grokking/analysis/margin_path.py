@@ -20,6 +20,7 @@ from linear_grokking.shapes import Float
 
 LARGEST_BETA = 200.0
 _FIRST_STRIDE, _STRIDE_GROWTH = 0.25, 0.05
+"""The first is the largest change of an output along θ_M, or of β where no output changes more."""
 _NEWTON_STEPS = 100
 _SETTLED = 1e-9
 """Largest change of an output in the last Newton step, relative to 1 + β."""
@@ -144,7 +145,7 @@ def margin_path(
         minima.append(here)
         pulls.append(float(np.mean(slopes * levels)))
         spectra.append(np.linalg.eigh(hessian))
-        beta += _FIRST_STRIDE + _STRIDE_GROWTH * beta
+        beta += _FIRST_STRIDE / max(1.0, levels.max()) + _STRIDE_GROWTH * beta
     if len(betas) < 4:
         return None
     beta, minima = np.array(betas), np.array(minima)

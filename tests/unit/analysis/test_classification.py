@@ -67,6 +67,25 @@ def test_a_forecast_in_its_range_is_within_20_percent_of_the_run(made):
     assert found.t_gen > found.t_train
 
 
+@pytest.mark.parametrize(
+    ("seed", "valid"), [(3, (True, False)), (11, (False, True)), (12, (True, True))]
+)
+def test_where_most_rows_are_far_off_a_small_margin_a_forecast_in_its_range_holds_too(seed, valid):
+    """All of learning lies at β far below 1 there: outputs reach β |z|/M."""
+    features = np.random.default_rng(seed).standard_normal((200, 1))
+    labels = features[:, 0] > 0.7
+    found = analyze(features, labels)
+    steps = record_steps(1e6, 400)
+    run = prepared(checked(features, labels), Settings()).run(steps)
+    for name, time, in_range in (
+        ("gen", found.t_gen, found.valid),
+        ("train", found.t_train, found.valid_train),
+    ):
+        reached = first_crossing(steps, run[f"{name}_accuracy"], 0.95)
+        assert not in_range or time == pytest.approx(reached, rel=0.2)
+    assert (found.valid, found.valid_train) == valid
+
+
 def test_the_run_and_the_forecast_are_those_of_a_torch_loop():
     features, labels = one_label(0, 300, 0.2, 3)
     found = analyze(features, labels)
