@@ -20,7 +20,7 @@ from linear_grokking.models.losses import CrossEntropy
 from linear_grokking.shapes import Float
 from linear_grokking.solvers.gradient_descent import gradient_descent
 from linear_grokking.solvers.log_flow import gradient_flow
-from linear_grokking.solvers.separability import Separability, assess
+from linear_grokking.solvers.separability import Separability, assess, in_span
 
 ON_MARGIN = 1e-6
 """Largest distance from the margin, in units of it, of a support vector."""
@@ -295,17 +295,18 @@ def minimum(points: Float[np.ndarray, "N D"], eta: float) -> tuple[Float[np.ndar
     LinearGrokkingError
         If Newton's method does not find it.
     """
-    loss, here = CrossEntropy(), np.zeros(points.shape[1])
+    loss, (inside, back) = CrossEntropy(), in_span(points)
+    here = np.zeros(inside.shape[1])
     for _ in range(_MOST_NEWTON_STEPS):
-        margins = points @ here
-        gradient = points.T @ loss.slope(np, margins) / len(points)
-        hessian = (points.T * (loss.curvature(np, margins) / len(points))) @ points
-        step = np.linalg.lstsq(hessian, gradient, rcond=1e-13)[0]
-        change, scale = points @ step, 1.0
+        margins = inside @ here
+        # Least squares with a root of the Hessian, whose condition is the root of the Hessian's.
+        weights = np.sqrt(np.maximum(loss.curvature(np, margins), np.finfo(float).tiny))
+        root = weights[:, np.newaxis] * inside
+        step = np.linalg.lstsq(root, loss.slope(np, margins) / weights, rcond=1e-13)[0]
+        change, scale = inside @ step, 1.0
         if np.abs(change).max() < 1e-8:
-            values = np.linalg.eigvalsh(hessian)
-            positive = values[values > 1e-13 * values[-1]]
-            return here, float(1.0 / (eta * positive[0]))
+            slowest = len(points) * np.linalg.norm(back @ np.linalg.pinv(root), 2) ** 2
+            return back @ here, float(slowest / eta)
         before = np.mean(loss.value(np, margins))
         while np.mean(loss.value(np, margins - scale * change)) > before and scale > 1e-8:
             scale *= 0.5

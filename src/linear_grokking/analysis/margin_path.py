@@ -20,9 +20,12 @@ from linear_grokking.shapes import Float
 
 LARGEST_BETA = 200.0
 _FIRST_STRIDE, _STRIDE_GROWTH = 0.25, 0.05
+"""The first is the largest change of an output along θ_M, or of β where no output changes more."""
 _NEWTON_STEPS = 100
 _SETTLED = 1e-9
 """Largest change of an output in the last Newton step, relative to 1 + β."""
+_RANK = 1e-12
+"""Least singular value of the points across θ_M, relative to the largest, that counts."""
 _FINE = 24
 """Points between two nodes at which accuracies are counted."""
 
@@ -124,11 +127,14 @@ def margin_path(
 
     Returns
     -------
-    path, or None where the loss has no minimum across θ_M: the points on the margin are then
-    not in general position.
+    path, or None where the loss has no minimum across θ_M: some direction there lowers the outputs
+    of some points and raises none.
     """
     margin = 1.0 / np.linalg.norm(direction)
     basis = np.linalg.svd(direction[np.newaxis])[2][1:]
+    # A direction that no point has, as of the difference of two equal features, stays at 0.
+    sizes, rows = np.linalg.svd(points @ basis.T, full_matrices=False)[1:]
+    basis = rows[sizes > _RANK * sizes.max()] @ basis
     levels, projected = -points @ direction, points @ basis.T
     here, beta = np.zeros(len(basis)), 0.0
     betas, minima, pulls, spectra = [], [], [], []
@@ -144,7 +150,7 @@ def margin_path(
         minima.append(here)
         pulls.append(float(np.mean(slopes * levels)))
         spectra.append(np.linalg.eigh(hessian))
-        beta += _FIRST_STRIDE + _STRIDE_GROWTH * beta
+        beta += _FIRST_STRIDE / max(1.0, levels.max()) + _STRIDE_GROWTH * beta
     if len(betas) < 4:
         return None
     beta, minima = np.array(betas), np.array(minima)

@@ -34,7 +34,7 @@ def plateau(evidence: Evidence) -> Iterator[Claim]:
         yield Claim(
             "B5-while-training",
             f"With Adam it is still near chance when the training accuracy reaches "
-            f"{evidence.percent}: at most 0.6.",
+            f"{evidence.percent}: at most 0.6 in every draw.",
             extremes_of(_accuracy_at_training(run), run).at_most(0.6, 0.5),
             source=paper_b("App. B; bound ours"),
         )
@@ -51,7 +51,7 @@ def no_plateau_without(evidence: Evidence) -> Iterator[Claim]:
         yield Claim(
             "B9-while-training",
             "With gradient descent at σ = 1, as in Fig. 5 with Adam, it is at least 0.8 when the "
-            f"training accuracy reaches {evidence.percent}.",
+            f"training accuracy reaches {evidence.percent}, in every draw.",
             extremes_of(_accuracy_at_training(run), run).at_least(0.8),
         )
 

@@ -1,7 +1,6 @@
 """Claims on when logistic classification generalizes, and on what its loss does meanwhile."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -86,11 +85,8 @@ def delay(evidence: Evidence) -> Iterator[Claim]:
     runs = evidence.runs("dynamics", keep=lambda p: p["lambda"] < CRITICAL)
     run = max(runs, key=lambda run: run.parameters["lambda"])
     lag = np.log10(run.scalars[["t_train", "t_gen"]]).diff(axis=1)["t_gen"].to_numpy()
-    if np.isfinite(lag).all():
-        measured = mean_of(lag, run)
-    else:
-        # Some never came: the median, between the extremes of the draws.
-        measured = replace(extremes_of(lag, run), value=median_of(lag).value)
+    # Some may never come: then the median.
+    measured = mean_of(lag, run) if np.isfinite(lag).all() else median_of(lag, run)
     lambda_ = run.parameters["lambda"]
     yield Claim(
         f"B1-delay-lambda-{lambda_:g}",

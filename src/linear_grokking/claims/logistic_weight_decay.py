@@ -94,7 +94,9 @@ def time_against_decay(evidence: Evidence) -> Iterator[Claim]:
         times = np.log(of_shared_draws([first, last], "t_gen"))
         slopes = (times[1] - times[0]) / np.log(gammas[1] / gammas[0])
         least = _scaled_time(first, evidence.threshold)
-        measured = mean_of(slopes[np.isfinite(slopes)], first, last)
+        measured = Measurement.unknown(len(slopes), first, last)
+        if np.isfinite(slopes).all():  # what was not reached has no slope
+            measured = mean_of(slopes, first, last)
         yield Claim(
             f"B18-time-slope-lambda-{lambda_:g}",
             f"At λ = {lambda_:g} t ∝ 1/γ: d log t/d log γ between γ = {gammas[0]:g} and "

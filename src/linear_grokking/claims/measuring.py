@@ -77,10 +77,11 @@ def hill_exponent_of(values: ArrayLike, share: float, *runs: RunResult) -> Measu
 
 
 def extremes_of(values: ArrayLike, *runs: RunResult) -> Measurement:
-    """Return the mean between the smallest and the largest value."""
+    """Return the mean between the smallest and the largest value, for what is said of each."""
     values = np.asarray(values, float)
     mean, low, high = (float(f(values)) for f in (np.mean, np.min, np.max))
-    return Measurement(mean, low, high, len(values), runs)
+    ends = Measurement.exact(low), Measurement.exact(high)
+    return Measurement(mean, low, high, len(values), runs, ends)
 
 
 def proportion_of(hits: ArrayLike, *runs: RunResult) -> Measurement:
@@ -133,15 +134,19 @@ def furthest(
 ) -> Measurement:
     """Return the ratio that is the largest factor away from 1, or what is at another distance.
 
-    One that is not known may be the furthest: it goes before all others.
+    What is said of it is said of each, and judged so.  One that is not known may be the
+    furthest: it goes before all others.
     """
     measured = list(measured)
-    runs = tuple(run for each in measured for run in each.runs)
+    runs = tuple(run for one in measured for run in one.runs)
+    parts = tuple(part for one in measured for part in one.each or (one,))
 
-    def rank(each: Measurement) -> float:
-        return math.inf if math.isnan(each.value) else distance(each.value)
+    def rank(one: Measurement) -> float:
+        return math.inf if math.isnan(one.value) else distance(one.value)
 
-    return replace(max(measured, key=rank), runs=runs)
+    lows, highs = zip(*(part.interval for part in parts), strict=True)
+    worst = max(measured, key=rank)
+    return replace(worst, low=min(lows), high=max(highs), runs=runs, each=parts)
 
 
 def of_shared_draws(runs: Sequence[RunResult], scalar: str) -> np.ndarray:

@@ -13,6 +13,9 @@ formulas alone.
 - ``undecided``: anything else; the data are too few.
 
 A measurement without an interval (too few realizations) has the interval of all numbers.
+
+A statement about each of several numbers, as about every draw or every point of a grid, holds if
+it holds of each: one that contradicts it is enough, and one that is undecided leaves it so.
 """
 
 import math
@@ -94,6 +97,9 @@ class Measurement:
         Realizations behind it; 0 for what is computed from formulas alone.
     runs
         Runs that it is made from.
+    each
+        What is judged in its place, if the statement is about each of several; ``low`` and
+        ``high`` are then the ends of all their intervals.
     """
 
     value: float
@@ -101,6 +107,13 @@ class Measurement:
     high: float
     n: int
     runs: tuple[RunResult, ...] = ()
+    each: tuple["Measurement", ...] = ()
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """``low`` and ``high``, infinite where they are not known."""
+        low = -math.inf if math.isnan(self.low) else self.low
+        return low, math.inf if math.isnan(self.high) else self.high
 
     @classmethod
     def exact(cls, value: float) -> "Measurement":
@@ -115,7 +128,8 @@ class Measurement:
     def __truediv__(self, positive: float) -> "Measurement":
         """Return the measurement in units of a positive number."""
         value, low, high = (float(each / positive) for each in (self.value, self.low, self.high))
-        return replace(self, value=value, low=low, high=high)
+        parts = tuple(part / positive for part in self.each)
+        return replace(self, value=value, low=low, high=high, each=parts)
 
     def within(self, predicted: float, relative: float) -> "Finding":
         """Accept what differs from a prediction by at most a fraction.
@@ -171,8 +185,14 @@ class Finding:
         """
         if not self.lowest <= self.highest:
             raise ValueError(f"accepted = {self.lowest}, {self.highest}: must be smallest first")
-        low = -math.inf if math.isnan(self.measured.low) else self.measured.low
-        high = math.inf if math.isnan(self.measured.high) else self.measured.high
+        found = {self._of(part) for part in self.measured.each or (self.measured,)}
+        for verdict in (CONTRADICTED, UNDECIDED):
+            if verdict in found:
+                return verdict
+        return CONFIRMED
+
+    def _of(self, measured: Measurement) -> str:
+        low, high = measured.interval
         if self.lowest <= low and high <= self.highest:
             return CONFIRMED
         if high < self.lowest or low > self.highest:

@@ -20,6 +20,7 @@ from linear_grokking.theory import large_size
 from linear_grokking.theory._domain import Broadcast, ConvergenceError, checked, within
 from linear_grokking.theory._normal_rule import normal_rule
 from linear_grokking.theory._search import root
+from linear_grokking.theory._weighted_wishart import lower_edge, upper_edge
 
 _MAX_ITERATIONS = 200
 _BELOW = "[1e-4, 0.4999]"
@@ -120,6 +121,31 @@ def limit_loss(lambda_: ArrayLike, radius_ratio: ArrayLike, far_share: ArrayLike
     s, p = _law_of_radius(*checked(radius_ratio=radius_ratio, far_share=far_share))
     weight, _, w = _rule(r, c, s)
     return np.exp(-c) * np.sum(p / s**2 * np.sum(weight * w, axis=-1), axis=-1)
+
+
+def settling_exponent(
+    lambda_: ArrayLike, radius_ratio: ArrayLike, far_share: ArrayLike
+) -> Broadcast:
+    """Return p₋: parts of S - S_∞ decay as t^{-σ²p} with p from there on, in units of 1/σ².
+
+    The lower edge for weights a = w/E[w/s²] of the z_i z_iᵀ; see `large_size.settling_exponent`.
+    """
+    r, c = solve(lambda_, radius_ratio, far_share)
+    lambda_, ratio, share = checked(lambda_=lambda_, radius_ratio=radius_ratio, far_share=far_share)
+    s, p = _law_of_radius(ratio, share)
+    weight, _, w = _rule(r, c, s)
+    weight, flat = p[..., np.newaxis] * weight, (*lambda_.shape, -1)
+    mean = np.sum(weight * w / s[..., np.newaxis] ** 2, axis=(-2, -1))
+    return lower_edge(lambda_, weight.reshape(flat), w.reshape(flat) / mean[..., np.newaxis])
+
+
+def largest_eigenvalue(
+    lambda_: ArrayLike, radius_ratio: ArrayLike, far_share: ArrayLike
+) -> Broadcast:
+    """Return that of XᵀX/N for N → ∞ at σ = 1, (1+√λ)² for one radius."""
+    lambda_, ratio, share = checked(lambda_=lambda_, radius_ratio=radius_ratio, far_share=far_share)
+    s, p = _law_of_radius(ratio, share)
+    return upper_edge(lambda_, p, s**2)
 
 
 def critical_norm(radius_ratio: ArrayLike, far_share: ArrayLike) -> Broadcast:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import expit
 
-from linear_grokking.theory._domain import Broadcast, within
+from linear_grokking.theory._domain import Broadcast, checked, within
 from linear_grokking.theory.marchenko_pastur import support
 
 _CURVATURES = {"cross_entropy": lambda b: expit(b) * expit(-b), "exponential": np.exp}
@@ -40,7 +40,57 @@ def critical_rate(
     ValueError
         For an argument out of range.
     """
+    return 2.0 / (_curvature(b0, loss) * within("sigma", sigma) ** 2 * support(lambda_)[1])
+
+
+def _curvature(bias: ArrayLike, loss: str) -> Broadcast:
+    """Return ℓ'' at a bias."""
     if loss not in _CURVATURES:
         raise ValueError(f"loss = {loss}: must be one of {', '.join(_CURVATURES)}")
-    curvature = _CURVATURES[loss](within("b0", b0, "[-700, 700]"))
-    return 2.0 / (curvature * within("sigma", sigma) ** 2 * support(lambda_)[1])
+    return _CURVATURES[loss](within("b0", bias, "[-700, 700]"))
+
+
+def largest_eigenvalue(lambda_: ArrayLike, sigma: ArrayLike) -> Broadcast:
+    """Return that of the mean of (x, 1)(x, 1)ᵀ for N → ∞.
+
+    σ²(1+√λ)², or 1 + λσ²/(1-σ²) where the bias's own direction lies above that, at
+    σ² < 1/(1+√λ).
+
+    Parameters
+    ----------
+    lambda_
+        λ = d/N > 0.
+    sigma
+        Standard deviation of the inputs.
+    """
+    lambda_, sigma = checked(lambda_=lambda_, sigma=sigma)
+    apart = sigma**2 * (1.0 + np.sqrt(lambda_)) < 1.0
+    square = np.where(apart, sigma**2, 0.0)
+    return np.where(apart, 1.0 + lambda_ * square / (1.0 - square), sigma**2 * support(lambda_)[1])
+
+
+def stable_rate(
+    lambda_: ArrayLike,
+    sigma: ArrayLike,
+    gamma: ArrayLike,
+    b0: ArrayLike = 0.0,
+    loss: str = "cross_entropy",
+) -> Broadcast:
+    """Return the rate up to which steps are stable all the way where S and b decay.
+
+    2/(ℓ'' μ + γ) with μ of `largest_eigenvalue` and the largest ℓ'': ¼ of the cross-entropy, and
+    of the exponential loss that at S = 0 and the larger of 0 and b₀.  With decay b stays
+    where it is due, and no curvature dies out.
+
+    Parameters
+    ----------
+    gamma
+        Weight decay γ ≥ 0 of S and b.
+    b0
+        Initial bias, in [-700, 700].
+    loss
+        ``"cross_entropy"`` or ``"exponential"``.
+    """
+    lambda_, sigma, gamma, b0 = checked(lambda_=lambda_, sigma=sigma, gamma=gamma, b0=b0)
+    highest = np.maximum(b0, 0.0) if loss == "exponential" else np.zeros(b0.shape)
+    return 2.0 / (_curvature(highest, loss) * largest_eigenvalue(lambda_, sigma) + gamma)

@@ -19,7 +19,7 @@ from scipy.special import ndtr, ndtri, wrightomega
 
 from linear_grokking.theory._domain import Broadcast, ConvergenceError, within
 from linear_grokking.theory._normal_rule import normal_rule
-from linear_grokking.theory._search import root
+from linear_grokking.theory._weighted_wishart import lower_edge
 from linear_grokking.theory.margin import normal_density
 
 CRITICAL_NORM = np.sqrt(np.pi**2 / 8.0 + np.log(2.0) ** 2)
@@ -221,25 +221,8 @@ def settling_exponent(lambda_: ArrayLike) -> Broadcast:
     -1/m + E[a/(1+λam)] (derived in docs/theory.md).
     """
     lambda_ = np.asarray(lambda_, float)
-    r, c = solve(lambda_)
-
-    def terms(log_m: np.ndarray, *problem: np.ndarray) -> tuple[np.ndarray, ...]:
-        lambda_, r, c = problem
-        weight, _, w = _gaussian_rule(r, c)
-        a = w / np.sum(weight * w, axis=-1, keepdims=True)
-        drag = 1.0 + (lambda_ * np.exp(log_m))[..., np.newaxis] * a
-        return weight, a, drag
-
-    def excess(log_m: np.ndarray, *problem: np.ndarray) -> np.ndarray:
-        # The derivative by 1/m vanishes.
-        weight, a, drag = terms(log_m, *problem)
-        share = np.sum(weight * (a / drag) ** 2, axis=-1)
-        return np.log(problem[0] * share) + 2.0 * log_m
-
-    ends = np.full(lambda_.shape, -20.0), np.full(lambda_.shape, 60.0)
-    log_m = root(excess, *ends, (lambda_, r, c), resolution=1e-12)
-    weight, a, drag = terms(log_m, lambda_, r, c)
-    return np.sum(weight * a / drag, axis=-1) - np.exp(-log_m)
+    weight, _, w = _gaussian_rule(*solve(lambda_))
+    return lower_edge(lambda_, weight, w / np.sum(weight * w, axis=-1, keepdims=True))
 
 
 def log_time_to_accuracy(

@@ -67,6 +67,35 @@ def passage(
     return Passage(time, weights.norm / sigma, ndtr(-bias / weights.norm))
 
 
+def bias_at_accuracy(
+    lambda_: ArrayLike, sigma: ArrayLike, gamma: ArrayLike, accuracy: float = 0.95
+) -> Broadcast:
+    """Return b where A_gen reaches an accuracy; -inf where -b would have to exceed 200.
+
+    Parameters
+    ----------
+    gamma
+        Weight decay γ > 0 of S.
+    accuracy
+        Above ½ and below 1.
+    """
+    within("accuracy", accuracy, "(0.5, 1)")
+    within("gamma", gamma, "(0, inf)")
+    given = checked(lambda_=lambda_, sigma=sigma, gamma=gamma)
+    level = ndtri(accuracy)
+
+    def excess(
+        size: np.ndarray, lambda_: np.ndarray, sigma: np.ndarray, gamma: np.ndarray
+    ) -> np.ndarray:
+        return size - level * ridge(lambda_, np.exp(size) * gamma / sigma**2).norm
+
+    flat = [np.atleast_1d(each) for each in given]
+    low, high = np.zeros(flat[0].shape), np.full(flat[0].shape, 200.0)
+    high = np.where(excess(high, *flat) < 0.0, np.inf, high)
+    size = root(excess, low, high, flat, resolution=1e-10)
+    return -size.reshape(given[0].shape)[()]
+
+
 def time_to_accuracy(
     lambda_: ArrayLike,
     sigma: ArrayLike,
@@ -84,20 +113,10 @@ def time_to_accuracy(
     accuracy
         Above ½ and below 1.
     """
-    within("accuracy", accuracy, "(0.5, 1)")
-    within("gamma", gamma, "(0, inf)")
-    given = checked(lambda_=lambda_, sigma=sigma, gamma=gamma, eta=eta)
-    level = ndtri(accuracy)
-
-    def excess(
-        size: np.ndarray, lambda_: np.ndarray, sigma: np.ndarray, gamma: np.ndarray, _: np.ndarray
-    ) -> np.ndarray:
-        return size - level * ridge(lambda_, np.exp(size) * gamma / sigma**2).norm
-
-    flat = [np.atleast_1d(each) for each in given]
-    low, high = np.zeros(flat[0].shape), np.full(flat[0].shape, 200.0)
-    high = np.where(excess(high, *flat) < 0.0, np.inf, high)
-    size = root(excess, low, high, flat, resolution=1e-10)
-    result, some = np.full(size.shape, np.inf), np.isfinite(size)
-    result[some] = passage(-size[some], *(each[some] for each in flat)).time
-    return result.reshape(given[0].shape)[()]
+    bias = bias_at_accuracy(lambda_, sigma, gamma, accuracy)
+    bias, *given = np.broadcast_arrays(
+        bias, *checked(lambda_=lambda_, sigma=sigma, gamma=gamma, eta=eta)
+    )
+    result, some = np.full(bias.shape, np.inf), np.isfinite(bias)
+    result[some] = passage(bias[some], *(each[some] for each in given)).time
+    return result[()]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from given_rows import one_label
 from scipy.optimize import minimize
+from scipy.special import expit
 from sklearn import datasets, linear_model, svm
 
 from linear_grokking import analyze
@@ -65,6 +66,25 @@ def test_a_forecast_in_its_range_is_within_20_percent_of_the_run(made):
     if found.valid_train:
         assert found.t_train == pytest.approx(train, rel=0.2)
     assert found.t_gen > found.t_train
+
+
+@pytest.mark.parametrize(
+    ("seed", "valid"), [(3, (True, False)), (11, (False, True)), (12, (True, True))]
+)
+def test_where_most_rows_are_far_off_a_small_margin_a_forecast_in_its_range_holds_too(seed, valid):
+    """All of learning lies at β far below 1 there: outputs reach β |z|/M."""
+    features = np.random.default_rng(seed).standard_normal((200, 1))
+    labels = features[:, 0] > 0.7
+    found = analyze(features, labels)
+    steps = record_steps(1e6, 400)
+    run = prepared(checked(features, labels), Settings()).run(steps)
+    for name, time, in_range in (
+        ("gen", found.t_gen, found.valid),
+        ("train", found.t_train, found.valid_train),
+    ):
+        reached = first_crossing(steps, run[f"{name}_accuracy"], 0.95)
+        assert not in_range or time == pytest.approx(reached, rel=0.2)
+    assert (found.valid, found.valid_train) == valid
 
 
 def test_the_run_and_the_forecast_are_those_of_a_torch_loop():
@@ -142,6 +162,24 @@ def test_an_inseparable_set_ends_at_the_minimum_of_its_loss():
     assert relaxation == pytest.approx(1 / (0.01 * np.linalg.eigvalsh(hessian)[0]))
     found = analyze(features[:, 1:4], labels, accuracy=0.3)
     assert found.t_gen is None and "not separable" in found.remarks[0]
+
+
+@pytest.mark.parametrize(("size", "offset"), [(1.0, 1e3), (1.0, 1e9), (1e7, 0.0), (1e-8, 1.0)])
+def test_the_minimum_is_found_for_features_of_any_size_and_offset(size, offset):
+    """Rows (s x + m, 1) are (x, 1) A, and the inverse of the Hessian is A⁻¹ H⁻¹ A⁻ᵀ."""
+    rng = np.random.default_rng(1)
+    features = rng.standard_normal((400, 3))
+    labels = np.sign(features[:, 0] + 1.0 + 0.5 * rng.standard_normal(400))
+    plain, _ = minimum(points := label_constant(features, labels), 1.0)
+    slopes = expit(points @ plain)
+    hessian = points.T @ ((slopes * (1.0 - slopes))[:, np.newaxis] * points) / len(points)
+    back = np.diag([1.0 / size] * 3 + [1.0])
+    back[3, :3] = -offset / size
+    moved = label_constant(size * features + offset, labels)
+    found, relaxation = minimum(moved, 1.0)
+    assert moved @ found == pytest.approx(points @ plain, rel=1e-4, abs=1e-5)
+    inverse = back @ np.linalg.inv(hessian) @ back.T
+    assert relaxation == pytest.approx(np.linalg.norm(inverse, 2), rel=1e-4)
 
 
 def test_steps_too_long_are_said():

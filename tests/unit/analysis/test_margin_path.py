@@ -147,3 +147,21 @@ def test_the_shift_is_the_larger_of_two_estimates(sigma):
         assert path.shift(fresh, level) == pytest.approx(max(counted, size))
         larger.add(counted < size)
     assert sigma < 6 or True in larger
+
+
+def test_a_direction_that_no_point_has_changes_nothing():
+    """An equal feature is, but for a rotation, one √2 times as large and one of zeros."""
+    points = one_label(n=80, d=12, sigma=4.0)
+    zeros = np.zeros((len(points), 1))
+    larger = points * np.where(np.arange(points.shape[1]) == 3, np.sqrt(2.0), 1.0)
+    for given, other in (
+        (np.hstack([points, points[:, 3:4]]), larger),
+        (np.hstack([zeros, points]), points),
+    ):
+        one, two = (
+            margin_path(each, hard_margin(each).direction, ETA, largest_beta=5.0)
+            for each in (given, other)
+        )
+        assert one.log_time[1:] == pytest.approx(two.log_time[1:])
+        assert one.settling_exponents == pytest.approx(two.settling_exponents)
+        assert one.across @ given.T == pytest.approx(two.across @ other.T, abs=1e-8)

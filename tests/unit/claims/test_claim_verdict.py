@@ -144,6 +144,43 @@ def test_ratios_are_compared_by_factors_and_keep_all_runs():
     assert Measurement(3.0, 1.5, 6.0, 7) / 3.0 == Measurement(1.0, 0.5, 2.0, 7)
 
 
+@pytest.mark.parametrize(
+    ("intervals", "verdict"),
+    [
+        ([(1.09, 1.11), (0.9, 1.1)], "confirmed"),
+        ([(1.09, 1.11), (0.7, 1.6)], "undecided"),
+        ([(1.4, 1.6), (0.9, 1.1)], "contradicted"),
+        ([(1.4, 1.6), (0.7, 1.6)], "contradicted"),
+        ([(0.1, 1.0), (1.2, 1.3)], "contradicted"),
+    ],
+)
+def test_what_is_said_of_each_holds_if_it_holds_of_each(intervals, verdict):
+    """The furthest value may have a narrow interval, and another one a wide one."""
+    points = [Measurement((low + high) / 2, low, high, 9) for low, high in intervals]
+    for ordered in (points, points[::-1]):
+        found = measuring.furthest(ordered)
+        assert found.within(1.0, 0.15).verdict == verdict
+        assert (found / 2.0).within(0.5, 0.15).verdict == verdict
+        assert found.low == min(low for low, _ in intervals)
+        assert (
+            measuring.furthest([found, Measurement.exact(1.0)]).within(1, 0.15).verdict == verdict
+        )
+
+
+def test_one_draw_contradicts_what_is_said_of_every_draw():
+    for values, verdict in (
+        ([0.99, 1.0, 1.01], "confirmed"),
+        ([0.99] + [1.5] * 99, "contradicted"),
+        ([1.0] * 99 + [1.5], "contradicted"),
+        ([1.0, 0.5, 1.5], "contradicted"),
+        ([1.0, math.inf], "contradicted"),
+        ([1.0, math.nan], "undecided"),
+    ):
+        found = measuring.extremes_of(values)
+        assert found.within(1.0, 0.08).verdict == verdict
+        assert (found / 3.0).within(1 / 3, 0.08).verdict == verdict
+
+
 def test_what_is_not_known_may_be_the_furthest_wherever_it_stands():
     known = [Measurement.exact(each) for each in (1.0, 1.1)]
     for unknown in (Measurement.unknown(3), Measurement.exact(math.nan)):

@@ -155,7 +155,7 @@ def test_a_loss_that_rises_is_seen():
     falling = decaying(0.9)
     falling.shapes["gen_loss"][100] *= 3
     made = judged("A1", None, None, claims.linear_curves.falls, dynamics=[falling])
-    assert made["A1-monotone"].verdict == "undecided"
+    assert made["A1-monotone"].verdict == "contradicted"
     every = dict.fromkeys(("train_loss", "gen_loss"), np.linspace(1, 2, len(STEPS)))
     made = judged(
         "A1", None, None, claims.linear_curves.falls, dynamics=[run(shapes=every, lambda_=0.9)]

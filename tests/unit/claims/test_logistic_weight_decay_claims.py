@@ -60,6 +60,12 @@ def test_slopes_against_decay():
     evidence = DrawnEvidence("B18", times=[timed(0.4, g, 1e4 * SCATTER) for g in gammas])
     made = verdicts(claims.time_against_decay(evidence))
     assert made == {"B18-time-slope-lambda-0.4": "outside its range"}
+    # Sets that did not come there with one of the γ may have any slope.
+    runs = [quasi(0.75, g) for g in gammas]
+    runs[1].scalars.loc[:20, "t_gen"] = np.inf
+    assert verdicts(claims.time_against_decay(DrawnEvidence("B18", times=runs))) == {
+        name: "undecided"
+    }
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,16 @@ from scipy.optimize import brentq, minimize
 from scipy.special import wrightomega
 from scipy.stats import norm
 
+from linear_grokking.solvers.separability import assess
 from linear_grokking.theory import large_size
 from linear_grokking.theory.elliptical import (
     critical_norm,
+    largest_eigenvalue,
     limit_loss,
     limit_norm,
     log_time_to_accuracy,
     radii,
+    settling_exponent,
     solve,
 )
 
@@ -63,6 +66,10 @@ def test_one_radius_is_the_gaussian_law(radius):
     time = large_size.log_time_to_accuracy(lambda_, 0.02, 0.9)
     assert log_time_to_accuracy(lambda_, *radius, 0.02, 0.9) == pytest.approx(time, rel=1e-9)
     assert critical_norm(*radius) == pytest.approx(large_size.CRITICAL_NORM, rel=1e-9)
+    slowest = large_size.settling_exponent(lambda_)
+    assert settling_exponent(lambda_, *radius) == pytest.approx(slowest, rel=1e-9)
+    edge = (1.0 + np.sqrt(lambda_)) ** 2
+    assert largest_eigenvalue(lambda_, *radius) == pytest.approx(edge, rel=1e-9)
 
 
 @pytest.mark.parametrize(("n", "draws", "size"), [(150, 40, 0.06), (600, 12, 0.04)])
@@ -89,6 +96,36 @@ def test_norm_and_loss_are_those_of_drawn_sets(n, draws, size):
     ):
         error = np.std(values, ddof=1) / np.sqrt(draws)
         assert np.mean(values) == pytest.approx(expected, abs=4 * error + size * expected)
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_settling_exponent_is_the_largest_bound_of_its_kind(law):
+    lambda_ = 0.3
+    r, c = (float(each) for each in solve(lambda_, *law))
+    mean = mean_over(lambda s, h, w: w / s**2, *law, c, r)
+
+    def bound(m):
+        return mean_over(lambda s, h, w: w / (mean + lambda_ * w * m), *law, c, r) - 1.0 / m
+
+    tried = max(bound(m) for m in np.geomspace(2.0, 2000.0, 61))
+    found = settling_exponent(lambda_, *law)
+    assert found >= tried and found == pytest.approx(tried, rel=3e-3)
+
+
+def test_edges_are_those_of_drawn_sets():
+    """The soft one with a drawn set's own weights, across S; the far one of the inputs alone."""
+    n, lambda_, ratio, share = 1000, 0.3, 3.0, 0.2
+    softest, largest = [], []
+    for draw in range(4):
+        rng = np.random.default_rng([4, draw])
+        s = np.where(rng.random(n) < share, ratio, 1.0) / np.sqrt(1.0 + share * (ratio**2 - 1.0))
+        x = s[:, np.newaxis] * rng.standard_normal((n, int(lambda_ * n)))
+        p = np.exp(x @ assess(x, margin=False).direction)
+        softest.append(np.linalg.eigvalsh((x * (p / p.sum())[:, np.newaxis]).T @ x)[1])
+        largest.append(np.linalg.eigvalsh(x.T @ x / n)[-1])
+    # A finite spectrum ends inside of its edges, by N^{-2/3} and a number of order one.
+    assert np.mean(softest) == pytest.approx(settling_exponent(lambda_, ratio, share), rel=0.12)
+    assert np.mean(largest) == pytest.approx(largest_eigenvalue(lambda_, ratio, share), rel=0.04)
 
 
 @pytest.mark.parametrize("law", LAWS)

@@ -6,7 +6,8 @@ import pytest
 from linear_grokking.data.draws import classification
 from linear_grokking.data.laws import Gaussian
 from linear_grokking.models.losses import LOSSES
-from linear_grokking.theory.large_rates import critical_rate
+from linear_grokking.theory import large_rates
+from linear_grokking.theory.large_rates import critical_rate, stable_rate
 
 TRACY_WIDOM_MEAN, TRACY_WIDOM_DEVIATION = -1.2065, 1.268
 """Of the largest eigenvalue of a real Wishart matrix, in its own scale (Johnstone 2001)."""
@@ -54,6 +55,39 @@ def test_the_exponential_loss_knows_only_the_logarithm_of_the_rate_and_the_bias(
     b0 = np.array([-600.0, -3.0, 0.0, 2.0])
     product = critical_rate(0.4, 5.0, b0, "exponential") * np.exp(b0)
     np.testing.assert_allclose(product, product[2], rtol=1e-12)
+
+
+@pytest.mark.parametrize("sigma", [0.1, 0.5, 0.7])
+def test_the_biass_own_direction_lies_above_the_spectrum_of_small_inputs(sigma):
+    n, d, rng = 400, 160, np.random.default_rng(0)
+    found = []
+    for _ in range(20):
+        rows = np.column_stack([sigma * rng.standard_normal((n, d)), np.ones(n)])
+        found.append(np.linalg.norm(rows, 2) ** 2 / n)
+    error = np.std(found) / np.sqrt(len(found))
+    expected = large_rates.largest_eigenvalue(d / n, sigma)
+    assert expected > 1.05 * sigma**2 * (1.0 + np.sqrt(d / n)) ** 2
+    assert np.mean(found) == pytest.approx(expected, abs=3.0 * error, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("sigma", "gamma", "b0", "loss"),
+    [
+        (0.5, 0.3, 0.0, "cross_entropy"),
+        (2.0, 5.0, 3.0, "cross_entropy"),
+        (2.0, 0.1, 1.5, "exponential"),
+        (2.0, 0.1, -3.0, "exponential"),
+    ],
+)
+def test_a_mode_of_the_largest_curvature_is_stable_up_to_the_stable_rate(sigma, gamma, b0, loss):
+    """Steps of θ with curvature ℓ''μ + γ: 1 - η(ℓ''μ + γ) is -1 there."""
+    curvature = {"cross_entropy": 0.25, "exponential": np.exp(max(b0, 0.0))}[loss]
+    largest = large_rates.largest_eigenvalue(0.4, sigma)
+    eta = stable_rate(0.4, sigma, gamma, b0, loss)
+    assert 1.0 - eta * (curvature * largest + gamma) == pytest.approx(-1.0)
+    if gamma == 5.0:
+        assert 1.0 / stable_rate(0.4, sigma, 0.0) == pytest.approx(1.0 / eta - 2.5)
+        assert stable_rate(0.4, sigma, 0.0) == pytest.approx(critical_rate(0.4, sigma))
 
 
 def test_arguments_broadcast():

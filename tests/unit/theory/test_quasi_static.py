@@ -9,7 +9,7 @@ from scipy.stats import norm
 
 from linear_grokking.theory import large_size
 from linear_grokking.theory.logistic_weight_decay import ridge
-from linear_grokking.theory.quasi_static import passage, time_to_accuracy
+from linear_grokking.theory.quasi_static import bias_at_accuracy, passage, time_to_accuracy
 
 
 @pytest.mark.parametrize(
@@ -83,6 +83,7 @@ def test_the_accuracy_is_met_at_its_time():
             given = each, 5.0, 1e-4, 0.01
             bias = brentq(excess, -25.0, -0.1, (accuracy, given))
             assert passage(bias, *given).time == pytest.approx(expected, rel=1e-8)
+            assert bias_at_accuracy(*given[:3], accuracy) == pytest.approx(bias, rel=1e-8)
     quoted = np.array([5.706, 4.565, 4.165])
     gamma = np.array([1e-2, 1e-4, 1e-6])
     scaled = 0.01 * gamma * time_to_accuracy(0.75, 5.0, gamma, 0.01)
@@ -107,6 +108,7 @@ def test_time_is_in_steps_of_the_learning_rate_and_broadcasts():
 
 def test_what_takes_too_long_is_infinite():
     assert time_to_accuracy(0.49999, 5.0, 1e-300, 0.01) == np.inf
+    assert bias_at_accuracy(0.49999, 5.0, 1e-300) == -np.inf
 
 
 @pytest.mark.parametrize(

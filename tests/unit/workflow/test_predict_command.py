@@ -302,7 +302,7 @@ def test_methods_are_followed_so_far():
         ({"architecture": "logistic", "lambda_": 0.5}, None),
         (
             {"architecture": "logistic", "lambda_": 1e-3, "sigma": 0.1, "gamma": 10}
-            | {"decay": "weights"},
+            | {"decay": "weights", "s0_norm": 0},
             None,
         ),
     ],
@@ -477,13 +477,26 @@ RADIUS = {"law": "elliptical", "radius_ratio": 3, "far_share": 0.2}
 
 
 def test_other_laws_have_a_time_of_their_own():
-    found = predict("logistic", lambda_=0.4, lr=0.01, **RADIUS)
+    same = {"lambda_": 0.4, "lr": 0.01, "sigma": 5}
+    found = predict("logistic", **same, **RADIUS)
     expected = np.exp(elliptical.log_time_to_accuracy(0.4, 3.0, 0.2, 0.01, 0.95))
     assert found["t_gen"].value == pytest.approx(float(expected))
     assert found["weight_norm_limit"].note == "outside: needs Gaussian inputs"
-    gaussian = predict("logistic", lambda_=0.4, lr=0.01)["t_gen"].value
-    same = predict("logistic", lambda_=0.4, lr=0.01, law="rademacher", n_gen=10)["t_gen"]
-    assert same.value == gaussian and "ours" in same.source
+    gaussian = predict("logistic", **same)["t_gen"].value
+    signs = predict("logistic", **same, law="rademacher", n_gen=10)["t_gen"]
+    assert signs.value == gaussian > 0 and "ours" in signs.source
+
+
+def test_courses_know_the_start():
+    """Adam's is later by b0 over its speed; descents' is none where the start is far from 0."""
+    options = {"lambda_": 0.4, "sigma": 5, "solver": "adam", "lr": 1e-4, "b0": 2.0}
+    found = predict("logistic", **options)
+    curve = found.curve()
+    reached = np.interp(found["t_gen"].value, curve["step"], curve["gen_accuracy"])
+    assert reached == pytest.approx(0.95, abs=2e-3)
+    for decay in ({}, {"gamma": 1e-3, "decay": "weights"}):
+        with pytest.raises(ValueError, match="no course here: the start is far from 0"):
+            predict("logistic", lambda_=0.4, sigma=5, b0=10.0, **decay).curve()
 
 
 @pytest.mark.parametrize(

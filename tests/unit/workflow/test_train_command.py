@@ -267,7 +267,7 @@ def test_predictions_of_the_logistic_model():
     spec = {
         "model": "logistic", "law": "gaussian", "bias": True, "label_fraction": 1.0,
         "solver": "gradient_flow", "n_train": 1000, "d": 400, "eta": 0.01, "sigma": 5.0,
-        "loss": "exponential", "b0": 0.0, "gd_steps": 200,
+        "loss": "exponential", "b0": 0.0, "s0_norm": 0.1, "gd_steps": 200,
     }  # fmt: skip
     expected = np.exp(large_size.log_time_to_accuracy(0.4, 0.01, 0.95))
     assert predict(spec, 0.95).gen_time == pytest.approx(float(expected))
@@ -288,7 +288,7 @@ def test_predictions_of_large_rates():
     spec = {
         "model": "logistic", "law": "gaussian", "bias": True, "label_fraction": 1.0,
         "solver": "gradient_descent", "n_train": 1000, "d": 400, "eta": 0.3, "sigma": 5.0,
-        "loss": "cross_entropy", "b0": 0.0,
+        "loss": "cross_entropy", "b0": 0.0, "s0_norm": 0.1,
     }  # fmt: skip
     # The largest stable rate is 0.12, and 0.03 with the exponential loss.
     expected = np.exp(large_size.log_time_to_accuracy(0.4, 0.3, 0.95))
@@ -316,7 +316,7 @@ def test_predictions_of_other_laws():
     spec = {
         "model": "logistic", "law": "rademacher", "bias": True, "label_fraction": 1.0,
         "solver": "gradient_flow", "n_train": 1000, "d": 400, "eta": 0.01, "sigma": 5.0,
-        "loss": "cross_entropy",
+        "loss": "cross_entropy", "b0": 0.0, "s0_norm": 0.1, "gd_steps": 200,
     }  # fmt: skip
     plain = float(np.exp(large_size.log_time_to_accuracy(0.4, 0.01, 0.9)))
     assert predict(spec, 0.9).gen_time == pytest.approx(plain)
@@ -333,7 +333,7 @@ def test_predictions_of_other_laws():
 ADAM = {
     "model": "logistic", "law": "gaussian", "bias": True, "label_fraction": 1.0, "solver": "adam",
     "n_train": 1000, "d": 400, "eta": 1e-3, "sigma": 2.0, "loss": "cross_entropy",
-    "beta1": 0.8, "beta2": 0.9, "adam_epsilon": 0.0,
+    "beta1": 0.8, "beta2": 0.9, "adam_epsilon": 0.0, "b0": 0.0, "s0_norm": 0.1,
 }  # fmt: skip
 
 
@@ -391,7 +391,8 @@ def test_predictions_with_decay_of_all_parameters():
     spec = {
         "model": "logistic", "law": "gaussian", "bias": True, "label_fraction": 1.0,
         "solver": "gradient_flow", "n_train": 1000, "d": 400, "eta": 0.01, "sigma": 5.0,
-        "loss": "cross_entropy", "gamma": 0.1, "decay": "all",
+        "loss": "cross_entropy", "gamma": 0.1, "decay": "all", "b0": 0.0, "s0_norm": 0.1,
+        "gd_steps": 200,
     }  # fmt: skip
     # It ends at 0.770: 95 % never, 70 % at a time unknown.
     assert predict(spec, 0.95).gen_time == np.inf

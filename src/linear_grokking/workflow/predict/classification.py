@@ -14,13 +14,8 @@ from linear_grokking.theory import (
 from linear_grokking.workflow.predict.curves import curve
 from linear_grokking.workflow.predict.other_sets import add_limit
 from linear_grokking.workflow.predict.quantities import Condition, Rows
-from linear_grokking.workflow.train.predictions import (
-    OTHER_LAWS,
-    UNCOVERED,
-    gaps,
-    predict,
-    settling_rate,
-)
+from linear_grokking.workflow.train import classification_times
+from linear_grokking.workflow.train.predictions import gaps, predict
 
 _BELOW, _ABOVE = "1e-4 <= lambda <= 0.4999", "lambda > 0.5"
 _LARGE = "large d_in, Gaussian inputs of one label"
@@ -30,9 +25,9 @@ def add(rows: Rows, spec: Mapping[str, Any], accuracy: float) -> None:
     """Add what theory has for one label: times, limits, and what they are made of."""
     lambda_ = spec["lambda"]
     covered = tuple((need, False) for need in gaps(spec, accuracy))
-    below = (*covered, (_BELOW, 1e-4 <= lambda_ <= 0.4999))
+    below = (*covered, (_BELOW, classification_times.is_below(lambda_)))
     above = (*covered, (_ABOVE, lambda_ > 0.5))
-    _add_time(rows, spec, accuracy, covered)
+    _add_time(rows, spec, accuracy)
     if spec["solver"] == "adam":
         _add_adam(rows, spec, below, covered)
     elif spec.get("gamma", 0.0) > 0:
@@ -43,29 +38,28 @@ def add(rows: Rows, spec: Mapping[str, Any], accuracy: float) -> None:
     _add_limit_direction(rows, spec, below)
 
 
-def _add_time(
-    rows: Rows, spec: Mapping[str, Any], accuracy: float, covered: tuple[Condition, ...]
-) -> None:
+def _add_time(rows: Rows, spec: Mapping[str, Any], accuracy: float) -> None:
     """Add t_gen, and the accuracy at the last step."""
     found = predict(spec, accuracy)
+    covered = tuple((need, False) for need in gaps(spec, accuracy, of_time=True))
     solver, decay = spec["solver"], spec.get("gamma", 0.0) > 0
     if solver == "adam":
         source = "ours (docs/theory.md, Below one half: the speed of the bias)"
         holds = f"{_BELOW}, {_LARGE}; small steps, weights that have settled"
     elif decay:
         source = "ours (docs/theory.md, Weight decay of all parameters, or of the weights alone)"
-        holds = f"any lambda, {_LARGE}; decay: weights, slow weight decay (t >> 1/(lr g))"
-    elif spec["law"] in OTHER_LAWS:
+        slow = "slow weight decay (t >> 1/(lr g)), a start near 0"
+        holds = f"any lambda, {_LARGE}; decay: weights, {slow}"
+    elif spec["law"] in classification_times.OTHER_LAWS:
         title = "What does not depend on the law of the inputs"
         if spec["law"] == "elliptical":
             title = "A random radius"
         source = f"ours (docs/theory.md, {title})"
-        holds = f"{_BELOW}, large d_in, one label; weights that have settled"
-        if len(covered) == 1 and found is not UNCOVERED:  # the inputs, which need no Gaussian law
-            covered = ()
+        holds = f"{_BELOW}, large d_in, one label; weights that have settled; a start near 0"
     else:
         source = "Paper B, Sec. 3.4; docs/theory.md, The time of an accuracy"
-        holds = f"{_BELOW}, {_LARGE}; weights settled, settling_rate ln t >= {large_size.SETTLED:g}"
+        settled = f"weights settled, settling_rate ln t >= {large_size.SETTLED:g}"
+        holds = f"{_BELOW}, {_LARGE}; {settled}; a start near 0"
     where: dict[str, Any] = {"source": source, "holds": holds}
     note = "" if found.gen_time is not None and np.isfinite(found.gen_time) else found.source
     if decay and spec.get("decay") == "weights":
@@ -130,7 +124,7 @@ def _add_limit_direction(rows: Rows, spec: Mapping[str, Any], below: tuple[Condi
     rows.add(
         "settling_rate",
         "power of 1/t with which the weights settle",
-        lambda: settling_rate(spec),
+        lambda: classification_times.settling_rate(spec, lambda_),
         **where,
     )
 

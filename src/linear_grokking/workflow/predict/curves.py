@@ -9,7 +9,6 @@ from scipy.special import ndtr, ndtri
 from linear_grokking.jobs import expected
 from linear_grokking.solvers.trajectory import record_steps
 from linear_grokking.theory import (
-    adam_limit,
     large_size,
     linear,
     quasi_static,
@@ -17,13 +16,8 @@ from linear_grokking.theory import (
     two_layer,
 )
 from linear_grokking.theory.structured_inputs import StructuredProblem
-from linear_grokking.workflow.train.predictions import (
-    DESCENTS,
-    STEADY,
-    gaps,
-    problem_of,
-    settling_rate,
-)
+from linear_grokking.workflow.train import classification_times
+from linear_grokking.workflow.train.predictions import DESCENTS, gaps, problem_of
 
 _LEVELS = np.linspace(1e-3, 8.0, 2000)
 """Of Φ⁻¹ of an accuracy; Φ of the last is 1 but for 6e-16."""
@@ -98,18 +92,19 @@ def _gen_accuracy(spec: Mapping[str, Any], steps: np.ndarray) -> np.ndarray:
 
 def _passages(spec: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
     """Return ln t, ascending, and Φ⁻¹ of the accuracies that are reached then."""
-    lambda_, eta = spec["lambda"], spec["eta"]
-    below = 1e-4 <= lambda_ <= 0.4999
+    lambda_ = spec["lambda"]
+    below = classification_times.is_below(lambda_)
     if spec["solver"] == "adam":
-        betas = spec["beta1"], spec["beta2"]
-        if below and adam_limit.bias_speed(eta, *betas) >= STEADY * eta:
-            return np.log(
-                _linear(lambda a: adam_limit.time_to_accuracy(lambda_, eta, *betas, a))
-            ), _LEVELS
+        if below:
+            times = classification_times.adam_times(spec, lambda_, _LEVELS)
+            if np.any(known := np.isfinite(times)):
+                return np.log(times[known]), _LEVELS[known]
     elif spec.get("gamma", 0.0) > 0:
         if spec["decay"] == "weights":
-            return _decayed((lambda_, spec["sigma"], spec["gamma"], eta))
+            _check_start(spec)
+            return _decayed((lambda_, spec["sigma"], spec["gamma"], spec["eta"]))
     elif below:
+        _check_start(spec)
         return _settled(spec)
     raise ValueError(
         f"theory has no course of the accuracy at lambda = {lambda_:g} here, at most its end: "
@@ -117,16 +112,22 @@ def _passages(spec: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
     )
 
 
+def _check_start(spec: Mapping[str, Any]) -> None:
+    """Raise where a descent starts too far from 0."""
+    if far := classification_times.far_start(spec, spec["lambda"], 0.95):
+        raise ValueError(f"theory has no course here: {far}")
+
+
 def _settled(spec: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
     """Return `_passages` from where on the weights have settled."""
-    first = large_size.SETTLED / settling_rate(spec)
+    lambda_, eta = spec["lambda"], spec["eta"]
+    first = classification_times.log_settled(spec, lambda_)
     if np.log(spec["t_max"]) < first:
         settled = f"{np.exp(min(first, 700.0)):.3g}"
         raise ValueError(
             f"t_max = {spec['t_max']:g}: theory has a course from step {settled} on, when the "
             "weights have settled"
         )
-    lambda_, eta = spec["lambda"], spec["eta"]
     log_times = _linear(lambda a: large_size.log_time_to_accuracy(lambda_, eta, a))
     settled = log_times >= first
     return log_times[settled], _LEVELS[settled]

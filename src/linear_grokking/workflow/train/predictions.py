@@ -8,28 +8,17 @@ import numpy as np
 
 from linear_grokking.jobs import expected
 from linear_grokking.theory import (
-    adam_limit,
-    elliptical,
-    large_rates,
-    large_size,
     linear,
     linear_grokking_time,
     linear_optimizers,
     linear_scatter,
-    logistic_weight_decay,
-    margin,
     mini_batches,
-    quasi_static,
     structured_inputs,
     structured_times,
     two_layer,
 )
 from linear_grokking.theory.structured_inputs import StructuredProblem
-
-STEADY = 0.9
-"""The least speed of the bias, in units of the learning rate, at which it falls steadily."""
-_UNIT_OF_TIME: Mapping[str, float] = {"cross_entropy": 2.5, "exponential": 1.0}
-"""Learning rates up to which they are a unit of time, over the largest stable one (Fig. B20)."""
+from linear_grokking.workflow.train import classification_times
 
 
 @dataclass(frozen=True)
@@ -67,14 +56,13 @@ def predict(spec: Mapping[str, Any], accuracy: float) -> Prediction:
     spec
         Of the run; it may hold λ besides, where that is to be another than the sizes'.
     """
-    lacking = gaps(spec, accuracy)
-    if lacking == [_GAUSSIAN] and spec["law"] in OTHER_LAWS and spec["solver"] != "adam":
-        return _other_law(spec, lambda_of(spec), accuracy)
+    lacking = gaps(spec, accuracy, of_time=True)
     if lacking:
         source = f"{UNCOVERED.source}; it would need {', '.join(lacking)}"
         return Prediction(None, None, source)
     if spec["model"] == "logistic":
-        return _logistic(spec, accuracy)
+        found = classification_times.gen_time(spec, lambda_of(spec), accuracy)
+        return UNCOVERED if found is None else Prediction(None, *found)
     if spec["solver"] not in DESCENTS:
         return _other_method(spec, accuracy)
     deviation = None
@@ -100,7 +88,6 @@ def predict(spec: Mapping[str, Any], accuracy: float) -> Prediction:
     )
 
 
-_GAUSSIAN = "Gaussian inputs"
 DESCENTS = ("spectral", "gradient_flow", "gradient_descent")
 """The solvers that descend along the gradient, in steps or as a flow."""
 
@@ -123,22 +110,15 @@ def problem_of(spec: Mapping[str, Any]) -> Any:
     return problem
 
 
-def gaps(spec: Mapping[str, Any], accuracy: float) -> list[str]:
-    """Return what a run would need for a formula to cover it; empty where one does."""
+def gaps(spec: Mapping[str, Any], accuracy: float, *, of_time: bool = False) -> list[str]:
+    """Return what a run would need for a formula to cover it; empty where one does.
+
+    ``of_time`` asks for that of its times alone, which may need less.
+    """
     if spec["model"] == "logistic":
-        needs = {
-            _GAUSSIAN: spec["law"] == "gaussian",
-            "a loss with the tail e^m": spec["loss"] in ("cross_entropy", "exponential"),
-            "a bias": spec["bias"],
-            "one label (label_fraction 1)": spec["label_fraction"] == 1,
-            "an accuracy above 0.5": accuracy > 0.5,
-        }
-        if spec["solver"] == "adam":
-            needs["adam_epsilon 0"] = spec["adam_epsilon"] == 0
-            needs["beta1 <= beta2"] = spec["beta1"] <= spec["beta2"]
-        elif spec.get("gamma", 0.0) == 0 and all(needs.values()):
-            largest = _largest_rate(spec)
-            needs[f"a learning rate up to {largest:.3g}"] = spec["eta"] <= largest
+        needs = classification_times.needs(spec, lambda_of(spec), accuracy)
+        if of_time and classification_times.has_time_of_its_own(spec, lambda_of(spec)):
+            del needs[classification_times.GAUSSIAN]
     elif spec["solver"] == "adam":
         needs = {"another solver than adam": False}
     elif spec["model"] == "two_layer":
@@ -158,14 +138,6 @@ def gaps(spec: Mapping[str, Any], accuracy: float) -> list[str]:
 
 
 _PLAIN = expected.PLAIN.items()
-
-
-def _largest_rate(spec: Mapping[str, Any]) -> float:
-    """Return the learning rate up to which it is no more than a unit of time."""
-    if abs(spec["b0"]) > 700 or (spec["solver"] == "gradient_flow" and spec["gd_steps"] == 0):
-        return np.inf
-    problem = lambda_of(spec), spec["sigma"], spec["b0"], spec["loss"]
-    return _UNIT_OF_TIME[spec["loss"]] * float(large_rates.critical_rate(*problem))
 
 
 def _stability(spec: Mapping[str, Any]) -> dict[str, bool]:
@@ -213,92 +185,3 @@ def scatter_of(
     needs = {MANY_MODES: modes >= linear_scatter.MANY_MODES * spec["d_out"]}
     needs[SMALL_DEVIATION] = deviation <= linear_scatter.MOST_PERCENT / 100 * time
     return deviation if all(needs.values()) else None, needs
-
-
-def _logistic(spec: Mapping[str, Any], accuracy: float) -> Prediction:
-    """Predict the time of the generalization accuracy at large size, where a formula does."""
-    lambda_ = lambda_of(spec)
-    if spec["solver"] == "adam":
-        return _adam(spec, accuracy, lambda_)
-    if spec.get("gamma", 0.0) > 0:
-        return _logistic_with_decay(spec, lambda_, accuracy)
-    if 1e-4 <= lambda_ <= 0.4999:
-        return _settled(
-            spec, accuracy, "large size, once the weights have settled (Paper B, Sec. 3)"
-        )
-    if lambda_ > 0.5:
-        limit = float(margin.limit_gen_accuracy(lambda_, spec["sigma"]))
-        source = f"limit of the accuracy at large size: {limit:.4g} (Paper B, Sec. 3)"
-        return Prediction(None, np.inf if limit < accuracy else None, source)
-    return UNCOVERED
-
-
-def _settled(spec: Mapping[str, Any], accuracy: float, source: str) -> Prediction:
-    """Predict the time below ½ where the weights have settled by then."""
-    log_time = float(large_size.log_time_to_accuracy(lambda_of(spec), spec["eta"], accuracy))
-    settled = large_size.SETTLED / settling_rate(spec)
-    if log_time < settled:
-        source = (
-            f"none; settled weights would take {np.exp(log_time):.3g} steps, but settle by "
-            f"step {np.exp(min(settled, 700.0)):.3g}: it comes sooner (Fig. B21)"
-        )
-        return Prediction(None, None, source)
-    return Prediction(None, float(np.exp(log_time)), source)
-
-
-def settling_rate(spec: Mapping[str, Any]) -> float:
-    """Return the power of 1/t with which weights of a Gaussian set below ½ settle, σ²p₋."""
-    return spec["sigma"] ** 2 * float(large_size.settling_exponent(lambda_of(spec)))
-
-
-OTHER_LAWS = ("rademacher", "uniform", "student_t", "elliptical")
-"""Laws beyond the papers' whose times below λ = ½ are known."""
-
-
-def _other_law(spec: Mapping[str, Any], lambda_: float, accuracy: float) -> Prediction:
-    """Predict the time of inputs with other entries, or with a random radius."""
-    if spec.get("gamma", 0.0) > 0 or not 1e-4 <= lambda_ <= 0.4999:
-        return UNCOVERED
-    if spec["law"] == "elliptical":
-        radius = spec["radius_ratio"], spec["far_share"]
-        log_time = elliptical.log_time_to_accuracy(lambda_, *radius, spec["eta"], accuracy)
-        source = "large size and random radius, once the weights have settled (Fig. B22)"
-        return Prediction(None, float(np.exp(min(log_time, 700.0))), source)
-    source = "large size, as for Gaussian entries, once the weights have settled (Fig. B22)"
-    return _settled(spec, accuracy, source)
-
-
-def _adam(spec: Mapping[str, Any], accuracy: float, lambda_: float) -> Prediction:
-    """Predict the same of Adam, where its bias falls steadily and its steps are small."""
-    eta, beta1, beta2 = (spec[key] for key in ("eta", "beta1", "beta2"))
-    if 1e-4 <= lambda_ <= 0.4999:
-        speed = float(adam_limit.bias_speed(eta, beta1, beta2))
-        if speed < STEADY * eta:
-            source = f"none; the bias slows down to {speed:.3g} a step, as beta2 forgets so slowly"
-            return Prediction(None, None, source)
-        time = float(adam_limit.time_to_accuracy(lambda_, eta, beta1, beta2, accuracy))
-        return Prediction(None, time, f"large size, the bias falling by {speed:.3g} a step (ours)")
-    if not 0.5001 <= lambda_ <= 1000:
-        return UNCOVERED
-    limit = float(adam_limit.limit_gen_accuracy(lambda_, spec["sigma"], spec["d"]))
-    step = float(adam_limit.output_step(eta, spec["sigma"], spec["d"]))
-    source = f"limit of the accuracy at large size and small steps: {limit:.4g} (ours)"
-    if step > 1.0:
-        source += f"; here a step moves an output by up to {step:.2g}, more than 1"
-        return Prediction(None, None, source)
-    return Prediction(None, np.inf if limit < accuracy else None, source)
-
-
-def _logistic_with_decay(spec: Mapping[str, Any], lambda_: float, accuracy: float) -> Prediction:
-    """Predict the time where the weights alone decay, and whether it exists where all do."""
-    sigma, gamma, eta = (spec[key] for key in ("sigma", "gamma", "eta"))
-    if spec["decay"] == "weights":
-        time = quasi_static.time_to_accuracy(lambda_, sigma, gamma, eta, accuracy)
-        source = (
-            "weights that follow the bias at large size (Fig. B18); the true time is later by a "
-            f"share of about 1/(lr g t) = {1 / (eta * gamma * time):.2g}"
-        )
-        return Prediction(None, float(time), source)
-    end = logistic_weight_decay.minimum(lambda_, sigma, gamma, spec["loss"])
-    source = f"accuracy at the end at large size: {end.accuracy:.4g} (Fig. B18)"
-    return Prediction(None, np.inf if end.accuracy < accuracy else None, source)

@@ -1,0 +1,233 @@
+"""When a run of logistic classification generalizes, and what theory needs to say so (Paper B)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from scipy.special import ndtr, ndtri
+
+from linear_grokking.theory import (
+    adam_limit,
+    elliptical,
+    large_rates,
+    large_size,
+    logistic_weight_decay,
+    margin,
+    quasi_static,
+)
+
+GAUSSIAN = "Gaussian inputs"
+OTHER_LAWS = ("rademacher", "uniform", "student_t", "elliptical")
+"""Laws beyond the papers' whose times below λ = ½ are known."""
+STEADY = 0.9
+"""The least speed of the bias, in units of the learning rate, at which it falls steadily."""
+
+_UNIT_OF_TIME: Mapping[str, float] = {"cross_entropy": 2.5, "exponential": 1.0}
+"""Learning rates up to which they are a unit of time, over the largest stable one (Fig. B20)."""
+_START_BIAS, _START_NORM = 0.3, 3.0
+"""Largest |b₀| and ‖S₀‖ that hardly matter, over what b and S come to at the accuracy."""
+_LEAST_B0 = -1.0
+"""From there on the accuracy is not above its limit on the way there, if not at the start."""
+
+Time = tuple[float | None, str]
+"""Steps, inf where never, None where no formula says; and what they are, or why there are none."""
+
+
+def is_below(lambda_: float) -> bool:
+    """Tell whether λ is where the limit direction is known."""
+    return 1e-4 <= lambda_ <= 0.4999
+
+
+def has_time_of_its_own(spec: Mapping[str, Any], lambda_: float) -> bool:
+    """Tell whether a run's time needs no Gaussian inputs."""
+    descends = spec["solver"] != "adam" and spec.get("gamma", 0.0) == 0
+    return spec["law"] in OTHER_LAWS and descends and is_below(lambda_)
+
+
+def needs(spec: Mapping[str, Any], lambda_: float, accuracy: float) -> dict[str, bool]:
+    """Return what a run needs for formulas to cover it, and whether it has it."""
+    found = {
+        GAUSSIAN: spec["law"] == "gaussian",
+        "a loss with the tail e^m": spec["loss"] in ("cross_entropy", "exponential"),
+        "a bias": spec["bias"],
+        "one label (label_fraction 1)": spec["label_fraction"] == 1,
+        "an accuracy above 0.5": accuracy > 0.5,
+    }
+    if spec["solver"] == "adam":
+        found["adam_epsilon 0"] = spec["adam_epsilon"] == 0
+        found["beta1 <= beta2"] = spec["beta1"] <= spec["beta2"]
+    else:
+        law_is_known = found[GAUSSIAN] or has_time_of_its_own(spec, lambda_)
+        if law_is_known and all(met for need, met in found.items() if need != GAUSSIAN):
+            largest = _largest_rate(spec, lambda_)
+            found[f"a learning rate up to {largest:.3g}"] = spec["eta"] <= largest
+    return found
+
+
+def _largest_rate(spec: Mapping[str, Any], lambda_: float) -> float:
+    """Return the learning rate up to which it is no more than a unit of time."""
+    sigma, loss, gamma = spec["sigma"], spec["loss"], spec.get("gamma", 0.0)
+    b0 = np.clip(spec["b0"], -700.0, 700.0)
+    if spec["solver"] == "gradient_flow" and spec["gd_steps"] == 0:
+        return np.inf
+    if gamma > 0 and spec["decay"] == "all":
+        return float(large_rates.stable_rate(lambda_, sigma, gamma, b0, loss))
+    if spec["law"] == "elliptical":
+        radius = spec["radius_ratio"], spec["far_share"]
+        wider = elliptical.largest_eigenvalue(lambda_, *radius)
+        sigma = sigma * np.sqrt(wider / elliptical.largest_eigenvalue(lambda_, 1.0, 0.0))
+    unit = _UNIT_OF_TIME[loss] * float(large_rates.critical_rate(lambda_, sigma, b0, loss))
+    return 2.0 / (2.0 / unit + gamma)
+
+
+def gen_time(spec: Mapping[str, Any], lambda_: float, accuracy: float) -> Time | None:
+    """Return when a run that has what it needs reaches an accuracy on fresh data, at large size.
+
+    None where no formula covers it.
+    """
+    if _starts_there(spec, accuracy):
+        return 0.0, f"the accuracy at the start, with b0 = {spec['b0']:g}"
+    if spec["solver"] == "adam":
+        return _of_adam(spec, lambda_, accuracy)
+    if spec.get("gamma", 0.0) > 0:
+        return _with_decay(spec, lambda_, accuracy)
+    if is_below(lambda_):
+        return _settled(spec, lambda_, accuracy)
+    if lambda_ > 0.5:
+        limit = float(margin.limit_gen_accuracy(lambda_, spec["sigma"]))
+        source = f"limit of the accuracy at large size: {limit:.4g} (Paper B, Sec. 3)"
+        return _never(spec, limit < accuracy, source)
+    return None
+
+
+def _starts_there(spec: Mapping[str, Any], accuracy: float) -> bool:
+    """Tell whether Φ(-b₀/(σ‖S₀‖)), over the radius of an input, is the accuracy already."""
+    b0, deviation = spec["b0"], spec["sigma"] * spec["s0_norm"]
+    if b0 >= 0:
+        return False
+    radii, shares = np.ones(1), np.ones(1)
+    if spec["law"] == "elliptical":
+        far = spec["far_share"]
+        radii, shares = elliptical.radii(spec["radius_ratio"], far), np.array([1.0 - far, far])
+    with np.errstate(divide="ignore"):
+        return float(shares @ ndtr(-b0 / (np.array(radii) * deviation))) >= accuracy
+
+
+def _never(spec: Mapping[str, Any], below: bool, source: str) -> Time:
+    """Return that an accuracy above the limit is not reached, or that no formula says when."""
+    if below and spec["b0"] < _LEAST_B0:
+        return None, f"{source}; from b0 below {_LEAST_B0:g} it may be passed on the way"
+    return np.inf if below else None, source
+
+
+def far_start(spec: Mapping[str, Any], lambda_: float, accuracy: float) -> str:
+    """Return words where a descent starts too far from 0 for its formula, or none.
+
+    Beside -b and σ‖S‖ at the accuracy.
+    """
+    if spec.get("gamma", 0.0) > 0:
+        problem = lambda_, spec["sigma"], spec["gamma"], accuracy
+        fall = -float(quasi_static.bias_at_accuracy(*problem))
+        norm = fall / float(ndtri(accuracy))
+    else:
+        theory, law = _theory_of(spec, lambda_)
+        log_time = float(theory.log_time_to_accuracy(*law, spec["eta"], accuracy))
+        fall = log_time + float(np.log(spec["eta"] * theory.limit_loss(*law)))
+        norm = float(theory.limit_norm(*law))
+    largest = _START_BIAS * fall, _START_NORM * norm / spec["sigma"]
+    if abs(spec["b0"]) <= largest[0] and spec["s0_norm"] <= largest[1]:
+        return ""
+    return (
+        f"the start is far from 0: it would need b0 up to {largest[0]:.2g} in size and s0_norm up "
+        f"to {largest[1]:.2g}"
+    )
+
+
+def _theory_of(spec: Mapping[str, Any], lambda_: float) -> tuple[Any, tuple[float, ...]]:
+    """Return the module of the limit direction below ½, and the arguments of its functions."""
+    if spec["law"] == "elliptical":
+        return elliptical, (lambda_, spec["radius_ratio"], spec["far_share"])
+    return large_size, (lambda_,)
+
+
+def settling_rate(spec: Mapping[str, Any], lambda_: float) -> float:
+    """Return the power of 1/t with which weights below ½ settle, σ²p₋."""
+    theory, law = _theory_of(spec, lambda_)
+    return spec["sigma"] ** 2 * float(theory.settling_exponent(*law))
+
+
+def log_settled(spec: Mapping[str, Any], lambda_: float) -> float:
+    """Return ln t from which on the weights below ½ have settled."""
+    return large_size.SETTLED / settling_rate(spec, lambda_)
+
+
+def _settled(spec: Mapping[str, Any], lambda_: float, accuracy: float) -> Time:
+    """Return the time below ½ where the weights have settled by then."""
+    theory, law = _theory_of(spec, lambda_)
+    log_time = float(theory.log_time_to_accuracy(*law, spec["eta"], accuracy))
+    settled = log_settled(spec, lambda_)
+    if log_time < settled:
+        return None, (
+            f"none; settled weights would take {np.exp(min(log_time, 700.0)):.3g} steps, but "
+            f"settle by step {np.exp(min(settled, 700.0)):.3g}: it comes sooner (Fig. B21)"
+        )
+    if far := far_start(spec, lambda_, accuracy):
+        return None, f"none; {far}"
+    source = "large size, once the weights have settled (Paper B, Sec. 3)"
+    if spec["law"] == "elliptical":
+        source = "large size and random radius, once the weights have settled (Fig. B22)"
+    elif spec["law"] != "gaussian":
+        source = "large size, as for Gaussian entries, once the weights have settled (Fig. B22)"
+    return float(np.exp(min(log_time, 700.0))), source
+
+
+def adam_times(spec: Mapping[str, Any], lambda_: float, levels: np.ndarray) -> np.ndarray:
+    """Return the steps at which Adam reaches accuracies Φ(levels) below ½, (L,).
+
+    From b₀ on the bias falls steadily.  NaN where it is too slow for that, or where a weight may
+    have as far to go.
+    """
+    eta, beta1, beta2 = (spec[key] for key in ("eta", "beta1", "beta2"))
+    speed = float(adam_limit.bias_speed(eta, beta1, beta2))
+    falls = levels * float(large_size.limit_norm(lambda_)) + spec["b0"]
+    held = spec["s0_norm"] <= _START_BIAS * falls * np.sqrt(spec["d"])
+    return np.where(held & (speed >= STEADY * eta), falls / speed, np.nan)
+
+
+def _of_adam(spec: Mapping[str, Any], lambda_: float, accuracy: float) -> Time | None:
+    """Return the time of Adam, where its bias falls steadily and its steps are small."""
+    eta, beta1, beta2 = (spec[key] for key in ("eta", "beta1", "beta2"))
+    if is_below(lambda_):
+        speed = float(adam_limit.bias_speed(eta, beta1, beta2))
+        if speed < STEADY * eta:
+            return None, (
+                f"none; the bias slows down to {speed:.3g} a step, as beta2 forgets so slowly"
+            )
+        (time,) = adam_times(spec, lambda_, np.array([ndtri(accuracy)]))
+        if np.isnan(time):
+            return None, "none; the weights have as far to go from s0_norm as the bias from b0"
+        return float(time), f"large size, the bias falling by {speed:.3g} a step (ours)"
+    if not 0.5001 <= lambda_ <= 1000:
+        return None
+    limit = float(adam_limit.limit_gen_accuracy(lambda_, spec["sigma"], spec["d"]))
+    step = float(adam_limit.output_step(eta, spec["sigma"], spec["d"]))
+    source = f"limit of the accuracy at large size and small steps: {limit:.4g} (ours)"
+    if step > 1.0:
+        return None, f"{source}; here a step moves an output by up to {step:.2g}, more than 1"
+    return _never(spec, limit < accuracy, source)
+
+
+def _with_decay(spec: Mapping[str, Any], lambda_: float, accuracy: float) -> Time:
+    """Return the time where the weights alone decay, and whether it exists where all do."""
+    sigma, gamma, eta = (spec[key] for key in ("sigma", "gamma", "eta"))
+    if spec["decay"] == "weights":
+        if far := far_start(spec, lambda_, accuracy):
+            return None, f"none; {far}"
+        time = float(quasi_static.time_to_accuracy(lambda_, sigma, gamma, eta, accuracy))
+        return time, (
+            "weights that follow the bias at large size (Fig. B18); the true time is later by a "
+            f"share of about 1/(lr g t) = {1 / (eta * gamma * time):.2g}"
+        )
+    end = logistic_weight_decay.minimum(lambda_, sigma, gamma, spec["loss"])
+    source = f"accuracy at the end at large size: {end.accuracy:.4g} (Fig. B18)"
+    return _never(spec, bool(end.accuracy < accuracy), source)
