@@ -60,7 +60,7 @@ class RegressionAnalysis:
         Times with it.
     largest_weight_decay
         Largest γ with which the accuracy on held-out rows is still reached at the end, by steps
-        that take ηγS from the student S; None where there is none.
+        that take ηγS from the student S; None where there is none, inf where each does.
     valid
         Whether the forecast is in its range.
     remarks
@@ -258,8 +258,10 @@ class Regression:
 
         log_gammas = np.log(values[-1]) + np.linspace(np.log(1e-12), np.log(1e6), _GRID)
         reached = np.flatnonzero(excess(log_gammas) >= 0)
-        if not len(reached) or reached[-1] == _GRID - 1:
+        if not len(reached):
             return None
+        if reached[-1] == _GRID - 1:
+            return np.inf
         ends = log_gammas[reached[-1] : reached[-1] + 2]
         root = brentq(lambda at: float(excess(np.array([at]))[0]), *ends, xtol=1e-9)
         return float(np.exp(root))
