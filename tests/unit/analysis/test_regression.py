@@ -276,6 +276,15 @@ def test_few_modes_are_out_of_range():
     assert found.t_gen_deviation > 0.08 * found.t_gen
 
 
+def test_few_held_out_rows_are_out_of_range_for_that():
+    """The modes are as many as with more rows, where the forecast is in its range."""
+    features, labels = teacher(0, 1500, 0.4)
+    few = analyze(features, labels, held_out=5 / 1500)
+    assert not few.valid and few.remarks == ("5 rows are held out: t_gen depends on which",)
+    many = analyze(features, labels)
+    assert many.valid and few.effective_modes == pytest.approx(many.effective_modes, rel=0.5)
+
+
 def test_a_rate_that_diverges_is_refused_with_the_largest_allowed():
     features, labels = teacher(0, 300, 0.4)
     largest = analyze(features, labels).largest_eta
