@@ -60,7 +60,7 @@ class RegressionAnalysis:
         Times with it.
     largest_weight_decay
         Largest γ with which the accuracy on held-out rows is still reached at the end, by steps
-        that take ηγS from the student S; None where there is none.
+        that take ηγS from the student S; None where there is none, inf where each does.
     valid
         Whether the forecast is in its range.
     remarks
@@ -143,10 +143,13 @@ class Regression:
         deviation = effective = None
         remarks: list[str] = []
         if 0 < times["gen"] < np.inf:
-            deviation, effective = self._scatter(times["gen"])
+            by_teacher, by_rows, effective = self._scatter(times["gen"])
+            deviation = float(np.hypot(by_teacher, by_rows))
             if deviation > MOST_DEVIATION * times["gen"]:
                 remarks.append(
                     f"{effective:.2g} modes carry the loss at t_gen: it depends on the teacher"
+                    if by_teacher >= by_rows
+                    else f"{len(self._rows.held_labels)} rows are held out: t_gen depends on which"
                 )
         if len(values) == n_train:
             remarks.append("as many features as rows: label noise is taken for 0")
@@ -234,8 +237,8 @@ class Regression:
             steps = np.arange(before, first + 1.0)
         return first
 
-    def _scatter(self, time: float) -> tuple[float, float]:
-        """Return the standard deviation of t_gen, and the effective modes.
+    def _scatter(self, time: float) -> tuple[float, float, float]:
+        """Return the standard deviations of t_gen, by teachers and by rows, and effective modes.
 
         The teachers' part is that of the loss, the held-out rows' that of a count, each over the
         slope at t_gen.
@@ -247,7 +250,7 @@ class Regression:
         count = np.sqrt(self._accuracy * (1.0 - self._accuracy) / len(self._rows.held_labels))
         by_teacher = 0.02 * time * self._modes.gen_deviation(here)[0] / abs(losses[0] - losses[2])
         by_rows = 0.02 * time * count / abs(accuracies[2] - accuracies[0])
-        return float(np.hypot(by_teacher, by_rows)), float(self._modes.effective_modes(here)[0])
+        return by_teacher, by_rows, float(self._modes.effective_modes(here)[0])
 
     def _largest_weight_decay(self) -> float | None:
         values = self._modes.eigenvalues
@@ -258,8 +261,10 @@ class Regression:
 
         log_gammas = np.log(values[-1]) + np.linspace(np.log(1e-12), np.log(1e6), _GRID)
         reached = np.flatnonzero(excess(log_gammas) >= 0)
-        if not len(reached) or reached[-1] == _GRID - 1:
+        if not len(reached):
             return None
+        if reached[-1] == _GRID - 1:
+            return np.inf
         ends = log_gammas[reached[-1] : reached[-1] + 2]
         root = brentq(lambda at: float(excess(np.array([at]))[0]), *ends, xtol=1e-9)
         return float(np.exp(root))

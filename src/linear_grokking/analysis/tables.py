@@ -98,7 +98,6 @@ def _regression(found: RegressionAnalysis) -> list[str]:
     scatter = ""
     if found.t_gen_deviation is not None:
         scatter = f" +- {found.t_gen_deviation:.2g}"
-    decay = found.largest_weight_decay
     lines = [
         _line("regression", f"right within {found.epsilon:g} of the labels' mean square"),
         _line("rows", _rows(found)),
@@ -110,11 +109,17 @@ def _regression(found: RegressionAnalysis) -> list[str]:
         _line(f"{percent} on held-out rows", _time(found.t_gen) + scatter),
         _line("tuned momentum", f"lr {found.tuned_eta:.4g}, momentum {found.tuned_momentum:.4g}"),
         _line("  with it", f"{_time(found.tuned_t_train)} and {_time(found.tuned_t_gen)}"),
-        _line("largest weight decay", "none" if decay is None else f"{decay:.4g}"),
+        _line("largest weight decay", _decay(found.largest_weight_decay)),
     ]
     if found.null_directions:
         lines.insert(5, _line("never seen", f"{found.null_directions} directions"))
     return lines + _end(found)
+
+
+def _decay(decay: float | None) -> str:
+    if decay is None:
+        return "none"
+    return "any" if math.isinf(decay) else f"{decay:.4g}"
 
 
 def _end(found: ClassificationAnalysis | RegressionAnalysis) -> list[str]:

@@ -1,5 +1,7 @@
 """Regression of given rows, against literal steps and averages over many teachers."""
 
+import re
+
 import numpy as np
 import pytest
 from given_rows import teacher
@@ -10,6 +12,7 @@ from linear_grokking.analysis import Settings, prepared
 from linear_grokking.analysis.random_teacher import accuracy, random_teacher
 from linear_grokking.analysis.regression import tuned_momentum
 from linear_grokking.analysis.samples import checked, split
+from linear_grokking.analysis.tables import as_json, table
 from linear_grokking.results.crossings import first_crossing
 from linear_grokking.solvers.trajectory import record_steps
 from linear_grokking.theory import linear_grokking_time, linear_weight_decay
@@ -252,16 +255,34 @@ def test_what_is_never_reached_is_said():
     noisy = analyze(*teacher(0, 300, 0.4, noise=0.5))
     assert noisy.t_gen == np.inf and noisy.largest_weight_decay is None
     assert noisy.label_noise == pytest.approx(0.25 / 1.25, rel=0.25)
+    assert re.search(r"largest weight decay +none", "\n".join(table(noisy)))
     wide = analyze(*teacher(0, 100, 1.5))
     assert wide.null_directions == 40 and wide.lambda_ == 1.5
     assert wide.t_gen == np.inf and wide.t_train < np.inf
     assert any("as many features" in remark for remark in wide.remarks)
 
 
+def test_what_is_right_from_the_start_is_so_with_any_weight_decay():
+    """In the end a student without weights is left, as right as at step 0."""
+    found = analyze(*teacher(0, 1500, 1 / 30), epsilon=50)
+    assert found.t_gen == 0 and found.largest_weight_decay == np.inf
+    assert re.search(r"largest weight decay +any", "\n".join(table(found)))
+    assert as_json(found)["largest_weight_decay"] == "inf"
+
+
 def test_few_modes_are_out_of_range():
     found = analyze(*teacher(0, 300, 0.9))
     assert not found.valid and "modes" in found.remarks[0]
     assert found.t_gen_deviation > 0.08 * found.t_gen
+
+
+def test_few_held_out_rows_are_out_of_range_for_that():
+    """The modes are as many as with more rows, where the forecast is in its range."""
+    features, labels = teacher(0, 1500, 0.4)
+    few = analyze(features, labels, held_out=5 / 1500)
+    assert not few.valid and few.remarks == ("5 rows are held out: t_gen depends on which",)
+    many = analyze(features, labels)
+    assert many.valid and few.effective_modes == pytest.approx(many.effective_modes, rel=0.5)
 
 
 def test_a_rate_that_diverges_is_refused_with_the_largest_allowed():

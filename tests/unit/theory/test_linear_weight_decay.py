@@ -64,6 +64,26 @@ def test_weight_decay_slows_down_grokking_unless_near_the_critical_ratio():
     assert relative(0.9, 30).min() == pytest.approx(0.907, abs=0.01)
 
 
+@pytest.mark.parametrize(
+    ("lambda_", "shortest", "longest"),
+    [
+        (0.01, 1, 1.034),
+        (0.1, 1, 1.037),
+        (0.9, 1, 1.015),
+        (0.99, 0.999, 1),
+        (0.999, 0.936, 1),
+        (1.0, 0.764, 1),
+    ],
+)
+def test_a_tenth_of_the_greatest_weight_decay_hardly_matters_below_one(lambda_, shortest, longest):
+    """As docs/theory.md quotes it: within 4 % up to λ = 0.99."""
+    problem = Problem(lambda_, ETA)
+    share = np.concatenate([[0.0], np.geomspace(1e-4, 0.1, 30)])
+    decayed = replace(problem, gamma=share * max_weight_decay(problem, EPSILON))
+    ratios = grokking_time(decayed, EPSILON) / grokking_time(problem, EPSILON)
+    assert (ratios.min(), ratios.max()) == pytest.approx((shortest, longest), abs=2e-3)
+
+
 def test_ends_of_the_greatest_weight_decay():
     # With ε this large even the zero student passes; at λ > 1 no weight decay may be enough.
     assert max_weight_decay(Problem(0.9, ETA), 3.0) == np.inf
