@@ -25,7 +25,9 @@ from linear_grokking.theory.margin import limit_gen_accuracy
 
 _LOG_GAMMA = (np.log(1e-40), np.log(1e6))
 """Range in which γ_max is sought."""
-_MAX_ITERATIONS = 200
+_MAX_ITERATIONS = 400
+_LARGEST_LOG = 700.0
+"""Of V, so that it is a double."""
 
 Responses = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Vℓ', Vℓ'' and Vℓ''' at the outputs z; each (..., nodes)."""
@@ -77,7 +79,7 @@ def ridge(lambda_: ArrayLike, kappa: ArrayLike) -> Ridge:
     Raises
     ------
     ConvergenceError
-        If a residual is above 1e-9 after 200 iterations.
+        If a residual is above 1e-9 after 400 iterations.
     """
     lambda_, kappa = checked(lambda_=lambda_, kappa=kappa)
     bias = np.zeros(lambda_.shape)
@@ -102,7 +104,7 @@ def minimum(
     Raises
     ------
     ConvergenceError
-        If a residual is above 1e-9 after 200 iterations.
+        If a residual is above 1e-9 after 400 iterations.
     """
     within("gamma", gamma, "(0, inf)")
     lambda_, sigma, gamma = checked(lambda_=lambda_, sigma=sigma, gamma=gamma)
@@ -159,15 +161,21 @@ def _solve(
     slope = expit(bias) if loss == "cross_entropy" else np.exp(bias)
     log_v = -np.log(kappa / lambda_ + slope / (lambda_ * np.exp(8.0 * np.minimum(lambda_, 1.0))))
     log_r = np.minimum(log_v + np.log(slope / np.sqrt(lambda_)), 2.0)
-    at = np.stack([log_r, log_v, bias], axis=-1)
+    at, share, before = np.stack([log_r, log_v, bias], axis=-1), 1.0, np.inf
     for _ in range(_MAX_ITERATIONS):
         residual, jacobian, slope = _equations(respond, at, lambda_, kappa, gamma)
-        if np.all(np.abs(residual) < 1e-12):
+        worst = np.max(np.abs(residual), axis=-1, keepdims=True)
+        if np.all(worst < 1e-12):
             break
         step = np.linalg.solve(jacobian, residual[..., np.newaxis])[..., 0]
-        # No more than ½ at a time, in a large b of its size.
-        size = np.maximum(1.0, np.abs(at) * [0.0, 0.0, 1.0])
-        at = at - step / np.maximum(1.0, 2.0 * np.max(np.abs(step / size), -1, keepdims=True))
+        # No more than ½ at a time, of its size in a large b, a tenth of it in a large ln V.
+        size = np.maximum(1.0, np.abs(at) * [0.0, 0.1, 1.0])
+        length = 2.0 * np.max(np.abs(step / size), axis=-1, keepdims=True)
+        # Points may lead to each other, with hardly another residual: not with a part of a step.
+        stuck = (worst > 0.9 * before) & (length < 1.0)
+        share = np.where(stuck, 0.5 * share, np.minimum(2.0 * share, 1.0))
+        at, before = at - share * step / np.maximum(1.0, length), worst
+        at[..., 1] = np.minimum(at[..., 1], _LARGEST_LOG)
     residual, _, slope = _equations(respond, at, lambda_, kappa, gamma)
     worst = np.max(np.abs(residual), axis=-1)
     if np.any(~(worst <= 1e-9)):

@@ -20,7 +20,7 @@ from linear_grokking.theory._search import root
 from linear_grokking.theory.logistic_weight_decay import ridge
 
 _NODES, _SPAN = 24, 30.0
-"""Of the integral over ln κ.  Its integrand grows about as κ: further back there is nothing."""
+"""Of each panel of the integral over ln κ, and the most that it spans."""
 
 
 class Passage(NamedTuple):
@@ -59,11 +59,14 @@ def passage(
     bias, lambda_, sigma, gamma, eta = checked(bias=bias, **arguments)
     log_kappa = np.log(gamma / sigma**2) - bias
     weights = ridge(lambda_, np.exp(log_kappa))
+    # Above λ = ½ the integrand κ/C falls no faster than 1/ln(1/κ): all of it counts.
+    panels = int(np.ceil(np.max(-bias, initial=_SPAN) / _SPAN))
     node, weight = np.polynomial.legendre.leggauss(_NODES)
-    half = 0.5 * np.minimum(-bias, _SPAN)[..., np.newaxis]
-    kappa = np.exp(log_kappa[..., np.newaxis] + half * (node - 1.0))
+    back = ((1.0 - node) / 2.0 + np.arange(panels)[:, np.newaxis]).ravel() / panels
+    kappa = np.exp(log_kappa[..., np.newaxis] + bias[..., np.newaxis] * back)
     loss = ridge(lambda_[..., np.newaxis], kappa).loss
-    time = sigma**2 / (eta * gamma) * np.sum(half * weight * kappa / loss, axis=-1)
+    mean = np.sum(np.tile(weight, panels) * kappa / loss, axis=-1) / (2.0 * panels)
+    time = sigma**2 / (eta * gamma) * -bias * mean
     return Passage(time, weights.norm / sigma, ndtr(-bias / weights.norm))
 
 

@@ -196,3 +196,19 @@ def test_each_problem_is_solved_on_its_own():
 def test_arguments_out_of_range_are_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("lambda_", [0.51, 0.6, 2.0])
+def test_a_vanishing_ridge_comes_to_the_margin(lambda_):
+    """Above ½ r grows as ln(1/κ)/M, down to the smallest κ that a double holds."""
+    decades = np.array([200.0, 290.0])
+    norms = ridge(lambda_, 10.0**-decades).norm
+    slope = np.diff(norms)[0] / (np.log(10.0) * 90.0)
+    assert slope * margin.mean_margin(lambda_) == pytest.approx(1.0, rel=0.01)
+
+
+def test_points_that_lead_to_each_other_are_left():
+    """Newton's steps went back and forth at σ = 1000; its neighbours lie around it."""
+    found = minimum(0.499, np.array([900.0, 1000.0, 1100.0]), 1.0)
+    assert found.norm[1] == pytest.approx(np.sqrt(found.norm[0] * found.norm[2]), rel=0.01)
+    assert found.bias[0] < found.bias[1] < found.bias[2]

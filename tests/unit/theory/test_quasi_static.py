@@ -14,12 +14,20 @@ from linear_grokking.theory.quasi_static import bias_at_accuracy, passage, time_
 
 @pytest.mark.parametrize(
     ("lambda_", "sigma", "gamma", "bias"),
-    [(0.75, 5.0, 1e-4, -9.0), (0.48, 2.0, 1e-3, -20.0), (0.3, 5.0, 1e-10, -45.0), (2, 1, 0.1, -3)],
+    [
+        (0.75, 5.0, 1e-4, -9.0),
+        (0.48, 2.0, 1e-3, -20.0),
+        (0.3, 5.0, 1e-10, -45.0),
+        (2, 1, 0.1, -3),
+        # Where κ/C falls no faster than the logarithm of κ, all of the way counts.
+        (0.6, 5.0, 1e-30, -65.0),
+        (2.0, 1.0, 1e-30, -41.0),
+    ],
 )
 def test_passage_is_the_integrated_fall_of_the_bias(lambda_, sigma, gamma, bias):
     eta = 0.02
     # C(κ) from a spline: each κ takes a millisecond.
-    log_kappa = np.log(gamma / sigma**2) + np.linspace(0.0, -bias, 200)
+    log_kappa = np.log(gamma / sigma**2) + np.linspace(0.0, -bias, 400)
     loss = CubicSpline(log_kappa, ridge(lambda_, np.exp(log_kappa)).loss)
     # t in units of e^{-b}: u = t e^b, d u/db = u - 1/(ηC), from b = 0 down.
     found = solve_ivp(

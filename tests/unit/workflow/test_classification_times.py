@@ -6,7 +6,8 @@ from linear_grokking.jobs.kinds import kind_of
 from linear_grokking.results.crossings import first_crossing
 from linear_grokking.runtime.checkpoints import NoCheckpoint
 from linear_grokking.runtime.context import JobContext
-from linear_grokking.theory import adam_limit
+from linear_grokking.theory import adam_limit, logistic_weight_decay
+from linear_grokking.workflow.predict import predict as everything
 from linear_grokking.workflow.train.options import spec_of
 from linear_grokking.workflow.train.predictions import predict
 
@@ -139,3 +140,16 @@ def test_steps_beyond_the_stable_rate_do_not_end_where_decay_would():
     good, bad = (run({**options, "lr": lr, "n_epochs": 3000})[1][-1] for lr in (0.1, 3.0))
     assert good == pytest.approx(minimum, abs=0.03)
     assert bad < minimum - 0.1
+
+
+@pytest.mark.parametrize("decay", ["weights", "all"])
+def test_what_does_not_converge_gets_words(monkeypatch, decay):
+    """As with a vanishing decay, or at λ = ½."""
+    assert predicted({"lambda": 0.6, "weight_decay": 1e-300, "decay": decay}).source
+    monkeypatch.setattr(logistic_weight_decay, "_MAX_ITERATIONS", 2)
+    options = {"lambda": 0.6, "weight_decay": 1e-3, "decay": decay, "sigma": 5}
+    found = predicted(options)
+    assert found.gen_time is None and "did not converge" in found.source
+    assert "did not converge" in everything("logistic", **options)["t_gen"].note
+    if decay == "all":
+        assert "outside: " in everything("logistic", **options)["bias_limit"].note

@@ -176,14 +176,17 @@ def _add_decayed(
         "holds": f"any lambda, {_LARGE}; decay: all",
         "needs": everything,
     }
-    met = all(holds for _, holds in everything)
-    end = logistic_weight_decay.minimum(*problem) if met else None
-    for name, title, value in (
-        ("gen_accuracy_limit", "generalization accuracy in the end", end and end.accuracy),
-        ("weight_norm_limit", "norm of the weights in the end", end and end.norm),
-        ("bias_limit", "bias in the end", end and end.bias),
+    for name, title, field in (
+        ("gen_accuracy_limit", "generalization accuracy in the end", "accuracy"),
+        ("weight_norm_limit", "norm of the weights in the end", "norm"),
+        ("bias_limit", "bias in the end", "bias"),
     ):
-        rows.add(name, title, value, **where)
+        rows.add(
+            name,
+            title,
+            lambda field=field: getattr(logistic_weight_decay.minimum(*problem), field),
+            **where,
+        )
     rows.add(
         "max_weight_decay",
         f"weight decay up to which it reaches {100 * accuracy:g} %",

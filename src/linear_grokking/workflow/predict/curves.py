@@ -25,7 +25,7 @@ _ALL = 1.0 - 1e-12
 """An accuracy above which Φ⁻¹ has lost its digits."""
 _PASSAGES = 32
 """Values of the bias at which weights that follow it are found; a spline goes through them."""
-_LEAST_BIAS, _LARGEST_BIAS = 1e-9, 200.0
+_LARGEST_BIAS = 200.0
 """Of the -b that are looked at; `quasi_static` takes none larger."""
 
 
@@ -145,11 +145,7 @@ def _decayed(problem: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
     from scipy.interpolate import CubicSpline
 
     # Up to where the accuracy has no digits left below 1.
-    largest, above = _LEAST_BIAS, _LARGEST_BIAS
-    for _ in range(2):
-        sizes = np.geomspace(largest, above, _PASSAGES)
-        last = np.count_nonzero(quasi_static.passage(-sizes, *problem).accuracy < _ALL) - 1
-        largest, above = sizes[max(last, 0)], sizes[min(last + 1, _PASSAGES - 1)]
+    largest = min(-quasi_static.bias_at_accuracy(*problem[:3], _ALL), _LARGEST_BIAS)
     sizes = largest * np.linspace(1.0 / _PASSAGES, 1.0, _PASSAGES)
     found = quasi_static.passage(-sizes, *problem)
     # The time starts as the bias does; their ratio is smooth.

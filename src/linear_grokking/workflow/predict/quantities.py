@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from linear_grokking.errors import LinearGrokkingError
+
 Condition = tuple[str, bool]
 """What a formula needs, and whether the run has it."""
 
@@ -86,7 +88,7 @@ class Rows:
         else:
             try:
                 given = value() if callable(value) else value
-            except ValueError as error:
+            except (ValueError, LinearGrokkingError) as error:
                 given, note = None, f"outside: {error}"
             number = None if given is None else float(given)
             if number is not None and np.isnan(number):

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from linear_grokking.errors import LinearGrokkingError
 from linear_grokking.jobs import expected
 from linear_grokking.theory import (
     linear,
@@ -61,7 +62,10 @@ def predict(spec: Mapping[str, Any], accuracy: float) -> Prediction:
         source = f"{UNCOVERED.source}; it would need {', '.join(lacking)}"
         return Prediction(None, None, source)
     if spec["model"] == "logistic":
-        found = classification_times.gen_time(spec, lambda_of(spec), accuracy)
+        try:
+            found = classification_times.gen_time(spec, lambda_of(spec), accuracy)
+        except LinearGrokkingError as error:  # where an iteration does not converge
+            found = None, f"none; {error}"
         return UNCOVERED if found is None else Prediction(None, *found)
     if spec["solver"] not in DESCENTS:
         return _other_method(spec, accuracy)
