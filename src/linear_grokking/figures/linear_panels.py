@@ -143,9 +143,10 @@ def tabulate_scatter(
         if not trained < generalized / 4 < np.inf:
             continue
         modes = linear_scatter.effective_modes(generalized, problem, parameters["d_in"])
-        if modes < linear_scatter.MANY_MODES:
-            continue
         deviation = linear_scatter.gen_time_deviation(problem, parameters["d_in"], **at)
+        most = linear_scatter.MOST_PERCENT / 100 * generalized
+        if modes < linear_scatter.MANY_MODES * problem.d_out or deviation > most:
+            continue
         y, shown = generalized - trained, {by: parameters[by]}
         spread = {"y_low": y - deviation, "y_high": y + deviation}
         builder.add("grokking_time", "time_scatter", "theory", parameters[x], y, shown, **spread)

@@ -424,7 +424,9 @@ def test_a7_holds_a_run_of_both_rows_once(tables):
 
 
 def test_measured_times_have_the_scatter_of_one_draw_beside_them():
-    # At λ = 0.5 training takes 60 % of the time: the formula's is not that of Δt there.
+    # At λ = 0.5 training takes 60 % of the time: the formula's is not that of Δt there.  Some 30
+    # modes are few for 50 outputs, and close to the largest weight decay half of the draws never
+    # generalize.
     builder = TableBuilder()
     runs = [
         SimpleNamespace(parameters={"eta": 0.01, "epsilon": 1e-3, **given})
@@ -433,6 +435,8 @@ def test_measured_times_have_the_scatter_of_one_draw_beside_them():
             {"lambda": 0.9, "d_in": 100},
             {"lambda": 0.5, "d_in": 1000},
             {"lambda": 1.5, "d_in": 1000},
+            {"lambda": 0.9, "d_in": 1000, "d_out": 50},
+            {"lambda": 0.9, "d_in": 1000, "gamma": 1.6e-3},
         )
     ]
     builder.add("grokking_time", "time", "theory", 0.0, 0.0)
