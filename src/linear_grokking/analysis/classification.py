@@ -20,7 +20,7 @@ from linear_grokking.models.losses import CrossEntropy
 from linear_grokking.shapes import Float
 from linear_grokking.solvers.gradient_descent import gradient_descent
 from linear_grokking.solvers.log_flow import gradient_flow
-from linear_grokking.solvers.separability import Separability, assess, in_span
+from linear_grokking.solvers.separability import MarginError, Separability, assess, in_span
 
 ON_MARGIN = 1e-6
 """Largest distance from the margin, in units of it, of a support vector."""
@@ -44,7 +44,7 @@ class SetVerdict:
         ``"direction"`` and ``"hull"`` are proofs; ``"lp"`` is what linear programming says.
     margin
         Largest distance of all rows from the boundary, in the unit of the features; None where
-        not separable.
+        not separable, or where it was not found.
     s_inf_norm
         ‖S_∞‖, S_∞ the minimizer of the mean of e^{S·z_i} (Paper B, Sec. 3.1), in the inverse unit
         of the features; inf where there is none, None where separable.
@@ -76,12 +76,12 @@ class ClassificationAnalysis:
         Verdicts on the training rows without and with a bias.
     support
         Rows on the largest margin with bias; all of them are where one direction plays the
-        part of Paper B's bias.  0 where not separable.
+        part of Paper B's bias.  0 where there is no margin.
     across
         In that case the verdict on what is left of the rows across this direction: Paper B's
         points, with ‖S_∞‖.  None otherwise.
     limit_train_accuracy, limit_gen_accuracy
-        Of training and held-out rows for t → ∞.
+        Of training and held-out rows for t → ∞; the second is None where the margin was not found.
     t_train, t_gen
         Forecast of the times at which gradient descent from zero reaches the accuracy on
         training and on held-out rows; inf where its limit is below, None where nothing is
@@ -113,7 +113,7 @@ class ClassificationAnalysis:
     support: int
     across: SetVerdict | None
     limit_train_accuracy: float
-    limit_gen_accuracy: float
+    limit_gen_accuracy: float | None
     t_train: float | None
     t_gen: float | None
     settling_exponent: float | None
@@ -159,24 +159,30 @@ class Classification:
     def summary(self) -> ClassificationAnalysis:
         """Return what is found without a run."""
         points, held = self._points, self._held
-        with_bias = assess(points, margin=True)
+        with_bias = assessed(points)
         largest = largest_eta(points)
         support, across, relaxation = 0, None, None
         remarks: list[str] = []
-        if with_bias.separable:
-            end = _direction(with_bias)
+        end = None if with_bias.margin is None else with_bias.direction
+        if not with_bias.separable:
+            end, relaxation = minimum(points, self._eta)
+        elif end is not None:
             support = int(np.sum(-points @ end <= 1.0 + ON_MARGIN))
             if support == len(points):
-                across = verdict(assess(_across(points, end), margin=True))
+                across = verdict(assessed(_across(points, end)))
             self._path = margin_path(points, end, self._eta)
-        else:
-            end, relaxation = minimum(points, self._eta)
-        limits = tuple(float(np.mean(each @ end < 0)) for each in (points, held))
-        (t_train, lag_train), (t_gen, lag_gen) = (
-            self._forecast(each, limit) for each, limit in zip((points, held), limits, strict=True)
-        )
+        # Separable rows end right, whatever the margin.
+        train_limit = 1.0 if end is None else float(np.mean(points @ end < 0))
+        gen_limit = None if end is None else float(np.mean(held @ end < 0))
+        t_train, lag_train = self._forecast(points, train_limit)
+        t_gen, lag_gen = self._forecast(held, gen_limit)
         alike = support == len(points)
-        if t_gen is None:
+        if end is None:
+            remarks.append(
+                "the largest margin was not found: features differ too much in size, or lie too "
+                "far from 0; --standardize helps"
+            )
+        elif t_gen is None:
             remarks.append(
                 "no formula for rows that are not separable: the weights go to the minimum of the "
                 "loss, exponentially"
@@ -204,12 +210,12 @@ class Classification:
             eta=self._eta,
             accuracy=self._accuracy,
             largest_eta=largest,
-            through_origin=verdict(assess(points[:, :-1], margin=True)),
+            through_origin=verdict(assessed(points[:, :-1])),
             with_bias=verdict(with_bias),
             support=support,
             across=across,
-            limit_train_accuracy=limits[0],
-            limit_gen_accuracy=limits[1],
+            limit_train_accuracy=train_limit,
+            limit_gen_accuracy=gen_limit,
             t_train=t_train,
             t_gen=t_gen,
             settling_exponent=exponent,
@@ -222,10 +228,10 @@ class Classification:
         )
 
     def _forecast(
-        self, points: Float[np.ndarray, "n D"], limit: float
+        self, points: Float[np.ndarray, "n D"], limit: float | None
     ) -> tuple[float | None, float | None]:
         """Return the time of the accuracy on points, and the shift of ln t by the lag."""
-        if limit < self._accuracy:
+        if limit is not None and limit < self._accuracy:
             return np.inf, None
         if self._path is None:
             return None, None
@@ -327,14 +333,17 @@ def _settled(time: float | None, lag: float | None, alike: bool) -> bool:
     return alike if np.isinf(time) else lag is not None and lag <= MOST_LAG
 
 
+def assessed(points: Float[np.ndarray, "N D"]) -> Separability:
+    """Return the verdict on points with their margin, or without it where it is not found."""
+    try:
+        return assess(points, margin=True)
+    except MarginError:
+        return assess(points, margin=False)
+
+
 def verdict(found: Separability) -> SetVerdict:
     """Return what is shown of a verdict."""
     return SetVerdict(found.separable, found.certificate, found.margin, found.s_inf_norm)
-
-
-def _direction(found: Separability) -> Float[np.ndarray, " D"]:
-    assert found.direction is not None  # a separable set has one
-    return found.direction
 
 
 def _across(

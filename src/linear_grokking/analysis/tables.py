@@ -57,15 +57,14 @@ def _classification(found: ClassificationAnalysis) -> list[str]:
         _line("without a bias", _verdict(found.through_origin)),
         _line("with a bias", _verdict(found.with_bias)),
     ]
-    if found.with_bias.separable:
+    if found.with_bias.margin is not None:
         lines.append(_line("on the margin", f"{found.support} rows"))
     if found.across is not None:
         lines.append(_line("across the margin", _verdict(found.across)))
+    gen = found.limit_gen_accuracy
+    held_out = "not known on held-out rows" if gen is None else f"{gen:.4f} held out"
     lines += [
-        _line(
-            "accuracy at the end",
-            f"{found.limit_train_accuracy:.4f} training, {found.limit_gen_accuracy:.4f} held out",
-        ),
+        _line("accuracy at the end", f"{found.limit_train_accuracy:.4f} training, {held_out}"),
         _line(f"{percent} on training rows", _forecast(found.t_train, found.valid_train)),
         _line(f"{percent} on held-out rows", _forecast(found.t_gen, found.valid)),
     ]
@@ -83,7 +82,8 @@ def _verdict(verdict: SetVerdict) -> str:
         "lp": "by linear programming, no proof",
     }[verdict.certificate]
     if verdict.separable:
-        return f"separable, margin {verdict.margin:.4g} ({certificate})"
+        margin = "not found" if verdict.margin is None else f"{verdict.margin:.4g}"
+        return f"separable, margin {margin} ({certificate})"
     size = "does not exist" if verdict.s_inf_norm == math.inf else f"{verdict.s_inf_norm:.4g}"
     return f"not separable, |S_inf| {size} ({certificate})"
 

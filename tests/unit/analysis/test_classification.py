@@ -11,6 +11,7 @@ from linear_grokking import analyze
 from linear_grokking.analysis import Settings, prepared
 from linear_grokking.analysis.classification import label_constant, largest_eta, minimum
 from linear_grokking.analysis.samples import checked, split, standardized
+from linear_grokking.analysis.tables import table
 from linear_grokking.results.crossings import first_crossing
 from linear_grokking.solvers.trajectory import record_steps
 from linear_grokking.theory import large_size
@@ -180,6 +181,20 @@ def test_the_minimum_is_found_for_features_of_any_size_and_offset(size, offset):
     assert moved @ found == pytest.approx(points @ plain, rel=1e-4, abs=1e-5)
     inverse = back @ np.linalg.inv(hessian) @ back.T
     assert relaxation == pytest.approx(np.linalg.norm(inverse, 2), rel=1e-4)
+
+
+def test_a_margin_that_is_not_found_leaves_the_proved_verdict():
+    features = np.random.default_rng(1).standard_normal((400, 3))
+    labels = features[:, 0] > -1.0
+    found = analyze(features + 1e6, labels, eta=1e-14)
+    assert found.with_bias.separable and found.with_bias.certificate == "direction"
+    assert found.with_bias.margin is None and found.limit_train_accuracy == 1.0
+    assert found.limit_gen_accuracy is None and found.t_train is None and found.t_gen is None
+    assert not found.valid and "margin was not found" in found.remarks[0]
+    text = "\n".join(table(found))
+    assert "margin not found (proved" in text and "not known on held-out rows" in text
+    near = analyze(features + 1e6, labels, standardize=True)
+    assert near.with_bias.margin > 0 and near.limit_gen_accuracy > 0.95
 
 
 def test_steps_too_long_are_said():

@@ -8,12 +8,14 @@ any weights z ≥ 0 bracket it without trust in a solver:
     -max_i S·x_i / ‖S‖  ≤  M  ≤  ‖Xᵀz‖ / Σ z_i.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from linear_grokking.errors import LinearGrokkingError
 from linear_grokking.solvers.separability.interior_point import tight_solver
+from linear_grokking.solvers.separability.span import in_span
 from linear_grokking.solvers.separability.support import support_weights
 
 BRACKET = 1e-7  # largest relative width of the bracket; solvers leave 1e-13 to 1e-10
@@ -77,22 +79,40 @@ def by_support(points: np.ndarray) -> HardMargin | None:
 
 
 def by_interior_points(points: np.ndarray) -> HardMargin:
-    """Solve the problem by PIQP; raise as `hard_margin` does."""
-    n_points, d = points.shape
-    # The solver's tolerances are absolute: bring the points to unit size, without rounding.
-    scale = 2.0 ** -np.frexp(np.abs(points).max())[1]
-    scaled = np.multiply(points, scale, order="F")
-    solver = tight_solver(1e-10)
-    solver.setup(np.eye(d), np.zeros(d), G=scaled, h_u=np.full(n_points, -1.0))
-    status = solver.solve()
+    """Solve the problem by PIQP; raise as `hard_margin` does.
 
-    found, upper = _bracket(scaled, solver.result.x, np.maximum(solver.result.z_u, 0.0))
-    if not _meets(found.margin, upper):
-        raise MarginError(
-            f"margin: {n_points} points in {d} dimensions: PIQP ended with {status.name} and"
-            f" bounds {found.margin / scale:.3g} and {upper / scale:.3g}; is the set separable?"
+    Its tolerances are absolute, and bound the ratio of features' sizes.  So features are brought
+    to one size, and where that is not enough, as far from 0 beside a column of ones, the
+    coordinates are those of the points' span.
+    """
+    n_points, d = points.shape
+    for coordinates, back in _coordinates(points):
+        metric = back.T @ back
+        solver = tight_solver(1e-10)
+        solver.setup(
+            metric / np.abs(metric).max(),
+            np.zeros(metric.shape[0]),
+            G=np.asfortranarray(coordinates),
+            h_u=np.full(n_points, -1.0),
         )
-    return HardMargin(found.direction * scale, found.margin / scale)
+        status = solver.solve()
+        dual = np.maximum(solver.result.z_u, 0.0)
+        found, upper = _bracket(points, back @ solver.result.x, dual)
+        if _meets(found.margin, upper):
+            return found
+    raise MarginError(
+        f"margin: {n_points} points in {d} dimensions: PIQP ended with {status.name} and"
+        f" bounds {found.margin:.3g} and {upper:.3g}; is the set separable?"
+    )
+
+
+def _coordinates(points: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield coordinates (N, r) of about unit size, and the map (d, r) of directions back."""
+    sizes = 2.0 ** np.frexp(np.abs(points).max(axis=0))[1]  # without rounding
+    yield points / sizes, np.diag(1.0 / sizes)
+    inside, back = in_span(points)
+    size = np.abs(inside).max()
+    yield inside / size, back / size
 
 
 def _bracket(

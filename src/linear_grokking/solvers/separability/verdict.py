@@ -14,6 +14,7 @@ from linear_grokking.solvers.separability.limit_direction import (
     limit_direction,
 )
 from linear_grokking.solvers.separability.margin import hard_margin
+from linear_grokking.solvers.separability.span import in_span
 
 NORM_RANGE = (1e-100, 1e100)  # of the points: squares and products stay representable
 Certificate = Literal["direction", "hull", "lp"]
@@ -201,16 +202,22 @@ def _decide_by_programming(
 
 
 def _programme(points: np.ndarray, point_norms: np.ndarray) -> tuple[bool, Certificate, np.ndarray]:
-    """Maximize t subject to S·x_i/‖x_i‖ ≤ -t, |S_k| ≤ 1; positive t means separable."""
+    """Maximize t subject to s·u_i/‖u_i‖ ≤ -t, |s_k| ≤ 1; positive t means separable.
+
+    u_i are the points' directions in the coordinates of their span: whether the programme's
+    tolerance is a small t depends on no feature's unit or offset then.
+    """
     from scipy.optimize import linprog  # few jobs have a set that comes here
 
     n_points, d = points.shape
-    rows = np.hstack([points / point_norms[:, np.newaxis], np.ones((n_points, 1))])
+    coordinates, back = in_span(points / point_norms[:, np.newaxis])
+    lengths = np.linalg.norm(coordinates, axis=1, keepdims=True)
+    rank = coordinates.shape[1]
     result = linprog(
-        np.append(np.zeros(d), -1.0),
-        A_ub=rows,
+        np.append(np.zeros(rank), -1.0),
+        A_ub=np.hstack([coordinates / lengths, np.ones((n_points, 1))]),
         b_ub=np.zeros(n_points),
-        bounds=[(-1.0, 1.0)] * d + [(None, None)],
+        bounds=[(-1.0, 1.0)] * rank + [(None, None)],
         method="highs",
         options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},
     )
@@ -219,7 +226,7 @@ def _programme(points: np.ndarray, point_norms: np.ndarray) -> tuple[bool, Certi
             f"separability: {n_points} points in {d} dimensions: linear programming failed:"
             f" {result.message}"
         )
-    direction = result.x[:-1]
+    direction = back @ result.x[:-1]
     if separates(points @ direction, point_norms, np.linalg.norm(direction), d):
         return True, "direction", direction
     return bool(result.x[-1] > LP_TOLERANCE), "lp", direction
@@ -228,14 +235,13 @@ def _programme(points: np.ndarray, point_norms: np.ndarray) -> tuple[bool, Certi
 def _limit_in_span(points: np.ndarray) -> tuple[np.ndarray | None, int]:
     """Return S_∞ of least norm of an inseparable set, None where it diverges, and steps.
 
-    The search runs in coordinates in which the points' span is all of the space and
-    their covariance the unit matrix.
+    Points at the origin add a constant to the mean, and to the coordinates no more than
+    rounding that the search would take for a direction.
     """
-    left, sizes, right = np.linalg.svd(points, full_matrices=False)
-    rank = int(np.sum(sizes > sizes[0] * max(points.shape) * np.finfo(float).eps))
-    if rank == 0:
+    if not points.any():
         return np.zeros(points.shape[1]), 0
-    found = limit_direction(*checked_points(left[:, :rank]))
+    coordinates, back = in_span(points[points.any(axis=1)])
+    found = limit_direction(*checked_points(coordinates))
     if found.status is not Status.ENCLOSED:
         return None, found.iterations
-    return (found.direction / sizes[:rank]) @ right[:rank], found.iterations
+    return back @ found.direction, found.iterations

@@ -145,7 +145,9 @@ def _decayed(problem: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
     from scipy.interpolate import CubicSpline
 
     # Up to where the accuracy has no digits left below 1.
-    largest = min(-quasi_static.bias_at_accuracy(*problem[:3], _ALL), _LARGEST_BIAS)
+    lambda_, sigma, gamma, _ = problem
+    last = quasi_static.bias_at_accuracy(lambda_, sigma, gamma, _ALL)
+    largest = min(-float(last), _LARGEST_BIAS)
     sizes = largest * np.linspace(1.0 / _PASSAGES, 1.0, _PASSAGES)
     found = quasi_static.passage(-sizes, *problem)
     # The time starts as the bias does; their ratio is smooth.

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.optimize import nnls
+from scipy.optimize import minimize, nnls
 
 from linear_grokking.solvers.separability import MarginError, assess, hard_margin
 
@@ -44,6 +44,48 @@ def test_closed_form_of_a_ball_at_a_distance(distance):
     found = hard_margin(points)
     assert found.margin == pytest.approx(distance, rel=1e-7)
     assert found.direction == pytest.approx([-1.0 / distance, 0, 0, 0, 0], abs=1e-5 / distance)
+
+
+def rows_of_a_threshold(features):
+    """Points of two classes that the first feature decides, with a bias."""
+    labels = np.where(features[:, 0] > -1.0, 1.0, -1.0)[:, np.newaxis]
+    return lambda given: -labels * np.column_stack([given, np.ones(len(given))])
+
+
+@pytest.mark.parametrize("size", [1e6, 1e-8, [1.0, 1e6, 1.0], [1e-6, 1.0, 0.0]])
+def test_features_of_any_size_have_a_margin(size):
+    """With S = S'/size it is that of features of size 1 in another metric."""
+    features = np.random.default_rng(0).standard_normal((400, 3))
+    points = rows_of_a_threshold(features)(features * size)
+    found = hard_margin(points)
+    assert (points @ found.direction).max() == pytest.approx(-1.0, abs=1e-9)
+    scale = np.append(np.ones(3) * size, 1.0)
+    scale[scale == 0] = 1.0
+
+    # A minimizer of this test's own, of ‖S‖² in units of the bias's, on unit features.
+    unit = points / scale
+    metric = (scale.min() / scale) ** 2
+    solved = minimize(
+        lambda s: (metric @ s**2, 2.0 * metric * s),
+        found.direction * scale * 1.05,
+        jac=True,
+        method="SLSQP",
+        constraints={"type": "ineq", "fun": lambda s: -1.0 - unit @ s, "jac": lambda _: -unit},
+        options={"ftol": 1e-14, "maxiter": 500},
+    )
+    norm = np.sqrt(solved.fun) / scale.min()
+    assert found.margin == pytest.approx(1.0 / norm, rel=1e-4)
+
+
+@pytest.mark.parametrize("offset", [1e3, 1e4])
+def test_features_far_from_zero_have_a_margin(offset):
+    """There S is fixed but for the bias by the two classes' nearest points: M falls as 1/offset."""
+    features = np.random.default_rng(0).standard_normal((400, 3))
+    made = rows_of_a_threshold(features)
+    found = hard_margin(made(features + offset))
+    norms = [1.0 / hard_margin(made(features + far)).margin / far for far in (offset, 3.0 * offset)]
+    assert found.margin > 0
+    assert norms[0] == pytest.approx(norms[1], rel=3e-3)
 
 
 def test_single_point():

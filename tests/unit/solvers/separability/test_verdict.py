@@ -134,6 +134,41 @@ def test_origin_on_the_boundary_is_inseparable_without_a_finite_limit(points):
     assert found.margin is None
 
 
+@pytest.mark.parametrize("scale", [1.0, 3.0, 7.0, 1e-3, 1e5])
+def test_a_point_at_the_origin_beside_separable_ones_leaves_no_finite_limit(scale):
+    """Its coordinates in the span are rounding, which was taken for a direction."""
+    points = scale * np.array([[0.0, 0.0], [1.0, 2.0], [0.0, 1.0], [-2.0, -2.0]])
+    found = assess(points, margin=False)
+    assert (found.separable, found.certificate, found.s_inf_norm) == (False, "hull", np.inf)
+
+
+def test_integer_points_have_a_limit_where_programming_finds_positive_weights():
+    """A finite S_∞ needs weights q > 0 with Xᵀq = 0, origins among the points or not."""
+    rng = np.random.default_rng(0)
+    seen = set()
+    for _ in range(150):
+        points = rng.integers(-2, 3, (int(rng.integers(2, 8)), 2)).astype(float)
+        weights = linprog(
+            np.zeros(len(points)), A_eq=points.T, b_eq=np.zeros(2), bounds=(1, None), method="highs"
+        )
+        found = assess(points, margin=True)
+        assert found.separable == separable_by_programming(points)
+        if not found.separable:
+            assert np.isfinite(found.s_inf_norm) == (weights.status == 0)
+            seen.add((found.certificate, bool(np.isfinite(found.s_inf_norm))))
+    assert {("hull", True), ("lp", True), ("lp", False), ("hull", False)} <= seen
+
+
+@pytest.mark.parametrize("noise", [0.0, 1.0])
+@pytest.mark.parametrize("offset", [0.0, 1e6, 1e8, 1e10])
+def test_features_far_from_zero_change_no_verdict(offset, noise):
+    rng = np.random.default_rng(2)
+    features = rng.standard_normal((300, 5))
+    labels = np.sign(features.sum(axis=1) + 3.0 + noise * rng.standard_normal(300))
+    rows = -labels[:, np.newaxis] * np.column_stack([features + offset, np.ones(300)])
+    assert assess(rows, margin=False).separable is (noise == 0.0)
+
+
 def test_all_points_at_the_origin():
     found = assess(np.zeros((3, 2)), margin=True)
     assert (found.separable, found.certificate) == (False, "hull")
