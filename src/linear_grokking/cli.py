@@ -48,9 +48,9 @@ def _parser(command: Sequence[str] = ()) -> argparse.ArgumentParser:
 
     train = commands.add_parser("train", help="do one run outside the workflow")
     if list(command) == ["train"]:
-        from linear_grokking.workflow.train import options
+        from linear_grokking.workflow.train import command as training
 
-        options.add_options(train)
+        training.add_options(train)
     train.set_defaults(run=_train)
 
     predict = commands.add_parser("predict", help="show what theory says of a run; nothing runs")
@@ -150,9 +150,9 @@ def _parser(command: Sequence[str] = ()) -> argparse.ArgumentParser:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from linear_grokking.workflow.train.command import train
+    from linear_grokking.workflow.train.command import command
 
-    return train(options)
+    return command(options)
 
 
 def _predict(options: argparse.Namespace) -> int:

@@ -7,8 +7,8 @@ from linear_grokking.results.crossings import first_crossing
 from linear_grokking.runtime.checkpoints import NoCheckpoint
 from linear_grokking.runtime.context import JobContext
 from linear_grokking.theory import adam_limit
-from linear_grokking.workflow.train.options import spec_of
-from linear_grokking.workflow.train.predictions import predict
+from linear_grokking.workflow.predict.options import spec_of
+from linear_grokking.workflow.predict.times import predicted_times
 
 DECAY = {"weight_decay": 1e-3, "decay": "weights"}
 RADIUS = {"law": "elliptical", "radius_ratio": 3, "far_share": 0.2}
@@ -24,7 +24,7 @@ def run(options, draw=0):
 
 
 def predicted(options, accuracy=0.95):
-    return predict(spec_of("logistic", {"n_train": 200, "sigma": 5, **options}), accuracy)
+    return predicted_times(spec_of("logistic", {"n_train": 200, "sigma": 5, **options}), accuracy)
 
 
 @pytest.mark.parametrize(

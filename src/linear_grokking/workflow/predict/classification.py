@@ -11,11 +11,11 @@ from linear_grokking.theory import (
     logistic_weight_decay,
     margin,
 )
+from linear_grokking.workflow.predict import classification_times
 from linear_grokking.workflow.predict.curves import curve
 from linear_grokking.workflow.predict.other_sets import add_limit
 from linear_grokking.workflow.predict.quantities import Condition, Rows
-from linear_grokking.workflow.train import classification_times
-from linear_grokking.workflow.train.predictions import gaps, predict
+from linear_grokking.workflow.predict.times import gaps, predicted_times
 
 _BELOW, _ABOVE = "1e-4 <= lambda <= 0.4999", "lambda > 0.5"
 _LARGE = "large d_in, Gaussian inputs of one label"
@@ -40,7 +40,7 @@ def add(rows: Rows, spec: Mapping[str, Any], accuracy: float) -> None:
 
 def _add_time(rows: Rows, spec: Mapping[str, Any], accuracy: float) -> None:
     """Add t_gen, and the accuracy at the last step."""
-    found = predict(spec, accuracy)
+    found = predicted_times(spec, accuracy)
     covered = tuple((need, False) for need in gaps(spec, accuracy, of_time=True))
     solver, decay = spec["solver"], spec.get("gamma", 0.0) > 0
     if solver == "adam":

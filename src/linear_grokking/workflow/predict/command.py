@@ -12,13 +12,14 @@ import numpy as np
 from linear_grokking.runtime import program
 from linear_grokking.runtime.files import check_place, whole_file, write_json
 from linear_grokking.workflow.predict import predict
-from linear_grokking.workflow.predict.quantities import Predicted, table
-from linear_grokking.workflow.predict.request import NAMES, as_options
-from linear_grokking.workflow.train.options import (
+from linear_grokking.workflow.predict.options import (
     add_model_options,
     add_target_accuracy,
-    option_names,
+    given_options,
+    in_options,
 )
+from linear_grokking.workflow.predict.quantities import Predicted, table
+from linear_grokking.workflow.predict.request import NAMES
 
 FORMATS = (".csv", ".parquet")
 STANDARD_OUTPUT = Path("-")
@@ -83,14 +84,14 @@ def _predict(options: argparse.Namespace) -> None:
         raise ValueError(f"--curve {options.curve}: must end in {' or '.join(FORMATS)}")
     if to_file is not None and options.curve is not None and _same(to_file, options.curve):
         raise ValueError(f"--json {to_file}: is where the curve goes")
-    given = {name: getattr(options, name) for name in option_names() if hasattr(options, name)}
+    given = given_options(options)
     predicted = predict(options.architecture, target_accuracy=options.target_accuracy, **given)
     curve = None
     if options.curve is not None:
         try:
             curve = predicted.curve()
         except ValueError as error:
-            message = as_options(str(error), predicted.spec)
+            message = in_options(str(error), predicted.spec["model"])
             raise ValueError(f"--curve {options.curve}: {message}") from None
     if to_file is not None:
         write_json(to_file, _content(predicted))

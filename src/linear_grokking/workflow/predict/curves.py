@@ -16,8 +16,8 @@ from linear_grokking.theory import (
     two_layer,
 )
 from linear_grokking.theory.structured_inputs import StructuredProblem
-from linear_grokking.workflow.train import classification_times
-from linear_grokking.workflow.train.predictions import DESCENTS, gaps, problem_of
+from linear_grokking.workflow.predict import classification_times
+from linear_grokking.workflow.predict.times import DESCENTS, gaps, problem_of
 
 _LEVELS = np.linspace(1e-3, 8.0, 2000)
 """Of Φ⁻¹ of an accuracy; Φ of the last is 1 but for 6e-16."""
