@@ -6,7 +6,8 @@ from linear_grokking.jobs.kinds import kind_of
 from linear_grokking.results.crossings import first_crossing
 from linear_grokking.runtime.checkpoints import NoCheckpoint
 from linear_grokking.runtime.context import JobContext
-from linear_grokking.theory import adam_limit
+from linear_grokking.theory import adam_limit, elliptical, large_size
+from linear_grokking.workflow.predict.classification_times import ABOVE_HALF, BELOW_HALF
 from linear_grokking.workflow.predict.options import spec_of
 from linear_grokking.workflow.predict.times import predicted_times
 
@@ -139,3 +140,20 @@ def test_steps_beyond_the_stable_rate_do_not_end_where_decay_would():
     good, bad = (run({**options, "lr": lr, "n_epochs": 3000})[1][-1] for lr in (0.1, 3.0))
     assert good == pytest.approx(minimum, abs=0.03)
     assert bad < minimum - 0.1
+
+
+@pytest.mark.parametrize(
+    ("known", "formula"),
+    [
+        (BELOW_HALF, large_size.limit_norm),
+        (BELOW_HALF, lambda lambda_: elliptical.limit_norm(lambda_, 3.0, 0.2)),
+        (ABOVE_HALF, lambda lambda_: adam_limit.limit_gen_accuracy(lambda_, 5.0, 400)),
+    ],
+)
+def test_ranges_are_those_that_theory_takes(known, formula):
+    for inside in (known.first, known.last):
+        assert inside in known and formula(inside) > 0
+    for outside in (0.999 * known.first, 1.001 * known.last):
+        assert outside not in known
+        with pytest.raises(ValueError, match="lambda"):
+            formula(outside)

@@ -399,7 +399,7 @@ def test_classification_above_one_half_is_theorys():
     slopes = margin.log_law_slopes(size)
     assert values(found, "weight_norm_slope", "bias_slope") == list(slopes)
     assert found["t_gen"].value == np.inf
-    assert found["limit_loss"].note == "outside: needs 1e-4 <= lambda <= 0.4999"
+    assert found["limit_loss"].note == "outside: needs 0.0001 <= lambda <= 0.4999"
     with pytest.raises(ValueError, match=r"no course of the accuracy at lambda = 0.7"):
         found.curve()
 

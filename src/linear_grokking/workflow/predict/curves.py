@@ -93,7 +93,7 @@ def _gen_accuracy(spec: Mapping[str, Any], steps: np.ndarray) -> np.ndarray:
 def _passages(spec: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
     """Return ln t, ascending, and Φ⁻¹ of the accuracies that are reached then."""
     lambda_ = spec["lambda"]
-    below = classification_times.is_below(lambda_)
+    below = lambda_ in classification_times.BELOW_HALF
     if spec["solver"] == "adam":
         if below:
             times = classification_times.adam_times(spec, lambda_, _LEVELS)
