@@ -13,7 +13,7 @@ import pytest
 import yaml
 from small_plan import CONFIGURATION
 
-from linear_grokking.cli import main
+from linear_grokking.cli import COMMANDS, main
 from linear_grokking.config import MAIN
 from linear_grokking.results.places import REPOSITORY
 from linear_grokking.workflow.plan import Plan, json_schema, noted_configurations, read
@@ -42,6 +42,14 @@ def error_of(capsys, *arguments):
 def test_schema(capsys):
     assert main(["schema"]) == 0
     assert json.loads(capsys.readouterr().out) == json_schema()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_is_there_and_says_what_it_takes(capsys, command):
+    with pytest.raises(SystemExit) as left:
+        main([command, "--help"])
+    assert left.value.code == 0
+    assert f"usage: linear-grokking {command} [-h]" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
