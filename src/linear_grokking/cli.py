@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import NoReturn
 
-from linear_grokking.runtime import program
+from linear_grokking.runtime import failures, program
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "train": ("workflow.train.command", "do one run outside the workflow"),
@@ -39,14 +39,18 @@ def _command(arguments: Sequence[str]) -> int | None:
     options = _parser(arguments[:1]).parse_args(arguments)
     logging.basicConfig(format="%(message)s", stream=sys.stderr)
     logging.getLogger("linear_grokking").setLevel(logging.INFO)
-    return options.run(options)
+    try:
+        return options.run(options)
+    except ValueError as error:
+        print(failures.line(error), file=sys.stderr)
+        return program.WRONG_OPTIONS
 
 
 class _Parser(argparse.ArgumentParser):
     """A parser that says what is wrong in one line."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"error: {message} (see {self.prog} --help)\n")
+        self.exit(program.WRONG_OPTIONS, f"error: {message} (see {self.prog} --help)\n")
 
 
 def _parser(given: Sequence[str] = ()) -> argparse.ArgumentParser:

@@ -67,6 +67,22 @@ def test_what_cannot_be_done_is_said_in_one_line(folder, capsys, arguments, says
     assert sorted(folder.rglob("*")) == before
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train", "--lr=-1"],
+        ["predict", "linear", "--lr=-1"],
+        ["analyze", "rows.csv", "--force"],
+        ["plan", "--configfile", "wrong.yaml"],
+    ],
+)
+def test_wrong_options_have_one_status_whatever_the_command(folder, capsys, arguments):
+    (folder / "wrong.yaml").write_text("sede: 1\n")
+    assert main(arguments) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ")
+
+
 def test_clean_stale_lists_and_removes_what_no_configuration_needs(folder, capsys):
     needed = Plan(read(CONFIGURATION))
     for run_id in (*needed.runs, "0" * 16):

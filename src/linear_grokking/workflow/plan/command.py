@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 
 from linear_grokking.config import load_merged, main_file
+from linear_grokking.config.fields import Count, Natural
+from linear_grokking.config.messages import reader
 from linear_grokking.workflow.plan import Plan, read
 from linear_grokking.workflow.plan.forecast import forecast, on_cluster, table
 
@@ -25,14 +27,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--gpus",
-        type=int,
+        type=reader(Natural),
         nargs="+",
         default=[],
         help="also show how long all training takes on a cluster with so many GPUs; 0 for none",
     )
     parser.add_argument(
         "--cores",
-        type=int,
+        type=reader(Count),
         default=64,
         help="CPU cores of that cluster, for jobs without a GPU (default: %(default)s)",
     )
@@ -46,12 +48,6 @@ def command(options: argparse.Namespace) -> None:
     ValueError, OSError
         In one line.
     """
-    for name, number, least in (
-        ("gpus", min(options.gpus, default=0), 0),
-        ("cores", options.cores, 1),
-    ):
-        if number < least:
-            raise ValueError(f"--{name} {number}: must be {least} or more")
     if options.overlays == [STANDARD_INPUT]:
         raw = json.load(sys.stdin)
     else:

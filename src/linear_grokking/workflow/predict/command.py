@@ -3,13 +3,11 @@
 import argparse
 import csv
 import json
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-from linear_grokking.runtime import program
 from linear_grokking.runtime.files import check_place, whole_file, write_json
 from linear_grokking.workflow.predict import predict
 from linear_grokking.workflow.predict.options import (
@@ -65,17 +63,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--force", action="store_true", help="replace files that exist")
 
 
-def command(options: argparse.Namespace) -> int:
-    """Print what theory says, write what is asked for; return the exit status."""
-    try:
-        _predict(options)
-    except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return program.WRONG_OPTIONS
-    return 0
+def command(options: argparse.Namespace) -> None:
+    """Print what theory says, and write what is asked for.
 
-
-def _predict(options: argparse.Namespace) -> None:
+    Raises
+    ------
+    ValueError, OSError
+        In one line per mistake.
+    """
     to_file = None if options.json == STANDARD_OUTPUT else options.json
     for name, path in (("json", to_file), ("curve", options.curve)):
         if path is not None:

@@ -24,7 +24,7 @@ from linear_grokking.config.fields import (
     Positive,
     Section,
 )
-from linear_grokking.config.messages import explain, validated
+from linear_grokking.config.messages import reader, validated
 
 ARCHITECTURES: Mapping[str, Mapping[str, str]] = {
     "1layer": {"model": "linear"},
@@ -296,17 +296,3 @@ def _choices(parts: Iterable[Any]) -> list[str]:
         elif get_origin(part) is Literal:
             found += get_args(part)
     return found
-
-
-def reader(kind: Any) -> Any:
-    """Return what reads an option as a type of the configuration."""
-    adapter = TypeAdapter(kind)
-
-    def read(text: str) -> Any:
-        try:
-            return adapter.validate_python(text)
-        except ValidationError as error:
-            allowed = str(explain({}, error, Section)).partition(": ")[2]
-            raise argparse.ArgumentTypeError(f"{text}: {allowed}") from None
-
-    return read

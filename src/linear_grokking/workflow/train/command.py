@@ -1,7 +1,6 @@
 """`linear-grokking train`: one realization of one run, its files and a summary."""
 
 import argparse
-import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,10 +11,11 @@ import pyarrow as pa
 from tqdm import tqdm
 
 from linear_grokking.config.fields import Count, Natural
+from linear_grokking.config.messages import reader
 from linear_grokking.jobs.kinds import Kind, data_of, kind_of, run_id
 from linear_grokking.results.identity import canonical
 from linear_grokking.results.storage import provenance, write_table
-from linear_grokking.runtime import devices, program
+from linear_grokking.runtime import devices
 from linear_grokking.runtime.checkpoints import NoCheckpoint, State
 from linear_grokking.runtime.context import JobContext, OnRecord
 from linear_grokking.runtime.files import write_json
@@ -27,7 +27,6 @@ from linear_grokking.workflow.predict.options import (
     add_target_accuracy,
     given_options,
     in_options,
-    reader,
     spec_of,
     spellings,
 )
@@ -121,20 +120,14 @@ def _add_surroundings(group: Any) -> None:
     group.add_argument("--force", action="store_true", help="replace files of an earlier run")
 
 
-def command(options: argparse.Namespace) -> int:
-    """Do one run, print its summary and return the exit status."""
-    try:
-        _train(options)
-    except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return program.WRONG_OPTIONS
-    except KeyboardInterrupt:
-        print("interrupted: nothing was written", file=sys.stderr)
-        return program.INTERRUPTED
-    return 0
+def command(options: argparse.Namespace) -> None:
+    """Do one run, write its files and print its summary.
 
-
-def _train(options: argparse.Namespace) -> None:
+    Raises
+    ------
+    ValueError, OSError
+        In one line per mistake.
+    """
     spec = spec_of(options.architecture, given_options(options), seed=options.seed)
     identity, kind = run_id(spec), kind_of(spec)
     outputs = Outputs(options.output or Path("results/train") / identity, options.json)
