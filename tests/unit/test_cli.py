@@ -13,7 +13,7 @@ import pytest
 import yaml
 from small_plan import CONFIGURATION
 
-from linear_grokking.cli import main
+from linear_grokking.cli import COMMANDS, main
 from linear_grokking.config import MAIN
 from linear_grokking.results.places import REPOSITORY
 from linear_grokking.workflow.plan import Plan, json_schema, noted_configurations, read
@@ -44,6 +44,14 @@ def test_schema(capsys):
     assert json.loads(capsys.readouterr().out) == json_schema()
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_is_there_and_says_what_it_takes(capsys, command):
+    with pytest.raises(SystemExit) as left:
+        main([command, "--help"])
+    assert left.value.code == 0
+    assert f"usage: linear-grokking {command} [-h]" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -57,6 +65,22 @@ def test_what_cannot_be_done_is_said_in_one_line(folder, capsys, arguments, says
     before = sorted(folder.rglob("*"))
     assert says in error_of(capsys, *arguments)
     assert sorted(folder.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train", "--lr=-1"],
+        ["predict", "linear", "--lr=-1"],
+        ["analyze", "rows.csv", "--force"],
+        ["plan", "--configfile", "wrong.yaml"],
+    ],
+)
+def test_wrong_options_have_one_status_whatever_the_command(folder, capsys, arguments):
+    (folder / "wrong.yaml").write_text("sede: 1\n")
+    assert main(arguments) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ")
 
 
 def test_clean_stale_lists_and_removes_what_no_configuration_needs(folder, capsys):

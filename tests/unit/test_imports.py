@@ -73,6 +73,16 @@ def test_the_process_of_a_job_reads_rules_and_configuration_without_the_figures(
     assert not found & {"linear_grokking.figures.a1", "scipy", *PLOTTING}
 
 
+def test_a_command_is_imported_only_where_it_is_given():
+    given = {"train": "workflow.train.command", "watch": "workflow.watch.command"}
+    for command in ("", "watch"):
+        arguments = [command] if command else []
+        found = imported(f"from linear_grokking.cli import _parser; _parser({arguments})")
+        there = {name for name, module in given.items() if f"linear_grokking.{module}" in found}
+        assert there == set(arguments)
+        assert command or not found & {"numpy", "pandas", "pyarrow", "pydantic", "scipy"}
+
+
 STARTED = """
 import runpy, sys
 sys.argv = sys.argv[1:]

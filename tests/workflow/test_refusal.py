@@ -62,11 +62,11 @@ def test_value_on_the_command_line(fresh):
     assert_refused(fresh, outcome, "device = gpu: must be 'auto', 'cpu' or 'cuda'")
 
 
-@pytest.mark.parametrize(("rule", "work"), [("plan", "_plan"), ("clean_stale", "_clean_stale")])
-def test_a_rule_fails_with_its_command(fresh, rule, work):
+@pytest.mark.parametrize(("rule", "module"), [("plan", "command"), ("clean_stale", "stale")])
+def test_a_rule_fails_with_its_command(fresh, rule, module):
     source, start = (
-        "src/linear_grokking/cli.py",
-        f"def {work}(options: argparse.Namespace) -> None:\n",
+        f"src/linear_grokking/workflow/plan/{module}.py",
+        "def command(options: argparse.Namespace) -> None:\n",
     )
     fresh.edit(source, start, f"{start}    raise OSError('the disk is gone')\n")
     outcome = fresh.snakemake(rule)

@@ -94,8 +94,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--force", action="store_true", help="replace the files of an earlier run")
 
 
-def command(options: argparse.Namespace) -> int:
-    """Analyze a file and print what is found; return the exit status.
+def command(options: argparse.Namespace) -> None:
+    """Analyze a file and print what is found.
 
     Raises
     ------
@@ -127,7 +127,6 @@ def command(options: argparse.Namespace) -> int:
         lines = _run(problem, found, options.until, folder, spec)
         if not options.json:
             print("\n".join(lines))
-    return 0
 
 
 def _run(

@@ -1,9 +1,10 @@
 """What is said about a configuration that cannot be used: one line per mistake."""
 
-from collections.abc import Iterator, Mapping
+from argparse import ArgumentTypeError
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar, get_args
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from linear_grokking.config.experiments import BY_MEASURE, EXPERIMENTS, name_of
 from linear_grokking.config.fields import Section
@@ -42,6 +43,20 @@ def explain(raw: Any, error: ValidationError, model: type[Section]) -> Configura
     if len(lines) > MOST_LINES:
         lines[MOST_LINES:] = [f"and {len(lines) - MOST_LINES} more mistakes"]
     return ConfigurationError("\n".join(lines))
+
+
+def reader(kind: Any) -> Callable[[str], Any]:
+    """Return what reads an option as a type of the configuration."""
+    adapter = TypeAdapter(kind)
+
+    def read(text: str) -> Any:
+        try:
+            return adapter.validate_python(text)
+        except ValidationError as error:
+            allowed = str(explain({}, error, Section)).partition(": ")[2]
+            raise ArgumentTypeError(f"{text}: {allowed}") from None
+
+    return read
 
 
 # What is allowed, by the type of pydantic's error, in words for who never saw pydantic.

@@ -14,7 +14,7 @@ INTERRUPTED = 130
 NOT_READ = 141
 """Of one whose output nobody reads to its end, as of ``| head``."""
 WRONG_OPTIONS = 2
-"""Exit status of one whose options cannot be used, as argparse has it."""
+"""Of one whose options, or what they name, cannot be used, as argparse has it."""
 
 
 def run(work: Callable[[], int | None]) -> int:

@@ -1,5 +1,6 @@
-"""What of a build comes with the repository: `make gallery`, `make paper-size`."""
+"""`linear-grokking gallery`: what of a build comes with the repository."""
 
+import argparse
 from pathlib import Path
 
 from linear_grokking.config import MAIN, load_merged
@@ -13,6 +14,36 @@ CONFIGURATIONS: dict[Size, tuple[Path, ...]] = {
 }
 KEPT_SECONDS = 120.0
 """Work on a run from which its blocks come along, if they hold a few numbers for each set."""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Give a parser the options of `linear-grokking gallery`."""
+    parser.description = (
+        "Bring what was built, and is of the present configuration and code, to the "
+        "documentation: small pictures, tables, claims, and blocks that took long."
+    )
+    parser.add_argument(
+        "--size",
+        choices=tuple(SHIPPED),
+        default="config",
+        help="what was built: config/config.yaml alone, for docs/gallery, or the papers' sizes, "
+        "for docs/paper_size (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--root",
+        type=Path,
+        default=Path(),
+        help="folder that holds results/ and figures/ (default: here)",
+    )
+    parser.add_argument("--check", action="store_true", help="only say which are outdated")
+
+
+def command(options: argparse.Namespace) -> int:
+    """Bring what was built, and print what is outdated; return the exit status."""
+    outdated = ship(options.size, options.root, check=options.check)
+    for picture in outdated:
+        print(f"{picture} is not of the present configuration and code")
+    return 1 if outdated else 0
 
 
 def ship(size: Size, root: Path, *, check: bool) -> list[Path]:

@@ -6,10 +6,11 @@ from linear_grokking.jobs.kinds import kind_of
 from linear_grokking.results.crossings import first_crossing
 from linear_grokking.runtime.checkpoints import NoCheckpoint
 from linear_grokking.runtime.context import JobContext
-from linear_grokking.theory import adam_limit, logistic_weight_decay
+from linear_grokking.theory import adam_limit, elliptical, large_size, logistic_weight_decay
 from linear_grokking.workflow.predict import predict as everything
-from linear_grokking.workflow.train.options import spec_of
-from linear_grokking.workflow.train.predictions import predict
+from linear_grokking.workflow.predict.classification_times import ABOVE_HALF, BELOW_HALF
+from linear_grokking.workflow.predict.options import spec_of
+from linear_grokking.workflow.predict.times import predicted_times
 
 DECAY = {"weight_decay": 1e-3, "decay": "weights"}
 RADIUS = {"law": "elliptical", "radius_ratio": 3, "far_share": 0.2}
@@ -25,7 +26,7 @@ def run(options, draw=0):
 
 
 def predicted(options, accuracy=0.95):
-    return predict(spec_of("logistic", {"n_train": 200, "sigma": 5, **options}), accuracy)
+    return predicted_times(spec_of("logistic", {"n_train": 200, "sigma": 5, **options}), accuracy)
 
 
 @pytest.mark.parametrize(
@@ -153,3 +154,20 @@ def test_what_does_not_converge_gets_words(monkeypatch, decay):
     assert "did not converge" in everything("logistic", **options)["t_gen"].note
     if decay == "all":
         assert "outside: " in everything("logistic", **options)["bias_limit"].note
+
+
+@pytest.mark.parametrize(
+    ("known", "formula"),
+    [
+        (BELOW_HALF, large_size.limit_norm),
+        (BELOW_HALF, lambda lambda_: elliptical.limit_norm(lambda_, 3.0, 0.2)),
+        (ABOVE_HALF, lambda lambda_: adam_limit.limit_gen_accuracy(lambda_, 5.0, 400)),
+    ],
+)
+def test_ranges_are_those_that_theory_takes(known, formula):
+    for inside in (known.first, known.last):
+        assert inside in known and formula(inside) > 0
+    for outside in (0.999 * known.first, 1.001 * known.last):
+        assert outside not in known
+        with pytest.raises(ValueError, match="lambda"):
+            formula(outside)

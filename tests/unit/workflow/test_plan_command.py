@@ -34,10 +34,12 @@ def test_it_tells_what_holds_a_gpu_where_there_are_some(folder, capsys):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--gpus", "-1"], "--gpus -1: must be 0 or more"),
-        (["--gpus", "1", "--cores", "0"], "--cores 0: must be 1 or more"),
+        (["--gpus", "-1"], "--gpus: -1: must be at least 0"),
+        (["--gpus", "1", "--cores", "0"], "--cores: 0: must be at least 1"),
     ],
 )
 def test_numbers_that_mean_nothing_are_refused_in_one_line(folder, arguments, said, capsys):
-    assert main(["plan", *arguments]) == 1
-    assert capsys.readouterr().err == f"error: {said}\n"
+    with pytest.raises(SystemExit) as left:
+        main(["plan", *arguments])
+    assert left.value.code == 2
+    assert capsys.readouterr().err.startswith(f"error: argument {said} (see ")

@@ -38,9 +38,9 @@ from linear_grokking.theory import (
 from linear_grokking.theory.first_order import Grokfast, Momentum
 from linear_grokking.theory.linear_scatter import gen_time_deviation
 from linear_grokking.theory.structured_inputs import StructuredProblem
+from linear_grokking.workflow.predict.options import option_names, spec_of
 from linear_grokking.workflow.predict.request import NAMES
-from linear_grokking.workflow.train.options import option_names, spec_of
-from linear_grokking.workflow.train.predictions import predict as predict_of_train
+from linear_grokking.workflow.predict.times import predicted_times
 
 THEORY = Path(__file__).parents[3] / "docs" / "theory.md"
 
@@ -115,7 +115,7 @@ def test_draws_that_differ_by_too_much_have_no_deviation(options, need):
     found = predict("linear", **options)
     assert found["t_gen_deviation"].value is None
     assert found["t_gen_deviation"].note.startswith(f"outside: needs {need}")
-    assert predict_of_train(found.spec, 0.95).gen_time_deviation is None
+    assert predicted_times(found.spec, 0.95).gen_time_deviation is None
 
 
 def test_closed_formulas_of_the_paper_are_theorys():
@@ -198,7 +198,7 @@ def test_runs_that_diverge_have_no_number(architecture, options):
     unknown = [each for name, each in found.items() if name != "initial_gen_loss"]
     assert all(each.value is None for each in unknown)
     assert all(each.note.startswith("outside: needs eta below ") for each in unknown)
-    told = predict_of_train(found.spec, 0.95)
+    told = predicted_times(found.spec, 0.95)
     assert told.gen_time is None and "it would need eta below" in told.source
 
 
@@ -271,14 +271,14 @@ def test_times_may_come_after_the_last_step(solver):
     long = predict("linear", n_epochs=2e5, records=100, **options)
     assert values(short, *TIMES) == values(long, *TIMES)
     assert short["t_gen"].value > 10
-    assert predict_of_train(short.spec, 0.95).gen_time == short["t_gen"].value
+    assert predicted_times(short.spec, 0.95).gen_time == short["t_gen"].value
 
 
 def test_full_batches_take_the_time_of_gradient_descent():
     """It is the same method: train --solver sgd --batch_size 111 --n_epochs 2000."""
     sizes = {"d_in": 100, "n_train": 111, "n_epochs": 2000}
-    ours = predict_of_train(spec_of("1layer", {**sizes, "solver": "sgd", "batch_size": 111}), 0.95)
-    theirs = predict_of_train(spec_of("1layer", sizes), 0.95)
+    ours = predicted_times(spec_of("1layer", {**sizes, "solver": "sgd", "batch_size": 111}), 0.95)
+    theirs = predicted_times(spec_of("1layer", sizes), 0.95)
     assert ours.train_time == pytest.approx(theirs.train_time, rel=0.02)
     assert ours.gen_time == pytest.approx(theirs.gen_time, rel=0.02)
 
@@ -399,7 +399,7 @@ def test_classification_above_one_half_is_theorys():
     slopes = margin.log_law_slopes(size)
     assert values(found, "weight_norm_slope", "bias_slope") == list(slopes)
     assert found["t_gen"].value == np.inf
-    assert found["limit_loss"].note == "outside: needs 1e-4 <= lambda <= 0.4999"
+    assert found["limit_loss"].note == "outside: needs 0.0001 <= lambda <= 0.4999"
     with pytest.raises(ValueError, match=r"no course of the accuracy at lambda = 0.7"):
         found.curve()
 
@@ -531,7 +531,7 @@ def test_classification_says_what_it_needs(options, needs):
 )
 def test_times_are_those_that_train_compares_with(architecture, options):
     ours = predict(architecture, **options)
-    theirs = predict_of_train(spec_of(architecture, options), 0.95)
+    theirs = predicted_times(spec_of(architecture, options), 0.95)
     assert values(ours, "t_train", "t_gen") == [theirs.train_time, theirs.gen_time]
     if theirs.gen_time_deviation is not None:
         assert ours["t_gen_deviation"].value == theirs.gen_time_deviation

@@ -1,20 +1,25 @@
-"""Results that no configuration needs any more: listed, and removed where that is asked for.
+"""`linear-grokking clean-stale`: results that no configuration needs any more.
 
 Only files that this package's workflow makes are ever named; whatever else lies in
 ``results`` and ``figures`` is left alone.
 """
 
+import argparse
 import re
 import shutil
+import sys
 from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
 
+from linear_grokking.config import MAIN, load_merged, main_file
+from linear_grokking.errors import LinearGrokkingError
 from linear_grokking.figures.registry import FIGURE_ID
 from linear_grokking.results.identity import FOLDERS, RUN_ID
 from linear_grokking.results.places import ARCHIVE, CLAIMS, MANIFEST, REPORT
 from linear_grokking.runtime.files import unfinished
 from linear_grokking.workflow.plan import noted_configurations, targets
+from linear_grokking.workflow.plan.configuration import read
 from linear_grokking.workflow.plan.planning import Plan
 
 _PLACES = ("results/*/*/*", "results/*/*", "results/*", "figures/*", "figures/tables/*")
@@ -27,6 +32,50 @@ _MADE_HERE = re.compile(
 """Where the workflow writes, and in groups the run or figure that a file is of."""
 _OF_ALL = (MANIFEST, *CLAIMS, *targets.DOES_X_HELP, REPORT, ARCHIVE)
 """What it writes of all runs together, which is never stale itself."""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Give a parser the options of `linear-grokking clean-stale`."""
+    parser.description = (
+        "List results that no configuration needs any more. What counts is config/config.yaml as "
+        "it is now, and each configuration that results were made from, as it was then: "
+        "results/configurations has a file for each; delete one that is done with."
+    )
+    parser.add_argument("--remove", action="store_true", help="remove them as well")
+
+
+def command(options: argparse.Namespace) -> None:
+    """List what is stale here, and remove it where that is asked for.
+
+    Raises
+    ------
+    LinearGrokkingError, ValueError, OSError
+        In one line; nothing was removed then.
+    """
+    root, main, noted = Path(), str(main_file()), noted_configurations.read(Path())
+    # Another workflow, which uses this one as a module, notes nothing.
+    if options.remove and not (noted or MAIN.exists()):
+        raise LinearGrokkingError(
+            f"there is neither {MAIN} nor a file in {noted_configurations.FOLDER}, which would "
+            "say what is needed here; nothing was removed"
+        )
+    plans = {main: Plan(read(load_merged([main_file()])))}
+    for path, (sources, raw) in noted.items():
+        # One that is there as a file may have been edited since.
+        if sources != [main]:
+            plans[f"{' '.join(sources)} ({path})"] = Plan(read(raw))
+    for source, plan in plans.items():
+        print(f"counted: {source}: {len(plan.runs)} runs", file=sys.stderr)
+    found = stale_paths(root, plans.values())
+    for path in found:
+        print(path)
+    if options.remove:
+        if is_locked(root):
+            raise LinearGrokkingError(
+                "Snakemake is at work here (.snakemake/locks); nothing was removed"
+            )
+        remove(found)
+    print(f"{len(found)} stale, {'removed' if options.remove else 'kept'}", file=sys.stderr)
 
 
 def stale_paths(root: Path, plans: Iterable[Plan]) -> list[Path]:

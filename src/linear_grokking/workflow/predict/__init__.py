@@ -3,8 +3,9 @@
 from typing import Any
 
 from linear_grokking.workflow.predict import classification, regression
+from linear_grokking.workflow.predict.options import in_options
 from linear_grokking.workflow.predict.quantities import Predicted, Quantity, Rows
-from linear_grokking.workflow.predict.request import as_options, from_keywords, requested
+from linear_grokking.workflow.predict.request import from_keywords, requested
 
 __all__ = ["Predicted", "Quantity", "predict"]
 
@@ -54,5 +55,5 @@ def predict(
     try:
         add[spec["model"]](rows, spec, target_accuracy)
     except ValueError as error:
-        raise ValueError(as_options(str(error), spec)) from None
+        raise ValueError(in_options(str(error), spec["model"])) from None
     return Predicted(spec, target_accuracy, tuple(rows.found))

@@ -11,13 +11,14 @@ from linear_grokking.theory import (
     logistic_weight_decay,
     margin,
 )
+from linear_grokking.workflow.predict import classification_times
+from linear_grokking.workflow.predict.classification_times import ABOVE_HALF, BELOW_HALF
 from linear_grokking.workflow.predict.curves import curve
 from linear_grokking.workflow.predict.other_sets import add_limit
 from linear_grokking.workflow.predict.quantities import Condition, Rows
-from linear_grokking.workflow.train import classification_times
-from linear_grokking.workflow.train.predictions import gaps, predict
+from linear_grokking.workflow.predict.times import gaps, predicted_times
 
-_BELOW, _ABOVE = "1e-4 <= lambda <= 0.4999", "lambda > 0.5"
+_ABOVE = "lambda > 0.5"
 _LARGE = "large d_in, Gaussian inputs of one label"
 
 
@@ -25,7 +26,7 @@ def add(rows: Rows, spec: Mapping[str, Any], accuracy: float) -> None:
     """Add what theory has for one label: times, limits, and what they are made of."""
     lambda_ = spec["lambda"]
     covered = tuple((need, False) for need in gaps(spec, accuracy))
-    below = (*covered, (_BELOW, classification_times.is_below(lambda_)))
+    below = (*covered, (str(BELOW_HALF), lambda_ in BELOW_HALF))
     above = (*covered, (_ABOVE, lambda_ > 0.5))
     _add_time(rows, spec, accuracy)
     if spec["solver"] == "adam":
@@ -40,12 +41,12 @@ def add(rows: Rows, spec: Mapping[str, Any], accuracy: float) -> None:
 
 def _add_time(rows: Rows, spec: Mapping[str, Any], accuracy: float) -> None:
     """Add t_gen, and the accuracy at the last step."""
-    found = predict(spec, accuracy)
+    found = predicted_times(spec, accuracy)
     covered = tuple((need, False) for need in gaps(spec, accuracy, of_time=True))
     solver, decay = spec["solver"], spec.get("gamma", 0.0) > 0
     if solver == "adam":
         source = "ours (docs/theory.md, Below one half: the speed of the bias)"
-        holds = f"{_BELOW}, {_LARGE}; small steps, weights that have settled"
+        holds = f"{BELOW_HALF}, {_LARGE}; small steps, weights that have settled"
     elif decay:
         source = "ours (docs/theory.md, Weight decay of all parameters, or of the weights alone)"
         slow = "slow weight decay (t >> 1/(lr g)), a start near 0"
@@ -55,11 +56,11 @@ def _add_time(rows: Rows, spec: Mapping[str, Any], accuracy: float) -> None:
         if spec["law"] == "elliptical":
             title = "A random radius"
         source = f"ours (docs/theory.md, {title})"
-        holds = f"{_BELOW}, large d_in, one label; weights that have settled; a start near 0"
+        holds = f"{BELOW_HALF}, large d_in, one label; weights that have settled; a start near 0"
     else:
         source = "Paper B, Sec. 3.4; docs/theory.md, The time of an accuracy"
         settled = f"weights settled, settling_rate ln t >= {large_size.SETTLED:g}"
-        holds = f"{_BELOW}, {_LARGE}; {settled}; a start near 0"
+        holds = f"{BELOW_HALF}, {_LARGE}; {settled}; a start near 0"
     where: dict[str, Any] = {"source": source, "holds": holds}
     note = "" if found.gen_time is not None and np.isfinite(found.gen_time) else found.source
     if decay and spec.get("decay") == "weights":
@@ -105,7 +106,7 @@ def _add_limit_direction(rows: Rows, spec: Mapping[str, Any], below: tuple[Condi
     lambda_, sigma = spec["lambda"], spec["sigma"]
     where: dict[str, Any] = {
         "source": "Paper B, Sec. 3; docs/theory.md, The limit direction below one half",
-        "holds": f"{_BELOW}, {_LARGE}",
+        "holds": f"{BELOW_HALF}, {_LARGE}",
         "needs": below,
     }
     rows.add(
@@ -211,13 +212,13 @@ def _add_adam(
         lambda: adam_limit.bias_speed(eta, spec["beta1"], spec["beta2"]),
         needs=below,
         source="ours (docs/theory.md, Below one half: the speed of the bias)",
-        holds=f"{_BELOW}, {_LARGE}; weights that have settled",
+        holds=f"{BELOW_HALF}, {_LARGE}; weights that have settled",
     )
-    separable = (*covered, ("0.5001 <= lambda <= 1000", 0.5001 <= lambda_ <= 1000))
+    separable = (*covered, (str(ABOVE_HALF), lambda_ in ABOVE_HALF))
     step = float(adam_limit.output_step(eta, sigma, spec["d"]))
     where: dict[str, Any] = {
         "source": "ours (docs/theory.md, Above one half: the largest margin in the box)",
-        "holds": f"0.5001 <= lambda <= 1000, {_LARGE}; small steps, output_step < 1",
+        "holds": f"{ABOVE_HALF}, {_LARGE}; small steps, output_step < 1",
         "note": "" if step < 1 else f"outside: a step moves an output by up to {step:.2g}",
         "needs": separable,
     }

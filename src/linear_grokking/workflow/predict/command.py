@@ -3,22 +3,21 @@
 import argparse
 import csv
 import json
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-from linear_grokking.runtime import program
 from linear_grokking.runtime.files import check_place, whole_file, write_json
 from linear_grokking.workflow.predict import predict
-from linear_grokking.workflow.predict.quantities import Predicted, table
-from linear_grokking.workflow.predict.request import NAMES, as_options
-from linear_grokking.workflow.train.options import (
+from linear_grokking.workflow.predict.options import (
     add_model_options,
     add_target_accuracy,
-    option_names,
+    given_options,
+    in_options,
 )
+from linear_grokking.workflow.predict.quantities import Predicted, table
+from linear_grokking.workflow.predict.request import NAMES
 
 FORMATS = (".csv", ".parquet")
 STANDARD_OUTPUT = Path("-")
@@ -64,17 +63,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--force", action="store_true", help="replace files that exist")
 
 
-def command(options: argparse.Namespace) -> int:
-    """Print what theory says, write what is asked for; return the exit status."""
-    try:
-        _predict(options)
-    except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return program.WRONG_OPTIONS
-    return 0
+def command(options: argparse.Namespace) -> None:
+    """Print what theory says, and write what is asked for.
 
-
-def _predict(options: argparse.Namespace) -> None:
+    Raises
+    ------
+    ValueError, OSError
+        In one line per mistake.
+    """
     to_file = None if options.json == STANDARD_OUTPUT else options.json
     for name, path in (("json", to_file), ("curve", options.curve)):
         if path is not None:
@@ -83,14 +79,14 @@ def _predict(options: argparse.Namespace) -> None:
         raise ValueError(f"--curve {options.curve}: must end in {' or '.join(FORMATS)}")
     if to_file is not None and options.curve is not None and _same(to_file, options.curve):
         raise ValueError(f"--json {to_file}: is where the curve goes")
-    given = {name: getattr(options, name) for name in option_names() if hasattr(options, name)}
+    given = given_options(options)
     predicted = predict(options.architecture, target_accuracy=options.target_accuracy, **given)
     curve = None
     if options.curve is not None:
         try:
             curve = predicted.curve()
         except ValueError as error:
-            message = as_options(str(error), predicted.spec)
+            message = in_options(str(error), predicted.spec["model"])
             raise ValueError(f"--curve {options.curve}: {message}") from None
     if to_file is not None:
         write_json(to_file, _content(predicted))

@@ -16,8 +16,8 @@ from linear_grokking.theory import (
     two_layer,
 )
 from linear_grokking.theory.structured_inputs import StructuredProblem
-from linear_grokking.workflow.train import classification_times
-from linear_grokking.workflow.train.predictions import DESCENTS, gaps, problem_of
+from linear_grokking.workflow.predict import classification_times
+from linear_grokking.workflow.predict.times import DESCENTS, gaps, problem_of
 
 _LEVELS = np.linspace(1e-3, 8.0, 2000)
 """Of Φ⁻¹ of an accuracy; Φ of the last is 1 but for 6e-16."""
@@ -93,7 +93,7 @@ def _gen_accuracy(spec: Mapping[str, Any], steps: np.ndarray) -> np.ndarray:
 def _passages(spec: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
     """Return ln t, ascending, and Φ⁻¹ of the accuracies that are reached then."""
     lambda_ = spec["lambda"]
-    below = classification_times.is_below(lambda_)
+    below = lambda_ in classification_times.BELOW_HALF
     if spec["solver"] == "adam":
         if below:
             times = classification_times.adam_times(spec, lambda_, _LEVELS)

@@ -19,13 +19,13 @@ from linear_grokking.theory import (
 from linear_grokking.theory.structured_inputs import StructuredProblem
 from linear_grokking.workflow.predict.curves import losses
 from linear_grokking.workflow.predict.quantities import Condition, Rows
-from linear_grokking.workflow.train.predictions import (
+from linear_grokking.workflow.predict.times import (
     DESCENTS,
     MANY_MODES,
     SMALL_DEVIATION,
     Prediction,
     gaps,
-    predict,
+    predicted_times,
     problem_of,
     scatter_of,
 )
@@ -62,7 +62,7 @@ def add_two_layers(rows: Rows, spec: Mapping[str, Any], accuracy: float) -> None
     if spec["activation"] != "identity":
         notes.append(f"of the linear net, which {spec['activation']} follows within per cent")
     lacking = _lacking(spec, accuracy)
-    _add_times(rows, predict(spec, accuracy), accuracy, "; ".join(notes), lacking, **where)
+    _add_times(rows, predicted_times(spec, accuracy), accuracy, "; ".join(notes), lacking, **where)
     _add_losses(rows, spec, lacking, **where)
     initial = two_layer.initial_gen_loss(problem)
     rows.add("initial_gen_loss", "generalization loss at step 0", initial, **where)
@@ -111,7 +111,7 @@ def _add_losses(
 def _add_descent(
     rows: Rows, spec: Mapping[str, Any], problem: linear.Problem, accuracy: float
 ) -> None:
-    found, lacking = predict(spec, accuracy), _lacking(spec, accuracy)
+    found, lacking = predicted_times(spec, accuracy), _lacking(spec, accuracy)
     flow: dict[str, Any] = {"source": _FLOW, "holds": _FLOW_HOLDS}
     steady = _steady(problem)
     notes = [] if steady[1] else ["outside: here steps are so long that modes change their sign"]
@@ -265,7 +265,7 @@ def _add_structured(
         "holds": "power-law inputs, any lambda, large d_in, no noise; small lr (gradient flow)",
     }
     lacking = _lacking(spec, accuracy)
-    _add_times(rows, predict(spec, accuracy), accuracy, needs=lacking, **where)
+    _add_times(rows, predicted_times(spec, accuracy), accuracy, needs=lacking, **where)
     _add_losses(rows, spec, lacking, **where)
     _add_limits(rows, spec, structured_inputs, problem, lacking, **where)
 
@@ -280,7 +280,7 @@ def _add_other_method(rows: Rows, spec: Mapping[str, Any], accuracy: float) -> N
         "source": f"ours (docs/theory.md, {section})",
         "holds": f"{holds}, large d_in; steps short enough to converge",
     }
-    _add_times(rows, predict(spec, accuracy), accuracy, needs=needs, **where)
+    _add_times(rows, predicted_times(spec, accuracy), accuracy, needs=needs, **where)
     most = expected.most_steps(spec["solver"])
     _add_losses(rows, spec, (*needs, (f"t_max up to {most}", spec["t_max"] <= most)), **where)
     if spec["solver"] == "sgd":

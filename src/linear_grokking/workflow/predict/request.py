@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from linear_grokking.workflow.train.options import (
+from linear_grokking.workflow.predict.options import (
     ARCHITECTURES,
-    in_options,
     name_of,
     option_names,
     spec_of,
 )
-from linear_grokking.workflow.train.predictions import lambda_of
+from linear_grokking.workflow.predict.times import lambda_of
 
 NAMES: Mapping[str, str] = {
     **{name: name for name in ARCHITECTURES},
@@ -63,8 +62,3 @@ def from_keywords(keywords: Mapping[str, Any]) -> dict[str, Any]:
             raise ValueError(f"{keyword} = {value}: must be one value")
         given[name] = value
     return given
-
-
-def as_options(message: str, spec: Mapping[str, Any]) -> str:
-    """Return a message of theory in terms of options."""
-    return in_options(message, spec["model"])

@@ -1,7 +1,6 @@
 """`linear-grokking train`: one realization of one run, its files and a summary."""
 
 import argparse
-import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,40 +10,125 @@ import numpy as np
 import pyarrow as pa
 from tqdm import tqdm
 
+from linear_grokking.config.fields import Count, Natural
+from linear_grokking.config.messages import reader
 from linear_grokking.jobs.kinds import Kind, data_of, kind_of, run_id
 from linear_grokking.results.identity import canonical
 from linear_grokking.results.storage import provenance, write_table
-from linear_grokking.runtime import devices, program
+from linear_grokking.runtime import devices
 from linear_grokking.runtime.checkpoints import NoCheckpoint, State
 from linear_grokking.runtime.context import JobContext, OnRecord
 from linear_grokking.runtime.files import write_json
 from linear_grokking.runtime.progress import progress
 from linear_grokking.solvers.trajectory import record_steps
+from linear_grokking.workflow.predict.options import (
+    ARCHITECTURES,
+    add_model_options,
+    add_target_accuracy,
+    given_options,
+    in_options,
+    spec_of,
+    spellings,
+)
+from linear_grokking.workflow.predict.times import Prediction, predicted_times
 from linear_grokking.workflow.steps.block import assemble
 from linear_grokking.workflow.train.checkpoints import CheckpointWriter, checkpoint_steps
-from linear_grokking.workflow.train.options import in_options, requested_spec
 from linear_grokking.workflow.train.outputs import Outputs
-from linear_grokking.workflow.train.predictions import Prediction, predict
 from linear_grokking.workflow.train.summary import summarize, table
 
 SECONDS_PER_TICK = 0.5
 
+EPILOG = """\
+Epochs are full-batch steps, and all times are in steps; everything else has no unit.
+lambda = d_in/n_train is critical at 1 for 1layer and 2layer, at 1/2 for logistic.
+A sample counts as right if its squared error per output is at most the accuracy threshold;
+for logistic, if its output has the sign of its label.  Weight decay g: a step takes
+(lr g/d_out) S from the student S; for logistic lr g S from the weights, and lr g b from the bias
+too with --decay=all.
 
-def train(options: argparse.Namespace) -> int:
-    """Do one run, print its summary and return the exit status."""
-    try:
-        _train(options)
-    except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return program.WRONG_OPTIONS
-    except KeyboardInterrupt:
-        print("interrupted: nothing was written", file=sys.stderr)
-        return program.INTERRUPTED
-    return 0
+Written: DIR/0-0.parquet, a history as the workflow writes it; with --checkpoints or
+--checkpoint_every also DIR/checkpoint_epoch_*.pt, for torch.load(weights_only=True): `epoch`,
+`spec`, `student` and `teacher` (a tensor each, for 2layer a list of both layers; for logistic
+`student` and `bias`).
+
+Examples:
+  linear-grokking train
+  linear-grokking train --d_in=500 --n_train=1000
+  linear-grokking train --lambda=0.8
+  linear-grokking train --solver=momentum --lr=0.49 --n_epochs=300
+  linear-grokking train --solver=sgd --batch_size=32 --n_epochs=2e4
+  linear-grokking train --architecture=2layer_linear --d_h=50 --d_out=5 --accuracy_threshold=1e-4
+  linear-grokking train --architecture=logistic --sigma=5 --checkpoints=20
+  linear-grokking train --architecture=logistic --weight_decay=1e-4 --decay=weights --d_in=600
+"""
 
 
-def _train(options: argparse.Namespace) -> None:
-    spec = requested_spec(options)
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Give a parser the options of `linear-grokking train`."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = EPILOG
+    parser.allow_abbrev = False
+    parser.add_argument(
+        "--architecture", choices=ARCHITECTURES, default="1layer", help="default 1layer"
+    )
+    add_model_options(parser)
+    _add_surroundings(parser.add_argument_group("run and output"))
+
+
+def _add_surroundings(group: Any) -> None:
+    group.add_argument(
+        "--seed",
+        type=reader(Natural),
+        default=0,
+        metavar="N",
+        help="seed of data and initial weights; default 0",
+    )
+    group.add_argument(
+        "--device",
+        choices=["auto", "cpu", "cuda"],
+        default="auto",
+        help="auto takes a GPU where there is one and the solver uses it; default auto",
+    )
+    add_target_accuracy(group)
+    group.add_argument(
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="folder to write to; default results/train/RUN_ID, RUN_ID following the parameters",
+    )
+    group.add_argument(
+        "--json",
+        type=Path,
+        nargs="?",
+        const=Path("training_history.json"),
+        metavar="FILE",
+        help="also write history and summary as JSON; FILE is training_history.json if not given",
+    )
+    checkpoints = group.add_mutually_exclusive_group()
+    checkpoints.add_argument(
+        "--checkpoints",
+        type=reader(Count),
+        metavar="N",
+        help="save the weights at step 0 and at N log-spaced steps; default none",
+    )
+    checkpoints.add_argument(
+        *spellings("checkpoint_every"),
+        type=reader(Count),
+        metavar="N",
+        help="save the weights every N steps, and at the last; default none",
+    )
+    group.add_argument("--force", action="store_true", help="replace files of an earlier run")
+
+
+def command(options: argparse.Namespace) -> None:
+    """Do one run, write its files and print its summary.
+
+    Raises
+    ------
+    ValueError, OSError
+        In one line per mistake.
+    """
+    spec = spec_of(options.architecture, given_options(options), seed=options.seed)
     identity, kind = run_id(spec), kind_of(spec)
     outputs = Outputs(options.output or Path("results/train") / identity, options.json)
     outputs.check(force=options.force)
@@ -86,7 +170,7 @@ def _train(options: argparse.Namespace) -> None:
 def _prediction(spec: Mapping[str, Any], accuracy: float) -> Prediction:
     """Return what theory says, or what it says against the run: that is done all the same."""
     try:
-        return predict(spec, accuracy)
+        return predicted_times(spec, accuracy)
     except ValueError as error:
         return Prediction(None, None, f"none; {in_options(str(error), spec['model'])}")
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from linear_grokking.results.crossings import first_crossing, grokking_delay
-from linear_grokking.workflow.train.predictions import Prediction
+from linear_grokking.workflow.predict.times import Prediction
 
 _TITLES = {
     "train_loss": "training loss",

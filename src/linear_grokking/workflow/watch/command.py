@@ -1,5 +1,6 @@
 """`linear-grokking watch`: how far a build is, here or on a cluster."""
 
+import argparse
 import shutil
 import sys
 import time
@@ -14,7 +15,24 @@ _CLEAR = "\x1b[2J\x1b[H"
 """Clears a terminal."""
 
 
-def watch(folder: Path, *, once: bool) -> None:
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Give a parser the options of `linear-grokking watch`."""
+    parser.description = (
+        "Show how far the latest build of a folder is: what runs and since when, what failed, and "
+        "the time left. Reads files alone, so that it can be called from any machine that sees "
+        "the folder, and writes none."
+    )
+    parser.add_argument(
+        "folder",
+        type=Path,
+        nargs="?",
+        default=Path(),
+        help="where Snakemake was started (default: here)",
+    )
+    parser.add_argument("--once", action="store_true", help="look once, and do not stay")
+
+
+def command(options: argparse.Namespace) -> None:
     """Show the latest build of a folder until it is over; once where nobody sits at a terminal.
 
     Raises
@@ -22,10 +40,10 @@ def watch(folder: Path, *, once: bool) -> None:
     NoBuildError
         If no build was started there.
     """
-    looking = Watch(folder)
+    looking = Watch(options.folder)
     while True:
         sight = looking.look()
-        if once or not sys.stdout.isatty():
+        if options.once or not sys.stdout.isatty():
             print("\n".join(table(sight)))
             return
         width, height = shutil.get_terminal_size()

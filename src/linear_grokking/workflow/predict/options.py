@@ -1,4 +1,4 @@
-"""The options of `linear-grokking train`, and the run that they ask for.
+"""The options of what is trained and how, and the run that they ask for.
 
 What an option means, its default and what is allowed come from the typed experiments of the
 configuration; only names that differ and sizes that have no default there are given here.
@@ -9,7 +9,6 @@ import inspect
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import TypeAdapter, ValidationError
@@ -20,13 +19,12 @@ from linear_grokking.config.experiments import EXPERIMENTS, AnyExperiment
 from linear_grokking.config.fields import (
     MAX_SIZE,
     Count,
-    Natural,
     OneOf,
     OpenProbability,
     Positive,
     Section,
 )
-from linear_grokking.config.messages import explain, validated
+from linear_grokking.config.messages import reader, validated
 
 ARCHITECTURES: Mapping[str, Mapping[str, str]] = {
     "1layer": {"model": "linear"},
@@ -61,42 +59,6 @@ _NO_OPTIONS = {"model", "measure", "activation", "lambda"}
 _SIZE_OF_LAMBDA = {"linear": "n_train", "two_layer": "n_train", "logistic": "d"}
 """The size that follows from λ where it is given."""
 
-EPILOG = """\
-Epochs are full-batch steps, and all times are in steps; everything else has no unit.
-lambda = d_in/n_train is critical at 1 for 1layer and 2layer, at 1/2 for logistic.
-A sample counts as right if its squared error per output is at most the accuracy threshold;
-for logistic, if its output has the sign of its label.  Weight decay g: a step takes
-(lr g/d_out) S from the student S; for logistic lr g S from the weights, and lr g b from the bias
-too with --decay=all.
-
-Written: DIR/0-0.parquet, a history as the workflow writes it; with --checkpoints or
---checkpoint_every also DIR/checkpoint_epoch_*.pt, for torch.load(weights_only=True): `epoch`,
-`spec`, `student` and `teacher` (a tensor each, for 2layer a list of both layers; for logistic
-`student` and `bias`).
-
-Examples:
-  linear-grokking train
-  linear-grokking train --d_in=500 --n_train=1000
-  linear-grokking train --lambda=0.8
-  linear-grokking train --solver=momentum --lr=0.49 --n_epochs=300
-  linear-grokking train --solver=sgd --batch_size=32 --n_epochs=2e4
-  linear-grokking train --architecture=2layer_linear --d_h=50 --d_out=5 --accuracy_threshold=1e-4
-  linear-grokking train --architecture=logistic --sigma=5 --checkpoints=20
-  linear-grokking train --architecture=logistic --weight_decay=1e-4 --decay=weights --d_in=600
-"""
-
-
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Give a parser the options of `linear-grokking train`."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = EPILOG
-    parser.allow_abbrev = False
-    parser.add_argument(
-        "--architecture", choices=ARCHITECTURES, default="1layer", help="default 1layer"
-    )
-    add_model_options(parser)
-    _add_surroundings(parser.add_argument_group("run and output"))
-
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
     """Give a parser the options of what is trained and how, and λ."""
@@ -107,7 +69,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--lambda",
         dest="lambda",
-        type=_reader(Positive),
+        type=reader(Positive),
         default=argparse.SUPPRESS,
         metavar="X",
         help="lambda = d_in/n_train, instead of n_train (instead of d_in for logistic)",
@@ -135,16 +97,9 @@ def name_of(key: str) -> str:
     return names.get(key, key)
 
 
-def requested_spec(options: argparse.Namespace) -> dict[str, Any]:
-    """Return the canonical spec of the run that the options ask for.
-
-    Raises
-    ------
-    ValueError
-        One line per mistake: the option, its value, and what is allowed.
-    """
-    given = {name: getattr(options, name) for name in option_names() if hasattr(options, name)}
-    return spec_of(options.architecture, given, seed=options.seed)
+def given_options(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the options of what is trained and how that were given, by their names."""
+    return {name: getattr(options, name) for name in option_names() if hasattr(options, name)}
 
 
 def spec_of(
@@ -162,7 +117,7 @@ def spec_of(
     Raises
     ------
     ValueError
-        As `requested_spec` does.
+        One line per mistake: the option, its value, and what is allowed.
     """
     model = ARCHITECTURES[architecture]["model"]
     known = EXPERIMENTS[model].parameters()
@@ -224,56 +179,11 @@ class _Experiments(Section):
     experiments: dict[str, AnyExperiment]
 
 
-def _add_surroundings(group: Any) -> None:
-    group.add_argument(
-        "--seed",
-        type=_reader(Natural),
-        default=0,
-        metavar="N",
-        help="seed of data and initial weights; default 0",
-    )
-    group.add_argument(
-        "--device",
-        choices=["auto", "cpu", "cuda"],
-        default="auto",
-        help="auto takes a GPU where there is one and the solver uses it; default auto",
-    )
-    add_target_accuracy(group)
-    group.add_argument(
-        "--output",
-        type=Path,
-        metavar="DIR",
-        help="folder to write to; default results/train/RUN_ID, RUN_ID following the parameters",
-    )
-    group.add_argument(
-        "--json",
-        type=Path,
-        nargs="?",
-        const=Path("training_history.json"),
-        metavar="FILE",
-        help="also write history and summary as JSON; FILE is training_history.json if not given",
-    )
-    checkpoints = group.add_mutually_exclusive_group()
-    checkpoints.add_argument(
-        "--checkpoints",
-        type=_reader(Count),
-        metavar="N",
-        help="save the weights at step 0 and at N log-spaced steps; default none",
-    )
-    checkpoints.add_argument(
-        *spellings("checkpoint_every"),
-        type=_reader(Count),
-        metavar="N",
-        help="save the weights every N steps, and at the last; default none",
-    )
-    group.add_argument("--force", action="store_true", help="replace files of an earlier run")
-
-
 def add_target_accuracy(group: Any) -> None:
     """Add the option of the accuracy whose first times are meant."""
     group.add_argument(
         *spellings("target_accuracy"),
-        type=_reader(OpenProbability),
+        type=reader(OpenProbability),
         default=0.95,
         metavar="X",
         help="accuracy whose first times are reported; default 0.95",
@@ -386,17 +296,3 @@ def _choices(parts: Iterable[Any]) -> list[str]:
         elif get_origin(part) is Literal:
             found += get_args(part)
     return found
-
-
-def _reader(kind: Any) -> Any:
-    """Return what reads an option as a type of the configuration."""
-    adapter = TypeAdapter(kind)
-
-    def read(text: str) -> Any:
-        try:
-            return adapter.validate_python(text)
-        except ValidationError as error:
-            allowed = str(explain({}, error, Section)).partition(": ")[2]
-            raise argparse.ArgumentTypeError(f"{text}: {allowed}") from None
-
-    return read

@@ -1,4 +1,4 @@
-"""What theory says about one run, for comparison with what was measured."""
+"""When theory lets a run reach an accuracy: what `train` and the table of `predict` say."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from linear_grokking.theory import (
     two_layer,
 )
 from linear_grokking.theory.structured_inputs import StructuredProblem
-from linear_grokking.workflow.train import classification_times
+from linear_grokking.workflow.predict import classification_times
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ SMALL_DEVIATION = f"a deviation of at most {linear_scatter.MOST_PERCENT} % of th
 UNCOVERED = Prediction(None, None, "no formula covers this run")
 
 
-def predict(spec: Mapping[str, Any], accuracy: float) -> Prediction:
+def predicted_times(spec: Mapping[str, Any], accuracy: float) -> Prediction:
     """Return the theory's times for the accuracy level of a run.
 
     Parameters

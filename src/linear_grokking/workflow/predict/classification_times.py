@@ -1,6 +1,7 @@
 """When a run of logistic classification generalizes, and what theory needs to say so (Paper B)."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,25 @@ from linear_grokking.theory import (
     quasi_static,
 )
 
+
+@dataclass(frozen=True)
+class Range:
+    """A range of λ, its ends included."""
+
+    first: float
+    last: float
+
+    def __contains__(self, lambda_: float) -> bool:
+        return self.first <= lambda_ <= self.last
+
+    def __str__(self) -> str:
+        return f"{self.first:g} <= lambda <= {self.last:g}"
+
+
+BELOW_HALF = Range(1e-4, 0.4999)
+"""Where `large_size` and `elliptical` have the limit direction."""
+ABOVE_HALF = Range(0.5001, 1000)
+"""Where `adam_limit` has the largest margin in the box."""
 GAUSSIAN = "Gaussian inputs"
 OTHER_LAWS = ("rademacher", "uniform", "student_t", "elliptical")
 """Laws beyond the papers' whose times below λ = ½ are known."""
@@ -33,15 +53,10 @@ Time = tuple[float | None, str]
 """Steps, inf where never, None where no formula says; and what they are, or why there are none."""
 
 
-def is_below(lambda_: float) -> bool:
-    """Tell whether λ is where the limit direction is known."""
-    return 1e-4 <= lambda_ <= 0.4999
-
-
 def has_time_of_its_own(spec: Mapping[str, Any], lambda_: float) -> bool:
     """Tell whether a run's time needs no Gaussian inputs."""
     descends = spec["solver"] != "adam" and spec.get("gamma", 0.0) == 0
-    return spec["law"] in OTHER_LAWS and descends and is_below(lambda_)
+    return spec["law"] in OTHER_LAWS and descends and lambda_ in BELOW_HALF
 
 
 def needs(spec: Mapping[str, Any], lambda_: float, accuracy: float) -> dict[str, bool]:
@@ -91,7 +106,7 @@ def gen_time(spec: Mapping[str, Any], lambda_: float, accuracy: float) -> Time |
         return _of_adam(spec, lambda_, accuracy)
     if spec.get("gamma", 0.0) > 0:
         return _with_decay(spec, lambda_, accuracy)
-    if is_below(lambda_):
+    if lambda_ in BELOW_HALF:
         return _settled(spec, lambda_, accuracy)
     if lambda_ > 0.5:
         limit = float(margin.limit_gen_accuracy(lambda_, spec["sigma"]))
@@ -197,7 +212,7 @@ def adam_times(spec: Mapping[str, Any], lambda_: float, levels: np.ndarray) -> n
 def _of_adam(spec: Mapping[str, Any], lambda_: float, accuracy: float) -> Time | None:
     """Return the time of Adam, where its bias falls steadily and its steps are small."""
     eta, beta1, beta2 = (spec[key] for key in ("eta", "beta1", "beta2"))
-    if is_below(lambda_):
+    if lambda_ in BELOW_HALF:
         speed = float(adam_limit.bias_speed(eta, beta1, beta2))
         if speed < STEADY * eta:
             return None, (
@@ -207,7 +222,7 @@ def _of_adam(spec: Mapping[str, Any], lambda_: float, accuracy: float) -> Time |
         if np.isnan(time):
             return None, "none; the weights have as far to go from s0_norm as the bias from b0"
         return float(time), f"large size, the bias falling by {speed:.3g} a step (ours)"
-    if not 0.5001 <= lambda_ <= 1000:
+    if lambda_ not in ABOVE_HALF:
         return None
     limit = float(adam_limit.limit_gen_accuracy(lambda_, spec["sigma"], spec["d"]))
     step = float(adam_limit.output_step(eta, spec["sigma"], spec["d"]))

@@ -1,0 +1,15 @@
+"""`linear-grokking schema`: what a configuration may hold, for editors."""
+
+import argparse
+import json
+
+from linear_grokking.workflow.plan.configuration import json_schema
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Leave a parser as it is: there is nothing to choose."""
+
+
+def command(_: argparse.Namespace) -> None:
+    """Print the JSON schema of the configuration."""
+    print(json.dumps(json_schema(), indent=2, sort_keys=True))
