@@ -50,7 +50,8 @@ class RandomTeacher:
         """Return the variance of each training row's error, from the shares h (T, K)."""
         n_train = len(self.left)
         along = left**2 * (n_train * self.eigenvalues * self.teacher + self.noise)
-        return along @ self.left.T + self.noise * (1.0 - self.left.sum(axis=1))
+        outside = np.maximum(1.0 - self.left.sum(axis=1), 0.0)  # rounding goes below 0
+        return along @ self.left.T + self.noise * outside
 
     def gen_variances(self, left: Float[np.ndarray, "T K"]) -> Float[np.ndarray, "T M"]:
         """Return the variance of each held-out row's error, its own noise included."""
