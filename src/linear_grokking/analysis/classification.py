@@ -300,9 +300,11 @@ def minimum(points: Float[np.ndarray, "N D"], eta: float) -> tuple[Float[np.ndar
     for _ in range(_MOST_NEWTON_STEPS):
         margins = inside @ here
         # Least squares with a root of the Hessian, whose condition is the root of the Hessian's.
-        weights = np.sqrt(np.maximum(loss.curvature(np, margins), np.finfo(float).tiny))
+        with np.errstate(over="ignore"):  # of e^-margin, which is then infinite, as it should be
+            slopes, curvatures = loss.slope(np, margins), loss.curvature(np, margins)
+        weights = np.sqrt(np.maximum(curvatures, np.finfo(float).tiny))
         root = weights[:, np.newaxis] * inside
-        step = np.linalg.lstsq(root, loss.slope(np, margins) / weights, rcond=1e-13)[0]
+        step = np.linalg.lstsq(root, slopes / weights, rcond=1e-13)[0]
         change, scale = inside @ step, 1.0
         if np.abs(change).max() < 1e-8:
             slowest = len(points) * np.linalg.norm(back @ np.linalg.pinv(root), 2) ** 2

@@ -182,6 +182,18 @@ def test_the_minimum_is_found_for_features_of_any_size_and_offset(size, offset):
     assert relaxation == pytest.approx(np.linalg.norm(inverse, 2), rel=1e-4)
 
 
+def test_an_outlier_among_inseparable_rows_is_no_warning():
+    """Its margin is below -1000, where e^1000 overflows on the way to a slope of 0."""
+    rng = np.random.default_rng(0)
+    features = rng.standard_normal((100, 4))
+    labels = np.sign(features[:, 0] + rng.standard_normal(100))
+    features[0] = labels[0] * np.array([1e4, 0.0, 0.0, 0.0])
+    points = label_constant(features, labels)
+    here, _ = minimum(points, 1.0)
+    assert (points @ here).min() < -1000
+    assert points.T @ expit(points @ here) == pytest.approx(np.zeros(5), abs=1e-6)
+
+
 def test_steps_too_long_are_said():
     features, labels = one_label(0, 300, 0.2, 3)
     rows = split(features, labels.astype(float), held_out=0.2, seed=0)
