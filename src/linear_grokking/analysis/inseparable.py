@@ -3,8 +3,8 @@
 The loss has a minimum unless the points z_i are quasi-separable: some S has S·z_i ≤ 0 for all, and
 < 0 for some.  *Growing* points are those for which some such S has < 0; for the others S·z_i = 0
 always, and their loss has a minimum.  Across the span of these the weights go to infinity along the
-direction of the largest margin of the growing points, within it to that minimum (Ji and Telgarsky
-2019, Thm. 1.1).
+direction of the largest margin of the growing points, within it to that minimum (Ji and Telgarsky,
+COLT 2019).
 """
 
 import numpy as np
