@@ -11,16 +11,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from linear_grokking.analysis.inseparable import minimum, quasi_separable_end
 from linear_grokking.analysis.margin_path import MarginPath, margin_path
 from linear_grokking.analysis.samples import Split
 from linear_grokking.data.laws import LAWS
-from linear_grokking.errors import LinearGrokkingError
 from linear_grokking.models.logistic import LogisticModel
 from linear_grokking.models.losses import CrossEntropy
 from linear_grokking.shapes import Float
 from linear_grokking.solvers.gradient_descent import gradient_descent
 from linear_grokking.solvers.log_flow import gradient_flow
-from linear_grokking.solvers.separability import MarginError, Separability, assess, in_span
+from linear_grokking.solvers.separability import MarginError, Separability, assess
 
 ON_MARGIN = 1e-6
 """Largest distance from the margin, in units of it, of a support vector."""
@@ -28,8 +28,6 @@ MOST_LAG = 0.15
 """Largest shift of ln t by what has not settled with which a forecast is in its range."""
 GD_STEPS = 200
 """Literal steps with which a run begins; the flow takes over then."""
-
-_MOST_NEWTON_STEPS = 200
 
 
 @dataclass(frozen=True)
@@ -93,7 +91,8 @@ class ClassificationAnalysis:
         About how much ln t_train and ln t_gen are shifted by what has not settled, None where
         there is no such time; they are in their range up to 0.15.
     relaxation_time
-        Where not separable: that of the slowest direction at the minimum of the loss, in steps.
+        Where not separable: that of the slowest direction at the minimum of the loss, in steps;
+        inf where there is none, as some weights grow for ever.
     valid, valid_train
         Whether t_gen, and t_train, are in the range of their formula.
     remarks
@@ -163,32 +162,39 @@ class Classification:
         largest = largest_eta(points)
         support, across, relaxation = 0, None, None
         remarks: list[str] = []
-        end = None if with_bias.margin is None else with_bias.direction
-        if not with_bias.separable:
+        if with_bias.separable:
+            end = None if with_bias.margin is None else with_bias.direction
+            unknown = "no formula: rows off the margin decide while the accuracy is reached"
+            if end is None:
+                unknown = (
+                    "the largest margin was not found: features differ too much in size, or lie "
+                    "too far from 0; --standardize helps"
+                )
+            else:
+                support = int(np.sum(-points @ end <= 1.0 + ON_MARGIN))
+                if support == len(points):
+                    across = verdict(assessed(_across(points, end)))
+                self._path = margin_path(points, end, self._eta)
+        elif with_bias.s_inf_norm == np.inf:
+            end, relaxation = quasi_separable_end(points), np.inf
+            unknown = (
+                "no formula for rows that are quasi-separable, a boundary having none on its wrong "
+                "side, but some on it: weights grow for ever, as log t, while accuracies settle"
+            )
+        else:
             end, relaxation = minimum(points, self._eta)
-        elif end is not None:
-            support = int(np.sum(-points @ end <= 1.0 + ON_MARGIN))
-            if support == len(points):
-                across = verdict(assessed(_across(points, end)))
-            self._path = margin_path(points, end, self._eta)
+            unknown = (
+                "no formula for rows that are not separable: the weights go to the minimum of the "
+                "loss, exponentially"
+            )
         # Separable rows end right, whatever the margin.
         train_limit = 1.0 if end is None else float(np.mean(points @ end < 0))
         gen_limit = None if end is None else float(np.mean(held @ end < 0))
         t_train, lag_train = self._forecast(points, train_limit)
         t_gen, lag_gen = self._forecast(held, gen_limit)
         alike = support == len(points)
-        if end is None:
-            remarks.append(
-                "the largest margin was not found: features differ too much in size, or lie too "
-                "far from 0; --standardize helps"
-            )
-        elif t_gen is None:
-            remarks.append(
-                "no formula for rows that are not separable: the weights go to the minimum of the "
-                "loss, exponentially"
-                if not with_bias.separable
-                else "no formula: rows off the margin decide while the accuracy is reached"
-            )
+        if t_gen is None:
+            remarks.append(unknown)
         elif not _settled(t_gen, lag_gen, alike):
             remarks.append(
                 "it ends below the accuracy, but may pass it on the way"
@@ -291,35 +297,6 @@ def label_constant(
 def largest_eta(points: Float[np.ndarray, "N D"]) -> float:
     """Return 2 over the largest curvature of the cross-entropy at zero, λ_max(ZᵀZ/N)/4."""
     return float(8.0 * len(points) / np.linalg.norm(points, 2) ** 2)
-
-
-def minimum(points: Float[np.ndarray, "N D"], eta: float) -> tuple[Float[np.ndarray, " D"], float]:
-    """Return the minimizer of the cross-entropy of an inseparable set, and 1/(η λ_min) there.
-
-    Raises
-    ------
-    LinearGrokkingError
-        If Newton's method does not find it.
-    """
-    loss, (inside, back) = CrossEntropy(), in_span(points)
-    here = np.zeros(inside.shape[1])
-    for _ in range(_MOST_NEWTON_STEPS):
-        margins = inside @ here
-        # Least squares with a root of the Hessian, whose condition is the root of the Hessian's.
-        weights = np.sqrt(np.maximum(loss.curvature(np, margins), np.finfo(float).tiny))
-        root = weights[:, np.newaxis] * inside
-        step = np.linalg.lstsq(root, loss.slope(np, margins) / weights, rcond=1e-13)[0]
-        change, scale = inside @ step, 1.0
-        if np.abs(change).max() < 1e-8:
-            slowest = len(points) * np.linalg.norm(back @ np.linalg.pinv(root), 2) ** 2
-            return back @ here, float(slowest / eta)
-        before = np.mean(loss.value(np, margins))
-        while np.mean(loss.value(np, margins - scale * change)) > before and scale > 1e-8:
-            scale *= 0.5
-        here = here - scale * step
-    raise LinearGrokkingError(
-        "the minimum of the loss was not found: the rows are nearly separable"
-    )
 
 
 def _settled(time: float | None, lag: float | None, alike: bool) -> bool:

@@ -50,7 +50,8 @@ class RandomTeacher:
         """Return the variance of each training row's error, from the shares h (T, K)."""
         n_train = len(self.left)
         along = left**2 * (n_train * self.eigenvalues * self.teacher + self.noise)
-        return along @ self.left.T + self.noise * (1.0 - self.left.sum(axis=1))
+        outside = np.maximum(1.0 - self.left.sum(axis=1), 0.0)  # rounding goes below 0
+        return along @ self.left.T + self.noise * outside
 
     def gen_variances(self, left: Float[np.ndarray, "T K"]) -> Float[np.ndarray, "T M"]:
         """Return the variance of each held-out row's error, its own noise included."""
@@ -81,10 +82,20 @@ def random_teacher(
 
     The noise is what the least squares leave over the degrees of freedom left to them, 0 where
     there are none; the teacher explains what else the labels' mean square is.
+
+    Raises
+    ------
+    ValueError
+        Where no training row has a feature that is not 0.
     """
     n_train, d = inputs.shape
     left, sizes, right = np.linalg.svd(inputs, full_matrices=False)
     kept = sizes**2 > _KEPT * sizes[0] ** 2
+    if not kept.any():
+        raise ValueError(
+            "X: all features of the training rows are 0; give more rows, another seed or a "
+            "smaller held-out fraction"
+        )
     left, sizes, right = left[:, kept][:, ::-1], sizes[kept][::-1], right[kept][::-1]
     eigenvalues = sizes**2 / n_train
     rest = labels - left @ (left.T @ labels)

@@ -111,7 +111,7 @@ class Regression:
     Raises
     ------
     ValueError
-        Where gradient descent diverges on the training rows.
+        Where gradient descent diverges on the training rows, or their labels or features are all 0.
     """
 
     def __init__(self, rows: Split, eta: float, accuracy: float, epsilon: float) -> None:

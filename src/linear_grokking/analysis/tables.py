@@ -71,7 +71,11 @@ def _classification(found: ClassificationAnalysis) -> list[str]:
     if found.settling_exponent is not None:
         lines.append(_line("weights settle as", f"t^-{found.settling_exponent:.3g} or faster"))
     if found.relaxation_time is not None:
-        lines.append(_line("weights settle within", f"{found.relaxation_time:.4g} steps, by 1/e"))
+        never = math.isinf(found.relaxation_time)
+        within = (
+            "never: some grow for ever" if never else f"{found.relaxation_time:.4g} steps, by 1/e"
+        )
+        lines.append(_line("weights settle within", within))
     return lines + _end(found)
 
 

@@ -9,7 +9,8 @@ from sklearn import datasets, linear_model, svm
 
 from linear_grokking import analyze
 from linear_grokking.analysis import Settings, prepared
-from linear_grokking.analysis.classification import label_constant, largest_eta, minimum
+from linear_grokking.analysis.classification import label_constant, largest_eta
+from linear_grokking.analysis.inseparable import minimum
 from linear_grokking.analysis.samples import checked, split, standardized
 from linear_grokking.analysis.tables import table
 from linear_grokking.results.crossings import first_crossing

@@ -270,6 +270,20 @@ def test_what_is_right_from_the_start_is_so_with_any_weight_decay():
     assert as_json(found)["largest_weight_decay"] == "inf"
 
 
+def test_a_row_that_a_mode_fits_is_right_at_the_end_whatever_rounds():
+    """Nothing of it is outside the modes, but the squares of its components may sum to above 1."""
+    sums = []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        inputs = rng.standard_normal((40, 20)) * (rng.random((40, 20)) < 0.15)
+        modes = random_teacher(inputs, rng.standard_normal(40), inputs)
+        variances = modes.train_variances(np.zeros((1, len(modes.eigenvalues))))
+        assert modes.noise > 0 and variances.min() >= 0
+        assert np.isfinite(accuracy(variances, 1e-3))
+        sums.append(modes.left.sum(axis=1).max())
+    assert max(sums) > 1.0
+
+
 def test_few_modes_are_out_of_range():
     found = analyze(*teacher(0, 300, 0.9))
     assert not found.valid and "modes" in found.remarks[0]

@@ -17,6 +17,7 @@ def changed(row, column, value):
     return features
 
 
+BUT_ONE = np.outer(np.arange(40) == 7, np.ones(3)).astype(float)
 CONSTANT = X.copy()
 CONSTANT[:, 2] = 3.0
 
@@ -46,6 +47,7 @@ CONSTANT[:, 2] = 3.0
         (X, Y, {"eta": 0.0}, r"lr = 0: must lie in \(0, inf\)"),
         (X, Y, {"accuracy": 1.0}, r"accuracy = 1: must lie in \(0, 1\)"),
         (X, Y, {"epsilon": -1.0}, r"epsilon = -1: must lie in \(0, inf\)"),
+        (BUT_ONE, Y, {"held_out": 0.9}, "X: all features of the training rows are 0"),
         (X, np.arange(40) == 3, {"held_out": 0.9}, "labels: one class only among the training"),
         (X, np.arange(40) > 37, {"held_out": 0.95}, "labels: one class only among the training"),
     ],

@@ -1,0 +1,99 @@
+"""Where gradient descent ends on rows that are not separable; they are points of label -1.
+
+The loss has a minimum unless the points z_i are quasi-separable: some S has S·z_i ≤ 0 for all, and
+< 0 for some.  *Growing* points are those for which some such S has < 0; for the others S·z_i = 0
+always, and their loss has a minimum.  Across the span of these the weights go to infinity along the
+direction of the largest margin of the growing points, within it to that minimum (Ji and Telgarsky,
+COLT 2019).
+"""
+
+import numpy as np
+from scipy import sparse
+from scipy.optimize import linprog
+
+from linear_grokking.analysis.margin_path import margin_path
+from linear_grokking.errors import LinearGrokkingError
+from linear_grokking.models.losses import CrossEntropy
+from linear_grokking.shapes import Float
+from linear_grokking.solvers.separability import hard_margin, in_span
+
+_MOST_NEWTON_STEPS = 200
+_LATE = 25.0
+"""β up to which the sign of what goes to 0, as e^-β, can be told from rounding."""
+_FAR = 1e3
+"""β that outweighs all that does not grow in proportion to it."""
+
+
+def minimum(points: Float[np.ndarray, "N D"], eta: float) -> tuple[Float[np.ndarray, " D"], float]:
+    """Return the minimizer of the cross-entropy, and 1/(η λ_min) there.
+
+    Of a set that is neither separable nor quasi-separable.
+
+    Raises
+    ------
+    LinearGrokkingError
+        If Newton's method does not find it.
+    """
+    loss, (inside, back) = CrossEntropy(), in_span(points)
+    here = np.zeros(inside.shape[1])
+    for _ in range(_MOST_NEWTON_STEPS):
+        margins = inside @ here
+        # Least squares with a root of the Hessian, whose condition is the root of the Hessian's.
+        with np.errstate(over="ignore"):  # of e^-margin, which is then infinite, as it should be
+            slopes, curvatures = loss.slope(np, margins), loss.curvature(np, margins)
+        weights = np.sqrt(np.maximum(curvatures, np.finfo(float).tiny))
+        root = weights[:, np.newaxis] * inside
+        step = np.linalg.lstsq(root, slopes / weights, rcond=1e-13)[0]
+        change, scale = inside @ step, 1.0
+        if np.abs(change).max() < 1e-8:
+            slowest = len(points) * np.linalg.norm(back @ np.linalg.pinv(root), 2) ** 2
+            return back @ here, float(slowest / eta)
+        before = np.mean(loss.value(np, margins))
+        while np.mean(loss.value(np, margins - scale * change)) > before and scale > 1e-8:
+            scale *= 0.5
+        here = here - scale * step
+    raise LinearGrokkingError(
+        "the minimum of the loss was not found: the rows are nearly separable"
+    )
+
+
+def quasi_separable_end(points: Float[np.ndarray, "N D"]) -> Float[np.ndarray, " D"]:
+    """Return weights whose outputs have the signs that gradient descent gives them for t → ∞.
+
+    Raises
+    ------
+    LinearGrokkingError
+        If they are not found.
+    """
+    scale = np.abs(points).max(axis=0)
+    scale[scale == 0.0] = 1.0
+    growing = growing_points(points / scale)
+    if not growing.any():  # to rounding only there was no minimum
+        return minimum(points, 1.0)[0]
+    _, sizes, rows = np.linalg.svd(points[~growing] / scale)
+    rank = int(np.sum(sizes > sizes.max(initial=0.0) * max(points.shape) * np.finfo(float).eps))
+    across = np.linalg.qr((rows[rank:] / scale).T)[0]
+    direction = across @ hard_margin(points[growing] @ across).direction
+    # Late on its path, for what does not grow along the direction, or is 0 at the minimum.
+    path = margin_path(points, direction, 1.0, largest_beta=_LATE)
+    settled = minimum(points[~growing], 1.0)[0] if path is None else path.across[-1]
+    return _FAR * direction + settled
+
+
+def growing_points(points: Float[np.ndarray, "N D"]) -> np.ndarray:
+    """Tell (N,) for which points some S has S·z_i < 0, with S·z_j ≤ 0 for all j.
+
+    Linear programming: Σt_i is largest subject to S·z_i ≤ -t_i and 0 ≤ t_i ≤ 1; as S may be of any
+    size, each t_i is 0 or 1 then.
+    """
+    n_points, d = points.shape
+    found = linprog(
+        np.append(np.zeros(d), -np.ones(n_points)),
+        A_ub=sparse.hstack([sparse.csr_array(points), sparse.eye_array(n_points)]),
+        b_ub=np.zeros(n_points),
+        bounds=[(None, None)] * d + [(0.0, 1.0)] * n_points,
+        method="highs",
+    )
+    if not found.success:
+        raise LinearGrokkingError(f"points that grow: linear programming failed: {found.message}")
+    return found.x[d:] > 0.5
