@@ -53,7 +53,8 @@ def minimum(points: Float[np.ndarray, "N D"], eta: float) -> tuple[Float[np.ndar
             scale *= 0.5
         here = here - scale * step
     raise LinearGrokkingError(
-        "the minimum of the loss was not found: the rows are nearly separable"
+        "the minimum of the loss was not found: the rows are nearly separable, or features of "
+        "very different sizes hide that they are; standardize the features"
     )
 
 

@@ -151,6 +151,10 @@ class Regression:
                     if by_teacher >= by_rows
                     else f"{len(self._rows.held_labels)} rows are held out: t_gen depends on which"
                 )
+        if times["gen"] == np.inf and self._may_be_reached(2.5):
+            remarks.append("held-out rows end so near the accuracy that it depends on them")
+        if times["gen"] > 0 and np.mean(self._rows.labels**2 <= self._epsilon) >= self._accuracy:
+            remarks.append("most labels are about 0, unlike those of a teacher: right at the start")
         if len(values) == n_train:
             remarks.append("as many features as rows: label noise is taken for 0")
         return RegressionAnalysis(
@@ -251,6 +255,12 @@ class Regression:
         by_teacher = 0.02 * time * self._modes.gen_deviation(here)[0] / abs(losses[0] - losses[2])
         by_rows = 0.02 * time * count / abs(accuracies[2] - accuracies[0])
         return by_teacher, by_rows, float(self._modes.effective_modes(here)[0])
+
+    def _may_be_reached(self, deviations: float) -> bool:
+        """Tell whether the count of held-out rows may end at the accuracy by their choice."""
+        end = self._accuracies("gen", np.zeros((1, len(self._modes.eigenvalues))))[0]
+        count = np.sqrt(end * (1.0 - end) / len(self._rows.held_labels))
+        return bool(end + deviations * count >= self._accuracy)
 
     def _largest_weight_decay(self) -> float | None:
         values = self._modes.eigenvalues

@@ -14,6 +14,8 @@ from linear_grokking.shapes import Float
 
 SUFFIXES = (".npz", ".csv", ".parquet")
 FEWEST_ROWS = 10
+SIZES = (1e-100, 1e100)
+"""Of the largest feature and the largest label: their squares stay numbers."""
 Task = Literal["auto", "classification", "regression"]
 TASKS: tuple[Task, ...] = ("auto", "classification", "regression")
 
@@ -143,6 +145,13 @@ def checked(features: Any, labels: Any, names: Sequence[str] | None = None) -> S
     if _missing(labels).any():
         row = np.flatnonzero(_missing(labels))[0]
         raise ValueError(f"labels: row {row} is {labels[row]}; must be a finite number or a name")
+    for name, entries in (("X", features), ("labels", labels)):
+        size = np.abs(entries).max() if entries.dtype.kind in "iuf" else 1.0
+        if size and not SIZES[0] <= size <= SIZES[1]:
+            raise ValueError(
+                f"{name}: the largest entry is {size:.3g} in size; must be 0 or between "
+                f"{SIZES[0]:g} and {SIZES[1]:g}: choose another unit"
+            )
     constant = np.flatnonzero(np.all(features == features[0], axis=0))
     if len(constant):
         shown = ", ".join(names[k] for k in constant[:5]) + (", …" if len(constant) > 5 else "")
