@@ -15,7 +15,6 @@ from linear_grokking.figures.points import draw_lines, draw_points
 from linear_grokking.figures.separability_panels import lambda_axis
 from linear_grokking.figures.tables import FigureData, TableBuilder, percent, rows
 from linear_grokking.results.reading import RunResult
-from linear_grokking.results.statistics import summarize_values
 from linear_grokking.theory import adam_limit, large_size
 from linear_grokking.theory.margin import limit_gen_accuracy
 
@@ -68,11 +67,11 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
                 _tabulate_way(builder, run, ends, solver)
         _tabulate_curve(builder, runs[0], solver)
     for run, partner in logistic.pair_runs(data.runs("steps"), data.runs("separability")):
-        ratio = summarize_values("ratio", separable_ends(run, partner)["norm_ratio"]).iloc[0]
+        ratio = separable_ends(run, partner)["norm_ratio"]
         eta, sigma, d = (run.parameters[key] for key in ("eta", "sigma", "lambda"))
         step = adam_limit.output_step(eta, sigma, d * run.parameters["n_train"])
         shown = {"lambda": d, "sigma": sigma, "eta": eta}
-        builder.add_summary("box_norm_ratio", "median", step, ratio, shown)
+        builder.add_values("box_norm_ratio", "median", step, ratio, shown)
     for role, solver in (("below", _ADAM), ("below_descent", _DESCENT)):
         runs = data.runs(role)
         for run, partner in logistic.pair_runs(runs, data.runs("separability")):
@@ -107,8 +106,8 @@ def separable_ends(run: RunResult, sets: RunResult) -> pd.DataFrame:
 def _tabulate_ends(builder: TableBuilder, run: RunResult, ends: pd.DataFrame, solver: str) -> None:
     shown = {"solver": solver, "sigma": run.parameters["sigma"]}
     for series, column in (("final", "final_gen_accuracy"), ("limit", "limit")):
-        row = summarize_values(series, ends[column]).iloc[0]
-        builder.add_summary("final_accuracy", series, run.parameters["lambda"], row, shown)
+        lambda_ = run.parameters["lambda"]
+        builder.add_values("final_accuracy", series, lambda_, ends[column], shown)
 
 
 def _tabulate_way(builder: TableBuilder, run: RunResult, ends: pd.DataFrame, solver: str) -> None:
@@ -116,8 +115,7 @@ def _tabulate_way(builder: TableBuilder, run: RunResult, ends: pd.DataFrame, sol
     shown = {"solver": solver, "lambda": run.parameters["lambda"]}
     part = run.only(ends["realization"])
     tabulate_dynamics(builder, part, shown, ("accuracy",))
-    row = summarize_values("limit", ends["limit"]).iloc[0]
-    builder.add_summary("accuracy", "limit", time_span(run), row, shown)
+    builder.add_values("accuracy", "limit", time_span(run), ends["limit"], shown)
     limit = _large_size_limit(solver, run, run.parameters["lambda"])
     builder.add("accuracy", "large_size_limit", "theory", time_span(run), limit, shown)
 

@@ -23,7 +23,7 @@ from linear_grokking.figures.logistic_panels import tabulate_settled_course
 from linear_grokking.figures.points import draw_lines, draw_points, tabulate_scalar
 from linear_grokking.figures.tables import FigureData, TableBuilder, percent, rows
 from linear_grokking.results.reading import RunResult
-from linear_grokking.results.statistics import CONFIDENCE, summarize_values
+from linear_grokking.results.statistics import CONFIDENCE
 from linear_grokking.theory import large_size
 
 TITLE = "Large sets without their matrix: times at large sizes, and where S has not settled (ours)"
@@ -99,7 +99,9 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     _tabulate_formula(builder, options, times, data.threshold)
     for run in times:
         if run.parameters["lambda"] <= _LARGEST_BELOW:
-            _tabulate_share(builder, run, data.threshold)
+            at = {key: run.parameters[key] for key in ("sigma", "lambda")}
+            shares = settled_shares(run, data.threshold)
+            builder.add_values("settled_share", "t95", settling(run, data.threshold), shares, at)
     _tabulate_sizes(builder, data)
     return builder.frame()
 
@@ -119,12 +121,6 @@ def _tabulate_formula(
             at = {"sigma": sigma}
             place = lambdas[last], np.exp(log_time[last])
             builder.add("grokking_time", "settled_range", "theory", *place, at)
-
-
-def _tabulate_share(builder: TableBuilder, run: RunResult, accuracy: float) -> None:
-    summary = summarize_values("share", settled_shares(run, accuracy)).iloc[0]
-    at = {key: run.parameters[key] for key in ("sigma", "lambda")}
-    builder.add_summary("settled_share", "t95", settling(run, accuracy), summary, at)
 
 
 def _tabulate_sizes(builder: TableBuilder, data: FigureData) -> None:

@@ -19,7 +19,7 @@ from linear_grokking.figures.dynamics import (
 )
 from linear_grokking.figures.tables import FigureData, TableBuilder, rows
 from linear_grokking.results.reading import RunResult
-from linear_grokking.results.statistics import summarize_proportion, summarize_values
+from linear_grokking.results.statistics import of_proportion, of_values
 from linear_grokking.theory import large_size
 from linear_grokking.theory.margin import limit_gen_accuracy, separable_gen_accuracy
 
@@ -124,9 +124,9 @@ def tabulate_limit_lines(
     with quartiles, at the first and last recorded time.
     """
     for panel, column in (("accuracy", "limit"), ("weight_norm", "norm")):
-        row = summarize_values(panel, limits[column]).iloc[0]
-        if np.isfinite(row["median"]):
-            builder.add_summary(panel, "limit", time_span(dynamics), row, parameters)
+        summary = of_values(panel, limits[column])
+        if np.isfinite(summary["median"]):
+            builder.add_summary(panel, "limit", time_span(dynamics), summary, parameters)
 
 
 def tabulate_large_size_limits(
@@ -176,7 +176,7 @@ def tabulate_unreached(
 ) -> None:
     """Add, for each series, the fraction of n sets that did not reach the threshold."""
     for series, count in counts.items():
-        share = summarize_proportion(series, count, n).iloc[0]
+        share = of_proportion(series, count, n)
         panel = "grokking_time_unreached"
         builder.add_summary(panel, series, x, share, parameters, statistic="proportion")
 
