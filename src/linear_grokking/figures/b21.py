@@ -22,7 +22,7 @@ from linear_grokking.figures.dynamics import draw_dynamics, tabulate_dynamics
 from linear_grokking.figures.logistic_panels import tabulate_settled_course
 from linear_grokking.figures.points import draw_lines, draw_points, tabulate_scalar
 from linear_grokking.figures.tables import FigureData, TableBuilder, percent, rows
-from linear_grokking.results.reading import RunResult
+from linear_grokking.results.reading import RunResult, by_value
 from linear_grokking.results.statistics import CONFIDENCE
 from linear_grokking.theory import large_size
 
@@ -114,7 +114,7 @@ def _tabulate_formula(
     log_time = large_size.log_time_to_accuracy(lambdas, eta, accuracy)
     builder.add("grokking_time", "large_size", "theory", lambdas, np.exp(log_time))
     settled = large_size.settling_exponent(lambdas) * log_time
-    for sigma in sorted({run.parameters["sigma"] for run in runs}):
+    for sigma in sorted(by_value(runs, "sigma")):
         (within,) = np.nonzero(sigma**2 * settled >= large_size.SETTLED)
         if within.size:
             last = within[-1]

@@ -22,6 +22,7 @@ from linear_grokking.figures.dynamics import draw_dynamics, tabulate_dynamics
 from linear_grokking.figures.logistic_panels import tabulate_settled_course
 from linear_grokking.figures.points import draw_beside, draw_lines, draw_points, tabulate_scalar
 from linear_grokking.figures.tables import FigureData, TableBuilder, percent, rows
+from linear_grokking.results.reading import by_value
 from linear_grokking.theory import elliptical, large_size
 
 TITLE = "Other entries, random radii and random features: what is universal (ours)"
@@ -81,7 +82,7 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
         tabulate_scalar(builder, data.runs(role), "s_inf_norm", panel, "median", "lambda", keys)
         builder.add(panel, "large_size", "theory", lambdas, norm)
     share = data.runs("elliptical")[0].parameters["far_share"]
-    for ratio in sorted({run.parameters["radius_ratio"] for run in data.runs("elliptical")}):
+    for ratio in sorted(by_value(data.runs("elliptical"), "radius_ratio")):
         curve = elliptical.limit_norm(lambdas, ratio, share)
         panel = "s_inf_norm_elliptical"
         at = {"radius_ratio": ratio}

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from linear_grokking.figures import legends, style
 from linear_grokking.figures.points import draw_lines, draw_points, tabulate_scalar
 from linear_grokking.figures.tables import TableBuilder, rows
-from linear_grokking.results.reading import RunResult
+from linear_grokking.results.reading import RunResult, by_value
 from linear_grokking.theory import wendel
 
 MEDIAN, MEAN = style.BLUE, style.ORANGE
@@ -44,7 +44,7 @@ def tabulate_separable_fraction(
     panel = "separable_fraction"
     tabulate_scalar(builder, runs, "separable", panel, "fraction", "lambda", keys, "proportion")
     lambdas = [run.parameters["lambda"] for run in runs]
-    for n_train in sorted({run.parameters["n_train"] for run in runs}):
+    for n_train in sorted(by_value(runs, "n_train")):
         d = np.arange(round(min(lambdas) * n_train), round(max(*lambdas, 0.55) * n_train) + 1)
         probability = wendel.separable_probability(np.full_like(d, n_train), d)
         builder.add(panel, "wendel", "theory", d / n_train, probability, {"n_train": n_train})
