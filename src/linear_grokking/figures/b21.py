@@ -21,14 +21,13 @@ from linear_grokking.figures import legends, style
 from linear_grokking.figures.dynamics import draw_dynamics, tabulate_dynamics
 from linear_grokking.figures.logistic_panels import tabulate_settled_course
 from linear_grokking.figures.points import draw_lines, draw_points, tabulate_scalar
+from linear_grokking.figures.separability_panels import LARGEST_BELOW
 from linear_grokking.figures.tables import FigureData, TableBuilder, percent, rows
 from linear_grokking.results.reading import RunResult, by_value
 from linear_grokking.results.statistics import CONFIDENCE
 from linear_grokking.theory import large_size
 
 TITLE = "Large sets without their matrix: times at large sizes, and where S has not settled (ours)"
-_LARGEST_BELOW = 0.4995
-"""Up to where formulas of λ < ½ are drawn."""
 _HOLLOW = {"markerfacecolor": "white"}
 
 
@@ -98,7 +97,7 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     tabulate_scalar(builder, times, "t_gen", "grokking_time", "t95", "lambda", ["sigma"])
     _tabulate_formula(builder, options, times, data.threshold)
     for run in times:
-        if run.parameters["lambda"] <= _LARGEST_BELOW:
+        if run.parameters["lambda"] <= LARGEST_BELOW:
             at = {key: run.parameters[key] for key in ("sigma", "lambda")}
             shares = settled_shares(run, data.threshold)
             builder.add_values("settled_share", "t95", settling(run, data.threshold), shares, at)

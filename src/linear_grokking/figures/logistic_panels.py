@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from scipy.special import ndtr
 
 from linear_grokking.data.laws import law_keys
@@ -24,6 +25,9 @@ from linear_grokking.theory import large_size
 from linear_grokking.theory.margin import limit_gen_accuracy, separable_gen_accuracy
 
 DYNAMICS_PANELS = ("loss", "accuracy", "weight_norm", "bias")
+CHANCE = 0.5
+"""Generalization accuracy of guesses."""
+_CURVES = ("train", "generalization", "weight_norm", "bias")
 SOLVER_COLOURS = {"adam": style.ORANGE, "gradient_flow": style.BLUE}
 SOLVER_NAMES = {"adam": "Adam", "gradient_flow": "gradient descent, then its flow"}
 
@@ -181,6 +185,11 @@ def tabulate_unreached(
         builder.add_summary(panel, series, x, share, parameters, statistic="proportion")
 
 
+def solver_lines() -> list[Line2D]:
+    """Return what a legend says of the solvers' colours."""
+    return [legends.line(SOLVER_NAMES[key], color=c) for key, c in SOLVER_COLOURS.items()]
+
+
 def draw_columns(columns: np.ndarray, table: pd.DataFrame) -> None:
     """Draw loss, accuracy, and the sizes of S and b into a column of axes for each λ."""
     colours = style.colours_of(table["lambda"])
@@ -235,6 +244,17 @@ def draw_norm_sizes(axes: Axes, table: pd.DataFrame, by: str, colours: Mapping[A
     step_axis(axes)
     axes.set(yscale="log", ylabel=r"$\|S\|$, $-b$")
     legends.add(axes, handles, loc="upper left")
+
+
+def draw_thin(column: np.ndarray, curves: pd.DataFrame, **look: Any) -> None:
+    """Draw medians beside a column of loss, accuracy, and the sizes of S and b."""
+    curves = curves[(curves["x"] > 0) & curves["series"].isin(_CURVES)]
+    for (panel, series), curve in curves.groupby(["panel", "series"]):
+        row = {"loss": 0, "accuracy": 1}.get(panel, 2)
+        sign, line = (-1, style.BIAS_LINE) if panel == "bias" else (1, style.line_of(series))
+        y = sign * curve["y"]
+        y = y.where((y > 0) | (row == 1))
+        column[row].plot(curve["x"], y, linestyle=line, **look)
 
 
 def tabulate_settled_course(
