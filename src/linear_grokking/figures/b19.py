@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
 from pydantic import Field
 
 from linear_grokking.config.figure_options import FigureOptions, LogisticRuns, SeparabilityRuns
@@ -19,10 +18,10 @@ from linear_grokking.theory import adam_limit, large_size
 from linear_grokking.theory.margin import limit_gen_accuracy
 
 TITLE = "Where Adam ends, in closed form: chance above λ = ½, and no long delay below (ours)"
-CHANCE = 0.5
 _CURVES = 0.51
 """The λ above ½ from which curves of large sets are drawn."""
 _ADAM, _DESCENT = "adam", "gradient_flow"
+_COLOURS = logistic.SOLVER_COLOURS
 
 
 class Options(FigureOptions):
@@ -163,33 +162,28 @@ def draw(table: pd.DataFrame) -> Figure:
     """Draw accuracies in time and at the end, the effect of the step, and the times below ½."""
     figure, axes = style.new_panels(2, 2, height=4.6)
     way = rows(table, "accuracy")
-    draw_dynamics([axes[0, 0]], way, "solver", logistic.SOLVER_COLOURS, ("accuracy",))
+    draw_dynamics([axes[0, 0]], way, "solver", _COLOURS, ("accuracy",))
     axes[0, 0].set_title(style.label("lambda", way["lambda"].iloc[0]))
     axes[0, 0].set_ylim(bottom=0.4)
     _draw_ends(axes[0, 1], table)
     _draw_ratios(axes[1, 0], rows(table, "box_norm_ratio"))
     _draw_times(axes[1, 1], table)
-    also = [
-        legends.line(name, color=logistic.SOLVER_COLOURS[solver])
-        for solver, name in logistic.SOLVER_NAMES.items()
-    ]
+    also = logistic.solver_lines()
     legends.of_dynamics(figure, way, limit=True, large_size=True, also=also, columns=4)
     return figure
 
 
 def _draw_ends(axes: Axes, table: pd.DataFrame) -> None:
     ends = rows(table, "final_accuracy")
-    above = {name: ends[name] - CHANCE for name in ("y", "y_low", "y_high")}
+    above = {name: ends[name] - logistic.CHANCE for name in ("y", "y_low", "y_high")}
     ends = ends.assign(**above)
-    draw_lines(axes, ends, "final_accuracy", "large_size", by="solver", colours=_colours())
-    for solver, colour in _colours().items():
+    draw_lines(axes, ends, "final_accuracy", "large_size", by="solver", colours=_COLOURS)
+    for solver, colour in _COLOURS.items():
         draw_points(axes, rows(ends, series="limit", solver=solver), colour, **_HOLLOW)
         draw_points(axes, rows(ends, series="final", solver=solver), colour)
     lambda_axis(axes, r"final $A_\mathrm{gen}-\frac{1}{2}$")
     axes.set(yscale="log", xlim=(0.49, 0.85))
-    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
-    axes.yaxis.set_minor_locator(NullLocator())
+    style.tick_plainly(axes.yaxis)
     handles = [
         legends.mark("runs", legends.GREY),
         legends.mark("limits of these sets", legends.GREY, **_HOLLOW),
@@ -200,10 +194,6 @@ def _draw_ends(axes: Axes, table: pd.DataFrame) -> None:
 
 _SIGMA_COLOURS = (style.PURPLE, style.GREEN, style.SKY, style.VERMILION)
 _HOLLOW = {"marker": "s", "markersize": 5.0, "markerfacecolor": "none"}
-
-
-def _colours() -> dict[str, str]:
-    return dict(logistic.SOLVER_COLOURS)
 
 
 def _draw_ratios(axes: Axes, ratios: pd.DataFrame) -> None:
@@ -225,9 +215,9 @@ def _draw_ratios(axes: Axes, ratios: pd.DataFrame) -> None:
 
 def _draw_times(axes: Axes, table: pd.DataFrame) -> None:
     times = rows(table, "scaled_time")
-    draw_lines(axes, times, "scaled_time", "large_size", by="solver", colours=_colours())
+    draw_lines(axes, times, "scaled_time", "large_size", by="solver", colours=_COLOURS)
     points = rows(times, source="experiment")
-    for solver, colour in _colours().items():
+    for solver, colour in _COLOURS.items():
         draw_points(axes, rows(points, solver=solver), colour)
     finite = times[np.isfinite(times["y"])]
     axes.set(

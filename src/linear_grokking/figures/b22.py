@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
 from pydantic import Field
 
 from linear_grokking.config.fields import Span
@@ -146,9 +145,7 @@ def _draw_entries(axes: Axes, table: pd.DataFrame) -> None:
 def _norm_axes(axes: Axes) -> None:
     panels.lambda_axis(axes, r"$\sigma\|S_\infty\|$")
     axes.set(yscale="log", xlim=(None, 0.51))
-    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
-    axes.yaxis.set_minor_locator(NullLocator())
+    style.tick_plainly(axes.yaxis)
 
 
 def _draw_elliptical(axes: Axes, table: pd.DataFrame) -> None:
