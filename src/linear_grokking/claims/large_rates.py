@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import numpy as np
 
 from linear_grokking.claims.measuring import (
-    by_value,
     extremes_of,
     geometric_mean_of,
     mean_of,
@@ -21,7 +20,7 @@ from linear_grokking.figures.b20 import (
     is_thrown_out,
     rate_ratio,
 )
-from linear_grokking.results.reading import RunResult
+from linear_grokking.results.reading import RunResult, by_value
 from linear_grokking.results.statistics import wilson_interval
 
 _STEPS = ours("the curvature where training begins, docs/theory.md")

@@ -22,7 +22,7 @@ from linear_grokking.claims.verdict import (
 )
 from linear_grokking.figures.linear_law_panels import beside, loss_times, normal_law
 from linear_grokking.figures.linear_panels import problem_of
-from linear_grokking.results.reading import RunResult
+from linear_grokking.results.reading import RunResult, by_value
 from linear_grokking.theory import hard_edge
 from linear_grokking.theory.linear import loss_threshold
 from linear_grokking.theory.linear_scatter import MANY_MODES, effective_modes
@@ -181,11 +181,9 @@ def tails(evidence: Evidence) -> Iterator[Claim]:
 def critical(evidence: Evidence) -> Iterator[Claim]:
     """Compare medians with the slowest mode's law, and the smallest and largest d_in."""
     runs = evidence.runs("critical", keep=lambda parameters: parameters["lambda"] == 1)
-    for epsilon in sorted({run.parameters["epsilon"] for run in runs}):
-        some = sorted(
-            (run for run in runs if run.parameters["epsilon"] == epsilon),
-            key=lambda run: run.parameters["d_in"],
-        )
+    by_epsilon = sorted(by_value(runs, "epsilon").items())
+    for epsilon, chosen in by_epsilon:
+        some = sorted(chosen, key=lambda run: run.parameters["d_in"])
         ends = some[0], some[-1]
         sizes = [run.parameters["d_in"] for run in ends]
         level = sizes[1] * float(loss_threshold(epsilon, accuracy=evidence.threshold))
@@ -207,8 +205,7 @@ def critical(evidence: Evidence) -> Iterator[Claim]:
             "the largest d, the loss L being that of the accuracy.",
             otherwise=Disagreement.RANGE,
         )
-    epsilon = min(run.parameters["epsilon"] for run in runs)
-    smallest = [run for run in runs if run.parameters["epsilon"] == epsilon]
+    epsilon, smallest = by_epsilon[0]
     ratios, near = [], []
     for run in smallest:
         d, eta = run.parameters["d_in"], run.parameters["eta"]

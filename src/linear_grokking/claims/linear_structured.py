@@ -22,7 +22,7 @@ from linear_grokking.claims.verdict import (
     paper_a,
 )
 from linear_grokking.figures.a10 import P, problem_of, times_to_loss
-from linear_grokking.results.reading import RunResult
+from linear_grokking.results.reading import RunResult, by_value
 from linear_grokking.theory import structured_inputs, structured_laws, structured_times
 from linear_grokking.theory.linear import Problem, loss_threshold
 from linear_grokking.theory.linear_late_time import small_epsilon_delay
@@ -42,9 +42,7 @@ _EQUIVALENTS = ours("deterministic equivalents, Silverstein's equation")
 )
 def times(evidence: Evidence) -> Iterator[Claim]:
     """Average the ratios over λ: one claim per p and accuracy."""
-    runs = evidence.runs("times")
-    for p in sorted({run.parameters[P] for run in runs}):
-        chosen = [run for run in runs if run.parameters[P] == p]
+    for p, chosen in sorted(by_value(evidence.runs("times"), P).items()):
         for series, scalar, time in (
             ("training", "t_train", structured_times.train_time),
             ("generalization", "t_gen", structured_times.gen_time),
@@ -75,9 +73,9 @@ def times(evidence: Evidence) -> Iterator[Claim]:
 )
 def late_laws(evidence: Evidence) -> Iterator[Claim]:
     """Take slope and ratio while enough modes are left, at the smallest λ; the exact ones later."""
-    runs = evidence.runs("times", keep=lambda p: p[P] > 1)
-    smallest = min(run.parameters["lambda"] for run in runs)
-    for run in (run for run in runs if run.parameters["lambda"] == smallest):
+    steep = evidence.runs("times", keep=lambda p: p[P] > 1)
+    smallest, runs = min(by_value(steep, "lambda").items())
+    for run in runs:
         p = run.parameters[P]
         first, last, slope = _late_slope(run)
         here = f"at p = {p:g}, λ = {smallest:g}"
@@ -148,9 +146,9 @@ def _slope(run: RunResult, window: np.ndarray) -> np.ndarray:
 )
 def time_ratios(evidence: Evidence) -> Iterator[Claim]:
     """Measure it at the smallest λ and two ε."""
-    runs = evidence.runs("times", keep=lambda p: p[P] > 1)
-    smallest = min(run.parameters["lambda"] for run in runs)
-    for run in (run for run in runs if run.parameters["lambda"] == smallest):
+    steep = evidence.runs("times", keep=lambda p: p[P] > 1)
+    smallest, runs = min(by_value(steep, "lambda").items())
+    for run in runs:
         p = run.parameters[P]
         law = (1.0 - smallest) ** (2.0 * p / (p + 1.0))
         for epsilon in (1e-3, 1e-4):
@@ -277,8 +275,7 @@ def _smallest_epsilon(run: RunResult, evidence: Evidence) -> tuple[float, np.nda
 def forgetting(evidence: Evidence) -> Iterator[Claim]:
     """Compare the times with the closed form, by α, and their slope in γ."""
     runs = evidence.runs("forgetting", keep=lambda p: p["gamma"] > 0)
-    for alpha in sorted({run.parameters["alpha"] for run in runs}):
-        chosen = [run for run in runs if run.parameters["alpha"] == alpha]
+    for alpha, chosen in sorted(by_value(runs, "alpha").items()):
         law = np.array([_forgotten(run.parameters, evidence.threshold) for run in chosen])
         ratios = of_shared_draws(chosen, "t_gen") / law[:, np.newaxis]
         yield Claim(

@@ -16,7 +16,7 @@ from linear_grokking.claims.verdict import (
     paper_a,
 )
 from linear_grokking.figures.linear_panels import problem_of
-from linear_grokking.results.reading import RunResult
+from linear_grokking.results.reading import RunResult, by_value
 from linear_grokking.results.statistics import quantile
 from linear_grokking.theory import linear
 from linear_grokking.theory.linear_grokking_time import gen_time, grokking_time, slowest_d_out
@@ -43,8 +43,7 @@ def grokking_times_follow_theory(evidence: Evidence) -> Iterator[Claim]:
     """Average the ratios along each curve: one claim per curve."""
     figure, runs = evidence.figure, evidence.runs("times")
     key, symbol = _BY[figure]
-    for value in sorted({run.parameters[key] for run in runs}):
-        chosen = [run for run in runs if run.parameters[key] == value]
+    for value, chosen in sorted(by_value(runs, key).items()):
         theory = np.array([theory_at(grokking_time, run, evidence.threshold) for run in chosen])
         # Draws are shared between parameters: the scatter is over realizations, not points.
         times = of_shared_draws(chosen, "grokking_time")
@@ -163,8 +162,8 @@ def rise_and_fall(evidence: Evidence) -> Iterator[Claim]:
         "ε the accuracy tends to 0 with d_out.",
     )
     rising, falling = [], []
-    for lambda_ in sorted({run.parameters["lambda"] for run in runs}):
-        some = {r.parameters["d_out"]: r for r in runs if r.parameters["lambda"] == lambda_}
+    for lambda_, chosen in sorted(by_value(runs, "lambda").items()):
+        some = {run.parameters["d_out"]: run for run in chosen}
         problem = linear.Problem(lambda_, 1.0)
         peak = slowest_d_out(problem, epsilon, largest=1000, accuracy=evidence.threshold)
         for first, last in zip(sorted(some)[:-1], sorted(some)[1:], strict=True):

@@ -23,6 +23,7 @@ from linear_grokking.claims.verdict import (
     paper_a,
 )
 from linear_grokking.figures.linear_panels import problem_of
+from linear_grokking.results.reading import by_value
 from linear_grokking.theory import linear, linear_weight_decay
 from linear_grokking.theory.linear_grokking_time import grokking_time
 from linear_grokking.theory.linear_late_time import small_epsilon_delay
@@ -86,8 +87,7 @@ def weak_decay(evidence: Evidence) -> Iterator[Claim]:
     """Compare measured times far below γ_max, and the formula's close to it."""
     runs = evidence.runs("times", keep=lambda p: p["lambda"] < 1)
     ratios, near, limits, compared = [], [], {}, []
-    for lambda_ in sorted({run.parameters["lambda"] for run in runs}):
-        some = [run for run in runs if run.parameters["lambda"] == lambda_]
+    for lambda_, some in sorted(by_value(runs, "lambda").items()):
         limit = theory_at(linear_weight_decay.max_weight_decay, some[0], evidence.threshold)
         problem, epsilon = problem_of(some[0].parameters), some[0].parameters["epsilon"]
         at = np.array([0.0, 0.999 * limit])

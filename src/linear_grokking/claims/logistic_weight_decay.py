@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import numpy as np
 
 from linear_grokking.claims.measuring import (
-    by_value,
     furthest,
     geometric_mean_of,
     mean_of,
@@ -23,7 +22,7 @@ from linear_grokking.claims.verdict import (
     paper_b,
 )
 from linear_grokking.figures.separability_panels import CRITICAL
-from linear_grokking.results.reading import RunResult
+from linear_grokking.results.reading import RunResult, by_value
 from linear_grokking.theory import logistic_weight_decay, quasi_static, wendel
 
 _EQUATIONS = ours("large-size ridge equations")

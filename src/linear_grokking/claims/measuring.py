@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -162,14 +161,6 @@ def of_shared_draws(runs: Sequence[RunResult], scalar: str) -> np.ndarray:
         raise Undecidable(f"seed = {', '.join(sorted(map(str, seeds)))}: must be one for all runs")
     by_run = [run.scalars.set_index("realization")[scalar] for run in runs]
     return pd.concat(by_run, axis=1, join="inner").to_numpy(float).T
-
-
-def by_value(runs: Iterable[RunResult], key: str) -> dict[Any, list[RunResult]]:
-    """Return runs by their values of a parameter, both in the order in which they come."""
-    groups: dict[Any, list[RunResult]] = {}
-    for run in runs:
-        groups.setdefault(run.parameters[key], []).append(run)
-    return groups
 
 
 def log_time_average(steps: np.ndarray, values: np.ndarray) -> np.ndarray:

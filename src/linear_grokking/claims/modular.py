@@ -23,7 +23,7 @@ from linear_grokking.claims.verdict import (
     paper_b,
 )
 from linear_grokking.figures.c1 import BY_DECAY, BY_FRACTION, FRACTION, with_standard
-from linear_grokking.results.reading import RunResult
+from linear_grokking.results.reading import RunResult, by_value
 
 _MEMORIZED = 0.7
 """Fraction up to which training is over well before generalization at the standard decay."""
@@ -143,12 +143,8 @@ def decay_law(evidence: Evidence) -> Iterator[Claim]:
     runs = with_standard(evidence.runs(*BY_FRACTION), evidence.runs(*BY_DECAY))
     standard = evidence.runs(*BY_FRACTION)[0].parameters["eta"]
     by_decay = [run for run in runs if run.parameters["eta"] == standard]
-    for fraction in sorted({run.parameters[FRACTION] for run in by_decay}):
-        weak = [
-            run
-            for run in by_decay
-            if run.parameters[FRACTION] == fraction and run.parameters["gamma"] <= _STRONGEST
-        ]
+    for fraction, some in sorted(by_value(by_decay, FRACTION).items()):
+        weak = [run for run in some if run.parameters["gamma"] <= _STRONGEST]
         if len(weak) < 3:
             continue
         gammas = [run.parameters["gamma"] for run in weak]

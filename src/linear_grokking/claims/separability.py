@@ -22,7 +22,7 @@ from linear_grokking.claims.verdict import (
     paper_b,
 )
 from linear_grokking.figures.separability_panels import CRITICAL
-from linear_grokking.results.reading import RunResult
+from linear_grokking.results.reading import RunResult, by_value
 from linear_grokking.theory import large_size, margin, two_point, wendel
 
 SIGNIFICANCE = 0.01
@@ -49,8 +49,7 @@ def _counts(runs: Sequence[RunResult]) -> np.ndarray:
 def wendel_joint(evidence: Evidence) -> Iterator[Claim]:
     """Test all points jointly, and fit where the transition is."""
     runs = evidence.runs(*_WENDEL_ROLES[evidence.figure])
-    for law in sorted({run.parameters["law"] for run in runs}):
-        chosen = [run for run in runs if run.parameters["law"] == law]
+    for law, chosen in sorted(by_value(runs, "law").items()):
         n_train, lambda_, hits, n = _counts(chosen)
         predicted = wendel.separable_probability(n_train, np.round(lambda_ * n_train))
         yield Claim(
@@ -169,9 +168,7 @@ def limit_norm(evidence: Evidence) -> Iterator[Claim]:
 @claims_of("B17", statement="‖S_∞‖ approaches its curve as N grows.", source=_OURS)
 def limit_norm_of_largest(evidence: Evidence) -> Iterator[Claim]:
     """Compare the medians at the largest N with it."""
-    runs = evidence.runs("large")
-    n_train = max(run.parameters["n_train"] for run in runs)
-    largest = [run for run in runs if run.parameters["n_train"] == n_train]
+    _, largest = max(by_value(evidence.runs("large"), "n_train").items())
     yield _median_claim("B17-limit-norm", largest, "s_inf_norm", 0.1)
 
 

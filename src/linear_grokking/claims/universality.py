@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from linear_grokking.claims.measuring import (
-    by_value,
     extremes_of,
     geometric_mean_of,
     joint_binomial_p,
@@ -24,7 +23,7 @@ from linear_grokking.claims.verdict import (
     paper_b,
 )
 from linear_grokking.figures.b22 import NAMES
-from linear_grokking.results.reading import RunResult
+from linear_grokking.results.reading import RunResult, by_value
 from linear_grokking.theory import elliptical, large_size, wendel
 
 _SYMMETRIC = paper_b("v2 App. G with App. A (Wendel 1962)")

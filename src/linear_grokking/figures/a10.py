@@ -24,7 +24,7 @@ from linear_grokking.figures.points import draw_lines, draw_points, tabulate_sca
 from linear_grokking.figures.tables import FigureData, TableBuilder, percent, rows
 from linear_grokking.results.crossings import first_crossing
 from linear_grokking.results.reading import RunResult
-from linear_grokking.results.statistics import summarize_curve, summarize_values
+from linear_grokking.results.statistics import of_curve
 from linear_grokking.theory import structured_inputs, structured_laws, structured_times
 from linear_grokking.theory.linear import loss_threshold
 from linear_grokking.theory.structured_inputs import StructuredProblem
@@ -115,7 +115,7 @@ def _tabulate_losses(
         # Where there is no power law both vanish, and with them their digits.
         told = (gen.min(axis=0) > LOWEST) & (expected[1] > LOWEST)
         steps, train, gen = steps[told], train[:, told], gen[:, told]
-        curve = summarize_curve("loss_ratio", steps, train / gen)
+        curve = of_curve("loss_ratio", steps, train / gen)
         builder.add_summary("loss_ratio", "train", steps, curve, shown)
         ratio = expected[0][told] / expected[1][told]
         builder.add("loss_ratio", "train", "theory", steps, ratio, shown)
@@ -162,8 +162,7 @@ def _tabulate_ratios(
             level = float(loss_threshold(each, accuracy=threshold))
             train, gen = (times_to_loss(run, series, level) for series in TIMES)
             if np.isfinite(gen).all():
-                row = summarize_values("time_ratio", train / gen).iloc[0]
-                builder.add_summary("time_ratio", "train", each, row, shown)
+                builder.add_values("time_ratio", "train", each, train / gen, shown)
         problem, levels = problem_of(run.parameters), loss_threshold(values, accuracy=threshold)
         train, gen = (time_to(levels, problem) for time_to in TIMES_TO.values())
         builder.add("time_ratio", "train", "theory", values, train / gen, shown)

@@ -6,7 +6,6 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
 from pydantic import Field
 
 from linear_grokking.config.fields import Positive, Span
@@ -165,6 +164,4 @@ def _prepare_ratios(axes: Axes, limits: tuple[float, float]) -> None:
     """Mark equality on a logarithmic y axis with plain numbers."""
     axes.axhline(1.0, **style.THEORY_LINE)
     axes.set(yscale="log", ylim=limits)
-    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
-    axes.yaxis.set_minor_locator(NullLocator())
+    style.tick_plainly(axes.yaxis)

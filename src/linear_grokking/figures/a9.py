@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
+from matplotlib.ticker import NullLocator
 from pydantic import Field
 
 from linear_grokking.config.fields import Count, Span
@@ -120,9 +120,7 @@ def _draw_deviation(axes: Axes, table: pd.DataFrame) -> None:
     draw_lines(axes, table, "deviation", "formula")
     axes.set(xlabel=style.SYMBOLS["lambda"], yscale="log")
     axes.set_ylabel(rf"$\sqrt{{d}}\,$sd({TIME}) / {TIME}")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
-    axes.yaxis.set_minor_locator(NullLocator())
+    style.tick_plainly(axes.yaxis)
     legends.of_values(axes, "d_in", colours, loc="upper left")
 
 

@@ -16,7 +16,6 @@ from linear_grokking.figures import separability_panels as panels
 from linear_grokking.figures.points import draw_lines, draw_points
 from linear_grokking.figures.tables import FigureData, TableBuilder, percent, rows
 from linear_grokking.results.reading import RunResult
-from linear_grokking.results.statistics import summarize_values
 from linear_grokking.theory import large_size, margin, two_point
 
 TITLE = "Dynamics below, near and above λ = ½, and how they end (Paper B, Fig. 1)"
@@ -106,9 +105,8 @@ def _tabulate_end(
     """Add how those realizations of a run end whose limits are known (`limit_accuracies`)."""
     run = run.only(limits["realization"])
     x = run.parameters["lambda"]
-    row = summarize_values("limit", limits["limit"]).iloc[0]
     for statistic in ("median", "mean"):
-        builder.add_summary("final_accuracy", statistic, x, row, statistic=statistic)
+        builder.add_values("final_accuracy", statistic, x, limits["limit"], statistic=statistic)
     builder.add_summary("final_accuracy", "at_t_max", x, run.number("final_gen_accuracy"))
     time = run.number("t_gen")
     builder.add_summary("grokking_time", "t95", x, time)

@@ -1,6 +1,5 @@
 """Fig. B10."""
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -18,7 +17,6 @@ TITLE = "Adam below, near and above λ = ½, beside gradient descent (Paper B, A
 
 _OTHERS = {"linewidth": 0.6, "alpha": 0.8, "zorder": 2}
 """Draws on the other side of the transition than their λ."""
-_CURVES = ("train", "generalization", "weight_norm", "bias")
 
 
 class Options(FigureOptions):
@@ -68,32 +66,18 @@ def draw(table: pd.DataFrame) -> Figure:
         shown = here[(here["separable"] == side) | (here["series"] == "large_size_limit")]
         draw_dynamics(column[:2], shown, "solver", logistic.SOLVER_COLOURS)
         logistic.draw_norm_sizes(column[2], shown, "solver", logistic.SOLVER_COLOURS)
-        _draw_others(column, here[here["separable"] == (not side)])
+        others = here[here["separable"] == (not side)]
+        for solver, curves in others.groupby("solver"):
+            logistic.draw_thin(column, curves, color=logistic.SOLVER_COLOURS[solver], **_OTHERS)
         column[0].set_title(_title(lambda_, here, side))
         if side:
             _write_end(column[1], shown)
     logistic.align(axes)
-    also = [
-        legends.line(logistic.SOLVER_NAMES[solver], color=c)
-        for solver, c in logistic.SOLVER_COLOURS.items()
-    ]
+    also = logistic.solver_lines()
     if rows(table, "loss").groupby("lambda")["separable"].nunique().max() > 1:
         also.append(legends.line("the other draws", color=legends.GREY, **_OTHERS))
     legends.of_dynamics(figure, table, limit=True, large_size=True, also=also, columns=3)
     return figure
-
-
-def _draw_others(column: np.ndarray, table: pd.DataFrame) -> None:
-    """Draw the medians of a column's draws of the other verdict."""
-    curves = table[(table["x"] > 0) & table["series"].isin(_CURVES)]
-    for (panel, series, solver), curve in curves.groupby(["panel", "series", "solver"]):
-        row = {"loss": 0, "accuracy": 1}.get(panel, 2)
-        sign, line = (-1, style.BIAS_LINE) if panel == "bias" else (1, style.line_of(series))
-        y = sign * curve["y"]
-        y = y.where((y > 0) | (row == 1))
-        column[row].plot(
-            curve["x"], y, color=logistic.SOLVER_COLOURS[solver], linestyle=line, **_OTHERS
-        )
 
 
 def _write_end(axes: Axes, table: pd.DataFrame) -> None:

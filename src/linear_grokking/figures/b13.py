@@ -10,6 +10,7 @@ from linear_grokking.figures.dynamics import tabulate_dynamics
 from linear_grokking.figures.logistic_panels import (
     DYNAMICS_PANELS,
     draw_columns,
+    draw_thin,
     tabulate_large_size_limits,
     tabulate_with_limits,
 )
@@ -52,14 +53,7 @@ def draw(table: pd.DataFrame) -> Figure:
     draw_columns(axes, rows(table, loss="exponential"))
     others = rows(table, loss="cross_entropy")
     for column, lambda_ in zip(axes.T, lambdas, strict=True):
-        curves = rows(others, lambda_=lambda_)
-        curves = curves[(curves["x"] > 0) & ~curves["series"].str.endswith("_reached")]
-        for (panel, series), curve in curves.groupby(["panel", "series"]):
-            row = {"loss": 0, "accuracy": 1}.get(panel, 2)
-            sign, line = (-1, style.BIAS_LINE) if panel == "bias" else (1, style.line_of(series))
-            y = sign * curve["y"]
-            y = y.where((y > 0) | (row == 1))
-            column[row].plot(curve["x"], y, linestyle=line, **_OTHER)
+        draw_thin(column, rows(others, lambda_=lambda_), **_OTHER)
     smallest = (-rows(others, "bias")["y"]).loc[lambda size: size > 0].min()
     for each in axes[2]:
         each.set_ylim(bottom=min(each.get_ylim()[0], smallest / 1.3))

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
+from matplotlib.ticker import NullLocator
 from pydantic import Field
 
 from linear_grokking.config.figure_options import FigureOptions, LogisticRuns, SeparabilityRuns
@@ -147,6 +147,4 @@ def _draw_ratios(axes: Axes, points: pd.DataFrame, colours: Mapping[Any, str]) -
     axes.set_xticks(sizes, [f"{size:g}" for size in sizes])
     axes.xaxis.set_minor_locator(NullLocator())
     if top / low < 100:
-        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-        axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
-        axes.yaxis.set_minor_locator(NullLocator())
+        style.tick_plainly(axes.yaxis)

@@ -23,7 +23,7 @@ from linear_grokking.figures.maps import draw_map, tabulate_map
 from linear_grokking.figures.points import draw_lines, draw_points, tabulate_scalar
 from linear_grokking.figures.separability_panels import LARGEST_BELOW, lambda_axis
 from linear_grokking.figures.tables import FigureData, TableBuilder, percent, rows
-from linear_grokking.results.reading import RunResult
+from linear_grokking.results.reading import RunResult, by_value
 from linear_grokking.theory import large_size, logistic_weight_decay, quasi_static
 from linear_grokking.theory.margin import limit_gen_accuracy
 
@@ -110,7 +110,7 @@ def _tabulate_dynamics(builder: TableBuilder, run: RunResult) -> None:
 def _tabulate_minima(builder: TableBuilder, runs: Sequence[RunResult], lambdas: np.ndarray) -> None:
     panel, keys = "final_accuracy", ["gamma"]
     tabulate_scalar(builder, runs, "final_gen_accuracy", panel, "median", "lambda", keys)
-    for gamma in sorted({run.parameters["gamma"] for run in runs}):
+    for gamma in sorted(by_value(runs, "gamma")):
         sigma, loss = (runs[0].parameters[key] for key in ("sigma", "loss"))
         end = logistic_weight_decay.minimum(lambdas, sigma, gamma, loss)
         builder.add(panel, "large_size", "theory", lambdas, end.accuracy, {"gamma": gamma})
@@ -127,7 +127,7 @@ def _tabulate_times(
         scaled = {key: unit * row[key] for key in ("median", "q25", "q75")} | {"n": row["n"]}
         builder.add_summary(panel, "t95", p["gamma"], scaled, {"lambda": p["lambda"]})
     sigma, eta = (runs[0].parameters[key] for key in ("sigma", "eta"))
-    for lambda_ in sorted({run.parameters["lambda"] for run in runs}):
+    for lambda_ in sorted(by_value(runs, "lambda")):
         time = quasi_static.time_to_accuracy(lambda_, sigma, gammas, eta, threshold)
         at = {"lambda": lambda_}
         builder.add(panel, "large_size", "theory", gammas, eta * gammas * time, at)

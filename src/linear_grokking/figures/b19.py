@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
 from pydantic import Field
 
 from linear_grokking.config.figure_options import FigureOptions, LogisticRuns, SeparabilityRuns
@@ -15,15 +14,14 @@ from linear_grokking.figures.points import draw_lines, draw_points
 from linear_grokking.figures.separability_panels import lambda_axis
 from linear_grokking.figures.tables import FigureData, TableBuilder, percent, rows
 from linear_grokking.results.reading import RunResult
-from linear_grokking.results.statistics import summarize_values
 from linear_grokking.theory import adam_limit, large_size
 from linear_grokking.theory.margin import limit_gen_accuracy
 
 TITLE = "Where Adam ends, in closed form: chance above λ = ½, and no long delay below (ours)"
-CHANCE = 0.5
 _CURVES = 0.51
 """The λ above ½ from which curves of large sets are drawn."""
 _ADAM, _DESCENT = "adam", "gradient_flow"
+_COLOURS = logistic.SOLVER_COLOURS
 
 
 class Options(FigureOptions):
@@ -68,11 +66,11 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
                 _tabulate_way(builder, run, ends, solver)
         _tabulate_curve(builder, runs[0], solver)
     for run, partner in logistic.pair_runs(data.runs("steps"), data.runs("separability")):
-        ratio = summarize_values("ratio", separable_ends(run, partner)["norm_ratio"]).iloc[0]
+        ratio = separable_ends(run, partner)["norm_ratio"]
         eta, sigma, d = (run.parameters[key] for key in ("eta", "sigma", "lambda"))
         step = adam_limit.output_step(eta, sigma, d * run.parameters["n_train"])
         shown = {"lambda": d, "sigma": sigma, "eta": eta}
-        builder.add_summary("box_norm_ratio", "median", step, ratio, shown)
+        builder.add_values("box_norm_ratio", "median", step, ratio, shown)
     for role, solver in (("below", _ADAM), ("below_descent", _DESCENT)):
         runs = data.runs(role)
         for run, partner in logistic.pair_runs(runs, data.runs("separability")):
@@ -107,8 +105,8 @@ def separable_ends(run: RunResult, sets: RunResult) -> pd.DataFrame:
 def _tabulate_ends(builder: TableBuilder, run: RunResult, ends: pd.DataFrame, solver: str) -> None:
     shown = {"solver": solver, "sigma": run.parameters["sigma"]}
     for series, column in (("final", "final_gen_accuracy"), ("limit", "limit")):
-        row = summarize_values(series, ends[column]).iloc[0]
-        builder.add_summary("final_accuracy", series, run.parameters["lambda"], row, shown)
+        lambda_ = run.parameters["lambda"]
+        builder.add_values("final_accuracy", series, lambda_, ends[column], shown)
 
 
 def _tabulate_way(builder: TableBuilder, run: RunResult, ends: pd.DataFrame, solver: str) -> None:
@@ -116,8 +114,7 @@ def _tabulate_way(builder: TableBuilder, run: RunResult, ends: pd.DataFrame, sol
     shown = {"solver": solver, "lambda": run.parameters["lambda"]}
     part = run.only(ends["realization"])
     tabulate_dynamics(builder, part, shown, ("accuracy",))
-    row = summarize_values("limit", ends["limit"]).iloc[0]
-    builder.add_summary("accuracy", "limit", time_span(run), row, shown)
+    builder.add_values("accuracy", "limit", time_span(run), ends["limit"], shown)
     limit = _large_size_limit(solver, run, run.parameters["lambda"])
     builder.add("accuracy", "large_size_limit", "theory", time_span(run), limit, shown)
 
@@ -165,33 +162,28 @@ def draw(table: pd.DataFrame) -> Figure:
     """Draw accuracies in time and at the end, the effect of the step, and the times below ½."""
     figure, axes = style.new_panels(2, 2, height=4.6)
     way = rows(table, "accuracy")
-    draw_dynamics([axes[0, 0]], way, "solver", logistic.SOLVER_COLOURS, ("accuracy",))
+    draw_dynamics([axes[0, 0]], way, "solver", _COLOURS, ("accuracy",))
     axes[0, 0].set_title(style.label("lambda", way["lambda"].iloc[0]))
     axes[0, 0].set_ylim(bottom=0.4)
     _draw_ends(axes[0, 1], table)
     _draw_ratios(axes[1, 0], rows(table, "box_norm_ratio"))
     _draw_times(axes[1, 1], table)
-    also = [
-        legends.line(name, color=logistic.SOLVER_COLOURS[solver])
-        for solver, name in logistic.SOLVER_NAMES.items()
-    ]
+    also = logistic.solver_lines()
     legends.of_dynamics(figure, way, limit=True, large_size=True, also=also, columns=4)
     return figure
 
 
 def _draw_ends(axes: Axes, table: pd.DataFrame) -> None:
     ends = rows(table, "final_accuracy")
-    above = {name: ends[name] - CHANCE for name in ("y", "y_low", "y_high")}
+    above = {name: ends[name] - logistic.CHANCE for name in ("y", "y_low", "y_high")}
     ends = ends.assign(**above)
-    draw_lines(axes, ends, "final_accuracy", "large_size", by="solver", colours=_colours())
-    for solver, colour in _colours().items():
+    draw_lines(axes, ends, "final_accuracy", "large_size", by="solver", colours=_COLOURS)
+    for solver, colour in _COLOURS.items():
         draw_points(axes, rows(ends, series="limit", solver=solver), colour, **_HOLLOW)
         draw_points(axes, rows(ends, series="final", solver=solver), colour)
     lambda_axis(axes, r"final $A_\mathrm{gen}-\frac{1}{2}$")
     axes.set(yscale="log", xlim=(0.49, 0.85))
-    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
-    axes.yaxis.set_minor_locator(NullLocator())
+    style.tick_plainly(axes.yaxis)
     handles = [
         legends.mark("runs", legends.GREY),
         legends.mark("limits of these sets", legends.GREY, **_HOLLOW),
@@ -202,10 +194,6 @@ def _draw_ends(axes: Axes, table: pd.DataFrame) -> None:
 
 _SIGMA_COLOURS = (style.PURPLE, style.GREEN, style.SKY, style.VERMILION)
 _HOLLOW = {"marker": "s", "markersize": 5.0, "markerfacecolor": "none"}
-
-
-def _colours() -> dict[str, str]:
-    return dict(logistic.SOLVER_COLOURS)
 
 
 def _draw_ratios(axes: Axes, ratios: pd.DataFrame) -> None:
@@ -227,9 +215,9 @@ def _draw_ratios(axes: Axes, ratios: pd.DataFrame) -> None:
 
 def _draw_times(axes: Axes, table: pd.DataFrame) -> None:
     times = rows(table, "scaled_time")
-    draw_lines(axes, times, "scaled_time", "large_size", by="solver", colours=_colours())
+    draw_lines(axes, times, "scaled_time", "large_size", by="solver", colours=_COLOURS)
     points = rows(times, source="experiment")
-    for solver, colour in _colours().items():
+    for solver, colour in _COLOURS.items():
         draw_points(axes, rows(points, solver=solver), colour)
     finite = times[np.isfinite(times["y"])]
     axes.set(

@@ -21,7 +21,7 @@ from linear_grokking.figures.dynamics import QUANTITIES, draw_band
 from linear_grokking.figures.points import draw_points
 from linear_grokking.figures.tables import FigureData, TableBuilder, percent, rows
 from linear_grokking.results.reading import RunResult
-from linear_grokking.results.statistics import summarize_proportion, summarize_values
+from linear_grokking.results.statistics import of_proportion
 from linear_grokking.theory.large_rates import critical_rate
 
 TITLE = "Large learning rates in classification: faster, exponentially slower, a perceptron (ours)"
@@ -122,26 +122,26 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
         _tabulate_accuracies(builder, "scaled_accuracy", run, run.parameters["eta"])
     ratios = [rate_ratio(run) for run in data.runs("rates")]
     ends = np.array([min(ratios), max(ratios)])
-    for run in data.runs("rates"):
+    for run, ratio in zip(data.runs("rates"), ratios, strict=True):
         at = {"lambda": run.parameters["lambda"]}
         times = scaled_times(run)
-        _tabulate_values(builder, "scaled_time", "t95", run, times, at)
+        builder.add_values("scaled_time", "t95", ratio, times, at)
         if np.isinf(np.median(times)):
             end = np.full_like(times, run.parameters["eta"] * run.parameters["t_max"])
-            _tabulate_values(builder, "scaled_time", "end", run, end, at)
+            builder.add_values("scaled_time", "end", ratio, end, at)
         free = error_free_accuracies(run)
-        _tabulate_values(builder, "error_free_accuracy", "first", run, free, at)
+        builder.add_values("error_free_accuracy", "first", ratio, free, at)
     for panel, series, runs, values in (
         ("scaled_time", "flow", flows, scaled_times),
         ("error_free_accuracy", "perceptron", data.runs("perceptron"), error_free_accuracies),
     ):
         for run in runs:
-            summary = summarize_values(series, values(run)).iloc[0]
-            builder.add_summary(panel, series, ends, summary, {"lambda": run.parameters["lambda"]})
+            at = {"lambda": run.parameters["lambda"]}
+            builder.add_values(panel, series, ends, values(run), at)
     _tabulate_ratios(builder, data, standard)
     for run in data.runs("overflow", "overflow_small_sigma", "overflow_large_sigma"):
         hits = is_thrown_out(run)
-        share = summarize_proportion("overflow", int(hits.sum()), len(hits)).iloc[0]
+        share = of_proportion("overflow", int(hits.sum()), len(hits))
         at = {"sigma": run.parameters["sigma"]}
         builder.add_summary("overflow", "share", rate_ratio(run), share, at, "proportion")
     for run in data.runs("without_bias"):
@@ -157,19 +157,12 @@ def _tabulate_accuracies(builder: TableBuilder, panel: str, run: RunResult, unit
         builder.add_summary(panel, series, unit * curve["step"], curve, shown)
 
 
-def _tabulate_values(
-    builder: TableBuilder, panel: str, series: str, run: RunResult, values: np.ndarray, at: Any
-) -> None:
-    summary = summarize_values(series, values).iloc[0]
-    builder.add_summary(panel, series, rate_ratio(run), summary, at)
-
-
 def _tabulate_ratios(builder: TableBuilder, data: FigureData, standard: dict[str, Any]) -> None:
     panel, flows = "time_ratio", data.runs("flow_sigma")
     rates = [r for r in data.runs("rates") if r.parameters["lambda"] == standard["lambda"]]
     for run in rates + data.runs("small_sigma", "large_sigma", "exponential"):
         loss, at = run.parameters["loss"], {"sigma": run.parameters["sigma"]}
-        _tabulate_values(builder, panel, loss, run, against_flow(run, flows), at)
+        builder.add_values(panel, loss, rate_ratio(run), against_flow(run, flows), at)
 
 
 def draw(table: pd.DataFrame) -> Figure:

@@ -21,14 +21,13 @@ from linear_grokking.figures import legends, style
 from linear_grokking.figures.dynamics import draw_dynamics, tabulate_dynamics
 from linear_grokking.figures.logistic_panels import tabulate_settled_course
 from linear_grokking.figures.points import draw_lines, draw_points, tabulate_scalar
+from linear_grokking.figures.separability_panels import LARGEST_BELOW
 from linear_grokking.figures.tables import FigureData, TableBuilder, percent, rows
-from linear_grokking.results.reading import RunResult
-from linear_grokking.results.statistics import CONFIDENCE, summarize_values
+from linear_grokking.results.reading import RunResult, by_value
+from linear_grokking.results.statistics import CONFIDENCE
 from linear_grokking.theory import large_size
 
 TITLE = "Large sets without their matrix: times at large sizes, and where S has not settled (ours)"
-_LARGEST_BELOW = 0.4995
-"""Up to where formulas of λ < ½ are drawn."""
 _HOLLOW = {"markerfacecolor": "white"}
 
 
@@ -98,8 +97,10 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     tabulate_scalar(builder, times, "t_gen", "grokking_time", "t95", "lambda", ["sigma"])
     _tabulate_formula(builder, options, times, data.threshold)
     for run in times:
-        if run.parameters["lambda"] <= _LARGEST_BELOW:
-            _tabulate_share(builder, run, data.threshold)
+        if run.parameters["lambda"] <= LARGEST_BELOW:
+            at = {key: run.parameters[key] for key in ("sigma", "lambda")}
+            shares = settled_shares(run, data.threshold)
+            builder.add_values("settled_share", "t95", settling(run, data.threshold), shares, at)
     _tabulate_sizes(builder, data)
     return builder.frame()
 
@@ -112,19 +113,13 @@ def _tabulate_formula(
     log_time = large_size.log_time_to_accuracy(lambdas, eta, accuracy)
     builder.add("grokking_time", "large_size", "theory", lambdas, np.exp(log_time))
     settled = large_size.settling_exponent(lambdas) * log_time
-    for sigma in sorted({run.parameters["sigma"] for run in runs}):
+    for sigma in sorted(by_value(runs, "sigma")):
         (within,) = np.nonzero(sigma**2 * settled >= large_size.SETTLED)
         if within.size:
             last = within[-1]
             at = {"sigma": sigma}
             place = lambdas[last], np.exp(log_time[last])
             builder.add("grokking_time", "settled_range", "theory", *place, at)
-
-
-def _tabulate_share(builder: TableBuilder, run: RunResult, accuracy: float) -> None:
-    summary = summarize_values("share", settled_shares(run, accuracy)).iloc[0]
-    at = {key: run.parameters[key] for key in ("sigma", "lambda")}
-    builder.add_summary("settled_share", "t95", settling(run, accuracy), summary, at)
 
 
 def _tabulate_sizes(builder: TableBuilder, data: FigureData) -> None:

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
 from pydantic import Field
 
 from linear_grokking.config.fields import Span
@@ -22,6 +21,7 @@ from linear_grokking.figures.dynamics import draw_dynamics, tabulate_dynamics
 from linear_grokking.figures.logistic_panels import tabulate_settled_course
 from linear_grokking.figures.points import draw_beside, draw_lines, draw_points, tabulate_scalar
 from linear_grokking.figures.tables import FigureData, TableBuilder, percent, rows
+from linear_grokking.results.reading import by_value
 from linear_grokking.theory import elliptical, large_size
 
 TITLE = "Other entries, random radii and random features: what is universal (ours)"
@@ -81,7 +81,7 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
         tabulate_scalar(builder, data.runs(role), "s_inf_norm", panel, "median", "lambda", keys)
         builder.add(panel, "large_size", "theory", lambdas, norm)
     share = data.runs("elliptical")[0].parameters["far_share"]
-    for ratio in sorted({run.parameters["radius_ratio"] for run in data.runs("elliptical")}):
+    for ratio in sorted(by_value(data.runs("elliptical"), "radius_ratio")):
         curve = elliptical.limit_norm(lambdas, ratio, share)
         panel = "s_inf_norm_elliptical"
         at = {"radius_ratio": ratio}
@@ -145,9 +145,7 @@ def _draw_entries(axes: Axes, table: pd.DataFrame) -> None:
 def _norm_axes(axes: Axes) -> None:
     panels.lambda_axis(axes, r"$\sigma\|S_\infty\|$")
     axes.set(yscale="log", xlim=(None, 0.51))
-    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
-    axes.yaxis.set_minor_locator(NullLocator())
+    style.tick_plainly(axes.yaxis)
 
 
 def _draw_elliptical(axes: Axes, table: pd.DataFrame) -> None:

@@ -17,7 +17,6 @@ from linear_grokking.figures import logistic_panels as logistic
 from linear_grokking.figures.dynamics import draw_dynamics, tabulate_dynamics, time_span
 from linear_grokking.figures.tables import FigureData, TableBuilder, rows
 from linear_grokking.figures.two_point_panels import FULL, TWO_POINT
-from linear_grokking.results.statistics import summarize_values
 from linear_grokking.theory.margin import limit_gen_accuracy, separable_gen_accuracy
 
 TITLE = "Dynamics of the two-point model beside the full model's (Paper B, Fig. 4 and ICML Fig. 8)"
@@ -53,8 +52,7 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
         shown = {"model": FULL, "lambda": lambda_, "n_train": run.parameters["n_train"]}
         tabulate_dynamics(builder, run, shown)
         limits = logistic.limit_accuracies(run, partner)["limit"]
-        row = summarize_values("limit", limits).iloc[0]
-        builder.add_summary("accuracy", "limit", time_span(run), row, shown)
+        builder.add_values("accuracy", "limit", time_span(run), limits, shown)
         limit = limit_gen_accuracy(lambda_, sigma)
         builder.add("accuracy", "large_size_limit", "theory", time_span(run), limit, shown)
     return builder.frame()

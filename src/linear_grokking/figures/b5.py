@@ -13,7 +13,6 @@ from linear_grokking.figures.tables import FigureData, TableBuilder, rows
 
 TITLE = "Adam just below λ = ½: accuracy stays at chance, then rises (Paper B, Fig. 5)"
 COLOURS = {False: style.BLUE, True: style.ORANGE}
-CHANCE = 0.5
 
 
 class Options(FigureOptions):
@@ -65,9 +64,9 @@ def draw(table: pd.DataFrame) -> Figure:
         each.set_xlabel("step $t$ of Adam")
     axes[0].set_title(style.label("lambda", table["lambda"].iloc[0]))
     legends.add(axes[0], _verdicts(table), loc="lower left")
-    axes[1].axhline(CHANCE, **style.REFERENCE)
+    axes[1].axhline(logistic.CHANCE, **style.REFERENCE)
     right = {"transform": axes[1].get_yaxis_transform(), "ha": "right", "va": "bottom"}
-    axes[1].text(0.99, CHANCE, "chance", color=style.PAPER, fontsize=6.5, **right)
+    axes[1].text(0.99, logistic.CHANCE, "chance", color=style.PAPER, fontsize=6.5, **right)
     legends.of_dynamics(figure, table, limit=True, columns=5)
     return figure
 

@@ -18,7 +18,6 @@ from linear_grokking.figures.dynamics import QUANTITIES, draw_band, step_axis
 from linear_grokking.figures.points import draw_lines, draw_points
 from linear_grokking.figures.tables import FigureData, TableBuilder, rows
 from linear_grokking.results.reading import RunResult
-from linear_grokking.results.statistics import summarize_values
 from linear_grokking.theory import large_size
 from linear_grokking.theory.two_point import TwoPoint, settled_log_ratio
 from linear_grokking.theory.two_point_times import log_time_to_gen_loss, log_time_to_train_loss
@@ -143,10 +142,9 @@ def _tabulate_measured(builder: TableBuilder, run: RunResult, epsilon: float) ->
     # No number, where a draw generalizes first.
     with np.errstate(divide="ignore", invalid="ignore"):
         root = np.sqrt(np.log(times["t_gen_loss"] / times["t_train_loss"]).to_numpy(float))
-    row = summarize_values("root_log_ratio", root, censored=np.isinf(root)).iloc[0]
     keys = ("lambda", "n_train", "sigma", "loss")
     shown = {"model": panels.FULL, "epsilon": epsilon, **{key: run.parameters[key] for key in keys}}
-    builder.add_summary(_PANEL, "median", -np.log(distance), row, shown)
+    builder.add_values(_PANEL, "median", -np.log(distance), root, shown)
 
 
 def draw(table: pd.DataFrame) -> Figure:

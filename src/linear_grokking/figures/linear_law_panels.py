@@ -7,7 +7,7 @@ from linear_grokking.figures.linear_panels import problem_of
 from linear_grokking.figures.points import tabulate_scalar
 from linear_grokking.figures.tables import FigureData, TableBuilder
 from linear_grokking.results.crossings import first_crossing
-from linear_grokking.results.reading import RunResult
+from linear_grokking.results.reading import RunResult, by_value
 from linear_grokking.results.statistics import deviation_interval
 from linear_grokking.theory import hard_edge
 from linear_grokking.theory.linear import loss_threshold
@@ -136,8 +136,7 @@ def tabulate_critical(builder: TableBuilder, data: FigureData) -> None:
     """Add medians of t_gen against d_in, those of the slowest mode's law, and a slope of 2."""
     runs = data.runs("critical")
     tabulate_scalar(builder, runs, "t_gen", "median", "draws", "d_in", ["epsilon"])
-    for epsilon in sorted({run.parameters["epsilon"] for run in runs}):
-        some = [run for run in runs if run.parameters["epsilon"] == epsilon]
+    for epsilon, some in sorted(by_value(runs, "epsilon").items()):
         sizes = np.array([run.parameters["d_in"] for run in some])
         d = np.geomspace(sizes.min(), sizes.max(), 40)
         loss, eta = loss_threshold(epsilon, accuracy=data.threshold), some[0].parameters["eta"]

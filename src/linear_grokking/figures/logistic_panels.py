@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from scipy.special import ndtr
 
 from linear_grokking.data.laws import law_keys
@@ -19,11 +20,14 @@ from linear_grokking.figures.dynamics import (
 )
 from linear_grokking.figures.tables import FigureData, TableBuilder, rows
 from linear_grokking.results.reading import RunResult
-from linear_grokking.results.statistics import summarize_proportion, summarize_values
+from linear_grokking.results.statistics import of_proportion, of_values
 from linear_grokking.theory import large_size
 from linear_grokking.theory.margin import limit_gen_accuracy, separable_gen_accuracy
 
 DYNAMICS_PANELS = ("loss", "accuracy", "weight_norm", "bias")
+CHANCE = 0.5
+"""Generalization accuracy of guesses."""
+_CURVES = ("train", "generalization", "weight_norm", "bias")
 SOLVER_COLOURS = {"adam": style.ORANGE, "gradient_flow": style.BLUE}
 SOLVER_NAMES = {"adam": "Adam", "gradient_flow": "gradient descent, then its flow"}
 
@@ -124,9 +128,9 @@ def tabulate_limit_lines(
     with quartiles, at the first and last recorded time.
     """
     for panel, column in (("accuracy", "limit"), ("weight_norm", "norm")):
-        row = summarize_values(panel, limits[column]).iloc[0]
-        if np.isfinite(row["median"]):
-            builder.add_summary(panel, "limit", time_span(dynamics), row, parameters)
+        summary = of_values(panel, limits[column])
+        if np.isfinite(summary["median"]):
+            builder.add_summary(panel, "limit", time_span(dynamics), summary, parameters)
 
 
 def tabulate_large_size_limits(
@@ -176,9 +180,14 @@ def tabulate_unreached(
 ) -> None:
     """Add, for each series, the fraction of n sets that did not reach the threshold."""
     for series, count in counts.items():
-        share = summarize_proportion(series, count, n).iloc[0]
+        share = of_proportion(series, count, n)
         panel = "grokking_time_unreached"
         builder.add_summary(panel, series, x, share, parameters, statistic="proportion")
+
+
+def solver_lines() -> list[Line2D]:
+    """Return what a legend says of the solvers' colours."""
+    return [legends.line(SOLVER_NAMES[key], color=c) for key, c in SOLVER_COLOURS.items()]
 
 
 def draw_columns(columns: np.ndarray, table: pd.DataFrame) -> None:
@@ -235,6 +244,17 @@ def draw_norm_sizes(axes: Axes, table: pd.DataFrame, by: str, colours: Mapping[A
     step_axis(axes)
     axes.set(yscale="log", ylabel=r"$\|S\|$, $-b$")
     legends.add(axes, handles, loc="upper left")
+
+
+def draw_thin(column: np.ndarray, curves: pd.DataFrame, **look: Any) -> None:
+    """Draw medians beside a column of loss, accuracy, and the sizes of S and b."""
+    curves = curves[(curves["x"] > 0) & curves["series"].isin(_CURVES)]
+    for (panel, series), curve in curves.groupby(["panel", "series"]):
+        row = {"loss": 0, "accuracy": 1}.get(panel, 2)
+        sign, line = (-1, style.BIAS_LINE) if panel == "bias" else (1, style.line_of(series))
+        y = sign * curve["y"]
+        y = y.where((y > 0) | (row == 1))
+        column[row].plot(curve["x"], y, linestyle=line, **look)
 
 
 def tabulate_settled_course(

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from linear_grokking.figures import legends, style
 from linear_grokking.figures.points import draw_lines, draw_points, tabulate_scalar
 from linear_grokking.figures.tables import TableBuilder, rows
-from linear_grokking.results.reading import RunResult
+from linear_grokking.results.reading import RunResult, by_value
 from linear_grokking.theory import wendel
 
 MEDIAN, MEAN = style.BLUE, style.ORANGE
@@ -44,7 +44,7 @@ def tabulate_separable_fraction(
     panel = "separable_fraction"
     tabulate_scalar(builder, runs, "separable", panel, "fraction", "lambda", keys, "proportion")
     lambdas = [run.parameters["lambda"] for run in runs]
-    for n_train in sorted({run.parameters["n_train"] for run in runs}):
+    for n_train in sorted(by_value(runs, "n_train")):
         d = np.arange(round(min(lambdas) * n_train), round(max(*lambdas, 0.55) * n_train) + 1)
         probability = wendel.separable_probability(np.full_like(d, n_train), d)
         builder.add(panel, "wendel", "theory", d / n_train, probability, {"n_train": n_train})
@@ -56,12 +56,10 @@ def draw_statistic(
     panel: str,
     label: str,
     theory: Mapping[str, Mapping[str, Any]],
-    measured: Mapping[str, tuple[str, str, str]] | None = None,
     *,
-    also: Sequence[Line2D] = (),
-    place: str = "best",
+    place: str,
 ) -> None:
-    """Draw theory curves and measured points of one panel against λ, with a legend.
+    """Draw theory curves and what `tabulate_statistic` measured of one panel, with a legend.
 
     Parameters
     ----------
@@ -69,34 +67,28 @@ def draw_statistic(
         Of the y axis.
     theory
         Series → line properties, ``label`` among them.
-    measured
-        Series → name, colour and marker; by default those of `tabulate_statistic`, and how many
-        draws the mean leaves out.
-    also, place
-        What the legend holds beside these, and where it lies.
+    place
+        Where the legend lies.
     """
-    if measured is None:
-        size = style.size_label(rows(table, panel))
-        measured = {
-            "median": (f"median, {size}", MEDIAN, "o"),
-            "mean": (f"mean{_left_out(rows(table, panel))}", MEAN, "s"),
-        }
     handles: list[Line2D] = []
     for series, look in theory.items():
         handles += draw_lines(axes, table, panel, series, **look)
-    for series, (name, colour, marker) in measured.items():
-        points = rows(table, panel, series, "experiment")
-        # A mean on its median hides it unless it is hollow.
-        hollow = {"markerfacecolor": "none", "markersize": 4.5} if series == "mean" else {}
-        draw_points(axes, points, colour, marker=marker, **hollow)
-        handles.append(legends.mark(name, colour, marker, **hollow))
+    measured = rows(table, panel, source="experiment")
+    # A mean on its median hides it unless it is hollow.
+    hollow = {"markerfacecolor": "none", "markersize": 4.5}
+    for series, told, colour, marker, look in (
+        ("median", f", {style.size_label(measured)}", MEDIAN, "o", {}),
+        ("mean", _left_out(measured), MEAN, "s", hollow),
+    ):
+        draw_points(axes, rows(measured, series=series), colour, marker=marker, **look)
+        handles.append(legends.mark(series + told, colour, marker, **look))
     lambda_axis(axes, label)
-    legends.add(axes, [*handles, *also], loc=place)
+    legends.add(axes, handles, loc=place)
 
 
 def _left_out(points: pd.DataFrame) -> str:
     """Say what share of the draws means leave out: those where the quantity does not exist."""
-    counted = rows(points, series="mean", source="experiment")["n"].astype(float)
+    counted = rows(points, series="mean")["n"].astype(float)
     most = 1.0 - counted.min() / counted.max()
     return f"; up to {100 * most:.0f} % left out" if most > 0 else ""
 

@@ -17,8 +17,10 @@ import numpy as np
 import pandas as pd
 from matplotlib import colormaps, rcParams
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
 
 from linear_grokking.runtime.files import whole_file
 
@@ -205,6 +207,13 @@ def new_panels(
     axes = figure.subplots(rows, columns, **options)
     letter(axes.T.flat if downwards else axes.flat)
     return figure, axes
+
+
+def tick_plainly(axis: Axis) -> None:
+    """Mark 1, 2 and 5 of each decade of a logarithmic axis, as plain numbers."""
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_major_formatter(FormatStrFormatter("%g"))
+    axis.set_minor_locator(NullLocator())
 
 
 def letter(axes: Iterable[Axes]) -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 from linear_grokking.config import experiments, text
 from linear_grokking.results import storage
 from linear_grokking.results.reading import RunResult
+from linear_grokking.results.statistics import of_values
 
 PARAMETERS = (*experiments.PARAMETERS, "separable", "realization")
 """Columns that tell series apart: configuration keys, and what tells draws apart."""
@@ -85,6 +86,24 @@ class TableBuilder:
         else:
             y, low, high = (summary[name] for name in _SPREADS[statistic])
         self.add(panel, series, "experiment", x, y, parameters, y_low=low, y_high=high, n=n)
+
+    def add_values(
+        self,
+        panel: str,
+        series: str,
+        x: Any,
+        values: Any,
+        parameters: Mapping[str, Any] | None = None,
+        statistic: str = "median",
+    ) -> None:
+        """Add a statistic of `add_summary` over one number per realization.
+
+        Parameters
+        ----------
+        values : (R,)
+            inf is a value; NaN or null marks realizations where the quantity is undefined.
+        """
+        self.add_summary(panel, series, x, of_values(series, values), parameters, statistic)
 
     def frame(self) -> pd.DataFrame:
         """Return the table, columns in the order of the data contract."""

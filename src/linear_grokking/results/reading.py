@@ -1,7 +1,7 @@
 """Stored results of runs, as figures and claims read them."""
 
 import zipfile
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -108,6 +108,14 @@ class RunResult:
 
     def _kept(self, rows: pd.DataFrame) -> pd.DataFrame:
         return rows if self.chosen is None else rows[rows["realization"].isin(self.chosen)]
+
+
+def by_value(runs: Iterable[RunResult], key: str) -> dict[Any, list[RunResult]]:
+    """Return runs by their values of a parameter, both in the order in which they come."""
+    groups: dict[Any, list[RunResult]] = {}
+    for run in runs:
+        groups.setdefault(run.parameters[key], []).append(run)
+    return groups
 
 
 def read_blocks(folder: Path, realizations: int) -> pd.DataFrame:

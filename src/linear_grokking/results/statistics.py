@@ -49,23 +49,6 @@ def frame(columns: "Columns | pd.DataFrame") -> "pd.DataFrame":
     return pd.DataFrame(columns).astype(numbers | {"quantity": "str"})
 
 
-def summarize_values(
-    quantity: str, values: ArrayLike, *, censored: ArrayLike | None = None
-) -> "pd.DataFrame":
-    """Summarize one number per realization as a data frame; see `of_values`."""
-    return frame(of_values(quantity, values, censored=censored))
-
-
-def summarize_curve(quantity: str, steps: ArrayLike, values: ArrayLike) -> "pd.DataFrame":
-    """Summarize curves over shared steps as a data frame; see `of_curve`."""
-    return frame(of_curve(quantity, steps, values))
-
-
-def summarize_proportion(quantity: str, successes: int, n: int) -> "pd.DataFrame":
-    """Summarize a count of successes as a data frame; see `of_proportion`."""
-    return frame(of_proportion(quantity, successes, n))
-
-
 def of_values(quantity: str, values: ArrayLike, *, censored: ArrayLike | None = None) -> Columns:
     """Summarize one number per realization.
 

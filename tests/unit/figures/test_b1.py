@@ -6,7 +6,7 @@ import pytest
 
 from linear_grokking.figures import b1, style
 from linear_grokking.figures.tables import TableBuilder
-from linear_grokking.results.statistics import summarize_values
+from linear_grokking.results.statistics import frame, of_values
 from linear_grokking.theory.margin import limit_gen_accuracy
 
 STEPS = np.geomspace(1, 1e6, 8)
@@ -64,7 +64,7 @@ class Run:
         return Run(*(values[list(chosen)] for values in self.values.values()))
 
     def number(self, quantity):
-        return summarize_values(quantity, self.values[quantity]).iloc[0]
+        return frame(of_values(quantity, self.values[quantity])).iloc[0]
 
 
 def test_shares_and_times_are_of_the_draws_whose_limits_are_known():

@@ -10,11 +10,12 @@ from summary_tables import assert_well_formed, only
 
 from linear_grokking.results.statistics import (
     deviation_interval,
+    frame,
     median_interval,
+    of_curve,
+    of_proportion,
+    of_values,
     quantile,
-    summarize_curve,
-    summarize_proportion,
-    summarize_values,
     wilson_interval,
 )
 
@@ -24,7 +25,7 @@ PROBABILITIES = {"median": 0.5, "q25": 0.25, "q75": 0.75, "q05": 0.05, "q95": 0.
 
 def test_finite_values_agree_with_numpy_and_scipy():
     values = np.random.default_rng(1).normal(3, 2, size=37)
-    row = only(summarize_values("x", values), "x")
+    row = only(frame(of_values("x", values)), "x")
     assert row["n"] == 37
     assert row["n_infinite"] == row["n_censored"] == row["n_left_out"] == 0
     assert row["mean"] == pytest.approx(values.mean(), rel=1e-14)
@@ -70,7 +71,7 @@ def test_median_with_infinities_is_never_nan(values, median):
 def test_infinite_censored_and_undefined_are_counted_apart():
     values = [1.0, 2.0, 3.0, INF, INF, INF, np.nan]
     censored = [False, False, False, True, True, False, False]
-    row = only(summarize_values("t", values, censored=censored), "t")
+    row = only(frame(of_values("t", values, censored=censored)), "t")
     assert [row[k] for k in ("n", "n_infinite", "n_censored", "n_left_out")] == [6, 1, 2, 4]
     assert row["mean"] == 2
     assert row["standard_error"] == pytest.approx(1 / np.sqrt(3))
@@ -81,7 +82,7 @@ def test_infinite_censored_and_undefined_are_counted_apart():
 
 @pytest.mark.parametrize("values", [[], [np.nan], [INF], [4.0], [INF, INF]])
 def test_what_is_undefined_is_null(values):
-    table = summarize_values("x", values)
+    table = frame(of_values("x", values))
     assert_well_formed(table)
     row = table.iloc[0]
     finite = np.isfinite(values).sum()
@@ -93,13 +94,13 @@ def test_what_is_undefined_is_null(values):
 
 def test_null_in_a_pandas_column_is_undefined():
     values = pd.Series([1.0, None, 3.0], dtype="Float64")
-    row = only(summarize_values("x", values), "x")
+    row = only(frame(of_values("x", values)), "x")
     assert (row["n"], row["n_left_out"], row["mean"]) == (2, 1, 2.0)
 
 
 def test_values_near_the_largest_float_do_not_overflow():
     values = np.array([1.5e308, 1.7e308, 1.0e308])
-    row = only(summarize_values("loss", values), "loss")
+    row = only(frame(of_values("loss", values)), "loss")
     small = values / 1e308
     assert row["mean"] == pytest.approx(small.mean() * 1e308)
     assert row["standard_error"] == pytest.approx(stats.sem(small) * 1e308)
@@ -108,24 +109,24 @@ def test_values_near_the_largest_float_do_not_overflow():
 
 def test_bad_values_are_refused():
     with pytest.raises(ValueError, match="x: values and censored must be vectors of one length"):
-        summarize_values("x", [1.0, 2.0], censored=[True])
+        of_values("x", [1.0, 2.0], censored=[True])
     with pytest.raises(ValueError, match="x: a censored value must be infinite"):
-        summarize_values("x", [1.0, 2.0], censored=[True, False])
+        of_values("x", [1.0, 2.0], censored=[True, False])
     with pytest.raises(ValueError, match="x: a curve must not hold NaN"):
-        summarize_curve("x", [1.0], [[np.nan]])
+        of_curve("x", [1.0], [[np.nan]])
     with pytest.raises(ValueError, match=r"x: values must be \(realizations, steps\)"):
-        summarize_curve("x", [1.0, 2.0], [[1.0]])
+        of_curve("x", [1.0, 2.0], [[1.0]])
 
 
 def test_each_row_of_a_curve_is_the_summary_of_its_values():
     rng = np.random.default_rng(2)
     values = rng.choice([1.0, 2.0, 5.0, INF], size=(9, 6))
     steps = np.arange(6.0)
-    table = summarize_curve("x", steps, values)
+    table = frame(of_curve("x", steps, values))
     assert_well_formed(table)
     assert table["step"].tolist() == steps.tolist()
     for k in range(6):
-        single = summarize_values("x", values[:, k]).drop(columns="step")
+        single = frame(of_values("x", values[:, k])).drop(columns="step")
         pd.testing.assert_frame_equal(
             table.iloc[[k]].drop(columns="step").reset_index(drop=True), single
         )
@@ -173,14 +174,14 @@ def test_wilson_interval_is_the_root_of_the_score_test(counts):
 
 
 def test_proportion():
-    table = summarize_proportion("separable", 3, 12)
+    table = frame(of_proportion("separable", 3, 12))
     assert_well_formed(table)
     row = only(table, "separable")
     assert (row["n"], row["mean"]) == (12, 0.25)
     assert row["standard_error"] == 0.125
     assert (row["low"], row["high"]) == wilson_interval(3, 12)
     assert pd.isna(row["median"])
-    empty = only(summarize_proportion("separable", 0, 0), "separable")
+    empty = only(frame(of_proportion("separable", 0, 0)), "separable")
     assert pd.isna(empty["mean"]) and (empty["low"], empty["high"]) == (0, 1)
     with pytest.raises(ValueError, match="between 0 and n=2; got 3"):
         wilson_interval(3, 2)

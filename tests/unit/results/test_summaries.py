@@ -6,7 +6,7 @@ import pytest
 from summary_tables import assert_well_formed, only
 
 from linear_grokking.results import summaries
-from linear_grokking.results.statistics import COLUMNS, frame, summarize_values, wilson_interval
+from linear_grokking.results.statistics import COLUMNS, frame, of_values, wilson_interval
 
 INF = np.inf
 
@@ -238,7 +238,7 @@ def test_outputs():
 
 
 def test_summary_survives_parquet(tmp_path):
-    table = pd.concat([summarize(make_history()), summarize_values("x", [INF, INF])])
+    table = pd.concat([summarize(make_history()), frame(of_values("x", [INF, INF]))])
     table.to_parquet(tmp_path / "summary.parquet", index=False)
     restored = pd.read_parquet(tmp_path / "summary.parquet", dtype_backend="numpy_nullable")
     for name in COLUMNS[1:]:
