@@ -5,14 +5,9 @@ import pandas as pd
 
 from linear_grokking.claims.registry import Evidence
 from linear_grokking.claims.verdict import Undecidable
-from linear_grokking.figures.logistic_panels import limit_accuracies, pair_runs
+from linear_grokking.figures.logistic_panels import pair_runs, with_limits
 from linear_grokking.figures.separability_panels import CRITICAL
-from linear_grokking.results.reading import RunResult
-
-
-def with_limits(run: RunResult, sets: RunResult) -> pd.DataFrame:
-    """Return the scalars of a run beside the columns of `limit_accuracies`, one row a draw."""
-    return run.scalars.merge(limit_accuracies(run, sets), on="realization")
+from linear_grokking.results.reading import RunResult, by_value
 
 
 def draws_of(
@@ -51,11 +46,10 @@ def by_sigma(evidence: Evidence) -> list[RunResult]:
         If there are fewer.
     """
     runs = evidence.runs("dynamics", keep=lambda p: p["lambda"] < CRITICAL)
-    nearest = max(run.parameters["lambda"] for run in runs)
-    runs = [run for run in runs if run.parameters["lambda"] == nearest]
-    if len(runs) < 2:
+    _, nearest = max(by_value(runs, "lambda").items())
+    if len(nearest) < 2:
         raise Undecidable("fewer than two σ below λ = ½")
-    return sorted(runs, key=lambda run: run.parameters["sigma"])
+    return sorted(nearest, key=lambda run: run.parameters["sigma"])
 
 
 def column(draws: list[tuple[RunResult, pd.DataFrame]], name: str) -> np.ndarray:

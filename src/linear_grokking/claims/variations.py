@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.special import ndtri
 
-from linear_grokking.claims.draws import by_sigma, with_limits
+from linear_grokking.claims.draws import by_sigma
 from linear_grokking.claims.measuring import (
     extremes_of,
     geometric_mean_of,
@@ -16,7 +16,7 @@ from linear_grokking.claims.registry import Evidence, claims_of
 from linear_grokking.claims.separability import CRITICAL
 from linear_grokking.claims.verdict import Claim, Measurement, Undecidable, ours, paper_b
 from linear_grokking.figures.b16 import random_limit
-from linear_grokking.figures.logistic_panels import limit_accuracies, pair_runs
+from linear_grokking.figures.logistic_panels import limit_accuracies, pair_runs, with_limits
 from linear_grokking.results.crossings import first_crossing
 from linear_grokking.results.reading import RunResult
 from linear_grokking.theory import label_fraction, threshold_labels, two_gaussians

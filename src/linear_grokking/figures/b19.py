@@ -90,9 +90,8 @@ def separable_ends(run: RunResult, sets: RunResult) -> pd.DataFrame:
         `logistic_panels.limit_accuracies` has it.
     """
     logistic.check_all_known(run, sets)
-    limits = logistic.limit_accuracies(run, sets)
     box = sets.scalars[["realization", "box_norm"]]
-    ends = run.scalars.merge(limits, on="realization").merge(box, on="realization")
+    ends = logistic.with_limits(run, sets).merge(box, on="realization")
     ends = ends[ends["separable"].astype(bool)].reset_index(drop=True)
     if run.parameters["solver"] == _ADAM:
         norm = ends["box_norm"].to_numpy(float)
@@ -103,9 +102,8 @@ def separable_ends(run: RunResult, sets: RunResult) -> pd.DataFrame:
 
 
 def _tabulate_ends(builder: TableBuilder, run: RunResult, ends: pd.DataFrame, solver: str) -> None:
-    shown = {"solver": solver, "sigma": run.parameters["sigma"]}
+    shown, lambda_ = {"solver": solver, "sigma": run.parameters["sigma"]}, run.parameters["lambda"]
     for series, column in (("final", "final_gen_accuracy"), ("limit", "limit")):
-        lambda_ = run.parameters["lambda"]
         builder.add_values("final_accuracy", series, lambda_, ends[column], shown)
 
 
@@ -135,7 +133,7 @@ def _tabulate_curve(builder: TableBuilder, run: RunResult, solver: str) -> None:
 
 def _tabulate_times(builder: TableBuilder, run: RunResult, sets: RunResult, solver: str) -> None:
     logistic.check_all_known(run, sets)
-    draws = run.scalars.merge(logistic.limit_accuracies(run, sets), on="realization")
+    draws = logistic.with_limits(run, sets)
     draws = draws[~draws["separable"].astype(bool)]
     scale = run.parameters["sigma"] * draws["norm"].to_numpy(float)
     time = run.parameters["eta"] * draws["t_gen"].to_numpy(float)

@@ -119,6 +119,11 @@ def limit_accuracies(dynamics: RunResult, separability: RunResult) -> pd.DataFra
     return pd.DataFrame({"realization": sets["realization"].to_numpy(), **found})
 
 
+def with_limits(run: RunResult, sets: RunResult) -> pd.DataFrame:
+    """Return the scalars of a run beside the columns of `limit_accuracies`, one row a draw."""
+    return run.scalars.merge(limit_accuracies(run, sets), on="realization")
+
+
 def tabulate_limit_lines(
     builder: TableBuilder, dynamics: RunResult, limits: pd.DataFrame, parameters: Mapping[str, Any]
 ) -> None:

@@ -508,7 +508,7 @@ EDITS = [
     ("solvers/log_flow/log_time.py", "import ", "import  ", set()),
     ("models/losses.py", "slope * (1.0 - slope)", "slope - slope**2", LOGISTIC - {"exponential"}),
     ("models/losses.py", "means + 0.5 * deviations**2", "means + deviations**2", {"exponential"}),
-    ("results/statistics.py", "CONFIDENCE = ", "CONFIDENCE = 0.5 * ", {"summary"}),
+    ("results/statistics.py", "CONFIDENCE = ", "CONFIDENCE = 0.5 * ", {"summary", "table"}),
     ("results/blocks.py", "realizations - 1)", "realizations - 2)", {"summary"}),
     ("figures/style.py", "BAND_ALPHA = ", "BAND_ALPHA = 0.5 * ", {"drawing"}),
     ("theory/marchenko_pastur.py", "\ndef support(", "\nUNUSED = 1\n\n\ndef support(", set()),
