@@ -192,10 +192,9 @@ class Classification:
         gen_limit = None if end is None else float(np.mean(held @ end < 0))
         t_train, lag_train = self._forecast(points, train_limit)
         t_gen, lag_gen = self._forecast(held, gen_limit)
-        alike = support == len(points)
         if t_gen is None:
             remarks.append(unknown)
-        elif not _settled(t_gen, lag_gen, alike):
+        elif not _settled(lag_gen):
             remarks.append(
                 "it ends below the accuracy, but may pass it on the way"
                 if np.isinf(t_gen)
@@ -229,7 +228,7 @@ class Classification:
             lag_gen=lag_gen,
             relaxation_time=relaxation,
             valid=not remarks,
-            valid_train=_settled(t_train, lag_train, alike) and self._eta < largest,
+            valid_train=_settled(lag_train) and self._eta < largest,
             remarks=tuple(remarks),
         )
 
@@ -299,15 +298,12 @@ def largest_eta(points: Float[np.ndarray, "N D"]) -> float:
     return float(8.0 * len(points) / np.linalg.norm(points, 2) ** 2)
 
 
-def _settled(time: float | None, lag: float | None, alike: bool) -> bool:
-    """Tell whether a time is in its range.
+def _settled(lag: float | None) -> bool:
+    """Tell whether a time is in its range; an infinite one, that of the limit, has no lag.
 
-    An infinite one is that of the limit: in Paper B's picture, where all rows are alike, accuracy
-    rises to it; otherwise it may have been higher before.
+    The accuracy may have been higher before.
     """
-    if time is None:
-        return False
-    return alike if np.isinf(time) else lag is not None and lag <= MOST_LAG
+    return lag is not None and lag <= MOST_LAG
 
 
 def assessed(points: Float[np.ndarray, "N D"]) -> Separability:

@@ -45,7 +45,7 @@ def minimum(points: Float[np.ndarray, "N D"], eta: float) -> tuple[Float[np.ndar
         root = weights[:, np.newaxis] * inside
         step = np.linalg.lstsq(root, slopes / weights, rcond=1e-13)[0]
         change, scale = inside @ step, 1.0
-        if np.abs(change).max() < 1e-8:
+        if np.all(np.abs(change) < 1e-8 * (1.0 + np.abs(margins))):
             slowest = len(points) * np.linalg.norm(back @ np.linalg.pinv(root), 2) ** 2
             return back @ here, float(slowest / eta)
         before = np.mean(loss.value(np, margins))

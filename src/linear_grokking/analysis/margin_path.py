@@ -80,10 +80,15 @@ class MarginPath:
     def log_time_of(
         self, points: Float[np.ndarray, "n D"], accuracy: float, *, with_lag: bool = False
     ) -> float:
-        """Return ln t at which the accuracy on points is reached first; inf where it is not."""
+        """Return ln t at which the accuracy on points is reached first; inf where it is not.
+
+        -inf where it is by the first t that is told from 0.
+        """
         log_time, found = self.accuracies(points, with_lag=with_lag)
         reached = np.flatnonzero(found >= accuracy)
-        return float(log_time[reached[0]]) if len(reached) else np.inf
+        if not len(reached):
+            return np.inf
+        return float(log_time[reached[0]]) if reached[0] > 1 else -np.inf
 
     def shift(self, points: Float[np.ndarray, "n D"], accuracy: float) -> float:
         """Return about how much the lag shifts ln t of an accuracy on points.

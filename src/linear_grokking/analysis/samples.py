@@ -109,6 +109,11 @@ def _read_table(path: Path, label: str) -> Samples:
     for name, column in zip(names, features.dtypes, strict=True):
         if not pd.api.types.is_numeric_dtype(column):
             raise ValueError(f"{path}: column {name} is not of numbers; features must be")
+        if name.startswith("Unnamed: "):  # by pandas
+            raise ValueError(
+                f"{path}: column {name.split()[1]} has no name; leave it out if it is an index "
+                "(to_csv with index=False), or name it"
+            )
     return checked(features.to_numpy(np.float64, na_value=np.nan), frame[label].to_numpy(), names)
 
 
@@ -146,7 +151,7 @@ def checked(features: Any, labels: Any, names: Sequence[str] | None = None) -> S
         row = np.flatnonzero(_missing(labels))[0]
         raise ValueError(f"labels: row {row} is {labels[row]}; must be a finite number or a name")
     for name, entries in (("X", features), ("labels", labels)):
-        size = np.abs(entries).max() if entries.dtype.kind in "iuf" else 1.0
+        size = np.abs(entries.astype(float)).max() if entries.dtype.kind in "iuf" else 1.0
         if size and not SIZES[0] <= size <= SIZES[1]:
             raise ValueError(
                 f"{name}: the largest entry is {size:.3g} in size; must be 0 or between "

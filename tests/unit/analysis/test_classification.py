@@ -311,3 +311,25 @@ def test_an_accuracy_that_is_passed_on_the_way_is_not_called_never():
     )
     assert found.limit_gen_accuracy < 0.95 < run["gen_accuracy"][-1]
     assert not found.valid and "on the way" in found.remarks[0]
+
+
+def test_never_is_not_in_range_though_all_training_rows_are_on_the_margin():
+    """As always with many features: held-out rows are not alike, and pass the accuracy before."""
+    rng = np.random.default_rng(206)
+    features = rng.standard_normal((30, 120))
+    labels = features @ rng.standard_normal(120) > 0
+    for accuracy in (0.6, 0.7, 0.8, 0.9):
+        found = analyze(features, labels, held_out=0.5, accuracy=accuracy)
+        assert found.support == found.n_train == 15
+        assert not (found.t_gen == np.inf and found.valid)
+
+
+def test_rows_that_are_right_from_the_first_step_have_no_late_time():
+    """Two rows, nearly opposite with the bias: the path begins at 0 along their margin."""
+    rng = np.random.default_rng(21)
+    features = 1e-6 * rng.standard_normal((11, 60))
+    labels = np.arange(11) % 2
+    found = analyze(features, labels, held_out=0.8, seed=2, accuracy=0.5)
+    run = prepared(checked(features, labels), Settings(held_out=0.8, seed=2)).run(np.array([1.0]))
+    assert found.n_train == 2 and run["train_accuracy"][0] == 1.0
+    assert not found.valid_train and found.t_train == 0.0

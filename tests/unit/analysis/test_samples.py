@@ -103,6 +103,7 @@ def test_files_of_all_kinds_give_the_same_rows(tmp_path):
         ("pickled.npz", "y", "pickled.npz: not a readable .npz file of plain arrays"),
         ("rows.csv", "z", r"rows.csv: no column z for the labels \(--label\); it has a, y"),
         ("text.csv", "y", "text.csv: column a is not of numbers"),
+        ("index.csv", "y", "index.csv: column 0 has no name; leave it out if it is an index"),
     ],
 )
 def test_files_that_cannot_be_read(tmp_path, name, label, says):
@@ -118,6 +119,7 @@ def test_files_that_cannot_be_read(tmp_path, name, label, says):
     np.savez(tmp_path / "pickled.npz", X=np.array([{}], object), y=Y)
     (tmp_path / "rows.csv").write_text("a,y\n1,2\n")
     (tmp_path / "text.csv").write_text("a,y\nx,2\n")
+    pd.DataFrame(X, columns=list("abcdey")).to_csv(tmp_path / "index.csv")
     with pytest.raises(ValueError, match=says) as caught:
         read(tmp_path / name, label)
     assert "\n" not in str(caught.value)
@@ -168,3 +170,8 @@ def test_two_numbers_are_regressed_on_request():
     assert analyze(features, labels).task == "classification"
     assert analyze(features, labels, task="regression").task == "regression"
     assert checked(features, labels[:, np.newaxis]).labels.shape == (100,)
+
+
+def test_half_precision_is_read():
+    labels = Y.astype(np.float16)
+    assert analyze(X.astype(np.float16), labels).task == "regression"
