@@ -201,8 +201,10 @@ def rate_and_bias(evidence: Evidence) -> Iterator[Claim]:
         for other in shifted:
             if abs(rate_ratio(other) / ratio - 1.0) > 1e-9:
                 continue
-            _, norm, bias, loss = run.curves(*names)
-            _, other_norm, other_bias, other_loss = other.curves(*names)
+            steps, norm, bias, loss = run.curves(*names)
+            other_steps, other_norm, other_bias, other_loss = other.curves(*names)
+            if not np.array_equal(steps, other_steps) or len(norm) != len(other_norm):
+                raise Undecidable("the runs compared have other records or sets")
             shift = other.parameters["b0"] - run.parameters["b0"]
             ratios = [
                 other_norm / norm,

@@ -116,23 +116,31 @@ def test_late_losses(product, expected):
     assert verdicts(claims.late_loss(DrawnEvidence("B20", rates=runs))) == [expected]
 
 
+def exponential(b0, factor=1.0, records=None):
+    """Return runs whose ηe^b₀ is one, and whose observables are off by a factor."""
+    b = -np.log(1.0 + STEPS[:records]) * SCATTER[:, np.newaxis]
+    eta = 0.5 * critical(curvature=1.0) * np.exp(-b0)
+    curves = {
+        "weight_norm": (1.0 + b**2) * factor,
+        "bias": b + b0 + factor - 1,
+        "train_loss": np.exp(b + b0) * factor,
+    }
+    parameters = {**SHARED, "loss": "exponential", "b0": b0, "eta": eta}
+    return DrawnRun(parameters, {"realization": range(N)}, STEPS[:records], **curves)
+
+
 @pytest.mark.parametrize(("error", "expected"), [(1e-7, "confirmed"), (1e-3, "contradicted")])
 def test_rate_and_bias(error, expected):
-    b = -np.log(1.0 + STEPS) * SCATTER[:, np.newaxis]
-    norm, b0 = 1.0 + b**2, -5.0
-
-    def exponential(b0, factor):
-        eta = 0.5 * critical(curvature=1.0) * np.exp(-b0)
-        parameters = {**SHARED, "loss": "exponential", "b0": b0, "eta": eta}
-        scalars = {"realization": range(N)}
-        loss = np.exp(b + b0) * factor
-        curves = {"weight_norm": norm * factor, "bias": b + b0 + factor - 1, "train_loss": loss}
-        return DrawnRun(parameters, scalars, STEPS, **curves)
-
-    evidence = DrawnEvidence(
-        "B20", exponential=[exponential(0.0, 1.0)], shifted=[exponential(b0, 1.0 + error)]
-    )
+    shifted = [exponential(-5.0, 1.0 + error)]
+    evidence = DrawnEvidence("B20", exponential=[exponential(0.0)], shifted=shifted)
     assert verdicts(claims.rate_and_bias(evidence)) == [expected]
+
+
+def test_runs_with_other_records_are_not_compared():
+    shifted = [exponential(-5.0, records=-1)]
+    evidence = DrawnEvidence("B20", exponential=[exponential(0.0)], shifted=shifted)
+    with pytest.raises(Undecidable, match="other records or sets"):
+        list(claims.rate_and_bias(evidence))
 
 
 @pytest.mark.parametrize(
