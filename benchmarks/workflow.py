@@ -217,7 +217,8 @@ def _grid() -> dict[str, Any]:
     """Return the configuration of a figure from as many runs as are allowed."""
     axes = {"d": list(range(1, 101)), "sigma": [1 + k / 100 for k in range(MAX_GRID // 100)]}
     sets = {"measure": "separability", "n_train": 2, "realizations": 1, **axes}
-    options = {"statistics": "sets", "lambda": {"start": 0.3, "stop": 0.45, "points": 2}}
+    curve = {"start": 0.3, "stop": 0.45, "points": 2}
+    options = {"statistics": "sets", "margins": "sets", "lambda": curve}
     return {"seed": 1, "experiments": {"sets": sets}, "figures": {"B6": options}}
 
 

@@ -11,7 +11,11 @@ import yaml
 from linear_grokking.workflow.plan import Plan, read, targets
 
 SETS = {"measure": "separability", "n_train": 20, "d": [6, 8], "realizations": 4}
-OPTIONS = {"statistics": "sets", "lambda": {"start": 0.3, "stop": 0.45, "points": 2}}
+OPTIONS = {
+    "statistics": "sets",
+    "margins": "sets",
+    "lambda": {"start": 0.3, "stop": 0.45, "points": 2},
+}
 SMALL = {"seed": 1, "experiments": {"sets": SETS}, "figures": {"B6": OPTIONS}}
 MODULE = """
 configfile: "mine.yaml"
