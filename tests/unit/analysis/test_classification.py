@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from given_rows import one_label
 from scipy.optimize import minimize
-from scipy.special import expit
 from sklearn import datasets, linear_model, svm
 
 from linear_grokking import analyze
@@ -164,24 +163,6 @@ def test_an_inseparable_set_ends_at_the_minimum_of_its_loss():
     assert relaxation == pytest.approx(1 / (0.01 * np.linalg.eigvalsh(hessian)[0]))
     found = analyze(features[:, 1:4], labels, accuracy=0.3)
     assert found.t_gen is None and "not separable" in found.remarks[0]
-
-
-@pytest.mark.parametrize(("size", "offset"), [(1.0, 1e3), (1.0, 1e9), (1e7, 0.0), (1e-8, 1.0)])
-def test_the_minimum_is_found_for_features_of_any_size_and_offset(size, offset):
-    """Rows (s x + m, 1) are (x, 1) A, and the inverse of the Hessian is A⁻¹ H⁻¹ A⁻ᵀ."""
-    rng = np.random.default_rng(1)
-    features = rng.standard_normal((400, 3))
-    labels = np.sign(features[:, 0] + 1.0 + 0.5 * rng.standard_normal(400))
-    plain, _ = minimum(points := label_constant(features, labels), 1.0)
-    slopes = expit(points @ plain)
-    hessian = points.T @ ((slopes * (1.0 - slopes))[:, np.newaxis] * points) / len(points)
-    back = np.diag([1.0 / size] * 3 + [1.0])
-    back[3, :3] = -offset / size
-    moved = label_constant(size * features + offset, labels)
-    found, relaxation = minimum(moved, 1.0)
-    assert moved @ found == pytest.approx(points @ plain, rel=1e-4, abs=1e-5)
-    inverse = back @ np.linalg.inv(hessian) @ back.T
-    assert relaxation == pytest.approx(np.linalg.norm(inverse, 2), rel=1e-4)
 
 
 def test_a_margin_that_is_not_found_leaves_the_proved_verdict():
