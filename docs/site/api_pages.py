@@ -3,6 +3,7 @@
 import importlib
 import json
 import pkgutil
+from pathlib import Path
 from typing import Any
 
 from docutils import nodes
@@ -54,7 +55,8 @@ class ExperimentKeys(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """See docutils."""
         self.env.note_dependency(__file__)
-        self.env.note_dependency(experiments.__file__)
+        for module in Path(experiments.__file__).parent.glob("*.py"):
+            self.env.note_dependency(str(module))
         lines: list[str] = []
         for kind, experiment in experiments.EXPERIMENTS.items():
             schema = TypeAdapter(experiment).json_schema()

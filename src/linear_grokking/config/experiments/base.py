@@ -1,0 +1,203 @@
+"""What experiments share: a grid of parameters, and the spec of the run at each of its points."""
+
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field, model_validator
+from pydantic.fields import FieldInfo
+
+from linear_grokking.config.fields import (
+    MAX_SIZE,
+    Axis,
+    Count,
+    Natural,
+    OpenProbability,
+    Positive,
+    Section,
+    Time,
+    refused,
+)
+from linear_grokking.jobs.kinds import KINDS, kind_of
+
+SIZE_TOLERANCE = 1e-3
+"""Relative change of λ that rounding to whole sizes may bring."""
+
+MAX_GRID = 10_000
+
+MAX_LITERAL_STEPS = 1e9
+"""Most steps of a solver that takes them one by one."""
+
+MAX_REALIZATION_BYTES = 1e12
+"""Most memory that one realization may need."""
+
+
+@dataclass(frozen=True)
+class GridPoint:
+    """One point of an experiment's grid.
+
+    Attributes
+    ----------
+    parameters
+        Under their configuration keys, λ as the user wrote it.
+    spec
+        What the numbers depend on, canonical.
+    """
+
+    parameters: dict[str, Any]
+    spec: dict[str, Any]
+
+
+class Experiment(Section):
+    """What all experiments share."""
+
+    plain: ClassVar[frozenset[str]] = frozenset({"realizations", "block", "seed"})
+    random: ClassVar[bool] = True
+    """Whether the runs depend on the seed."""
+    timed: ClassVar[bool] = False
+    """Whether they depend on the accuracy that counts as reached; others are read off later."""
+
+    realizations: Count = Field(1, description="Independent draws of data and initial weights.")
+    block: Count | None = Field(
+        None, description="Realizations per job; by default what fills `job_minutes`."
+    )
+    seed: Natural | None = Field(None, description="Seed; by default the configuration's.")
+
+    @classmethod
+    def parameters(cls) -> dict[str, FieldInfo]:
+        """Return the parameters under their configuration keys."""
+        fields = {info.alias or name: info for name, info in cls.model_fields.items()}
+        return {key: info for key, info in fields.items() if key not in cls.plain}
+
+    def value(self, key: str) -> Any:
+        """Return a parameter by its configuration key."""
+        return getattr(self, "lambda_" if key == "lambda" else key)
+
+    def grid(self, seed: int, accuracy: float = 0.95) -> Iterator[GridPoint]:
+        """Yield the grid's points, the last axis varying fastest.
+
+        Parameters
+        ----------
+        seed
+            The configuration's, for experiments that have none of their own.
+        accuracy
+            That counts as reached.
+        """
+        fields = {key: self.value(key) for key in self.parameters()}
+        axes = {
+            key: value if isinstance(value, tuple) else (value,)
+            for key, value in fields.items()
+            if value is not None
+        }
+        for values in itertools.product(*axes.values()):
+            parameters = dict(zip(axes, values, strict=True))
+            for key in self.unused(parameters):
+                parameters.pop(key, None)
+            spec = self.sized(parameters)
+            if self.random:
+                spec["seed"] = seed if self.seed is None else self.seed
+            if self.timed:
+                spec["accuracy"] = accuracy
+            yield GridPoint(parameters, spec)
+
+    def sized(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        """Return the spec of one grid point: its parameters with λ turned into sizes."""
+        return dict(parameters)
+
+    def unused(self, parameters: Mapping[str, Any]) -> Iterator[str]:
+        """Yield the keys that have no meaning at a grid point."""
+        for solver, keys in self._solver_keys().items():
+            if solver != parameters["solver"]:
+                yield from keys
+
+    def check_keys(self) -> None:
+        """Raise where keys are set that do not go together."""
+        for solver, keys in self._solver_keys().items():
+            only_with(self, f"solver: {solver}", solver == self.value("solver"), keys)
+
+    def _solver_keys(self) -> dict[str, tuple[str, ...]]:
+        """Return the keys of each solver of the model."""
+        mine = (self.value("model"), self.value("measure"))
+        return {k.solver: k.options for k in KINDS if (k.model, k.measure) == mine}
+
+    @model_validator(mode="after")
+    def _is_valid(self) -> "Experiment":
+        self.check_keys()
+        size = 1
+        for key in self.parameters():
+            value = self.value(key)
+            size *= len(value) if isinstance(value, tuple) else 1
+        if size > MAX_GRID:
+            raise refused(f"has {size} grid points; at most {MAX_GRID} are allowed")
+        for point in self.grid(0):
+            check_feasible(point.spec)
+        return self
+
+
+def whole_size(key: str, exact: float, lambda_: float) -> int:
+    """Round a size that λ implies; refuse a λ that no whole size comes close to."""
+    size = round(exact) if exact <= MAX_SIZE else 0
+    if size >= 1 and abs(size - exact) <= SIZE_TOLERANCE * exact:
+        return size
+    told = f"lambda = {lambda_} gives {key} = {exact:.6g}"
+    if exact > MAX_SIZE:
+        raise refused(f"{told}; at most {MAX_SIZE} is allowed")
+    raise refused(
+        f"{told}, which is not a whole number (within a relative {SIZE_TOLERANCE}); "
+        "choose a lambda or a size that makes it one"
+    )
+
+
+def check_feasible(spec: Mapping[str, Any]) -> None:
+    """Refuse a run that could never end, or that no machine could hold."""
+    kind = kind_of(spec)
+    if kind.literal and spec["t_max"] > MAX_LITERAL_STEPS:
+        raise refused(
+            f"t_max = {spec['t_max']:g} with solver: {kind.solver}, which takes every step; "
+            f"at most {MAX_LITERAL_STEPS:g} are allowed"
+        )
+    needed = kind.cost(spec).data_bytes
+    if needed > MAX_REALIZATION_BYTES:
+        raise refused(
+            f"one realization needs about {needed / 1e9:.3g} GB of memory; "
+            f"at most {MAX_REALIZATION_BYTES / 1e9:g} are allowed"
+        )
+
+
+def one_of(experiment: Experiment, first: str, second: str) -> None:
+    """Refuse an experiment that sets both or neither of two keys."""
+    given = [key for key in (first, second) if experiment.value(key) is not None]
+    if len(given) != 1:
+        sets = "both" if given else "neither"
+        raise refused(f"sets {sets} of the keys {first} and {second}; needs exactly one of them")
+
+
+def only_with(section: Section, condition: str, holds: bool, keys: tuple[str, ...]) -> None:
+    """Refuse keys that were set although the solver or law at hand does not use them."""
+    for key in keys if not holds else ():
+        if key in section.model_fields_set and getattr(section, key) is not None:
+            raise refused(f"sets {key}, which has a meaning only with {condition}")
+
+
+class Trained(Experiment, title="How it is trained"):
+    """An experiment with steps."""
+
+    eta: Axis[Positive] = Field((0.01,), description="Learning rate η.")
+    t_max: Time = Field(1.0e7, description="Last step.")
+    records: Annotated[Count, Field(ge=2, le=100_000)] = Field(
+        200, description="Recorded steps, log-spaced, besides step 0."
+    )
+
+
+class WithAdam(Trained, title="How it is trained"):
+    """An experiment that Adam can train, which knows no weight decay."""
+
+    beta1: OpenProbability = Field(0.9, description="adam: decay of the first moment.")
+    beta2: OpenProbability = Field(0.999, description="adam: decay of the second moment.")
+
+    def check_keys(self) -> None:
+        """See `Experiment.check_keys`."""
+        super().check_keys()
+        if self.value("solver") == "adam" and any(self.value("gamma")):
+            raise refused("sets gamma with solver: adam, which knows no weight decay")
