@@ -79,7 +79,7 @@ def test_the_worked_example_of_a_figure_followed_literally(tmp_path):
     assert (claim["id"], claim["states"], claim["n"]) == ("B23-settled-sigma-4", "ours", 8)
 
 
-@pytest.mark.parametrize(("what", "files"), [("model", 6), ("solver", 4), ("law", 3), ("loss", 2)])
+@pytest.mark.parametrize(("what", "files"), [("model", 7), ("solver", 4), ("law", 3), ("loss", 2)])
 def test_the_worked_examples_of_physics_followed_literally(what, files, tmp_path):
     text = (DOCS / f"add_a_{what}.md").read_text(encoding="utf-8")
     copy_workflow(tmp_path)
