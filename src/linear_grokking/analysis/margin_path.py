@@ -22,7 +22,7 @@ from linear_grokking.shapes import Float
 
 LARGEST_BETA = 200.0
 _FIRST_STRIDE, _STRIDE_GROWTH = 0.25, 0.05
-"""First stride in β, divided by the largest output per β if that is above 1; and its growth."""
+"""Largest change of an output along θ_M in the first stride; and growth of the stride with β."""
 _NEWTON_STEPS = 100
 _SETTLED = 1e-9
 """Largest change of an output in the last Newton step, relative to 1 + β."""

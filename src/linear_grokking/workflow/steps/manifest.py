@@ -24,7 +24,7 @@ def list_runs(request: Mapping[str, Any], outputs: Sequence[Path], root: Path) -
     Raises
     ------
     StorageError
-        If a block that the manifest should list is missing.
+        If the folder of a run holds no blocks, or a block cannot be read.
     """
     (output,) = outputs
     rows = rows_of(request["runs"], root)
