@@ -1,4 +1,4 @@
-"""Will given rows grok?  Theory, and a run beside it: ``linear-grokking analyze``."""
+"""Will given rows grok?  Theory and a run to compare with it: ``linear-grokking analyze``."""
 
 from linear_grokking.analysis.analyzing import Settings, analyze, prepared
 from linear_grokking.analysis.classification import ClassificationAnalysis, SetVerdict

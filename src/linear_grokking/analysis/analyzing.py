@@ -1,4 +1,4 @@
-"""From rows to their analysis."""
+"""Turn rows into their analysis."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -24,26 +24,26 @@ class Settings:
     Attributes
     ----------
     task
-        ``"auto"`` takes labels of two values for classes.
+        ``"auto"`` treats labels with two distinct values as classes.
     held_out
         Fraction of the rows that is held out.
     seed
-        Seed of their choice.
+        Seed for choosing the held-out rows.
     eta
         Learning rate.
     accuracy
-        That times are of.
+        Accuracy whose times are forecast.
     epsilon
         In regression a row is right if its squared error is at most ε times the mean square
         of the training labels.
     standardize
-        Bring features to mean 0 and deviation 1 over the training rows first, and real labels
-        to mean 0.
+        First scale the features to mean 0 and standard deviation 1 over the training rows, and
+        shift real labels to mean 0.
 
     Raises
     ------
     ValueError
-        In one line, where a number is out of its range.
+        If a number is out of range; the message is one line.
     """
 
     task: Task = "auto"
@@ -79,14 +79,14 @@ def analyze(
     X : (N, d)
         Features.
     y : (N,)
-        Labels: of two values, or real numbers.
+        Labels: two distinct values, or real numbers.
     task, held_out, seed, eta, accuracy, epsilon, standardize
         See `Settings`.
 
     Raises
     ------
     ValueError
-        In one line: what is wrong, and what is allowed.
+        The message is one line: what is wrong, and what is allowed.
 
     Examples
     --------
@@ -101,7 +101,10 @@ def analyze(
 
 
 def prepared(samples: Samples, settings: Settings) -> Classification | Regression:
-    """Return what analyzes checked rows, and runs beside; errors as `analyze`."""
+    """Return the object that analyzes checked rows and runs training on them.
+
+    It raises the same errors as `analyze`.
+    """
     if task_of(samples.labels, settings.task) == "classification":
         labels, classes = classes_of(samples.labels)
     else:

@@ -1,9 +1,10 @@
-"""Logistic classification of given rows: separable or not, where it ends, when it generalizes.
+"""Logistic classification of given rows: separability, limits of training, time to generalize.
 
-Multiplied by minus their labels, rows (x_i, 1) are points z_i that all carry the label -1: the
-picture of Paper B, with the bias as one of the coordinates.  Only where some other direction plays
-the part of its bias, all points being equally far along it, is it the paper's model; in general
-the direction of the largest margin takes that part (`margin_path`, docs/theory.md).
+Multiplied by minus their labels, the rows (x_i, 1) become points z_i that all carry the label -1,
+as in Paper B, with the classifier's bias as one of the coordinates.  This is the paper's model
+only if some direction plays the role of the paper's bias, that is, if all points have the same
+component along it.  In general the direction of the largest margin takes that role
+(`margin_path`, docs/theory.md).
 """
 
 from collections.abc import Mapping
@@ -23,11 +24,11 @@ from linear_grokking.solvers.log_flow import gradient_flow
 from linear_grokking.solvers.separability import MarginError, Separability, assess
 
 ON_MARGIN = 1e-6
-"""Largest distance from the margin, in units of it, of a support vector."""
+"""Largest distance of a support vector from the margin, in units of the margin."""
 MOST_LAG = 0.15
-"""Largest shift of ln t by what has not settled with which a forecast is in its range."""
+"""A forecast is in range if unsettled weights shift its ln t by at most this much."""
 GD_STEPS = 200
-"""Literal steps with which a run begins; the flow takes over then."""
+"""Number of literal gradient-descent steps before the flow takes over."""
 
 
 @dataclass(frozen=True)
@@ -37,15 +38,16 @@ class SetVerdict:
     Attributes
     ----------
     separable
-        Whether they are.
+        Whether they are separable.
     certificate
-        ``"direction"`` and ``"hull"`` are proofs; ``"lp"`` is what linear programming says.
+        ``"direction"`` and ``"hull"`` are proofs; ``"lp"`` is the unproved result of linear
+        programming.
     margin
-        Largest distance of all rows from the boundary, in the unit of the features; None where
-        not separable, or where it was not found.
+        The largest distance that all rows can have from the boundary, in the unit of the
+        features; None if the rows are not separable or the margin was not found.
     s_inf_norm
-        ‖S_∞‖, S_∞ the minimizer of the mean of e^{S·z_i} (Paper B, Sec. 3.1), in the inverse unit
-        of the features; inf where there is none, None where separable.
+        ‖S_∞‖, where S_∞ minimizes the mean of e^{S·z_i} (Paper B, Sec. 3.1), in the inverse unit
+        of the features; inf if there is no minimizer, None if the rows are separable.
     """
 
     separable: bool
@@ -56,47 +58,47 @@ class SetVerdict:
 
 @dataclass(frozen=True)
 class ClassificationAnalysis:
-    """What is known of rows with labels of two values; times are in steps.
+    """The analysis of rows whose labels take two values; times are in steps.
 
     Attributes
     ----------
     task
         ``"classification"``.
     n_train, n_held_out, n_features
-        Training rows, held-out rows, features.
+        Numbers of training rows, held-out rows and features.
     classes
         The labels that stand for -1 and +1.
     eta, accuracy
-        Learning rate, and the accuracy that times are of.
+        Learning rate, and the accuracy whose times are forecast.
     largest_eta
-        Up to there, gradient descent with cross-entropy is stable from the start.
+        Learning rate up to which gradient descent with cross-entropy is stable from the start.
     through_origin, with_bias
         Verdicts on the training rows without and with a bias.
     support
-        Rows on the largest margin with bias; all of them are where one direction plays the
-        part of Paper B's bias.  0 where there is no margin.
+        Number of rows on the largest margin with a bias.  If all rows are on it, the direction
+        of the margin plays the role of Paper B's bias.  0 if there is no margin.
     across
-        In that case the verdict on what is left of the rows across this direction: Paper B's
-        points, with ‖S_∞‖.  None otherwise.
+        In that case, the verdict on the components of the rows orthogonal to this direction,
+        which are Paper B's points, with ‖S_∞‖.  None otherwise.
     limit_train_accuracy, limit_gen_accuracy
-        Of training and held-out rows for t → ∞; the second is None where the margin was not found.
+        Accuracies on training and held-out rows for t → ∞; the second is None if the margin was
+        not found.
     t_train, t_gen
-        Forecast of the times at which gradient descent from zero reaches the accuracy on
-        training and on held-out rows; inf where its limit is below, None where nothing is
-        forecast.
+        Forecast times at which gradient descent from zero reaches the accuracy on training and
+        on held-out rows; inf if the limit accuracy is lower, None if there is no forecast.
     settling_exponent
-        At t_gen what the weights are still away from their late path falls as t to minus this
-        or faster; None where t_gen is not finite.
+        At t_gen, the distance of the weights from their late path falls as t to the power of
+        minus this, or faster; None if t_gen is not finite.
     lag_train, lag_gen
-        About how much ln t_train and ln t_gen are shifted by what has not settled, None where
-        there is no such time; they are in their range up to 0.15.
+        Approximate shifts of ln t_train and ln t_gen by weights that have not settled, None if
+        there is no such time.  A forecast is in range if its shift is at most 0.15.
     relaxation_time
-        Where not separable: that of the slowest direction at the minimum of the loss, in steps;
-        inf where there is none, as some weights grow for ever.
+        If the rows are not separable: relaxation time, in steps, of the slowest direction at the
+        minimum of the loss; inf if there is no minimum because some weights grow forever.
     valid, valid_train
-        Whether t_gen, and t_train, are in the range of their formula.
+        Whether t_gen and t_train are in the range of their formula.
     remarks
-        Why t_gen is not, or why there is none.
+        Why t_gen is out of range, or why there is none.
     """
 
     task: str
@@ -125,23 +127,23 @@ class ClassificationAnalysis:
 
 
 class Classification:
-    """The analysis of a split, and runs beside it.
+    """The analysis of a split, and runs to compare with it.
 
     Parameters
     ----------
     rows
-        Labels are ±1.
+        Training and held-out rows, with labels ±1.
     classes
-        Names of the two.
+        Names of the two classes.
     eta
         Learning rate.
     accuracy
-        That times are of.
+        Accuracy whose times are forecast.
 
     Raises
     ------
     ValueError
-        Where all training rows have one label.
+        If all training rows have the same label.
     """
 
     def __init__(self, rows: Split, classes: tuple[str, str], eta: float, accuracy: float) -> None:
@@ -156,7 +158,7 @@ class Classification:
         self._path: MarginPath | None = None
 
     def summary(self) -> ClassificationAnalysis:
-        """Return what is found without a run."""
+        """Return the results that need no run."""
         points, held = self._points, self._held
         with_bias = assessed(points)
         largest = largest_eta(points)
@@ -187,7 +189,7 @@ class Classification:
                 "no formula for rows that are not separable: the weights go to the minimum of the "
                 "loss, exponentially"
             )
-        # Separable rows end right, whatever the margin.
+        # Separable rows are all classified correctly in the end, even if no margin was found.
         train_limit = 1.0 if end is None else float(np.mean(points @ end < 0))
         gen_limit = None if end is None else float(np.mean(held @ end < 0))
         t_train, lag_train = self._forecast(points, train_limit)
@@ -235,7 +237,7 @@ class Classification:
     def _forecast(
         self, points: Float[np.ndarray, "n D"], limit: float | None
     ) -> tuple[float | None, float | None]:
-        """Return the time of the accuracy on points, and the shift of ln t by the lag."""
+        """Return when the accuracy is reached on points, and the shift of ln t by the lag."""
         if limit is not None and limit < self._accuracy:
             return np.inf, None
         if self._path is None:
@@ -246,7 +248,7 @@ class Classification:
         return float(np.exp(log_time)), self._path.shift(points, self._accuracy)
 
     def forecast(self, steps: Float[np.ndarray, " T"]) -> Mapping[str, Float[np.ndarray, " T"]]:
-        """Return the accuracies of the late path at some steps, NaN where it does not say."""
+        """Return the accuracies on the late path at given steps, NaN where it has no value."""
         found = {name: np.full(len(steps), np.nan) for name in ("train_accuracy", "gen_accuracy")}
         if self._path is None:
             return found
@@ -259,10 +261,10 @@ class Classification:
         return found
 
     def run(self, steps: Float[np.ndarray, " T"]) -> Mapping[str, Float[np.ndarray, " T"]]:
-        """Return losses and accuracies of gradient descent from zero at some steps.
+        """Return losses and accuracies of gradient descent from zero at given steps.
 
-        The flow in log time after the first steps (`solvers.log_flow`); where steps are too long
-        for a flow, all of them literally.
+        After the first steps the run follows the flow in log time (`solvers.log_flow`).  If the
+        learning rate is too large for a flow, it takes every step literally.
         """
         points, held = (
             np.ascontiguousarray(each[np.newaxis]) for each in (self._points, self._held)
@@ -294,20 +296,21 @@ def label_constant(
 
 
 def largest_eta(points: Float[np.ndarray, "N D"]) -> float:
-    """Return 2 over the largest curvature of the cross-entropy at zero, λ_max(ZᵀZ/N)/4."""
+    """Return 2/h, where h = λ_max(ZᵀZ/N)/4 is the cross-entropy's largest curvature at zero."""
     return float(8.0 * len(points) / np.linalg.norm(points, 2) ** 2)
 
 
 def _settled(lag: float | None) -> bool:
-    """Tell whether a time is in its range; an infinite one, that of the limit, has no lag.
+    """Return whether a forecast time is in range.
 
-    The accuracy may have been higher before.
+    An infinite time follows from the limit accuracy and has no lag.  It is not in range, as the
+    accuracy may have been higher before the limit.
     """
     return lag is not None and lag <= MOST_LAG
 
 
 def assessed(points: Float[np.ndarray, "N D"]) -> Separability:
-    """Return the verdict on points with their margin, or without it where it is not found."""
+    """Return the verdict on points, with their margin if it can be found."""
     try:
         return assess(points, margin=True)
     except MarginError:
@@ -315,12 +318,12 @@ def assessed(points: Float[np.ndarray, "N D"]) -> Separability:
 
 
 def verdict(found: Separability) -> SetVerdict:
-    """Return what is shown of a verdict."""
+    """Return the part of a verdict that is shown."""
     return SetVerdict(found.separable, found.certificate, found.margin, found.s_inf_norm)
 
 
 def _across(
     points: Float[np.ndarray, "N D"], direction: Float[np.ndarray, " D"]
 ) -> Float[np.ndarray, "N E"]:
-    """Return coordinates of points orthogonal to a direction."""
+    """Return the coordinates of points in the subspace orthogonal to a direction."""
     return points @ np.linalg.svd(direction[np.newaxis])[2][1:].T

@@ -17,7 +17,7 @@ from linear_grokking.runtime.files import check_place
 RECORDS = 400
 _DEFAULTS = Settings()
 _BEYOND_FORECAST = 10.0
-"""How far a run goes, in units of the forecast."""
+"""Length of a run, in units of the forecast time."""
 _WITHOUT_FORECAST = 1e6
 
 EPILOG = """\
@@ -33,7 +33,7 @@ Examples:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Give a parser the options of `linear-grokking analyze`."""
+    """Add the options of `linear-grokking analyze` to a parser."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EPILOG
     parser.allow_abbrev = False
@@ -95,12 +95,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def command(options: argparse.Namespace) -> None:
-    """Analyze a file and print what is found.
+    """Analyze a file and print the result.
 
     Raises
     ------
     ValueError, OSError
-        In one line.
+        With a message of one line.
     """
     if not options.follow:
         for name in ("until", "out", "force"):
@@ -136,7 +136,7 @@ def _run(
     folder: Path,
     spec: dict[str, Any],
 ) -> list[str]:
-    """Follow gradient descent, write its files and return lines that compare."""
+    """Run gradient descent, write its files and return lines comparing it with the forecast."""
     from linear_grokking.analysis import picture
     from linear_grokking.results.crossings import first_crossing
     from linear_grokking.solvers.trajectory import record_steps

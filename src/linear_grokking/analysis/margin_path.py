@@ -1,13 +1,15 @@
-"""The late stage of gradient descent on a separable set: all but the margin has settled (ours).
+"""The late path of gradient descent on a separable set: only the margin still grows (ours).
 
-Points z_i ∈ R^D all carry the label -1, a bias being one of the coordinates; θ_M is the direction
-of the largest margin M, scaled to max_i z_i·θ_M = -1.  With θ = β θ_M + θ_⊥, θ_⊥ ⊥ θ_M, the path is
+The points z_i ∈ R^D all carry the label -1, with a bias as one of the coordinates.  θ_M is the
+direction of the largest margin M, scaled so that max_i z_i·θ_M = -1.  Write θ = β θ_M + θ_⊥ with
+θ_⊥ ⊥ θ_M.  The path is
 
     θ_⊥(β) = argmin of the loss at fixed β,    dt/dβ = 1/(η M² G(β)),
 
-G = -∂L/∂β, the mean of ℓ'(z_i·θ) (-z_i·θ_M).  How far the flow is from it follows from its
-linearization, dδ/dt = -ηHδ - dθ_⊥/dt from δ = -θ_⊥(0) on, H the Hessian across θ_M.  Where all
-points lie on the margin, β is minus the bias of Paper B and θ_⊥ → S_∞ (derived in docs/theory.md).
+where G = -∂L/∂β is the mean of ℓ'(z_i·θ) (-z_i·θ_M).  The distance δ of the flow from the path
+follows from the linearized flow, dδ/dt = -ηHδ - dθ_⊥/dt with δ = -θ_⊥(0) at the start, where H is
+the Hessian in the directions orthogonal to θ_M.  If all points lie on the margin, β is minus the
+bias of Paper B and θ_⊥ → S_∞ (derived in docs/theory.md).
 """
 
 from dataclasses import dataclass
@@ -20,14 +22,14 @@ from linear_grokking.shapes import Float
 
 LARGEST_BETA = 200.0
 _FIRST_STRIDE, _STRIDE_GROWTH = 0.25, 0.05
-"""The first is the largest change of an output along θ_M, or of β where no output changes more."""
+"""Largest change of an output along θ_M in the first stride; and growth of the stride with β."""
 _NEWTON_STEPS = 100
 _SETTLED = 1e-9
 """Largest change of an output in the last Newton step, relative to 1 + β."""
 _RANK = 1e-12
-"""Least singular value of the points across θ_M, relative to the largest, that counts."""
+"""Smallest singular value, relative to the largest, that counts in the points orthogonal to θ_M."""
 _FINE = 24
-"""Points between two nodes at which accuracies are counted."""
+"""Points per interval between two nodes at which accuracies are counted."""
 
 _LOSS = CrossEntropy()
 
@@ -41,15 +43,15 @@ class MarginPath:
     direction : (D,)
         θ_M.
     beta : (K,)
-        β of the nodes.
+        β at the nodes.
     across : (K, D)
-        θ_⊥ there.
+        θ_⊥ at the nodes.
     lag : (K, D)
-        δ, to first order.
+        δ at the nodes, to first order.
     log_time : (K,)
-        ln t, in steps; -inf at first.
+        ln t at the nodes, with t in steps; -inf at the first.
     settling_exponents : (K,)
-        ηt times the least eigenvalue of H: what is left of δ falls as t to minus this.
+        ηt times the smallest eigenvalue of H: δ falls as t to the power of minus this.
     """
 
     direction: Float[np.ndarray, " D"]
@@ -62,7 +64,7 @@ class MarginPath:
     def accuracies(
         self, points: Float[np.ndarray, "n D"], *, with_lag: bool = False
     ) -> tuple[Float[np.ndarray, " F"], Float[np.ndarray, " F"]]:
-        """Return ln t between the nodes and the fraction of points with z·θ < 0, ascending in t."""
+        """Return ln t at and between the nodes, ascending, and the share of points with z·θ < 0."""
         across = self.across + self.lag if with_lag else self.across
         nodes = self.beta[:, np.newaxis] * (points @ self.direction) + across @ points.T
         share = np.linspace(0.0, 1.0, _FINE, endpoint=False)
@@ -72,7 +74,7 @@ class MarginPath:
             found += [np.mean(between < 0, axis=1), np.mean(nodes[k + 1 : k + 2] < 0, axis=1)]
             if k:
                 step = self.log_time[k] + share[1:] * (self.log_time[k + 1] - self.log_time[k])
-            else:  # t starts as β
+            else:  # t is proportional to β at first
                 step = self.log_time[1] + np.log(share[1:])
             log_time += [step, self.log_time[k + 1 : k + 2]]
         return np.concatenate(log_time), np.concatenate(found)
@@ -80,9 +82,9 @@ class MarginPath:
     def log_time_of(
         self, points: Float[np.ndarray, "n D"], accuracy: float, *, with_lag: bool = False
     ) -> float:
-        """Return ln t at which the accuracy on points is reached first; inf where it is not.
+        """Return ln t at which the accuracy on points is first reached; inf if it never is.
 
-        -inf where it is by the first t that is told from 0.
+        The result is -inf if the accuracy is reached by the first t > 0 at which it is counted.
         """
         log_time, found = self.accuracies(points, with_lag=with_lag)
         reached = np.flatnonzero(found >= accuracy)
@@ -91,10 +93,11 @@ class MarginPath:
         return float(log_time[reached[0]]) if reached[0] > 1 else -np.inf
 
     def shift(self, points: Float[np.ndarray, "n D"], accuracy: float) -> float:
-        """Return about how much the lag shifts ln t of an accuracy on points.
+        """Return an estimate of how much the lag shifts ln t of an accuracy on points.
 
-        The larger of two estimates: the change when δ is added, and δ's share of the outputs
-        across θ_M times β, as though it were all along them.  inf where there is no such time.
+        This is the larger of two estimates: the change when δ is added to θ_⊥, and β times the
+        share of δ in the outputs of θ_⊥, as if δ acted fully along them.  It is inf if the
+        accuracy has no finite time.
         """
         settled = self.log_time_of(points, accuracy)
         lagging = self.log_time_of(points, accuracy, with_lag=True)
@@ -117,7 +120,7 @@ def margin_path(
     *,
     largest_beta: float = LARGEST_BETA,
 ) -> MarginPath | None:
-    """Follow the path with the cross-entropy, as far as Newton's method converges.
+    """Follow the path for the cross-entropy as far as Newton's method converges.
 
     Parameters
     ----------
@@ -128,23 +131,25 @@ def margin_path(
     eta
         Learning rate.
     largest_beta
-        Where the path ends.
+        Value of β at which the path ends.
 
     Returns
     -------
-    path, or None where the loss has no minimum across θ_M: some direction there lowers the outputs
-    of some points and raises none.
+    MarginPath or None
+        None if the loss has no minimum at fixed β: some direction orthogonal to θ_M lowers the
+        outputs of some points and raises none.
     """
     margin = 1.0 / np.linalg.norm(direction)
     basis = np.linalg.svd(direction[np.newaxis])[2][1:]
-    # A direction that no point has, as of the difference of two equal features, stays at 0.
+    # Weights stay at 0 along directions orthogonal to all points, such as the difference of two
+    # equal features.
     sizes, rows = np.linalg.svd(points @ basis.T, full_matrices=False)[1:]
     basis = rows[sizes > _RANK * sizes.max()] @ basis
     levels, projected = -points @ direction, points @ basis.T
     here, beta = np.zeros(len(basis)), 0.0
     betas, minima, pulls, spectra = [], [], [], []
     while beta <= largest_beta:
-        with np.errstate(over="ignore"):  # of e^-margin, which is then infinite, as it should be
+        with np.errstate(over="ignore"):  # e^-margin may correctly overflow to infinity
             minimum = _minimum(here, beta, levels, projected)
         if minimum is None:
             break
@@ -170,7 +175,7 @@ def margin_path(
 def _minimum(
     start: np.ndarray, beta: float, levels: np.ndarray, projected: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return the minimum of the loss at fixed β by damped Newton steps, and the Hessian there."""
+    """Find the minimum of the loss at fixed β by damped Newton steps; return it and its Hessian."""
     here, n_points = start, len(levels)
     for _ in range(_NEWTON_STEPS):
         margins = projected @ here - beta * levels
@@ -188,7 +193,8 @@ def _minimum(
         if largest < _SETTLED * (1.0 + beta):
             return here, hessian
         scale, before, slope = 1.0, _log_loss(margins), float(gradient @ step)
-        # Down by a part of what the slope says, in logarithms as the loss is tiny for large β.
+        # Require a fraction of the decrease that the slope predicts (Armijo), in terms of the
+        # logarithm of the loss, which is tiny for large β.
         slope *= np.exp(-before)
         while _log_loss(margins - scale * change) > before - 1e-3 * scale * slope + 1e-13:
             scale *= 0.5
@@ -204,7 +210,7 @@ def _log_loss(margins: np.ndarray) -> float:
 
 
 def _log_times(beta: np.ndarray, log_density: np.ndarray) -> np.ndarray:
-    """Return ln t at the nodes, from ln dt/dβ, which is linear in β at late times."""
+    """Return ln t at the nodes from ln dt/dβ, which is linear in β at late times."""
     density = CubicSpline(beta, log_density)
     node, weight = np.polynomial.legendre.leggauss(8)
     width = np.diff(beta)
@@ -217,7 +223,7 @@ def _log_times(beta: np.ndarray, log_density: np.ndarray) -> np.ndarray:
 def _lag(
     minima: np.ndarray, spectra: list[tuple[np.ndarray, np.ndarray]], eta_steps: np.ndarray
 ) -> np.ndarray:
-    """Return δ at the nodes, H and the minimum's speed being constant from one to the next."""
+    """Return δ at the nodes, taking H and the minimum's speed as constant between two nodes."""
     lags = [-minima[0]]
     for k, eta_step in enumerate(eta_steps):
         values, vectors = spectra[k]

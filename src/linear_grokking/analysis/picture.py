@@ -1,4 +1,4 @@
-"""A run beside its forecast, as a figure and as a table."""
+"""A run and its forecast, as a figure and as a table."""
 
 import json
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ Curves = Mapping[str, Float[np.ndarray, " T"]]
 
 
 def frame(steps: Float[np.ndarray, " T"], run: Curves, forecast: Curves) -> pd.DataFrame:
-    """Return the columns `step`, those of the run, and the forecast's as `forecast_…`."""
+    """Return a frame with `step`, the run's columns, and the forecast's as `forecast_…`."""
     return pd.DataFrame(
         {"step": steps, **run, **{f"forecast_{name}": curve for name, curve in forecast.items()}}
     )
@@ -30,9 +30,9 @@ def write(folder: Path, table: pd.DataFrame, times: Mapping[str, float], spec: M
     Parameters
     ----------
     times
-        Forecast times of training and held-out accuracy that are marked, where finite.
+        Forecast times of training and held-out accuracy; the finite ones are marked.
     spec
-        What was analyzed, and how; every file carries it.
+        What was analyzed and how; it is stored in every file.
     """
     from linear_grokking.results.storage import provenance
 

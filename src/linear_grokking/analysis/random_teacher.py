@@ -1,10 +1,10 @@
-"""Linear regression of given rows, averaged over random teachers of Paper A's law.
+"""Linear regression of given rows, averaged over random teachers as in Paper A.
 
-Labels are y = x·T + ξ with independent normal entries of T, of one variance, and independent noise
-ξ; the student starts at zero.  In the eigenbasis of Σ = XᵀX/N, h_i is the share of mode i that is
-not yet learned: (1 - 2ην_i)^t by gradient descent, (γ/2)/(ν_i + γ/2) at the end with weight decay
-γ.  A row's error is normal given the rows, and its variance is a sum over modes (docs/theory.md);
-nothing is assumed of the inputs' law.
+Labels are y = x·T + ξ.  The entries of T are independent normal variables of equal variance, the
+noise ξ is independent of them, and the student starts at zero.  In the eigenbasis of Σ = XᵀX/N, h_i
+is the share of mode i that is not yet learned: (1 - 2ην_i)^t with gradient descent, and
+(γ/2)/(ν_i + γ/2) in the end with weight decay γ.  Given the rows, the error of a row is normal, and
+its variance is a sum over modes (docs/theory.md).  Nothing is assumed about the law of the inputs.
 """
 
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ from scipy.special import erf
 from linear_grokking.shapes import Float
 
 _KEPT = 1e-12
-"""Eigenvalues below this share of the largest, and noise below this one of the labels' mean square,
-are rounding."""
+"""Eigenvalues below this share of the largest one, and noise below this share of the mean square of
+the labels, count as rounding errors."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class RandomTeacher:
     held : (M, K)
         Squared components of the held-out rows along the eigenvectors.
     held_outside : (M,)
-        Squares of what is outside their span.
+        Squared norms of the held-out rows' components outside the span of the eigenvectors.
     """
 
     eigenvalues: Float[np.ndarray, " K"]
@@ -47,10 +47,10 @@ class RandomTeacher:
     held_outside: Float[np.ndarray, " M"]
 
     def train_variances(self, left: Float[np.ndarray, "T K"]) -> Float[np.ndarray, "T N"]:
-        """Return the variance of each training row's error, from the shares h (T, K)."""
+        """Return the variance of each training row's error, given the shares h (T, K)."""
         n_train = len(self.left)
         along = left**2 * (n_train * self.eigenvalues * self.teacher + self.noise)
-        outside = np.maximum(1.0 - self.left.sum(axis=1), 0.0)  # rounding goes below 0
+        outside = np.maximum(1.0 - self.left.sum(axis=1), 0.0)  # rounding can go below 0
         return along @ self.left.T + self.noise * outside
 
     def gen_variances(self, left: Float[np.ndarray, "T K"]) -> Float[np.ndarray, "T M"]:
@@ -63,7 +63,7 @@ class RandomTeacher:
         return self.teacher * left**2 + learned
 
     def effective_modes(self, left: Float[np.ndarray, "T K"]) -> Float[np.ndarray, " T"]:
-        """Return the number of modes that carry what falls of the held-out loss."""
+        """Return the effective number of modes that carry the mode-dependent held-out loss."""
         parts = self._mode_variances(left) * self.held.mean(axis=0)
         return parts.sum(axis=1) ** 2 / np.sum(parts**2, axis=1)
 
@@ -78,15 +78,15 @@ def random_teacher(
     labels: Float[np.ndarray, " N"],
     held_inputs: Float[np.ndarray, "M d"],
 ) -> RandomTeacher:
-    """Take the variances of teacher and noise from labels, the rest from the rows.
+    """Estimate the variances of teacher and noise from the labels, and the rest from the rows.
 
-    The noise is what the least squares leave over the degrees of freedom left to them, 0 where
-    there are none; the teacher explains what else the labels' mean square is.
+    The noise variance is the least-squares residual per remaining degree of freedom, or 0 if none
+    remains.  The teacher accounts for the rest of the labels' mean square.
 
     Raises
     ------
     ValueError
-        Where no training row has a feature that is not 0.
+        If all features of all training rows are 0.
     """
     n_train, d = inputs.shape
     left, sizes, right = np.linalg.svd(inputs, full_matrices=False)
@@ -119,5 +119,5 @@ def random_teacher(
 
 def accuracy(variances: Float[np.ndarray, "T n"], epsilon: float) -> Float[np.ndarray, " T"]:
     """Return the expected share of rows whose squared error is at most ε."""
-    with np.errstate(divide="ignore", over="ignore"):  # a variance of 0: right for certain
+    with np.errstate(divide="ignore", over="ignore"):  # a row of variance 0 is certainly right
         return erf(np.sqrt(epsilon / (2.0 * variances))).mean(axis=1)

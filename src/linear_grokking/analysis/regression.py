@@ -1,4 +1,4 @@
-"""Linear regression of given rows: its spectrum, times from it, and how to shorten them."""
+"""Linear regression of given rows: spectrum, forecast times, and how to shorten them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,57 +14,57 @@ from linear_grokking.theory.first_order import Momentum, residuals
 
 SHOWN_EIGENVALUES = 5
 MOST_DEVIATION = 0.08
-"""Largest standard deviation of t_gen over teachers, as a share of it, of a forecast in range."""
+"""Largest relative standard deviation of t_gen with which a forecast is in range."""
 
 _GRID = 300
 _TAIL = 40.0
-"""Falls of the slowest mode, in units of its decay time, after which nothing changes."""
+"""Time after which nothing changes, in units of the slowest mode's decay time."""
 
 
 @dataclass(frozen=True)
 class RegressionAnalysis:
-    """What is known of rows with real labels; times are in steps.
+    """The analysis of rows with real labels; times are in steps.
 
     Attributes
     ----------
     task
         ``"regression"``.
     n_train, n_held_out, n_features
-        Training rows, held-out rows, features.
+        Numbers of training rows, held-out rows and features.
     eta, accuracy, epsilon
-        Learning rate; the accuracy that times are of; a row is right if its squared error is at
-        most ε times the mean square of the training labels.
+        Learning rate; the accuracy whose times are forecast; a row is right if its squared error
+        is at most ε times the mean square of the training labels.
     lambda_
-        d/N, of the training rows.
+        d/N of the training rows.
     smallest_eigenvalues
         The five smallest positive eigenvalues of Σ = XᵀX/N, in the squared unit of the features.
     smallest, largest
-        Edges of its spectrum, likewise.
+        Edges of the positive spectrum of Σ, in the same unit.
     null_directions
-        Directions that no training row has a part in.
+        Number of directions along which no training row has a component.
     label_noise
-        Share of the labels' mean square that no linear function explains; 0 where the training
+        Share of the labels' mean square that no linear function explains; 0 if the training
         rows cannot tell (λ ≥ 1).
     largest_eta
-        From there on gradient descent diverges.
+        Learning rate from which on gradient descent diverges.
     t_train, t_gen
-        Forecast of the times at which gradient descent from zero reaches the accuracy on
-        training and on held-out rows, on average over teachers; inf is never.
+        Forecast times at which gradient descent from zero reaches the accuracy on training and
+        on held-out rows, on average over teachers; inf means never.
     t_gen_deviation
-        Its standard deviation over teachers and held-out rows, None where t_gen is not finite.
+        Standard deviation of t_gen over teachers and held-out rows; None if t_gen is 0 or inf.
     effective_modes
-        Number of modes that carry the held-out loss then; likewise.
+        Effective number of modes that carry the held-out loss at t_gen; None if t_gen is 0 or inf.
     tuned_eta, tuned_momentum
-        Polyak's choice for this spectrum, for torch.optim.SGD.
+        Polyak's learning rate and momentum for this spectrum, as torch.optim.SGD takes them.
     tuned_t_train, tuned_t_gen
-        Times with it.
+        The same forecast times with them.
     largest_weight_decay
-        Largest γ with which the accuracy on held-out rows is still reached at the end, by steps
-        that take ηγS from the student S; None where there is none, inf where each does.
+        Largest γ with which the accuracy on held-out rows is still reached in the end, for steps
+        that subtract ηγS from the student S; None if no γ works, inf if every γ does.
     valid
-        Whether the forecast is in its range.
+        Whether the forecast is in range.
     remarks
-        Why it is not.
+        Why it is not in range.
     """
 
     task: str
@@ -95,7 +95,7 @@ class RegressionAnalysis:
 
 
 class Regression:
-    """The analysis of a split, and runs beside it.
+    """The analysis of a split, and runs to compare with it.
 
     Parameters
     ----------
@@ -104,14 +104,14 @@ class Regression:
     eta
         Learning rate.
     accuracy
-        That times are of.
+        Accuracy whose times are forecast.
     epsilon
         See `RegressionAnalysis`.
 
     Raises
     ------
     ValueError
-        Where gradient descent diverges on the training rows, or their labels or features are all 0.
+        If gradient descent diverges on the training rows, or their labels or features are all 0.
     """
 
     def __init__(self, rows: Split, eta: float, accuracy: float, epsilon: float) -> None:
@@ -131,7 +131,7 @@ class Regression:
             )
 
     def summary(self) -> RegressionAnalysis:
-        """Return what is found without a run."""
+        """Return the results that need no run."""
         modes, eta = self._modes, self._eta
         values = modes.eigenvalues
         n_train, d = self._rows.inputs.shape
@@ -186,13 +186,14 @@ class Regression:
         )
 
     def _descent(self, steps: Float[np.ndarray, " T"]) -> Float[np.ndarray, "T K"]:
-        """Return what gradient descent has left of each mode at steps.
+        """Return the share of each mode that gradient descent has not yet learned at given steps.
 
-        (1 - a)ᵗ, a = 2ην; between whole steps |1 - a|ᵗ with the sign of the nearest one.
+        This is (1 - a)ᵗ with a = 2ην; between whole steps, |1 - a|ᵗ with the sign of the nearest
+        whole step.
         """
         rates = 2.0 * self._eta * self._modes.eigenvalues
-        # |1 - a| is also that of 2 - a, whose powers are real at any step.  Plain descent does
-        # not look at the errors' squares.
+        # |1 - a| is the same for 2 - a, and the smaller of the two gives real powers at any step.
+        # Plain descent ignores the squared errors.
         left, _ = GradientDescent(1.0).relaxation(
             np.minimum(rates, 2.0 - rates), np.ones_like(rates), steps
         )
@@ -209,7 +210,7 @@ class Regression:
         left_at: Callable[[Float[np.ndarray, " T"]], Float[np.ndarray, "T K"]],
         last: float,
     ) -> float:
-        """Return the first time at which an accuracy is reached, inf if it is not by ``last``."""
+        """Return the first time at which an accuracy is reached; inf if not by ``last``."""
 
         def excess(log_step: float) -> float:
             at = left_at(np.exp(np.array([log_step])))
@@ -230,7 +231,7 @@ class Regression:
         slowness = -2.0 / np.log(method.momentum) if method.momentum > 0 else 1.0
         last = _TAIL * slowness
         steps = np.unique(np.rint(np.geomspace(1.0, max(2.0, last), _GRID)))
-        for _ in range(2):  # coarse, then each step between two records
+        for _ in range(2):  # first a coarse grid, then every step between two of its points
             left = residuals(method, 2.0 * self._modes.eigenvalues, steps)
             reached = np.flatnonzero(self._accuracies(name, left) >= self._accuracy)
             if not len(reached):
@@ -242,10 +243,10 @@ class Regression:
         return first
 
     def _scatter(self, time: float) -> tuple[float, float, float]:
-        """Return the standard deviations of t_gen, by teachers and by rows, and effective modes.
+        """Return the standard deviations of t_gen over teachers and over rows, and effective modes.
 
-        The teachers' part is that of the loss, the held-out rows' that of a count, each over the
-        slope at t_gen.
+        The first is the standard deviation of the held-out loss, and the second that of the count
+        of right rows, each divided by the slope at t_gen.
         """
         around = self._descent(time * np.array([0.99, 1.0, 1.01]))
         here = around[1:2]
@@ -257,7 +258,10 @@ class Regression:
         return by_teacher, by_rows, float(self._modes.effective_modes(here)[0])
 
     def _may_be_reached(self, deviations: float) -> bool:
-        """Tell whether the count of held-out rows may end at the accuracy by their choice."""
+        """Return whether the accuracy may be reached in the end for some choices of held-out rows.
+
+        ``deviations`` is the distance that is allowed, in standard deviations of the count.
+        """
         end = self._accuracies("gen", np.zeros((1, len(self._modes.eigenvalues))))[0]
         count = np.sqrt(end * (1.0 - end) / len(self._rows.held_labels))
         return bool(end + deviations * count >= self._accuracy)
@@ -280,7 +284,7 @@ class Regression:
         return float(np.exp(root))
 
     def forecast(self, steps: Float[np.ndarray, " T"]) -> Mapping[str, Float[np.ndarray, " T"]]:
-        """Return losses and accuracies at some steps, on average over teachers."""
+        """Return losses and accuracies at given steps, on average over teachers."""
         left = self._descent(steps)
         variances = self._modes.train_variances(left), self._modes.gen_variances(left)
         return {
@@ -293,8 +297,8 @@ class Regression:
     def run(self, steps: Float[np.ndarray, " T"]) -> Mapping[str, Float[np.ndarray, " T"]]:
         """Return losses and accuracies of gradient descent from zero on the labels themselves.
 
-        In units of the labels' mean square.  Exact at any number of steps (`solvers.spectral`):
-        all of a label is noise to a teacher that is zero.
+        Losses are in units of the labels' mean square.  The result is exact at any number of steps
+        (`solvers.spectral`): the teacher is set to zero and the labels enter as noise.
         """
         rows = self._rows
         nothing = np.zeros((rows.inputs.shape[1], 1))
@@ -318,10 +322,10 @@ class Regression:
 
 
 def tuned_momentum(smallest: float, largest: float) -> Momentum:
-    """Return Polyak's momentum and rate for eigenvalues of Σ between two edges.
+    """Return Polyak's momentum and learning rate for eigenvalues of Σ between two edges.
 
-    With the curvatures 2ν: η = 2/(√ν₊ + √ν₋)², β = ((√ν₊ - √ν₋)/(√ν₊ + √ν₋))²; ½ and λ for the
-    edges of Marchenko and Pastur's law.
+    As the curvatures are 2ν, η = 2/(√ν₊ + √ν₋)² and β = ((√ν₊ - √ν₋)/(√ν₊ + √ν₋))².  At the edges
+    of the Marchenko-Pastur law these are ½ and λ.
     """
     low, high = np.sqrt(smallest), np.sqrt(largest)
     return Momentum(float(2.0 / (high + low) ** 2), float(((high - low) / (high + low)) ** 2))

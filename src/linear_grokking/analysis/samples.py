@@ -1,4 +1,4 @@
-"""The rows that are analyzed: read from a file, checked, split and scaled."""
+"""The rows to analyze: read from a file, checked, split and scaled."""
 
 import zipfile
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from linear_grokking.shapes import Float
 SUFFIXES = (".npz", ".csv", ".parquet")
 FEWEST_ROWS = 10
 SIZES = (1e-100, 1e100)
-"""Of the largest feature and the largest label: their squares stay numbers."""
+"""Allowed magnitudes of the largest feature and the largest label: their squares are in range."""
 Task = Literal["auto", "classification", "regression"]
 TASKS: tuple[Task, ...] = ("auto", "classification", "regression")
 
@@ -28,9 +28,9 @@ class Samples:
     ----------
     features : (N, d) float64
     labels : (N,)
-        As they were given.
+        Labels as given.
     names
-        Of the feature columns.
+        Names of the feature columns.
     """
 
     features: Float[np.ndarray, "N d"]
@@ -54,15 +54,15 @@ def read(path: Path, label: str) -> Samples:
     Parameters
     ----------
     path
-        ``.npz`` with a matrix ``X`` and the array ``label``; or ``.csv``, ``.parquet``, whose
-        other columns are the features.
+        An ``.npz`` file with a matrix ``X`` and an array named ``label``; or a ``.csv`` or
+        ``.parquet`` file with a column of that name, all other columns being features.
     label
-        Name of the labels.
+        Name of the labels' array or column.
 
     Raises
     ------
     ValueError, OSError
-        In one line: what is wrong, and what is allowed.
+        The message is one line: what is wrong, and what is allowed.
     """
     if path.suffix not in SUFFIXES:
         raise ValueError(f"{path}: unknown suffix; allowed are {', '.join(SUFFIXES)}")
@@ -76,7 +76,7 @@ def read(path: Path, label: str) -> Samples:
 def _read_npz(path: Path, label: str) -> Samples:
     try:
         found = np.load(path, allow_pickle=False)
-        if not isinstance(found, NpzFile):  # one array, as of np.save
+        if not isinstance(found, NpzFile):  # a single array, as np.save writes it
             raise ValueError
         with found:
             arrays = {name: found[name] for name in found.files if name in ("X", label)}
@@ -97,7 +97,7 @@ def _read_table(path: Path, label: str) -> Samples:
 
     try:
         frame = pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
-    except (ValueError, OSError):  # pandas' and Arrow's errors on contents are ValueErrors
+    except (ValueError, OSError):  # pandas and Arrow raise ValueErrors for bad contents
         raise ValueError(f"{path}: not a readable {path.suffix} file") from None
     if label not in frame:
         raise ValueError(
@@ -109,7 +109,7 @@ def _read_table(path: Path, label: str) -> Samples:
     for name, column in zip(names, features.dtypes, strict=True):
         if not pd.api.types.is_numeric_dtype(column):
             raise ValueError(f"{path}: column {name} is not of numbers; features must be")
-        if name.startswith("Unnamed: "):  # by pandas
+        if name.startswith("Unnamed: "):  # the name that pandas gives
             raise ValueError(
                 f"{path}: column {name.split()[1]} has no name; leave it out if it is an index "
                 "(to_csv with index=False), or name it"
@@ -123,7 +123,7 @@ def checked(features: Any, labels: Any, names: Sequence[str] | None = None) -> S
     Raises
     ------
     ValueError
-        In one line.
+        With a message of one line.
     """
     features, labels = np.asarray(features), np.asarray(labels)
     if features.ndim != 2 or features.shape[1] == 0:
@@ -168,7 +168,7 @@ def checked(features: Any, labels: Any, names: Sequence[str] | None = None) -> S
 
 
 def _missing(labels: np.ndarray) -> np.ndarray:
-    """Tell which labels are no number and no name."""
+    """Return a mask of the labels that are neither a finite number nor a name."""
     if labels.dtype.kind in "fc":
         return ~np.isfinite(labels)
     if labels.dtype.kind == "O":
@@ -177,12 +177,12 @@ def _missing(labels: np.ndarray) -> np.ndarray:
 
 
 def task_of(labels: np.ndarray, task: Task) -> Literal["classification", "regression"]:
-    """Return what labels are taken for: two values are classes.
+    """Return the task that labels call for: two distinct values are classes.
 
     Raises
     ------
     ValueError
-        In one line, where they do not suit the task that is asked for.
+        If the labels do not suit the requested task; the message is one line.
     """
     if task not in TASKS:
         raise ValueError(f"task = {task}: must be one of {', '.join(TASKS)}")
@@ -202,7 +202,7 @@ def task_of(labels: np.ndarray, task: Task) -> Literal["classification", "regres
 
 
 def classes_of(labels: np.ndarray) -> tuple[Float[np.ndarray, " N"], tuple[str, str]]:
-    """Return labels as -1 and +1 (N,), and the names of the two classes in this order."""
+    """Return the labels (N,) as -1 and +1, and the names of the two classes in this order."""
     values = labels.astype(str) if labels.dtype.kind in "OUS" else labels
     names, which = np.unique(values, return_inverse=True)
     return 2.0 * which - 1.0, (str(names[0]), str(names[1]))
@@ -215,12 +215,12 @@ def split(
     held_out: float,
     seed: int,
 ) -> Split:
-    """Hold out a fraction of the rows, drawn from the stream of a seed.
+    """Hold out a random fraction of the rows, drawn from the random stream of a seed.
 
     Raises
     ------
     ValueError
-        In one line.
+        With a message of one line.
     """
     if not 0 < held_out < 1:
         raise ValueError(f"held_out = {held_out:g}: must lie between 0 and 1")
@@ -238,17 +238,17 @@ def split(
 
 
 def standardized(rows: Split, names: Sequence[str], *, labels: bool) -> Split:
-    """Return rows with features of mean 0 and deviation 1 over the training rows.
+    """Return rows with features of mean 0 and standard deviation 1 over the training rows.
 
     Parameters
     ----------
     labels
-        Take the training labels' mean off all labels, too.
+        Whether to subtract the training labels' mean from all labels, too.
 
     Raises
     ------
     ValueError
-        Where a feature does not vary over the training rows.
+        If a feature does not vary over the training rows.
     """
     mean, deviation = rows.inputs.mean(axis=0), rows.inputs.std(axis=0)
     still = np.flatnonzero(deviation == 0)

@@ -1,4 +1,4 @@
-"""An analysis as lines of text, and as plain values for JSON."""
+"""Show an analysis as lines of text, or as plain values for JSON."""
 
 import math
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ def table(found: ClassificationAnalysis | RegressionAnalysis) -> list[str]:
 
 
 def as_json(found: ClassificationAnalysis | RegressionAnalysis) -> dict[str, Any]:
-    """Return the analysis as plain values; what is infinite, a time that never comes, as "inf"."""
+    """Return the analysis as plain values; infinite ones (times that never come) become "inf"."""
     return _plain(asdict(found))
 
 
@@ -127,7 +127,7 @@ def _decay(decay: float | None) -> str:
 
 
 def _end(found: ClassificationAnalysis | RegressionAnalysis) -> list[str]:
-    """Return the answer, and why a forecast is out of its range."""
+    """Return the answer, and the reasons why a forecast is out of range."""
     lines = ["", _line("will it grok?", _answer(found))]
     return [*lines, *(_line("not in range", remark) for remark in found.remarks)]
 

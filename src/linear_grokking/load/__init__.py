@@ -1,9 +1,9 @@
 """Results as pandas data frames, for a notebook: ``from linear_grokking import load``.
 
-Every frame says in ``attrs["units"]`` what its columns are measured in, and in
-``attrs["run_ids"]`` (or ``attrs["provenance"]`` for one file) where its numbers come from.
-Figures and experiments are named as in the configuration; parameters are given under their
-configuration keys, ``lambda`` as ``lambda_``.  `open_archive` gives the same of an archive.
+Every frame has the units of its columns in ``attrs["units"]`` and the origin of its numbers in
+``attrs["run_ids"]`` (or in ``attrs["provenance"]``, if it is read from one file).  Figures and
+experiments have the names of the configuration, and parameters are given by their configuration
+keys, with ``lambda_`` for ``lambda``.  `open_archive` offers the same for an archive.
 """
 
 from linear_grokking.load.archive import Archive, open_archive

@@ -1,4 +1,4 @@
-"""Results in an archive of `snakemake archive`, read without unpacking it."""
+"""Results in an archive made by `snakemake archive`, read without unpacking it."""
 
 import json
 import zipfile
@@ -14,12 +14,13 @@ from linear_grokking.results.storage import StorageError, unreadable
 
 
 def open_archive(path: str | Path) -> "Archive":
-    """Open an archive of results; what it holds is read when it is asked for.
+    """Open an archive of results; its contents are read on demand.
 
     Raises
     ------
     linear_grokking.errors.LinearGrokkingError
-        In one line: the file, and that it cannot be read or is no archive of this project.
+        If the file cannot be read or is not an archive of this project.  The message is one line
+        and names the file.
     """
     path = Path(path)
     try:
@@ -37,9 +38,9 @@ def open_archive(path: str | Path) -> "Archive":
 
 
 class Archive:
-    """Results in one file: the loaders of `load`, but for those of single steps and blocks.
+    """Results in one file: the loaders of `load`, except those that read blocks.
 
-    It holds the file open, and closes it at the end of a ``with``.
+    The file stays open until `close` is called or the ``with`` block ends.
     """
 
     def __init__(self, archive: zipfile.ZipFile):
@@ -77,9 +78,9 @@ class Archive:
         return frames.scalars(name, root=self._root, **parameters)
 
     def configuration(self) -> dict[str, Any]:
-        """Return the configuration that the results were made from, as merged."""
+        """Return the merged configuration that the results were made from."""
         return yaml.safe_load(self._archive.read(CONFIGURATION))
 
     def metadata(self) -> dict[str, Any]:
-        """Return the RO-Crate metadata: what was run, when, from which revision; each file."""
+        """Return the RO-Crate metadata: what was run, when, from which revision, and all files."""
         return json.loads(self._archive.read(METADATA))

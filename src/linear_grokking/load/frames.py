@@ -1,4 +1,4 @@
-"""The loaders: one function for each kind of file; `load` has them all."""
+"""The loaders: one function for each kind of file, all of them exported by `load`."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -27,10 +27,10 @@ _COLUMNS = {
     "1 / unit of the inputs": ("weight_norm", "s_inf_norm"),
 }
 UNITS = {name: unit for unit, names in _COLUMNS.items() for name in names}
-"""What columns are measured in; those that are not here are names, counts or plain numbers."""
+"""Units of columns; columns without an entry are names, counts or plain numbers."""
 
 Root = str | Path | InArchive
-"""A folder that holds results/ and figures/, or what stands for it in an archive."""
+"""A folder that holds results/ and figures/, or the equivalent path inside an archive."""
 
 
 def runs(root: Root = ".") -> pd.DataFrame:
@@ -44,15 +44,16 @@ def runs(root: Root = ".") -> pd.DataFrame:
     Raises
     ------
     FileNotFoundError
-        If nothing was computed there yet.
+        If nothing has been computed there yet.
     """
     return _whole(root, MANIFEST)
 
 
 def claims(root: Root = ".", *, size: Size | None = None) -> pd.DataFrame:
-    """Return the claims of the papers and ours, with what was measured; arguments as `table`.
+    """Return the papers' claims and ours, with the measurements; arguments as for `table`.
 
-    Those that come with the repository have the digits that a reader compares.
+    The claims that are shipped with the repository are rounded to the digits that a reader
+    compares.
     """
     if size is None:
         return _whole(root, CLAIMS[-1])
@@ -66,18 +67,18 @@ def table(figure: str, root: Root = ".", *, size: Size | None = None) -> pd.Data
     Parameters
     ----------
     figure
-        ID, as "B6".
+        ID of the figure, such as "B6".
     root
         Folder that holds results/ and figures/.
     size
-        Return the table that comes with the repository, made at the revision in
-        ``attrs["provenance"]`` with config/config.yaml (``"config"``) or at the papers' sizes
-        (``"paper"``), in place of what was computed here.
+        If given, return the table that is shipped with the repository instead of the one that was
+        computed here.  It was made with config/config.yaml (``"config"``) or at the papers' sizes
+        (``"paper"``), at the revision in ``attrs["provenance"]``.
 
     Raises
     ------
     ValueError
-        If there is no such table, or no such size, naming those that exist.
+        If there is no such table or no such size; the message names those that exist.
 
     Examples
     --------
@@ -105,23 +106,23 @@ def history(name: str | None = None, *, root: str | Path = ".", **parameters: An
     Parameters
     ----------
     name
-        A figure ("B1") or an experiment ("b1_dynamics"); None takes all runs.
+        A figure ("B1") or an experiment ("b1_dynamics"); None selects all runs.
     root
         Folder that holds results/ and figures/.
     parameters
-        Values that the runs must have, under configuration keys (``lambda_=0.48``).
+        Values that the runs must have, by configuration key (``lambda_=0.48``).
 
     Returns
     -------
     DataFrame
-        Columns of docs/data.md; before them ``run_id`` and the parameters in which the runs
-        differ, if they are several.  A parameter with the name of a column is
-        ``<key>_parameter``.
+        The columns that docs/data.md lists.  If there are several runs, these columns are preceded
+        by ``run_id`` and the parameters in which the runs differ.  A parameter that has the name of
+        a column becomes ``<key>_parameter``.
 
     Raises
     ------
     ValueError
-        If no run fits, naming what exists.
+        If no run matches; the message names what exists.
     """
     return _blocks("dynamics", name, root, parameters)
 
@@ -129,25 +130,28 @@ def history(name: str | None = None, *, root: str | Path = ".", **parameters: An
 def separability(
     name: str | None = None, *, root: str | Path = ".", **parameters: Any
 ) -> pd.DataFrame:
-    """Return verdicts, norms of the limit direction and margins; arguments as `history`."""
+    """Return verdicts, norms of the limit direction and margins; arguments as for `history`."""
     return _blocks("separability", name, root, parameters)
 
 
 def outputs(name: str | None = None, *, root: str | Path = ".", **parameters: Any) -> pd.DataFrame:
-    """Return the training outputs at the end of runs; arguments as `history`."""
+    """Return the training outputs at the end of runs; arguments as for `history`."""
     return _blocks("outputs", name, root, parameters)
 
 
 def summary(name: str | None = None, *, root: Root = ".", **parameters: Any) -> pd.DataFrame:
-    """Return runs reduced over their realizations; arguments as `history`.
+    """Return runs reduced over their realizations; arguments as for `history`.
 
-    Medians, quantiles, means with standard errors, and counts by quantity and step.
+    The rows hold medians, quantiles, means with standard errors, and counts, by quantity and step.
     """
     return _reduced("summaries", name, root, parameters, read_summary)
 
 
 def scalars(name: str | None = None, *, root: Root = ".", **parameters: Any) -> pd.DataFrame:
-    """Return one row per realization: grokking times, last values and the like; as `history`."""
+    """Return one row per realization: grokking times, last values and the like.
+
+    The arguments are as for `history`.
+    """
     return _reduced("scalars", name, root, parameters, lambda file: read_table(file).to_pandas())
 
 
@@ -177,7 +181,7 @@ def _blocks(
 def _chosen(
     root: Root, name: str | None, parameters: dict[str, Any], measure: str | None
 ) -> pd.DataFrame:
-    """Return the manifest's rows that fit, each run once."""
+    """Return the manifest's rows that match, with each run once."""
     manifest = runs(root)
     fits = np.ones(len(manifest), bool)
     if measure is not None:
@@ -208,7 +212,7 @@ def _chosen(
 
 
 def _equal(column: pd.Series, value: Any) -> np.ndarray:
-    """Compare; numbers may differ by rounding, so that 0.1 + 0.2 finds 0.3."""
+    """Compare a column with a value, numbers up to rounding, so that 0.1 + 0.2 finds 0.3."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         numbers = pd.to_numeric(column, errors="coerce").to_numpy(float)
         return np.isclose(numbers, value, rtol=1e-9, atol=0.0)
@@ -216,7 +220,7 @@ def _equal(column: pd.Series, value: Any) -> np.ndarray:
 
 
 def _joined(chosen: pd.DataFrame, parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    """Put runs below each other, with what tells them apart in front."""
+    """Concatenate the frames of runs, preceded by the columns that tell the runs apart."""
     keys = [key for key in chosen.columns if key not in RECORDED]
     differing = [key for key in keys if chosen[key].nunique(dropna=False) > 1]
     frames = list(parts)
@@ -224,7 +228,7 @@ def _joined(chosen: pd.DataFrame, parts: Iterable[pd.DataFrame]) -> pd.DataFrame
     if len(chosen) > 1:
         told = chosen[["run_id", *differing]]
         told = told.loc[told.index.repeat([len(part) for part in frames])].reset_index(drop=True)
-        # `bias` is a switch of the configuration and an observable of the history.
+        # `bias` is both a switch of the configuration and an observable of the history.
         taken = {key: f"{key}_parameter" for key in differing if key in joined}
         joined = pd.concat([told.rename(columns=taken), joined], axis=1)
     joined.attrs = {"units": _units(joined), "run_ids": list(chosen["run_id"])}

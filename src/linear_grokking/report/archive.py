@@ -1,6 +1,6 @@
 """The archive: results, what they were made from and what describes them, in one ZIP file.
 
-From the same results come the same bytes: nothing in it is of the moment of packing.
+The same results give the same bytes: nothing in the archive depends on when it was packed.
 """
 
 import zipfile
@@ -18,7 +18,7 @@ from linear_grokking.results.storage import StorageError, read_metadata
 from linear_grokking.runtime.files import whole_file
 
 _COMPRESSED = (".parquet", ".png")
-"""Files that get no smaller; as they are, parts of them can be read."""
+"""Files that are compressed already; stored as they are, they can be read in parts."""
 
 
 def write_archive(request: Mapping[str, Any], output: Path, root: Path, made_of: str) -> None:
@@ -27,17 +27,17 @@ def write_archive(request: Mapping[str, Any], output: Path, root: Path, made_of:
     Parameters
     ----------
     request
-        ``files``: what each result is made of, by its name; ``folders`` of the blocks behind
-        them; the ``configuration`` as merged, and the ``sources`` that it came from.
+        ``files``: the digest of each result by its name (`workflow.made_of`); the ``folders`` of
+        the blocks behind them; the merged ``configuration`` and its ``sources``.
     root
         Folder that holds results/ and figures/.
     made_of
-        What the archive is made of: its comment.
+        The archive's own digest, which becomes its comment.
 
     Raises
     ------
     StorageError
-        If a file cannot be read, or is made of something else.
+        If a file cannot be read or has another digest.
     """
     for name, digest in request["files"].items():
         if not storage.is_made_of(root / name, digest):
@@ -62,7 +62,7 @@ def write_archive(request: Mapping[str, Any], output: Path, root: Path, made_of:
 
 
 def _contents(paths: Mapping[str, Path], configuration: bytes) -> Iterator[tuple[str, bytes]]:
-    """Yield name and contents of each file but the metadata, one at a time."""
+    """Yield the name and contents of each file except the metadata, one at a time."""
     yield CONFIGURATION, configuration
     for name, path in paths.items():
         try:
@@ -72,7 +72,8 @@ def _contents(paths: Mapping[str, Path], configuration: bytes) -> Iterator[tuple
 
 
 def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
-    # Dated as early as a ZIP file can tell: what is in it says itself when it was made.
+    # All members get the earliest date that ZIP can express: the files record themselves when they
+    # were made.
     info = zipfile.ZipInfo(name)
     info.external_attr = 0o644 << 16
     packed = name.endswith(_COMPRESSED)

@@ -1,10 +1,10 @@
-"""Captions: one text per figure, filled in from the runs, for every report.
+"""Captions: one text per figure, filled in from the runs, for both reports.
 
-``text/<ID>.rst`` is a Jinja template in reStructuredText.  It begins with comments of a line each:
-``.. alt: …`` describes the picture to those who cannot see it, ``.. paper: …`` says what the
-paper's figure shows, and ``.. open: …``, where there is none, what the papers leave open.  In the
-text a figure's roles stand for its runs: ``{{ dynamics.sigma }}`` becomes the values of σ among
-them; and ``options`` stands for the figure's options.
+``text/<ID>.rst`` is a Jinja template in reStructuredText.  It begins with one-line comments:
+``.. alt: …`` describes the picture to those who cannot see it.  ``.. paper: …`` says what the
+paper's figure shows, or ``.. open: …``, if there is no such figure, what the papers leave open.  In
+the text, a figure's roles stand for its runs, so that ``{{ dynamics.sigma }}`` becomes the values
+of σ among them, and ``options`` stands for the figure's options.
 """
 
 import re
@@ -20,7 +20,7 @@ from linear_grokking.figures import registry
 
 FOLDER = Path(__file__).with_name("text")
 SUBSCRIPT = re.compile(r"(?<=[^\W_])_([^\W_]+|∞)|(?<=[²‖*])_([^\W_]+)")
-"""A subscript as texts write it: d_out, ‖S‖_F; one of the two groups holds it."""
+"""A subscript as the texts write it (d_out, ‖S‖_F); one of the two groups matches it."""
 _COMMENT = re.compile(r"^\.\. (alt|paper|open): (.*)\n", re.MULTILINE)
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 PAPERS = {
@@ -44,9 +44,9 @@ class Caption:
     alt
         What the picture shows, in words.
     beside
-        What to compare the figure with, as reStructuredText; empty where nobody says.
+        What to compare the figure with, as reStructuredText; empty if the template does not say.
     is_ours
-        Whether that is what the papers leave open, rather than what a figure of theirs shows.
+        Whether ``beside`` says what the papers leave open, rather than what their figure shows.
     """
 
     title: str
@@ -57,7 +57,7 @@ class Caption:
 
     @property
     def heading(self) -> str:
-        """What stands above `beside`."""
+        """The heading of `beside`."""
         return "What the papers leave open" if self.is_ours else "What the paper’s figure shows"
 
 
@@ -72,7 +72,7 @@ def caption(request: Mapping[str, Any]) -> Caption:
     Raises
     ------
     ValueError
-        If the template names a role or a parameter that the figure has not.
+        If the template names a role or a parameter that the figure does not have.
     """
     figure = request["figure"]
     name = registry.title(figure)
@@ -113,10 +113,10 @@ def category(figure: str) -> str:
 
 
 class Values:
-    """Parameters of the runs of one role: the values that occur, in the grid's order.
+    """Parameters of the runs of one role: the values that occur, in the order of the grid.
 
-    ``realizations`` are those of each run, ``common_realizations`` those that all runs have;
-    ``how`` says what their curves and bands are, and how they were made.
+    ``realizations`` gives the numbers of realizations of the runs, ``common_realizations`` the
+    smallest of these.  ``how`` says what the curves and bands show and how they were computed.
     """
 
     def __init__(self, runs: list[Mapping[str, Any]]):

@@ -22,16 +22,16 @@ from linear_grokking.results.places import CLAIMS, CONFIGURATION, MANIFEST, REPO
 from linear_grokking.results.storage import user
 
 README = "README.md"
-"""What an archive says of itself to people."""
+"""The README of an archive."""
 WORKFLOW = "Snakefile"
-"""The workflow, in an archive."""
+"""The workflow's file in an archive."""
 PARAMETERS = {
     "configuration": CONFIGURATION,
     "claims": CLAIMS[0],
     "runs": MANIFEST,
     "report": REPORT,
 }
-"""What goes into the workflow, first, and what comes out of it."""
+"""The workflow's input, which comes first, and its outputs."""
 _ROCRATE = "1.1"
 """The version of RO-Crate that the profiles below extend."""
 _PROFILES = {
@@ -70,7 +70,7 @@ _PLACES = {
     "LICENSE": "Licence of the software and of these results",
     "CITATION.cff": "How to cite",
 }
-"""What files are, by how their names begin; the first that fits."""
+"""Descriptions of files by the beginning of their names; the first match counts."""
 
 
 @dataclass(frozen=True)
@@ -80,11 +80,11 @@ class Made:
     Attributes
     ----------
     start, end
-        When the first job began and the last file was written.
+        When the first job began and when the last file was written.
     revisions, devices
-        Of the repository, and what was computed on; in order, each once.
+        Revisions of the repository, and devices that computed; sorted, each once.
     versions
-        Packages and their versions, in order, each once.
+        Packages and their versions; sorted, each once.
     """
 
     start: datetime
@@ -95,9 +95,9 @@ class Made:
 
     @classmethod
     def of(cls, records: Sequence[Mapping[str, Any]]) -> "Made":
-        """Gather the provenance of files, of which there is at least one."""
+        """Gather the provenance of one or more files."""
         ends = [datetime.fromisoformat(record["time"]) for record in records]
-        # Only jobs that train say how long they took.
+        # Only training jobs record how long they took.
         seconds = [timedelta(seconds=int(record.get("seconds", 0))) for record in records]
         starts = [end - each for end, each in zip(ends, seconds, strict=True)]
         return cls(
@@ -127,17 +127,17 @@ def metadata(
     Parameters
     ----------
     contents
-        Name and contents of each other file of the archive.
+        Name and contents of every other file of the archive.
     made
-        How they were made.
+        How these files were made.
     citation
-        CITATION.cff.
+        Path of CITATION.cff.
     sources
         Where the configuration came from.
     """
     cited = yaml.safe_load(citation.read_text(encoding="utf-8"))
     crate = ROCrate(version=_ROCRATE)
-    # Younger than this version of RO-Crate.
+    # This term is newer than this version of RO-Crate.
     crate.metadata.extra_terms["sha256"] = "https://w3id.org/ro/terms/workflow-run#sha256"
     licence = _add(
         crate,
@@ -201,7 +201,7 @@ def _file(crate: ROCrate, name: str, content: bytes) -> Entity:
 
 
 def _workflow(crate: ROCrate, made: Made, files: Mapping[str, Entity]) -> Entity:
-    """Complete the main entity: what goes in and comes out, and what it needs."""
+    """Complete the main entity: its inputs, outputs and software requirements."""
     workflow = files[WORKFLOW]
     parameters = {
         name: _add(
@@ -242,7 +242,7 @@ def _workflow(crate: ROCrate, made: Made, files: Mapping[str, Entity]) -> Entity
 
 
 def _run(crate: ROCrate, made: Made, files: Mapping[str, Entity], sources: Sequence[str]) -> Entity:
-    """Add what was done."""
+    """Add the action: the one run of the workflow."""
     made_here = [file for name, file in files.items() if name.startswith(("results/", "figures/"))]
     return _add(
         crate,

@@ -1,7 +1,7 @@
-"""Table X1, "Does X help?": for practitioners, each cell from a claim.
+"""Table X1, "Does X help?", for practitioners; each cell is backed by a claim.
 
-What a row says stands in ``does_x_help.toml``; the numbers, and whether it stands at all, come
-from the claims as they were judged.
+The text of the rows is in ``does_x_help.toml``.  The numbers come from the judged claims, which
+also decide whether a cell is shown at all.
 """
 
 import re
@@ -32,7 +32,7 @@ NOTE = (
 )
 _NUMBER = r"(?:[≤≥] )?[\d.e+-]*\d"
 _SETTING = re.compile(rf"\b(λ|s²|α|p|B) (?:= |(?=[≤≥]))({_NUMBER}(?:(?:, | or ){_NUMBER})*)")
-"""What of a claim's statement says where it was measured."""
+"""The parts of a claim's statement that give the parameters at which it was measured."""
 HEADS = {
     "what": "what",
     "where": "where",
@@ -43,7 +43,7 @@ HEADS = {
     "answer": "does it help?",
     "figure": "figure",
 }
-"""The columns that are shown, and what stands above them."""
+"""The columns that are shown, and their headings."""
 _FIRST = {"what": 0.0, "training": 1.3, "generalization": 2.32, "delay": 3.92, "answer": 5.28}
 _FIRST |= {"figure": 6.72}
 _SECOND = {"where": 0.0, "formula": _FIRST["training"]}
@@ -53,13 +53,13 @@ _LINE = 0.16
 
 
 def table(claims: pd.DataFrame) -> pd.DataFrame:
-    """Return the table (columns `COLUMNS`), its cells as text.
+    """Return the table (columns `COLUMNS`) with its cells as text.
 
     Parameters
     ----------
     claims
-        As `claims.judged` returns them.  A cell whose claim is not among them, or has another
-        verdict than the one it counts on, says ``undecided``; one without a claim is empty.
+        Claims as `claims.judged` returns them.  A cell says ``undecided`` if its claim is missing
+        or does not have the verdict that the cell requires.  A cell without a claim is empty.
     """
     judged = claims.set_index("id")
     rows = []
@@ -80,7 +80,7 @@ def table(claims: pd.DataFrame) -> pd.DataFrame:
 
 
 def _setting(statements: Iterable[str]) -> str:
-    """Return the parameters that statements name, each once."""
+    """Return the parameter values that statements name, each once."""
     found: dict[str, list[str]] = {}
     for text in statements:
         for name, values in _SETTING.findall(text):
@@ -93,7 +93,7 @@ def _setting(statements: Iterable[str]) -> str:
 
 
 def _cell(judged: pd.DataFrame, cell: Sequence[str] | None) -> str:
-    """Return what a cell says, with what its claim measured, or predicted."""
+    """Return the text of a cell, with the number that its claim measured or predicted."""
     if cell is None:
         return ""
     says, claim, *verdict = cell
@@ -106,7 +106,7 @@ def _cell(judged: pd.DataFrame, cell: Sequence[str] | None) -> str:
 
 
 def _measured(claim: Mapping[str, Any]) -> str:
-    """Write a measurement with its interval, in digits that tell the ends apart."""
+    """Write a measurement and its interval with enough digits to tell the ends apart."""
     ends = [float(claim[name]) for name in ("low", "high")]
     value = float(claim["measured"])
     with_interval = np.isfinite(ends).all() and ends[0] < ends[1]
@@ -144,7 +144,7 @@ def draw(table: pd.DataFrame) -> Figure:
 
 
 def _write(axes: Axes, line: float, row: Mapping[str, str], **look: Any) -> None:
-    """Write a row's two lines, the second in grey."""
+    """Write the two lines of a row, the second in gray."""
     for down, places in ((0.0, _FIRST), (0.85, _SECOND)):
         for name, place in places.items():
             grey = down or row[name] == "undecided"
@@ -153,7 +153,7 @@ def _write(axes: Axes, line: float, row: Mapping[str, str], **look: Any) -> None
 
 
 def _typeset(text: str) -> str:
-    """Set the subscripts of a cell."""
+    """Typeset the subscripts of a cell."""
     for plain, set_ in (
         *((f"{x}_{of}", rf"${x}_\mathrm{{{of}}}$") for x in "tL" for of in ("gen", "tr")),
         ("C_∞", r"$C_\infty$"),

@@ -1,6 +1,6 @@
-"""What comes with the repository: small pictures of figures, their tables, claims, and blocks.
+"""Results shipped with the repository: small pictures, tables, claims and some blocks.
 
-So that nobody has to compute what is only to be read (`load.table`, `load.claims`).
+With them nobody has to compute results only to read them (`load.table`, `load.claims`).
 """
 
 import shutil
@@ -22,19 +22,19 @@ _CARRIED = ("spec", "provenance")
 
 
 def make(figures: Path, gallery: Path, digests: Mapping[str, str]) -> list[str]:
-    """Shrink figures into the gallery, with the specification that each carries, and its table.
+    """Put small versions of figures, with their embedded metadata, and tables into the gallery.
 
     Parameters
     ----------
     figures
         Folder of the pictures, with their tables in ``tables``.
     digests
-        What each figure's picture is made of today (`workflow.made_of`).
+        Each picture's digest by the present configuration and code (`workflow.made_of`).
 
     Returns
     -------
     list of str
-        The figures that were drawn of that; others are left as they are in the gallery.
+        The figures whose picture has this digest.  Other figures stay as they are in the gallery.
     """
     drawn = [each for each, digest in digests.items() if _carries(_picture(figures, each), digest)]
     for figure_id in drawn:
@@ -45,8 +45,8 @@ def make(figures: Path, gallery: Path, digests: Mapping[str, str]) -> list[str]:
             height = round(image.height * WIDTH / image.width)
             small = image.convert("RGB").resize((WIDTH, height), Image.Resampling.LANCZOS)
         with whole_file(_picture(gallery, figure_id)) as temporary:
-            # Few colours suffice and keep the repository small, if those of a few markers are
-            # among them (coverage counts, not pixels) and maps are dithered.
+            # A small palette keeps the repository small.  Choosing it by coverage of the color
+            # space keeps the colors of a few markers; dithering keeps color maps smooth.
             palette = small.quantize(_COLOURS, method=Image.Quantize.MAXCOVERAGE)
             small.quantize(palette=palette).save(temporary, pnginfo=carried, optimize=True)
         _copy(figures / "tables" / f"{figure_id}.parquet", _table(gallery, figure_id))
@@ -56,14 +56,14 @@ def make(figures: Path, gallery: Path, digests: Mapping[str, str]) -> list[str]:
 def judge(root: Path, gallery: Path, tables: Mapping[str, str]) -> None:
     """Write the claims on figures into the gallery, each row with the revision that judged it.
 
-    Rows on other figures stay: those may have been made elsewhere, at another time.
+    Rows on other figures stay, as they may have been made elsewhere at another time.
 
     Parameters
     ----------
     root
         Folder that holds results/ and figures/.
     tables
-        What the table of each figure is made of.
+        The digest of each figure's table (`workflow.made_of`).
     """
     path = gallery / "claims.csv"
     rows = [judged(tables, root).assign(revision=revision()["revision"])]
@@ -75,16 +75,16 @@ def judge(root: Path, gallery: Path, tables: Mapping[str, str]) -> None:
 
 
 def keep(root: Path, gallery: Path, blocks: Iterable[str]) -> None:
-    """Copy those blocks that are there into the gallery, under their own paths."""
+    """Copy those of the blocks that exist into the gallery, keeping their paths."""
     for name in blocks:
         if (root / name).exists():
             _copy(root / name, gallery / name)
 
 
 def outdated(gallery: Path, digests: Mapping[str, str]) -> list[str]:
-    """Return the figures whose picture is not of the present configuration and code.
+    """Return the figures whose picture was not made from the present configuration and code.
 
-    One without its table counts as such.
+    A figure without its table counts as outdated, too.
 
     Parameters
     ----------

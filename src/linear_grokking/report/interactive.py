@@ -1,7 +1,7 @@
-"""Zoomable versions of some panels, with values under the pointer, one below the other.
+"""Interactive versions of some panels: zoomable, with the values under the pointer.
 
-They are drawn from the same tables as the figures, with plotly; the page carries plotly's
-code once, compressed.
+They are drawn with plotly from the same tables as the figures.  The page holds plotly's code once,
+compressed.
 """
 
 import base64
@@ -19,18 +19,18 @@ from linear_grokking.figures import style
 from linear_grokking.report.captions import written
 
 _THEORY = "#888888"
-"""Readable on both pages, the light and the dark one."""
+"""Readable on the light and on the dark page."""
 _DASH = {"train": "dash", "generalization": "solid"}
 _WORDS = {"train": "training", "weight_norm": "‖S‖", "bias": "b"}
-"""What a series shows, where its name is another."""
+"""Labels of series that are not labeled by their own names."""
 _NAMES = {"weight_norm": "‖S‖", "bias": "b"}
-"""How a panel's axis is called, where not by its own name."""
+"""Axis titles of panels that are not titled by their own names."""
 _HEIGHT = 300
-"""Of one panel, in pixels."""
+"""Height of one panel in pixels."""
 
 
 def dynamics(table: pd.DataFrame, panels: Sequence[str]) -> go.Figure:
-    """Draw panels of dynamics against the step, coloured by λ."""
+    """Draw panels of dynamics against the step, colored by λ."""
     figure = make_subplots(cols=1, rows=len(panels), vertical_spacing=0.3 / len(panels))
     rows = table[table["panel"].isin(panels) & table["lambda"].notna()]
     colours = style.colours_of(rows["lambda"])
@@ -49,7 +49,7 @@ def dynamics(table: pd.DataFrame, panels: Sequence[str]) -> go.Figure:
         if experiment:
             _add_band(figure, curve, colours[value], place)
         curve_name = f"λ = {value:g}, {_WORDS.get(series, series)}"
-        # The legend holds what tells curves apart: a colour, a line, or theory as a whole.
+        # The legend has one entry per color and line style, and one for theory as a whole.
         group = f"λ = {value:g}" + ", training" * (series == "train") if experiment else "theory"
         figure.add_scatter(
             x=curve["x"].to_numpy(),
@@ -68,7 +68,7 @@ def dynamics(table: pd.DataFrame, panels: Sequence[str]) -> go.Figure:
             **place,
         )
         shown.add(group)
-    # Panels show the same times: zooming one zooms all.
+    # All panels show the same times, so zooming one zooms all.
     figure.update_xaxes(type="log", title="step t", exponentformat="power", matches="x")
     for row, panel in enumerate(panels, start=1):
         log = panel == "loss"
@@ -86,7 +86,7 @@ def dynamics(table: pd.DataFrame, panels: Sequence[str]) -> go.Figure:
 def _add_band(
     figure: go.Figure, curve: pd.DataFrame, colour: str, place: Mapping[str, Any]
 ) -> None:
-    """Add the quartiles of a curve as the figures draw them."""
+    """Add the quartiles of a curve as a band, as in the figures."""
     edges = (("y_high", None), ("y_low", "tonexty"))
     red, green, blue = (int(colour[k : k + 2], 16) for k in (1, 3, 5))
     for edge, fill in edges:
@@ -106,7 +106,7 @@ def _add_band(
 def _add_reached(
     figure: go.Figure, points: pd.DataFrame, series: str, colour: str, place: Mapping[str, Any]
 ) -> None:
-    """Add where an accuracy reaches its threshold: a diamond for training, else a star."""
+    """Mark where an accuracy reaches its threshold: a diamond for training, else a star."""
     word = _WORDS.get(series.removesuffix("_reached"), "generalization")
     figure.add_scatter(
         x=points["x"].to_numpy(),
@@ -132,19 +132,19 @@ def maps(
     colours: str,
     coloured: float,
 ) -> go.Figure:
-    """Draw maps of the time, cell by cell; empty where it is never reached.
+    """Draw maps of the time, cell by cell; cells are empty where the time is infinite.
 
     Parameters
     ----------
     panels
-        Panel → what its axes are.
+        The titles of each panel's x and y axes.
     log_time
         Whether the table holds the natural logarithm of the time.
     colours
-        The figure's colour map.
+        The figure's color map.
     coloured
-        Fraction of the cells that the colour map tells apart; the longest times, where the time
-        diverges, share its end.
+        Fraction of the cells that the color map resolves.  The longest times, near the divergence,
+        all get its last color.
     """
     figure = make_subplots(cols=1, rows=len(panels), vertical_spacing=0.3 / len(panels))
     chosen = table[table["panel"].isin(panels)]
@@ -186,12 +186,12 @@ def _axis_type(centres: pd.Index) -> str:
 
 
 def _ticks(centres: pd.Index) -> dict[str, Any]:
-    """Return the axis of a map: its type, and powers of ten as its ticks where it has them."""
+    """Return the settings of a map's axis: its type and its ticks, powers of ten if logarithmic."""
     kind = _axis_type(centres)
     if kind != "category":
         return {"type": kind, "nticks": 8, "dtick": 1 if kind == "log" else None}
     sizes = np.abs(centres[centres != 0])
-    # The decade next to 0 would lie on its label.
+    # The label of the decade next to 0 would overlap that of 0.
     decades = np.arange(np.ceil(np.log10(sizes.min())) + 1, np.log10(sizes.max()) + 0.5)
     wanted = np.concatenate([-(10.0**decades), [0.0] if 0 in centres else [], 10.0**decades])
     nearest = [int(np.argmin(np.abs(centres - value))) for value in wanted]
@@ -203,13 +203,13 @@ def _ticks(centres: pd.Index) -> dict[str, Any]:
 
 
 def _places(centres: pd.Index) -> list[float] | list[str]:
-    """Return where cells lie; by name where they are spaced in logarithms on both sides of 0."""
+    """Return the positions of cells; as names if they are spaced logarithmically around 0."""
     values = [float(f"{value:.4g}") for value in centres]
     return [f"{v:g}" for v in values] if _axis_type(centres) == "category" else values
 
 
 def _significant(values: pd.Series | np.ndarray) -> list[Any]:
-    """Round to the digits that are shown, so that the page stays small."""
+    """Round values to the digits that are shown, to keep the page small."""
     array = np.asarray(values, float)
     rounded = [float(f"{v:.5g}") if np.isfinite(v) else None for v in array.ravel()]
     return np.array(rounded, object).reshape(array.shape).tolist()
@@ -249,11 +249,11 @@ INTERACTIVE: Mapping[str, Callable[[pd.DataFrame], go.Figure]] = {
         coloured=0.97,
     ),
 }
-"""Figures that have an interactive version, and how it is made from their tables."""
+"""Figures that have an interactive version, and the function that draws it from the table."""
 
 
 def plot(figure_id: str, table: pd.DataFrame) -> go.Figure | None:
-    """Return the interactive version of a figure, or None where it has none."""
+    """Return the interactive version of a figure, or None if it has none."""
     return INTERACTIVE[figure_id](table) if figure_id in INTERACTIVE else None
 
 
@@ -263,8 +263,8 @@ def packed(plots: Mapping[str, go.Figure]) -> str:
     Returns
     -------
     str
-        A script that defines ``Plotly`` and ``plots`` by figure ID, as gzip in base64; empty
-        where there are no plots.
+        A script that defines ``Plotly`` and, by figure ID, ``plots``, compressed with gzip and
+        encoded in base64; empty if there are no plots.
     """
     if not plots:
         return ""

@@ -1,4 +1,4 @@
-"""The page: what is gathered from the results, and its template filled in."""
+"""The page: gather its contents from the results, and fill in its template."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -23,13 +23,13 @@ from linear_grokking.results.storage import metadata, read_made_of, read_table, 
 from linear_grokking.runtime.files import whole_file
 
 MAX_BYTES = 16_000_000
-"""Largest page that is written."""
+"""Largest size, in bytes, of a page that is written."""
 HEADLINES = (
     *("A1-grokking-time-epsilon-0.001", "A1-gen-loss-lambda-0.9", "A2-broad-maximum"),
     *("A3-floor-factor-8", "A5-prefactor-d_h-200", "B1-limit-norm-large-size"),
     *("B1-perfect-below", "B1-margin-accuracy", "B3-both", "B6-wendel-gaussian", "B8-slope"),
 )
-"""Claims that the opening page names if they were confirmed."""
+"""Claims that the opening of the page names if they were confirmed."""
 SIZES = (
     ("Paper A: input dimension d_in", "A1", "dynamics", "d_in", "1000"),
     ("Paper A: draws", "A1", "dynamics", "realizations", "not said"),
@@ -41,7 +41,7 @@ SIZES = (
     ("Paper B: N of final accuracies and times", "B1", "final_dynamics", "n_train", "400"),
     ("… draws per λ", "B1", "final_dynamics", "realizations", "100"),
 )
-"""What is compared in size: figure, role, parameter, and the paper's value."""
+"""Sizes compared with the papers': description, figure, role, parameter, the paper's value."""
 _HIDDEN = RECORDED | {"measure", "model", "solver"}
 
 
@@ -53,8 +53,9 @@ def write_page(
     Parameters
     ----------
     request
-        What the ``tables`` and ``pictures`` of the figures must be made of, in the page's order,
-        ``claims``, ``does_x_help`` and ``manifest``; where the ``configuration`` came from.
+        Required digests (`workflow.made_of`) of the figures' ``tables`` and ``pictures``, by
+        figure in the page's order, and of ``claims``, ``does_x_help`` and ``manifest``; and the
+        sources of the ``configuration``.
     root
         Folder that holds results/ and figures/.
     record
@@ -65,7 +66,7 @@ def write_page(
     ValueError
         If the page would be larger than `MAX_BYTES`.
     StorageError
-        If a file cannot be read, or is made of something else.
+        If a file cannot be read or has another digest.
     """
     judged = _claims(root / CLAIMS[-1], request["claims"])
     helping = read_table(root / "figures/tables/X1.parquet", made_of=request["does_x_help"])
@@ -131,7 +132,7 @@ def _environment() -> jinja2.Environment:
 def _figure(
     figure: str, made_of: Mapping[str, Any], claims: Sequence[Mapping[str, Any]], root: Path
 ) -> dict[str, Any]:
-    """Return a figure as the page shows it."""
+    """Return what the template needs to show a figure."""
     request, provenance, table = tables.read_table(root, figure, made_of["tables"][figure])
     made = caption(request)
     image = read_made_of(root / f"figures/{figure}.png", made_of["pictures"][figure])
@@ -156,12 +157,12 @@ def _figure(
 
 
 def _running(text: str) -> str:
-    """Return reStructuredText as HTML."""
+    """Convert reStructuredText to HTML."""
     return typesetting.subscripts(publish_parts(text, writer="html").get("fragment", ""))
 
 
 def _sizes(entries: Sequence[Mapping[str, Any]]) -> list[tuple[Markup, str, str]]:
-    """Return the sizes of the runs beside the papers'."""
+    """Return the sizes of the runs next to those of the papers."""
     runs = {entry["id"]: entry["runs"] for entry in entries}
     return [
         (typesetting.sentence(what), Values(runs[figure][role])[key], paper)
@@ -177,7 +178,7 @@ def _claims(path: Path, made_of: str) -> list[dict[str, Any]]:
 
 
 def _by_paper(claims: Sequence[Mapping[str, Any]]) -> dict[str, Counter]:
-    """Count verdicts by who makes the statement."""
+    """Count verdicts by the source of the statement: Paper A, Paper B or this project."""
     found: dict[str, Counter] = {"A": Counter(), "B": Counter(), "ours": Counter()}
     for claim in claims:
         found[claim["states"]][claim["verdict"]] += 1
@@ -188,11 +189,11 @@ Reasons = list[tuple[str, list[Mapping[str, Any]]]]
 
 
 def _disagreements(claims: Sequence[Mapping[str, Any]]) -> dict[str, Reasons]:
-    """Return the claims that do not agree, by what they are; those of one note together."""
+    """Group the claims that do not agree by kind of disagreement, and within it by note."""
     kinds: dict[str, dict[tuple[str, str], list[Mapping[str, Any]]]] = {k: {} for k in Disagreement}
     for claim in claims:
         if claim["disagreement"]:
-            # What has no note is explained by nothing, and stands alone.
+            # A claim without a note has no explanation to share and forms its own group.
             reason = claim["note"], "" if claim["note"] else claim["id"]
             kinds[claim["disagreement"]].setdefault(reason, []).append(claim)
     return {

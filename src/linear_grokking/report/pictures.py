@@ -1,4 +1,4 @@
-"""Pictures as the page carries them: small, and the same to the eye."""
+"""Pictures as the page embeds them: small, and visually the same."""
 
 import base64
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from io import BytesIO
 from PIL import Image
 
 _STEP = 8
-"""Distance of the shades that are kept, of 256: none moves by more than half of it."""
+"""Spacing of the shades that are kept, out of 256; no shade moves by more than half of this."""
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Picture:
     Attributes
     ----------
     source
-        The whole picture as the address of an image.
+        The whole picture as a data URL.
     width
         In CSS pixels.
     """
@@ -27,19 +27,19 @@ class Picture:
 
 
 def embedded(png: bytes) -> Picture:
-    """Return a figure, drawn as PNG, as the page carries it.
+    """Convert a figure from PNG to the form that the page embeds.
 
-    WebP without loss takes 40 % of the PNG's bytes, and a quarter with fewer shades.
+    Lossless WebP needs 40 % of the PNG's bytes, and a quarter with fewer shades.
     """
     with Image.open(BytesIO(png)) as image:
         shades = image.convert("RGB").point([_nearest(value) for value in range(256)] * 3)
     packed = BytesIO()
     shades.save(packed, "WEBP", lossless=True, method=6)
     source = "data:image/webp;base64," + base64.b64encode(packed.getvalue()).decode()
-    # Drawn for 200 dots per inch: half of that in CSS pixels is sharp on any screen.
+    # Figures are drawn at 200 dots per inch; half as many CSS pixels look sharp on any screen.
     return Picture(source, shades.width // 2)
 
 
 def _nearest(value: int) -> int:
-    """Return the nearest shade that is kept; black and white are."""
+    """Return the nearest shade that is kept; black and white are among them."""
     return min(255, round(value / _STEP) * _STEP)

@@ -1,6 +1,6 @@
 """The opening of the page: what a reader in a hurry has to know, in plain words.
 
-What it says stands in ``summary.toml``; whether a point stands comes from the claims.
+The text is in ``summary.toml``; the claims decide which of its points are shown.
 """
 
 import tomllib
@@ -17,21 +17,22 @@ Claims = Sequence[Mapping[str, Any]]
 
 
 def summary(claims: Claims, figures: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return what the opening shows.
+    """Return the contents of the opening.
 
     Parameters
     ----------
     claims
-        As they were judged.
+        The judged claims.
     figures
-        As the page shows them.
+        The figures as the page shows them.
 
     Returns
     -------
     dict
-        ``picture`` and its words ``picture_says``, where the figure is configured; ``holds`` and
-        ``fails``, the claims in plain words; how many figures are ``rebuilt`` and how many
-        ``ours``; and of the claims that do not agree, how many there are of each ``kind``.
+        ``picture``, None if its figure is not configured, and its words ``picture_says``;
+        ``holds`` and ``fails``, the confirmed and the contradicted claims in plain words; the
+        numbers of figures that are ``rebuilt`` and that are ``ours``; and ``kinds``, how many
+        claims there are of each kind of disagreement.
     """
     written = tomllib.loads(POINTS.read_text(encoding="utf-8"))
     pictures = {figure["id"]: figure for figure in figures}
@@ -49,6 +50,6 @@ def summary(claims: Claims, figures: Sequence[Mapping[str, Any]]) -> dict[str, A
 
 
 def _points(points: Claims, claims: Claims, verdict: str) -> list[Mapping[str, Any]]:
-    """Return the points whose claims have a verdict."""
+    """Return the points whose claims have the given verdict."""
     judged = {claim["id"]: claim["verdict"] for claim in claims}
     return [point for point in points if judged.get(point["claim"]) == verdict]

@@ -1,1 +1,1 @@
-"""The workflow: what is to be done (`plan`), its steps, and one run outside it (`train`)."""
+"""The workflow: its plan, its steps, how far a build is, and commands for a run outside it."""

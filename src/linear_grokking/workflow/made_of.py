@@ -1,8 +1,8 @@
-"""What the files of the workflow are made of: a digest that each carries, and can be asked for.
+"""What the files of the workflow are made of: a digest that each file carries.
 
-A file's digest is that of its step's request and of the code that the step reaches.  A request
-names what the step reads by its own digest, so that a file's digest stands for all that lies
-behind it.  The plan computes it without running anything; the step writes it into the file.
+The digest covers the request of the file's step and the code that the step reaches.  A request
+names the step's inputs by their own digests, so that the digest of a file stands for everything
+behind it.  The plan computes digests without running anything; the step writes them into its files.
 """
 
 from collections.abc import Mapping, Sequence
@@ -42,7 +42,7 @@ def _code(step: str, figure: str | None) -> str:
 
 
 def made_of(step: str, request: Mapping[str, Any]) -> str:
-    """Return the digest of what a step makes from a request by today's code.
+    """Return the digest of what a step makes from a request with the present code.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def record(step: str, request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def stamp(step: str, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what each file of a step carries: the request as its ``spec``, and `record`."""
+    """Return the metadata of each file of a step: the request as its ``spec``, and `record`."""
     return {"spec": canonical(request), "provenance": record(step, request)}
 
 
@@ -72,7 +72,7 @@ def write_pair(
     request: Mapping[str, Any],
     **csv: Any,
 ) -> None:
-    """Write a step's table as CSV, with options ``csv`` of pandas', and as Parquet."""
+    """Write a step's table as CSV, with pandas' options ``csv``, and as Parquet."""
     text, parquet = outputs
     with whole_file(text) as temporary:
         frame.to_csv(temporary, index=False, **csv)

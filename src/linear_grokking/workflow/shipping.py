@@ -1,4 +1,4 @@
-"""`linear-grokking gallery`: what of a build comes with the repository."""
+"""`linear-grokking gallery`: the part of a build that is shipped with the repository."""
 
 import argparse
 from pathlib import Path
@@ -13,11 +13,11 @@ CONFIGURATIONS: dict[Size, tuple[Path, ...]] = {
     "paper": (MAIN, MAIN.with_name("paper.yaml")),
 }
 KEPT_SECONDS = 120.0
-"""Work on a run from which its blocks come along, if they hold a few numbers for each set."""
+"""Compute time of a run above which its blocks are shipped, if they hold few numbers per set."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Give a parser the options of `linear-grokking gallery`."""
+    """Add the options of `linear-grokking gallery` to a parser."""
     parser.description = (
         "Bring what was built, and is of the present configuration and code, to the "
         "documentation: small pictures, tables, claims, and blocks that took long."
@@ -39,7 +39,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def command(options: argparse.Namespace) -> int:
-    """Bring what was built, and print what is outdated; return the exit status."""
+    """Ship what was built, and print what is outdated; return the exit status."""
     outdated = ship(options.size, options.root, check=options.check)
     for picture in outdated:
         print(f"{picture} is not of the present configuration and code")
@@ -47,7 +47,7 @@ def command(options: argparse.Namespace) -> int:
 
 
 def ship(size: Size, root: Path, *, check: bool) -> list[Path]:
-    """Bring what was built to where `SHIPPED` says: what is drawn as of today.
+    """Copy what was built with the present configuration and code to its folder in `SHIPPED`.
 
     Parameters
     ----------
@@ -56,12 +56,12 @@ def ship(size: Size, root: Path, *, check: bool) -> list[Path]:
     root
         Folder that holds results/ and figures/.
     check
-        Bring nothing.
+        Only check, and copy nothing.
 
     Returns
     -------
     list of Path
-        Pictures that are not of the present configuration and code.
+        Pictures that were not made from the present configuration and code.
     """
     plan = Plan(read(load_merged(CONFIGURATIONS[size])), root)
     folder = Path(SHIPPED[size])
@@ -77,7 +77,7 @@ def ship(size: Size, root: Path, *, check: bool) -> list[Path]:
 
 
 def _kept(plan: Plan) -> list[str]:
-    """Return the blocks that are small and took long."""
+    """Return the blocks that are small and took long to compute."""
     return [
         name
         for run_id, run in plan.runs.items()

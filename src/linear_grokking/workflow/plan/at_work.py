@@ -1,7 +1,7 @@
-"""The plan at work: what its jobs are called, and which of them hold a GPU.
+"""The plan in use: the names of its jobs, and which of them hold a GPU.
 
-A profile's expressions see a job's wildcards and nothing else of the workflow, so what they may
-ask is kept here.
+The expressions in a profile see the wildcards of a job and nothing else of the workflow, so this
+module keeps what they may ask for.
 """
 
 from linear_grokking.workflow.plan import job_names
@@ -12,14 +12,14 @@ _holders: frozenset[str] = frozenset()
 
 
 def use(plan: Plan, *, gpus: bool, named: bool) -> None:
-    """Let `name` and `held_by` speak of the runs of this plan.
+    """Make `name` and `held_by` refer to the runs of this plan.
 
     Parameters
     ----------
     gpus
-        Whether there are any for its jobs.
+        Whether there are any GPUs for its jobs.
     named
-        Whether people will read names: they cost the import of all figures.
+        Whether people will read the names, which take the import of all figures.
     """
     global _plan, _holders
     _plan = plan if named else None
@@ -27,10 +27,10 @@ def use(plan: Plan, *, gpus: bool, named: bool) -> None:
 
 
 def name(run_id: str, block: str = "") -> str:
-    """Return what a person calls a run, or one of its blocks (`job_names.name`)."""
+    """Return a readable name of a run or of one of its blocks (`job_names.name`)."""
     return job_names.name(_plan, run_id, block) if _plan else f"{run_id} {block}".rstrip()
 
 
 def held_by(run_id: str) -> bool:
-    """Tell whether each job of a run holds a GPU."""
+    """Return whether each job of a run holds a GPU."""
     return run_id in _holders

@@ -15,7 +15,7 @@ STANDARD_INPUT = Path("-")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Give a parser the options of `linear-grokking plan`."""
+    """Add the options of `linear-grokking plan` to a parser."""
     parser.add_argument(
         "--configfile",
         dest="overlays",
@@ -41,12 +41,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def command(options: argparse.Namespace) -> None:
-    """Print the work of each figure, and how long all of it takes on the clusters asked for.
+    """Print the work of each figure, and how long all of it takes on the requested clusters.
 
     Raises
     ------
     ValueError, OSError
-        In one line.
+        If the configuration cannot be read or used.
     """
     if options.overlays == [STANDARD_INPUT]:
         raw = json.load(sys.stdin)

@@ -25,7 +25,7 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length
 
 
 class Config(Section):
-    """A validated configuration: settings that all share, experiments, options of each figure."""
+    """A validated configuration: common settings, experiments, and options of each figure."""
 
     seed: Natural = Field(description="Seed of every experiment that sets none of its own.")
     device: Literal["auto", "cpu", "cuda"] = Field(
@@ -45,12 +45,12 @@ class Config(Section):
 
 
 def read(raw: Mapping[str, Any]) -> Config:
-    """Validate a configuration as YAML gives it; a key whose value is null counts as absent.
+    """Validate a configuration as read from YAML; a key whose value is null counts as absent.
 
     Raises
     ------
     ConfigurationError
-        One line per mistake: the key, the value, what is allowed and, for an unknown key,
+        With one line per mistake: the key, the value, what is allowed and, for an unknown key,
         the nearest known one.
     """
     given = _without_nulls(raw)
@@ -58,16 +58,16 @@ def read(raw: Mapping[str, Any]) -> Config:
 
 
 def _figures_in(given: Any) -> frozenset[str]:
-    """Return the keys of the figures' section, where there is one."""
+    """Return the keys of the section ``figures``, if there is one."""
     figures = given.get("figures") if isinstance(given, Mapping) else None
     return frozenset(figures) if isinstance(figures, Mapping) else frozenset()
 
 
 def read_again(raw: Mapping[str, Any]) -> Config:
-    """Return what `read` returned in another process, sooner.
+    """Read a configuration that `read` has validated in another process, and do so faster.
 
-    Figures are not looked at until they are asked for: their modules import all that draws
-    them, which would be a third of what each job of a cluster takes to start.
+    The options of a figure are read on demand.  The modules of figures import everything that
+    draws them, which would take a third of the start-up time of each job on a cluster.
     """
     given = _without_nulls(raw)
     figures = given.pop("figures", {})
@@ -75,18 +75,18 @@ def read_again(raw: Mapping[str, Any]) -> Config:
 
 
 def plain_values(config: Config) -> dict[str, Any]:
-    """Return a configuration as plain values, from which `read` gives the same one."""
+    """Return a configuration as plain values, from which `read` restores it."""
     figures = {name: _set_in(options) for name, options in config.figures.items()}
     return {**_set_in(config), "figures": figures}
 
 
 def _set_in(section: Section) -> dict[str, Any]:
-    # What was not set is left out: some keys may only be given where they mean something.
+    # Leave out what was not set: some keys are allowed only where they have a meaning.
     return section.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude={"figures"})
 
 
 class _Figures(Mapping[str, FigureOptions]):
-    """The options of figures by ID, in the papers' order, validated when asked for."""
+    """The options of figures by ID, in the papers' order, validated on demand."""
 
     def __init__(self, given: Mapping[str, Any]):
         self._given = {name: given[name] for name in registry.figure_ids() if name in given}
@@ -104,7 +104,7 @@ class _Figures(Mapping[str, FigureOptions]):
 def json_schema() -> dict[str, Any]:
     """Return the JSON schema of the configuration, for editors."""
     schema = _whole(frozenset(registry.figure_ids())).model_json_schema(by_alias=True)
-    # Docstrings are for who reads the code, and Python may run without them.
+    # Docstrings are for readers of the code, and Python may run without them.
     for section in schema["$defs"].values():
         section.pop("description", None)
     return {
@@ -116,10 +116,10 @@ def json_schema() -> dict[str, Any]:
 
 @cache
 def _whole(named: frozenset[str]) -> type["_Whole"]:
-    """Return the typed root: the settings, and an optional entry per figure.
+    """Return the type of the whole configuration, with an optional entry for each figure.
 
-    Of figures that are not ``named`` the modules stay where they are: they import all that
-    draws them.
+    Only the modules of the ``named`` figures are imported, as they import everything that draws
+    them.
     """
     fields: dict[str, Any] = {each: (None, None) for each in registry.figure_ids()}
     for each in named & fields.keys():
@@ -139,7 +139,7 @@ def _given(figures: Section) -> dict[str, FigureOptions]:
 class _Whole(Config):
     @model_validator(mode="after")
     def _references(self) -> Self:
-        """Refuse figures that name experiments which do not exist or are of another kind."""
+        """Refuse figures that name experiments that do not exist or are of the wrong kind."""
         for figure_id, options in self.figures.items():
             for key, role in options.roles().items():
                 name, known = getattr(options, key), self.experiments
@@ -161,7 +161,7 @@ class _Whole(Config):
 
 
 def _without_nulls(value: Any) -> Any:
-    """Leave out keys whose value is null: an overlay removes what lies below it so."""
+    """Leave out keys whose value is null, with which an overlay removes keys below it."""
     if not isinstance(value, Mapping):
         return value
     return {key: _without_nulls(item) for key, item in value.items() if item is not None}

@@ -1,6 +1,6 @@
-"""What lies on disk, judged by its contents: of today's plan, of another, or damaged.
+"""Files on disk, judged by their contents: made by the present plan, by another one, or damaged.
 
-Neither a file's time nor Snakemake's notes are believed.  Nothing changes but by `set_aside`.
+Neither a file's time stamp nor Snakemake's records decide this.  Only `set_aside` changes files.
 """
 
 import math
@@ -20,14 +20,15 @@ class Disk:
     root
         Folder that holds results/ and figures/.
     manifest
-        A file there: what is older was whole when it was made, and is not read wholly again.
+        A file in this folder.  Files older than it were whole when it was made and are not read
+        completely again.
     trusted
-        Take every file for what its name says, where another process has looked already.
+        Whether to take every file for what its name says, because another process has checked it.
 
     Attributes
     ----------
     damaged
-        What is wrong with files that were looked at and cannot be what their names say.
+        What is wrong with those of the checked files that cannot be what their names say.
     """
 
     def __init__(self, root: Path, manifest: str, *, trusted: bool = False):
@@ -38,19 +39,19 @@ class Disk:
         self._outdated: dict[tuple[str, str], bool] = {}
 
     def outdated(self, name: str, digest: str, schema: pa.Schema | None = None) -> bool:
-        """Tell whether a file is there, but not what it should be: to be made again.
+        """Return whether a file exists but is not what it should be, so that it is made again.
 
         Parameters
         ----------
         digest
-            What it must be made of (`workflow.made_of`).
+            Digest that the file must have (`workflow.made_of`).
         schema
-            What a Parquet file must hold; None takes any.
+            Schema that a Parquet file must have; None accepts any.
 
         Raises
         ------
         StorageError
-            If the system could not read it.
+            If the system could not read the file.
         """
         key = name, digest
         if key not in self._outdated:
@@ -58,7 +59,7 @@ class Disk:
         return self._outdated[key]
 
     def set_aside(self, say: Callable[[str], None]) -> None:
-        """Rename what is damaged, so that it is made again and nothing is lost.
+        """Rename damaged files, so that they are made again and nothing is lost.
 
         ``0-99.parquet`` becomes ``0-99.parquet.damaged``.
         """
@@ -77,14 +78,14 @@ class Disk:
         except DamagedError as error:
             self.damaged[path] = error.reason
             return True
-        # Blocks alone have a schema; the digest of one is in its path.
+        # Only blocks have a schema, and the digest of a block is in its path.
         if schema is not None and not right:
             self.damaged[path] = "holds another run than its name says"
         return not right
 
 
 def _time(path: Path) -> float | None:
-    """Return when a file was last written, in seconds, or None where there is none."""
+    """Return when a file was last written, in seconds, or None if it does not exist."""
     try:
         return path.stat().st_mtime
     except FileNotFoundError:

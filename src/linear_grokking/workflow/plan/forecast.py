@@ -1,4 +1,4 @@
-"""What a configuration will cost: jobs and hours of each figure, before anything runs."""
+"""The cost of a configuration: jobs and hours of each figure, before anything runs."""
 
 import heapq
 import math
@@ -14,18 +14,18 @@ from linear_grokking.workflow.plan.planning import Plan
 
 @dataclass(frozen=True)
 class Forecast:
-    """Work of one figure, or of all.
+    """The work of one figure, or of all figures.
 
     Attributes
     ----------
     figure
         ID, or ``"all"``.
     runs
-        Grid points that it is drawn from.
+        Number of runs from which it is drawn.
     jobs_done, jobs_left
-        Blocks of these runs on disk, and to be computed.
+        Numbers of blocks of these runs that are on disk and that are to be computed.
     core_hours, gpu_hours
-        Expected for the jobs that are left, by the cost model: of those on a core, and of
+        Expected hours of the jobs that are left, by the cost model: of those on a core, and of
         those that hold a GPU (and a core).
     """
 
@@ -44,15 +44,15 @@ class Cluster:
     Attributes
     ----------
     gpus, cores
-        How many there are; a job that holds a GPU has a core beside these.
+        How many there are; a job that holds a GPU has a core in addition to these.
     gpu_jobs, core_jobs
-        Jobs that hold a GPU, and those that take a core.
+        Numbers of jobs that hold a GPU and of jobs that take a core.
     gpu_hours, core_hours
-        What these take, one after another.
+        Total time of these jobs, one after another.
     longest_hours
-        What the longest job takes.
+        Time of the longest job.
     hours
-        Until all are done, with `SCHEDULING_SECONDS` for each.
+        Time until all jobs are done, with `SCHEDULING_SECONDS` for each.
     """
 
     gpus: int
@@ -66,13 +66,13 @@ class Cluster:
 
 
 SCHEDULING_SECONDS = 10.0
-"""What a cluster adds to a job: submission, start, and noticing its end."""
+"""Time that a cluster adds to a job: submission, start, and noticing its end."""
 
 
 def forecast(plan: Plan, *, gpus: bool) -> list[Forecast]:
-    """Return the work of each figure, and last of all runs together.
+    """Return the work of each figure, followed by that of all runs together.
 
-    Runs that figures share count for each of them, and once in the last line.
+    Runs that several figures share count for each of them, and once in the last entry.
 
     Parameters
     ----------
@@ -92,13 +92,13 @@ def _of(plan: Plan, name: str, run_ids: Collection[str], gpus: bool) -> Forecast
 
 
 def _is_done(plan: Plan, run_id: str, file: str) -> bool:
-    """Tell whether a block is there, and not one that the workflow would make again."""
+    """Return whether a block exists and the workflow would not make it again."""
     made = targets.block(plan, run_id, Path(file).stem)
     return (plan.root / file).exists() and not targets.outdated(plan, made)
 
 
 def on_cluster(plan: Plan, gpus: int, cores: int) -> Cluster:
-    """Return how long all training jobs take with so many GPUs and cores."""
+    """Return how long all training jobs take with the given numbers of GPUs and cores."""
     files = [(run_id, file) for run_id in plan.runs for file in plan.block_files(run_id)]
     on_gpus, on_cores = _seconds(plan, files, gpus > 0)
     ends = [
@@ -131,7 +131,7 @@ def _seconds(
 
 
 def makespan(seconds: Iterable[float], workers: int) -> float:
-    """Return when all jobs are done, where each goes to the worker that is free first.
+    """Return when all jobs are done, if each goes to the worker that is free first.
 
     Raises
     ------
@@ -147,12 +147,12 @@ def makespan(seconds: Iterable[float], workers: int) -> float:
 
 
 def too_long(plan: Plan, minutes: float, *, gpus: bool) -> str:
-    """Say which jobs are expected to take more than half of the time that they may ask for.
+    """Say which jobs are expected to take more than half of the time that they may request.
 
     Returns
     -------
     str
-        One line; empty where there is no such job.
+        One line; empty if there is no such job.
     """
     expected = _longest_jobs(plan, gpus)
     long = [run_id for run_id, seconds in expected.items() if seconds > 30 * minutes]
@@ -169,17 +169,19 @@ def too_long(plan: Plan, minutes: float, *, gpus: bool) -> str:
 
 
 def groups(plan: Plan, size: int, minutes: float | None, *, gpus: bool) -> str:
-    """Say how long groups of so many jobs ask for, where a limit does not cover all of them.
+    """Say how much time groups of jobs would request, if a limit does not cover all of them.
 
     Parameters
     ----------
+    size
+        Number of jobs in a group.
     minutes
-        The most that a group may ask for; None where nobody says.
+        The most that a group may request; None if no limit is given.
 
     Returns
     -------
     str
-        One line; empty where every group is within the limit.
+        One line; empty if every group is within the limit.
     """
     limit = math.inf if minutes is None else minutes
     asked = {
@@ -216,7 +218,7 @@ Line = TypeVar("Line", Forecast, Cluster)
 
 
 def table(lines: Sequence[Line]) -> str:
-    """Return numbers as text, a line for each figure or cluster."""
+    """Return the numbers as text, with a heading and a line for each figure or cluster."""
     rows = [[field.name.replace("_", " ") for field in fields(lines[0])]]
     rows += [
         [f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in astuple(line)]

@@ -1,17 +1,17 @@
-"""Names for people: which figures, experiment and parameters a run belongs to."""
+"""Readable names of runs: their figures, experiment and parameters."""
 
 from linear_grokking.workflow.plan.planning import Plan
 
 LONGEST = 200
-"""Characters of a name; queues cut longer ones."""
+"""Largest number of characters of a name; queues truncate longer ones."""
 
 
 def name(plan: Plan, run_id: str, block: str = "") -> str:
-    """Return what a person calls a run, or one of its blocks: ``B1 e3_dynamics d=40 0-99``.
+    """Return a readable name of a run or of one of its blocks: ``B1 e3_dynamics d=40 0-99``.
 
-    Of a run that several figures or experiments share, all figures are named, and the first
-    experiment; of the parameters, those that tell it apart from the experiment's other runs.
-    What is no run of the plan, such as a figure, goes by its own name.
+    If several figures or experiments share a run, the name lists all figures and the first
+    experiment.  It lists the parameters that tell the run apart from the experiment's other runs.
+    Anything that is not a run of the plan, such as a figure, keeps its own name.
     """
     if run_id not in plan.runs:
         return f"{run_id} {block}".rstrip()

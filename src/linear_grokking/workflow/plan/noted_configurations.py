@@ -1,7 +1,8 @@
-"""Which configurations results were made from: one file each beside the results.
+"""Records of the configurations that results were made from, one file each next to the results.
 
-A configuration is known by where it came from (files, and values given beside them): one that
-was edited takes the place of what it was, so that what only the old one needed is stale.
+A configuration is identified by its sources (files, and values given on the command line).  An
+edited configuration replaces its older version, so that results that only the old one needed become
+stale.
 """
 
 import hashlib
@@ -19,7 +20,7 @@ _LONGEST = 100
 
 
 def write(root: Path, sources: Sequence[str], raw: Mapping[str, Any]) -> None:
-    """Note a configuration, as merged, that results are made from."""
+    """Record a merged configuration that results are made from."""
     name = "+".join(re.sub(r"[^\w=.-]+", "_", Path(source).name) for source in sources)
     digest = hashlib.sha256("\n".join(sources).encode()).hexdigest()[:8]
     content = json.dumps({"sources": list(sources), "configuration": raw}, indent=1, default=str)
@@ -28,12 +29,12 @@ def write(root: Path, sources: Sequence[str], raw: Mapping[str, Any]) -> None:
 
 
 def read(root: Path) -> dict[Path, tuple[list[str], dict[str, Any]]]:
-    """Return where each configuration that was noted came from, and what it held.
+    """Return the sources and the contents of each recorded configuration.
 
     Raises
     ------
     ConfigurationError
-        If a note cannot be read, naming it.
+        If a record cannot be read; the message names it.
     """
     found = {}
     for path in sorted((root / FOLDER).glob("*.json")):

@@ -1,4 +1,4 @@
-"""The plan: from a configuration and what is on disk to runs and their blocks."""
+"""The plan: the runs of a configuration and their blocks, given what is on disk."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from linear_grokking.workflow.plan.configuration import Config
 from linear_grokking.workflow.plan.disk import Disk
 
 MAX_JOBS = 50_000
-"""Most blocks that a configuration may cut its runs into; Snakemake gets slow before."""
+"""Largest number of blocks of a configuration; Snakemake gets slow even below it."""
 
 
 @dataclass(frozen=True)
@@ -27,13 +27,13 @@ class Run:
     Attributes
     ----------
     spec
-        What the numbers depend on.
+        The parameters on which the numbers depend.
     run_id
         Identity: hash of spec and code.
     realizations
-        How many are wanted: the most that any experiment asks of this spec.
+        Number of realizations: the most that any experiment asks for with this spec.
     block
-        Realizations per job: the fewest that any experiment asks for.
+        Realizations per job: the fewest that any experiment asks for with this spec.
     device
         Where it is computed, as the configuration names it.
     """
@@ -46,7 +46,7 @@ class Run:
 
     @property
     def kind(self) -> Kind:
-        """What is known of such runs."""
+        """The kind of run, with its solver, schema and cost model."""
         return kind_of(self.spec)
 
     @cached_property
@@ -64,7 +64,7 @@ class Run:
         return f"{self.folder}/{block}.parquet"
 
     def takes_gpu(self, *, present: bool) -> bool:
-        """Tell whether its jobs compute on a GPU, where there are GPUs or where there are none."""
+        """Return whether its jobs compute on a GPU, if GPUs are present or not."""
         return _takes_gpu(self.kind, self.device, present=present)
 
     def memory_mb(self, *, gpu: bool) -> int:
@@ -73,16 +73,18 @@ class Run:
 
     @property
     def gpu_memory_mb(self) -> int:
-        """The least GPU memory of a job with one; free memory beyond it makes larger batches."""
+        """Smallest GPU memory that a job needs; with more free memory it makes larger batches."""
         return costs.gpu_memory_mb(self.cost)
 
     def seconds(self, block: str, *, gpu: bool) -> float:
-        """Return the expected time of the job that makes one of the run's files, or blocks.
+        """Return the expected time, in seconds, of the job that makes one of the run's blocks.
 
         Parameters
         ----------
+        block
+            The block, as ``first-last``, or its file.
         gpu
-            Whether it has a GPU.
+            Whether the job has a GPU.
         """
         cut = Block.parse(Path(block).stem)
         return costs.job_seconds(self.cost, cut.last - cut.first + 1, gpu=gpu)
@@ -101,7 +103,7 @@ class Point:
 
 
 class Plan:
-    """Everything the workflow needs to know, computed once when its rules are read.
+    """Everything that the workflow needs to know, computed once when its rules are read.
 
     Parameters
     ----------
@@ -110,9 +112,9 @@ class Plan:
     root
         Folder that holds results/ and figures/.
     sources
-        Where the configuration comes from: files, and values given beside them.
+        Where the configuration comes from: files, and values given on the command line.
     trusted
-        Take files on disk for what their names say (`Disk`).
+        Whether to take files on disk for what their names say (`Disk`).
 
     Raises
     ------
@@ -163,12 +165,12 @@ class Plan:
             )
 
     def block_files(self, run_id: str) -> list[str]:
-        """Return the files that hold a run's realizations, on disk or to be computed.
+        """Return the files that hold a run's realizations, whether on disk or to be computed.
 
         Raises
         ------
         StorageError
-            If the system could not read one that is there.
+            If the system could not read an existing file.
         """
         if run_id not in self._block_files:
             run = self.runs[run_id]
@@ -183,7 +185,7 @@ class Plan:
 
     @property
     def thresholds(self) -> dict[str, float]:
-        """Accuracy and loss that count as reached."""
+        """The accuracy and the loss that count as reached."""
         config = self.config
         return {"threshold": config.accuracy_threshold, "loss_threshold": config.loss_threshold}
 

@@ -1,4 +1,4 @@
-"""Queries in a folder that may not be written, where Snakemake wants to keep notes all the same."""
+"""Queries in a read-only folder, although Snakemake wants to write its own records there."""
 
 import atexit
 import os
@@ -11,14 +11,14 @@ _READ = ("metadata", "incomplete")
 
 
 def is_read_only() -> bool:
-    """Tell whether Snakemake could not write its notes in the working directory."""
+    """Return whether Snakemake cannot write its records in the working directory."""
     return not os.access(NOTES if NOTES.exists() else Path(), os.W_OK)
 
 
 def view() -> Path:
-    """Return a folder that shows all of the working directory, with room for Snakemake's notes.
+    """Return a temporary view of the working directory in which Snakemake can write its records.
 
-    It consists of links, and goes when the program ends.
+    It consists of symbolic links and is deleted when the program ends.
     """
     folder, here = Path(tempfile.mkdtemp()), Path.cwd()
     atexit.register(shutil.rmtree, folder, ignore_errors=True)

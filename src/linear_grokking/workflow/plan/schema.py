@@ -1,4 +1,4 @@
-"""`linear-grokking schema`: what a configuration may hold, for editors."""
+"""`linear-grokking schema`: the JSON schema of configurations, for editors."""
 
 import argparse
 import json
@@ -7,7 +7,7 @@ from linear_grokking.workflow.plan.configuration import json_schema
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Leave a parser as it is: there is nothing to choose."""
+    """Leave the parser as it is: this command has no options."""
 
 
 def command(_: argparse.Namespace) -> None:

@@ -1,7 +1,7 @@
 """`linear-grokking clean-stale`: results that no configuration needs any more.
 
-Only files that this package's workflow makes are ever named; whatever else lies in
-``results`` and ``figures`` is left alone.
+It lists only files that this package's workflow makes, and leaves everything else in ``results``
+and ``figures`` alone.
 """
 
 import argparse
@@ -29,13 +29,13 @@ _MADE_HERE = re.compile(
     rf"|results/(?:summaries|scalars)/({RUN_ID.pattern})\.parquet"
     rf"|figures/(?:tables/)?({FIGURE_ID.pattern})\.(?:pdf|svg|png|parquet|csv)"
 )
-"""Where the workflow writes, and in groups the run or figure that a file is of."""
+"""Paths that the workflow writes; the groups match the run or figure to which a file belongs."""
 _OF_ALL = (MANIFEST, *CLAIMS, *targets.DOES_X_HELP, REPORT, ARCHIVE)
-"""What it writes of all runs together, which is never stale itself."""
+"""Files that it writes for all runs together, which never become stale."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Give a parser the options of `linear-grokking clean-stale`."""
+    """Add the options of `linear-grokking clean-stale` to a parser."""
     parser.description = (
         "List results that no configuration needs any more. What counts is config/config.yaml as "
         "it is now, and each configuration that results were made from, as it was then: "
@@ -45,15 +45,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def command(options: argparse.Namespace) -> None:
-    """List what is stale here, and remove it where that is asked for.
+    """List what is stale in the working directory, and remove it if requested.
 
     Raises
     ------
     LinearGrokkingError, ValueError, OSError
-        In one line; nothing was removed then.
+        With a message of one line; nothing was removed, unless the removal itself failed.
     """
     root, main, noted = Path(), str(main_file()), noted_configurations.read(Path())
-    # Another workflow, which uses this one as a module, notes nothing.
+    # A workflow that uses this one as a module records no configuration.
     if options.remove and not (noted or MAIN.exists()):
         raise LinearGrokkingError(
             f"there is neither {MAIN} nor a file in {noted_configurations.FOLDER}, which would "
@@ -61,7 +61,7 @@ def command(options: argparse.Namespace) -> None:
         )
     plans = {main: Plan(read(load_merged([main_file()])))}
     for path, (sources, raw) in noted.items():
-        # One that is there as a file may have been edited since.
+        # The main file may have been edited since; its present state counts (see above).
         if sources != [main]:
             plans[f"{' '.join(sources)} ({path})"] = Plan(read(raw))
     for source, plan in plans.items():
@@ -79,10 +79,10 @@ def command(options: argparse.Namespace) -> None:
 
 
 def stale_paths(root: Path, plans: Iterable[Plan]) -> list[Path]:
-    """Return what lies under ``root`` and no plan needs: blocks, summaries, figures, tables.
+    """Return the blocks, summaries, figures and tables under ``root`` that no plan needs.
 
-    Files that were set aside as damaged, and those that killed jobs left unfinished, count as
-    stale whatever run they are of.
+    Files set aside as damaged, and files that killed jobs left unfinished, always count as stale,
+    whatever run they belong to.
     """
     needed = {name for plan in plans for name in (*plan.runs, *plan.config.figures)}
     stale = []
@@ -99,7 +99,7 @@ def stale_paths(root: Path, plans: Iterable[Plan]) -> list[Path]:
 
 
 def remove(paths: Iterable[Path]) -> None:
-    """Remove files and side folders, and the folders of runs that are empty then."""
+    """Remove files and side folders, and the folders of runs that become empty."""
     for path in paths:
         if path.is_dir():
             shutil.rmtree(path)
@@ -110,6 +110,6 @@ def remove(paths: Iterable[Path]) -> None:
 
 
 def is_locked(root: Path) -> bool:
-    """Tell whether a Snakemake works in a folder, or died there."""
+    """Return whether a Snakemake is working in a folder, or died there."""
     locks = root / ".snakemake" / "locks"
     return locks.is_dir() and any(locks.iterdir())

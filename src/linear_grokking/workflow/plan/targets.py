@@ -1,4 +1,4 @@
-"""What the jobs of the workflow make: files, what they are made from, and by which code."""
+"""What the jobs of the workflow make: their files, inputs and requests."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -31,14 +31,14 @@ class Target:
     Attributes
     ----------
     step
-        Name of the rule; nothing where it only gathers what others make.
+        Name of the rule; empty if it only gathers what others make.
     outputs, inputs
-        Files, relative to the folder that holds results/ and figures/; of the outputs the
-        last is the one that others are made from.
+        Files, relative to the folder that holds results/ and figures/.  The last output is the one
+        from which other files are made.
     request
-        All that the job is told.
+        Everything that the job is told.
     schema
-        What its files hold, where every run of a kind has the same columns.
+        Schema of its files, if all runs of a kind have the same columns.
     """
 
     step: str
@@ -54,24 +54,25 @@ class Target:
 
 
 def outdated(plan: Plan, target: Target) -> list[str]:
-    """Return what a job made before, from another request or by other code, or was damaged.
+    """Return the existing outputs that are damaged, or come from another request or other code.
 
     Raises
     ------
     StorageError
-        If the system could not read it.
+        If the system could not read one.
     """
     judge = plan.disk.outdated
     return [name for name in target.outputs if judge(name, target.made_of, target.schema)]
 
 
 def block(plan: Plan, run_id: str, block: str) -> Target:
-    """Return what computes a block of realizations.
+    """Return the target that computes a block of realizations.
 
     Raises
     ------
     UnknownError
-        If the configuration has no such run; for figures as well, here and below.
+        If the configuration has no such run.  The functions below raise it likewise for runs and
+        figures.
     """
     run = _run(plan, run_id)
     request = {"spec": run.spec, "block": block}
@@ -80,7 +81,7 @@ def block(plan: Plan, run_id: str, block: str) -> Target:
 
 @cache
 def summary(plan: Plan, run_id: str) -> Target:
-    """Return what reduces a run over its realizations: its summary and its scalars."""
+    """Return the target that reduces a run over its realizations: its summary and its scalars."""
     run = _run(plan, run_id)
     request = {"spec": run.spec, "folder": run.folder, "realizations": run.realizations}
     if run.spec["measure"] == "dynamics":
@@ -91,7 +92,7 @@ def summary(plan: Plan, run_id: str) -> Target:
 
 @cache
 def table(plan: Plan, figure_id: str) -> Target:
-    """Return what makes a figure's table, as Parquet and for spreadsheets."""
+    """Return the target that makes a figure's table, as CSV and as Parquet."""
     if figure_id not in plan.config.figures:
         configured = ", ".join(plan.config.figures) or "none"
         raise UnknownError(f"figure {figure_id} is not configured; there are {configured}")
@@ -100,7 +101,7 @@ def table(plan: Plan, figure_id: str) -> Target:
             {
                 "run_id": point.run_id,
                 "parameters": point.parameters,
-                # Figures pair runs of the same draws.
+                # Figures pair runs that have the same draws.
                 "seed": plan.runs[point.run_id].spec.get("seed"),
                 "realizations": plan.runs[point.run_id].realizations,
                 "made_of": summary(plan, point.run_id).made_of,
@@ -118,7 +119,7 @@ def table(plan: Plan, figure_id: str) -> Target:
 
 @cache
 def pictures(plan: Plan, figure_id: str) -> Target:
-    """Return what draws a figure from its table."""
+    """Return the target that draws a figure from its table."""
     made = table(plan, figure_id)
     outputs = (f"figures/{figure_id}.{suffix}" for suffix in ("pdf", "svg", "png"))
     request = {"figure": figure_id, "table": made.made_of}
@@ -127,9 +128,9 @@ def pictures(plan: Plan, figure_id: str) -> Target:
 
 @cache
 def manifest(plan: Plan) -> Target:
-    """Return what lists the runs, with the experiments and figures that each serves.
+    """Return the target that lists the runs, with the experiments and figures that use each.
 
-    Experiments come by name, so that their order in the configuration is irrelevant.
+    Experiments are sorted by name, so that their order in the configuration is irrelevant.
     """
     users: dict[str, list[str]] = {run_id: [] for run_id in plan.runs}
     for figure_id in plan.config.figures:
@@ -153,7 +154,7 @@ def manifest(plan: Plan) -> Target:
 
 @cache
 def claims(plan: Plan) -> Target:
-    """Return what judges the claims on all figures."""
+    """Return the target that judges the claims on all figures."""
     tables = {each: table(plan, each) for each in plan.config.figures}
     drawn = dict.fromkeys(run for each in tables for run in plan.figure_runs(each))
     inputs = (*(made.outputs[-1] for made in tables.values()), *upstream(plan, drawn))
@@ -162,14 +163,14 @@ def claims(plan: Plan) -> Target:
 
 @cache
 def does_x_help(plan: Plan) -> Target:
-    """Return what typesets the table "Does X help?" from the claims."""
+    """Return the target that typesets the table "Does X help?" from the claims."""
     judged = claims(plan)
     return Target("X1", DOES_X_HELP, judged.outputs[-1:], {"claims": judged.made_of})
 
 
 @cache
 def report(plan: Plan) -> Target:
-    """Return what writes the page with all figures, claims and runs."""
+    """Return the target that writes the page with all figures, claims and runs."""
     tables = {each: table(plan, each) for each in plan.config.figures}
     drawn = {each: pictures(plan, each) for each in plan.config.figures}
     judged, listed, helping = claims(plan), manifest(plan), does_x_help(plan)
@@ -189,13 +190,13 @@ def report(plan: Plan) -> Target:
 
 @cache
 def archive(plan: Plan) -> Target:
-    """Return what packs everything but the blocks into one file, with the report."""
+    """Return the target that packs everything except the blocks into one file."""
     of_figures = [make(plan, each) for make in (pictures, table) for each in plan.config.figures]
     of_runs = [summary(plan, run_id) for run_id in plan.runs]
     made = [*of_figures, *of_runs, manifest(plan), claims(plan), does_x_help(plan), report(plan)]
     request = {
         "files": {name: target.made_of for target in made for name in target.outputs},
-        # Where the blocks lie, which say when and with what they were computed.
+        # The folders of the blocks, which record when and with what they were computed.
         "folders": sorted(run.folder for run in plan.runs.values()),
         "configuration": plain_values(plan.config),
         "sources": plan.sources,
@@ -205,13 +206,13 @@ def archive(plan: Plan) -> Target:
 
 
 def chain(plan: Plan, figure_id: str) -> Target:
-    """Return a figure's files and everything that they are made from."""
+    """Return the target with a figure's files and everything that they are made from."""
     made = _files([pictures(plan, figure_id), table(plan, figure_id)])
     return Target("", (), (*made, *upstream(plan, plan.figure_runs(figure_id))), {})
 
 
 def everything(plan: Plan) -> Target:
-    """Return all files of the workflow but X1, report and archive, which wait to be asked for."""
+    """Return the target with all files except X1, report and archive, made only on request."""
     figures = plan.config.figures
     made = [make(plan, figure_id) for make in (pictures, table) for figure_id in figures]
     return Target("", (), (*_files(made), *upstream(plan, plan.runs), MANIFEST, *CLAIMS), {})

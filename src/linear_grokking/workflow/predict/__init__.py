@@ -1,4 +1,4 @@
-"""The theory alone, as a table or a curve: `linear-grokking predict`."""
+"""Predictions of theory without a run, as a table or a curve: `linear-grokking predict`."""
 
 from typing import Any
 
@@ -13,26 +13,27 @@ __all__ = ["Predicted", "Quantity", "predict"]
 def predict(
     architecture: str = "linear", *, target_accuracy: float = 0.95, **options: Any
 ) -> Predicted:
-    """Return all that theory says of a run: times, losses, accuracies and limits.
+    """Return everything that theory predicts for a run: times, losses, accuracies and limits.
 
     Parameters
     ----------
     architecture
-        ``"linear"``, ``"two-layer"``, ``"logistic"``, or as ``train`` calls them.
+        ``"linear"``, ``"two-layer"``, ``"logistic"``, or an architecture of ``train``.
     target_accuracy
-        The accuracy whose first times are meant.
+        The accuracy whose first times are predicted.
     options
-        Those of ``train`` and their defaults, under its names or the configuration's keys:
-        ``predict("linear", lambda_=0.9, epsilon=1e-3, solver="momentum")``.
+        Options of ``train``, with the same defaults, by the names of the options or by
+        configuration keys: ``predict("linear", lambda_=0.9, epsilon=1e-3, solver="momentum")``.
 
     Returns
     -------
-    the quantities by name; each says where its formula is from and where it holds
+    Predicted
+        The quantities by name; each has the source of its formula and the range where it holds.
 
     Raises
     ------
     ValueError
-        One line per mistake.
+        With one line per mistake.
 
     Examples
     --------

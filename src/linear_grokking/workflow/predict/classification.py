@@ -1,4 +1,4 @@
-"""What theory says of logistic classification (Paper B)."""
+"""Predictions for logistic classification (Paper B)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -23,7 +23,7 @@ _LARGE = "large d_in, Gaussian inputs of one label"
 
 
 def add(rows: Rows, spec: Mapping[str, Any], accuracy: float) -> None:
-    """Add what theory has for one label: times, limits, and what they are made of."""
+    """Add the predictions for sets of one label: times, limits, and their ingredients."""
     lambda_ = spec["lambda"]
     covered = tuple((need, False) for need in gaps(spec, accuracy))
     below = (*covered, (str(BELOW_HALF), lambda_ in BELOW_HALF))
@@ -40,7 +40,7 @@ def add(rows: Rows, spec: Mapping[str, Any], accuracy: float) -> None:
 
 
 def _add_time(rows: Rows, spec: Mapping[str, Any], accuracy: float) -> None:
-    """Add t_gen, and the accuracy at the last step."""
+    """Add t_train, t_gen and the accuracy at the last step."""
     found = predicted_times(spec, accuracy)
     covered = tuple((need, False) for need in gaps(spec, accuracy, of_time=True))
     solver, decay = spec["solver"], spec.get("gamma", 0.0) > 0
@@ -86,7 +86,7 @@ def _add_time(rows: Rows, spec: Mapping[str, Any], accuracy: float) -> None:
         note=note,
         **where,
     )
-    if decay:  # its course takes seconds, as no other number here
+    if decay:  # the curve takes seconds to compute, unlike all other numbers here
         return
     try:
         last = float(curve(spec)["gen_accuracy"][-1])
@@ -102,7 +102,7 @@ def _add_time(rows: Rows, spec: Mapping[str, Any], accuracy: float) -> None:
 
 
 def _add_limit_direction(rows: Rows, spec: Mapping[str, Any], below: tuple[Condition, ...]) -> None:
-    """Add the direction that the weights settle in below ½."""
+    """Add the limit direction of the weights for λ below ½."""
     lambda_, sigma = spec["lambda"], spec["sigma"]
     where: dict[str, Any] = {
         "source": "Paper B, Sec. 3; docs/theory.md, The limit direction below one half",
@@ -136,7 +136,7 @@ def _add_separable(
     above: tuple[Condition, ...],
     covered: tuple[Condition, ...],
 ) -> None:
-    """Add where gradient descent ends, and how a separable set grows."""
+    """Add the limit of gradient descent, and how weights and bias grow on a separable set."""
     lambda_, sigma = spec["lambda"], spec["sigma"]
     if not add_limit(rows, spec):
         rows.add(
@@ -169,7 +169,7 @@ def _add_separable(
 def _add_decayed(
     rows: Rows, spec: Mapping[str, Any], accuracy: float, covered: tuple[Condition, ...]
 ) -> None:
-    """Add the minimum where all parameters decay."""
+    """Add the minimum of the loss if all parameters decay."""
     problem = spec["lambda"], spec["sigma"], spec["gamma"], spec["loss"]
     everything = (*covered, ("decay: all", spec.get("decay", "all") == "all"))
     where: dict[str, Any] = {
@@ -204,7 +204,7 @@ def _add_adam(
     below: tuple[Condition, ...],
     covered: tuple[Condition, ...],
 ) -> None:
-    """Add the speed of Adam's bias, and where its small steps lead a separable set."""
+    """Add the speed of the bias under Adam, and the limit of small steps on a separable set."""
     eta, sigma, lambda_ = spec["eta"], spec["sigma"], spec["lambda"]
     rows.add(
         "bias_speed",

@@ -1,4 +1,4 @@
-"""When a run of logistic classification generalizes, and what theory needs to say so (Paper B)."""
+"""Predicted times of logistic classification, and the conditions of their formulas (Paper B)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from linear_grokking.theory import (
 
 @dataclass(frozen=True)
 class Range:
-    """A range of λ, its ends included."""
+    """A closed range of λ."""
 
     first: float
     last: float
@@ -33,34 +33,34 @@ class Range:
 
 
 BELOW_HALF = Range(1e-4, 0.4999)
-"""Where `large_size` and `elliptical` have the limit direction."""
+"""Range in which `large_size` and `elliptical` know the limit direction."""
 ABOVE_HALF = Range(0.5001, 1000)
-"""Where `adam_limit` has the largest margin in the box."""
+"""Range in which `adam_limit` knows the largest margin in the box."""
 GAUSSIAN = "Gaussian inputs"
 OTHER_LAWS = ("rademacher", "uniform", "student_t", "elliptical")
 """Laws beyond the papers' whose times below λ = ½ are known."""
 STEADY = 0.9
-"""The least speed of the bias, in units of the learning rate, at which it falls steadily."""
+"""Smallest speed of the bias, in units of the learning rate, that counts as a steady fall."""
 
 _UNIT_OF_TIME: Mapping[str, float] = {"cross_entropy": 2.5, "exponential": 1.0}
-"""Learning rates up to which they are a unit of time, over the largest stable one (Fig. B20)."""
+"""Largest rates that only set the unit of time, over the largest stable rate (Fig. B20)."""
 _START_BIAS, _START_NORM = 0.3, 3.0
-"""Largest |b₀| and ‖S₀‖ that hardly matter, over what b and S come to at the accuracy."""
+"""Largest |b₀| and σ‖S₀‖ that hardly matter, relative to |b| and σ‖S‖ at the accuracy."""
 _LEAST_B0 = -1.0
-"""From there on the accuracy is not above its limit on the way there, if not at the start."""
+"""From this b₀ on, the accuracy exceeds its limit on the way only if it does so at the start."""
 
 Time = tuple[float | None, str]
-"""Steps, inf where never, None where no formula says; and what they are, or why there are none."""
+"""A time in steps (inf if never, None if no formula applies), and its origin or why it is None."""
 
 
 def has_time_of_its_own(spec: Mapping[str, Any], lambda_: float) -> bool:
-    """Tell whether a run's time needs no Gaussian inputs."""
+    """Return whether the time of a run is known although its inputs are not Gaussian."""
     descends = spec["solver"] != "adam" and spec.get("gamma", 0.0) == 0
     return spec["law"] in OTHER_LAWS and descends and lambda_ in BELOW_HALF
 
 
 def needs(spec: Mapping[str, Any], lambda_: float, accuracy: float) -> dict[str, bool]:
-    """Return what a run needs for formulas to cover it, and whether it has it."""
+    """Return the conditions for formulas to cover a run, and whether it meets each."""
     found = {
         GAUSSIAN: spec["law"] == "gaussian",
         "a loss with the tail e^m": spec["loss"] in ("cross_entropy", "exponential"),
@@ -80,7 +80,7 @@ def needs(spec: Mapping[str, Any], lambda_: float, accuracy: float) -> dict[str,
 
 
 def _largest_rate(spec: Mapping[str, Any], lambda_: float) -> float:
-    """Return the learning rate up to which it is no more than a unit of time."""
+    """Return the largest learning rate that only sets the unit of time."""
     sigma, loss, gamma = spec["sigma"], spec["loss"], spec.get("gamma", 0.0)
     b0 = np.clip(spec["b0"], -700.0, 700.0)
     if spec["solver"] == "gradient_flow" and spec["gd_steps"] == 0:
@@ -96,9 +96,9 @@ def _largest_rate(spec: Mapping[str, Any], lambda_: float) -> float:
 
 
 def gen_time(spec: Mapping[str, Any], lambda_: float, accuracy: float) -> Time | None:
-    """Return when a run that has what it needs reaches an accuracy on fresh data, at large size.
+    """Return when a run that meets its conditions reaches an accuracy on fresh data, at large size.
 
-    None where no formula covers it.
+    The result is None if no formula covers it.
     """
     if _starts_there(spec, accuracy):
         return 0.0, f"the accuracy at the start, with b0 = {spec['b0']:g}"
@@ -116,7 +116,7 @@ def gen_time(spec: Mapping[str, Any], lambda_: float, accuracy: float) -> Time |
 
 
 def _starts_there(spec: Mapping[str, Any], accuracy: float) -> bool:
-    """Tell whether Φ(-b₀/(σ‖S₀‖)), over the radius of an input, is the accuracy already."""
+    """Return whether Φ(-b₀/(σ‖S₀‖)), averaged over the radius of an input, is high enough."""
     b0, deviation = spec["b0"], spec["sigma"] * spec["s0_norm"]
     if b0 >= 0:
         return False
@@ -129,16 +129,16 @@ def _starts_there(spec: Mapping[str, Any], accuracy: float) -> bool:
 
 
 def _never(spec: Mapping[str, Any], below: bool, source: str) -> Time:
-    """Return that an accuracy above the limit is not reached, or that no formula says when."""
+    """Return inf if the limit is below the accuracy, or None if no formula gives the time."""
     if below and spec["b0"] < _LEAST_B0:
         return None, f"{source}; from b0 below {_LEAST_B0:g} it may be passed on the way"
     return np.inf if below else None, source
 
 
 def far_start(spec: Mapping[str, Any], lambda_: float, accuracy: float) -> str:
-    """Return words where a descent starts too far from 0 for its formula, or none.
+    """Return why gradient descent starts too far from 0 for its formula; empty if it does not.
 
-    Beside -b and σ‖S‖ at the accuracy.
+    The start is compared with -b and σ‖S‖ at the time of the accuracy.
     """
     if spec.get("gamma", 0.0) > 0:
         problem = lambda_, spec["sigma"], spec["gamma"], accuracy
@@ -159,25 +159,25 @@ def far_start(spec: Mapping[str, Any], lambda_: float, accuracy: float) -> str:
 
 
 def _theory_of(spec: Mapping[str, Any], lambda_: float) -> tuple[Any, tuple[float, ...]]:
-    """Return the module of the limit direction below ½, and the arguments of its functions."""
+    """Return the module for the limit direction below ½, and the arguments of its functions."""
     if spec["law"] == "elliptical":
         return elliptical, (lambda_, spec["radius_ratio"], spec["far_share"])
     return large_size, (lambda_,)
 
 
 def settling_rate(spec: Mapping[str, Any], lambda_: float) -> float:
-    """Return the power of 1/t with which weights below ½ settle, σ²p₋."""
+    """Return σ²p₋, the power of 1/t with which the weights settle below ½."""
     theory, law = _theory_of(spec, lambda_)
     return spec["sigma"] ** 2 * float(theory.settling_exponent(*law))
 
 
 def log_settled(spec: Mapping[str, Any], lambda_: float) -> float:
-    """Return ln t from which on the weights below ½ have settled."""
+    """Return ln t from which on the weights have settled below ½."""
     return large_size.SETTLED / settling_rate(spec, lambda_)
 
 
 def _settled(spec: Mapping[str, Any], lambda_: float, accuracy: float) -> Time:
-    """Return the time below ½ where the weights have settled by then."""
+    """Return the time below ½, if the weights have settled by then."""
     theory, law = _theory_of(spec, lambda_)
     log_time = float(theory.log_time_to_accuracy(*law, spec["eta"], accuracy))
     settled = log_settled(spec, lambda_)
@@ -197,10 +197,10 @@ def _settled(spec: Mapping[str, Any], lambda_: float, accuracy: float) -> Time:
 
 
 def adam_times(spec: Mapping[str, Any], lambda_: float, levels: np.ndarray) -> np.ndarray:
-    """Return the steps at which Adam reaches accuracies Φ(levels) below ½, (L,).
+    """Return the steps (L,) at which Adam reaches the accuracies Φ(levels), for λ below ½.
 
-    From b₀ on the bias falls steadily.  NaN where it is too slow for that, or where a weight may
-    have as far to go.
+    The bias is assumed to fall steadily from b₀.  The result is NaN if the bias falls too slowly
+    for that, or if a weight may have as far to go as the bias.
     """
     eta, beta1, beta2 = (spec[key] for key in ("eta", "beta1", "beta2"))
     speed = float(adam_limit.bias_speed(eta, beta1, beta2))
@@ -210,7 +210,7 @@ def adam_times(spec: Mapping[str, Any], lambda_: float, levels: np.ndarray) -> n
 
 
 def _of_adam(spec: Mapping[str, Any], lambda_: float, accuracy: float) -> Time | None:
-    """Return the time of Adam, where its bias falls steadily and its steps are small."""
+    """Return the time with Adam, if the bias falls steadily and the steps are small."""
     eta, beta1, beta2 = (spec[key] for key in ("eta", "beta1", "beta2"))
     if lambda_ in BELOW_HALF:
         speed = float(adam_limit.bias_speed(eta, beta1, beta2))
@@ -233,7 +233,7 @@ def _of_adam(spec: Mapping[str, Any], lambda_: float, accuracy: float) -> Time |
 
 
 def _with_decay(spec: Mapping[str, Any], lambda_: float, accuracy: float) -> Time:
-    """Return the time where the weights alone decay, and whether it exists where all do."""
+    """Return the time if only the weights decay; if all parameters do, inf or None."""
     sigma, gamma, eta = (spec[key] for key in ("sigma", "gamma", "eta"))
     if spec["decay"] == "weights":
         if far := far_start(spec, lambda_, accuracy):

@@ -1,4 +1,4 @@
-"""`linear-grokking predict`: the table, and the curve as a file."""
+"""`linear-grokking predict`: print the table, and write the curve to a file."""
 
 import argparse
 import csv
@@ -37,7 +37,7 @@ Examples:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Give a parser the options of `linear-grokking predict`."""
+    """Add the options of `linear-grokking predict` to a parser."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.description = "What theory says of a run, without doing it."
     parser.epilog = EPILOG
@@ -64,12 +64,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def command(options: argparse.Namespace) -> None:
-    """Print what theory says, and write what is asked for.
+    """Print the predictions, and write the requested files.
 
     Raises
     ------
     ValueError, OSError
-        In one line per mistake.
+        With one line per mistake.
     """
     to_file = None if options.json == STANDARD_OUTPUT else options.json
     for name, path in (("json", to_file), ("curve", options.curve)):
@@ -119,7 +119,7 @@ def _content(predicted: Predicted) -> dict:
 
 
 def _write(curve: Mapping[str, np.ndarray], path: Path, predicted: Predicted) -> None:
-    """Write a curve whole or not at all; what is no number is empty, or null."""
+    """Write a curve, whole or not at all; NaN becomes an empty field in CSV, null in Parquet."""
     if path.suffix == ".csv":
         with whole_file(path) as temporary, open(temporary, "w", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")

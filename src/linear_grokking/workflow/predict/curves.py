@@ -1,4 +1,4 @@
-"""Losses and accuracies against the steps that `train` would record."""
+"""Predicted losses and accuracies at the steps that `train` would record."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -20,30 +20,30 @@ from linear_grokking.workflow.predict import classification_times
 from linear_grokking.workflow.predict.times import DESCENTS, gaps, problem_of
 
 _LEVELS = np.linspace(1e-3, 8.0, 2000)
-"""Of Φ⁻¹ of an accuracy; Φ of the last is 1 but for 6e-16."""
+"""Values of Φ⁻¹ of an accuracy; Φ of the last one is 1 up to 6e-16."""
 _ALL = 1.0 - 1e-12
-"""An accuracy above which Φ⁻¹ has lost its digits."""
+"""Accuracy above which Φ⁻¹ loses its digits."""
 _PASSAGES = 32
-"""Values of the bias at which weights that follow it are found; a spline goes through them."""
+"""Number of values of the bias at which the weights that follow it are computed, for a spline."""
 _LARGEST_BIAS = 200.0
-"""Of the -b that are looked at; `quasi_static` takes none larger."""
+"""Largest -b that is considered; `quasi_static` accepts none larger."""
 
 
 def curve(spec: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """Return ``step`` and what theory has there, columns (T,) named as in a history.
+    """Return ``step`` and the predictions there, as columns (T,) named as in a history.
 
-    For classification that is the accuracy on fresh data alone, NaN before it leaves chance or
-    the weights have settled.
+    For classification the only prediction is the accuracy on fresh data.  It is NaN until the
+    accuracy exceeds chance level and the weights have settled.
 
     Parameters
     ----------
     spec
-        Of a run, with λ.
+        Spec of a run, with λ.
 
     Raises
     ------
     ValueError
-        Where theory has no course, in one line.
+        If theory predicts no curve; the message is one line.
     """
     lacking = gaps(spec, 0.95)
     if lacking:
@@ -58,9 +58,10 @@ def curve(spec: Mapping[str, Any]) -> dict[str, np.ndarray]:
 
 
 def losses(spec: Mapping[str, Any], steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return training and generalization loss (T,) of a run that a formula covers.
+    """Return the training and generalization losses (T,) of a run that a formula covers.
 
-    Gradient descent takes its discrete steps where it takes steps at all.
+    Gradient descent on isotropic inputs takes discrete steps here; with power-law inputs and in
+    two-layer nets it is replaced by gradient flow.
     """
     if spec["solver"] not in DESCENTS:
         most = expected.most_steps(spec["solver"])
@@ -83,7 +84,7 @@ def losses(spec: Mapping[str, Any], steps: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def _gen_accuracy(spec: Mapping[str, Any], steps: np.ndarray) -> np.ndarray:
-    """Return the accuracy (T,) on fresh data, NaN where it is not above ½."""
+    """Return the accuracy (T,) on fresh data; NaN at steps before the first passage."""
     log_times, levels = _passages(spec)
     with np.errstate(divide="ignore"):
         level = np.interp(np.log(steps), log_times, levels, left=np.nan)
@@ -91,7 +92,7 @@ def _gen_accuracy(spec: Mapping[str, Any], steps: np.ndarray) -> np.ndarray:
 
 
 def _passages(spec: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-    """Return ln t, ascending, and Φ⁻¹ of the accuracies that are reached then."""
+    """Return ln t, ascending, and Φ⁻¹ of the accuracies that are reached at these times."""
     lambda_ = spec["lambda"]
     below = lambda_ in classification_times.BELOW_HALF
     if spec["solver"] == "adam":
@@ -113,13 +114,13 @@ def _passages(spec: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _check_start(spec: Mapping[str, Any]) -> None:
-    """Raise where a descent starts too far from 0."""
+    """Raise an error if gradient descent starts too far from 0."""
     if far := classification_times.far_start(spec, spec["lambda"], 0.95):
         raise ValueError(f"theory has no course here: {far}")
 
 
 def _settled(spec: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-    """Return `_passages` from where on the weights have settled."""
+    """Return `_passages` from the time at which the weights have settled."""
     lambda_, eta = spec["lambda"], spec["eta"]
     first = classification_times.log_settled(spec, lambda_)
     if np.log(spec["t_max"]) < first:
@@ -134,23 +135,23 @@ def _settled(spec: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _linear(time: Callable[[float], Any]) -> np.ndarray:
-    """Return at `_LEVELS` a time that is linear in Φ⁻¹ of the accuracy, from two of its values."""
+    """Evaluate at `_LEVELS` a function of the accuracy that is linear in Φ⁻¹, from two values."""
     first, last = 0.5, 2.0
     start, end = (float(time(float(ndtr(level)))) for level in (first, last))
     return start + (_LEVELS - first) * (end - start) / (last - first)
 
 
 def _decayed(problem: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Return `_passages` of weights that follow the bias."""
+    """Return `_passages` for weights that follow the bias."""
     from scipy.interpolate import CubicSpline
 
-    # Up to where the accuracy has no digits left below 1.
+    # Stop where the accuracy is so close to 1 that no digits are left.
     lambda_, sigma, gamma, _ = problem
     last = quasi_static.bias_at_accuracy(lambda_, sigma, gamma, _ALL)
     largest = min(-float(last), _LARGEST_BIAS)
     sizes = largest * np.linspace(1.0 / _PASSAGES, 1.0, _PASSAGES)
     found = quasi_static.passage(-sizes, *problem)
-    # The time starts as the bias does; their ratio is smooth.
+    # The time is proportional to the bias at first; their ratio is smooth.
     ratio_and_level = [np.log(found.time / sizes), ndtri(found.accuracy)]
     between = CubicSpline(sizes, ratio_and_level, axis=1)
     fine = largest * np.geomspace(1e-3, 1.0, _LEVELS.size)

@@ -1,7 +1,7 @@
-"""The options of what is trained and how, and the run that they ask for.
+"""The options for what is trained and how, and the run that they describe.
 
-What an option means, its default and what is allowed come from the typed experiments of the
-configuration; only names that differ and sizes that have no default there are given here.
+The meaning of an option, its default and its allowed values come from the typed experiments of the
+configuration.  Only names that differ, and sizes that have no default there, are defined here.
 """
 
 import argparse
@@ -32,14 +32,14 @@ ARCHITECTURES: Mapping[str, Mapping[str, str]] = {
     "2layer_nonlinear": {"model": "two_layer", "activation": "tanh"},
     "logistic": {"model": "logistic"},
 }
-"""The names on the command line, and what they fix of an experiment."""
+"""The names on the command line, and the keys of an experiment that they fix."""
 
 _SIZES: Mapping[str, Mapping[str, int]] = {
     "linear": {"n_train": 1111},
     "two_layer": {"n_train": 1111, "d_h": 200},
     "logistic": {"n_train": 1000, "d": 400},
 }
-"""Defaults of the sizes that a configuration must give: λ = 0.9, and 0.4."""
+"""Defaults of sizes that a configuration must give: λ = 0.9, and 0.4 for logistic."""
 
 _KEYS = {
     "lr": "eta",
@@ -48,20 +48,20 @@ _KEYS = {
     "accuracy_threshold": "epsilon",
     "n_test": "n_gen",
 }
-"""Configuration keys of the options that are called otherwise."""
+"""Configuration keys of the options whose names differ from them."""
 
 _ALIASES = {"solver": ["--optimizer"]}
-"""Further names of options; the key of the configuration is one of each."""
+"""Further names of options, besides the configuration key."""
 
 _NO_OPTIONS = {"model", "measure", "activation", "lambda"}
-"""Keys that the architecture fixes, and λ, which has an option of its own beside the sizes."""
+"""Keys that the architecture fixes, and λ, whose option is added separately."""
 
 _SIZE_OF_LAMBDA = {"linear": "n_train", "two_layer": "n_train", "logistic": "d"}
-"""The size that follows from λ where it is given."""
+"""The size that follows from λ if λ is given."""
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
-    """Give a parser the options of what is trained and how, and λ."""
+    """Add the options for what is trained and how, including λ, to a parser."""
     for title in dict.fromkeys(_options().values()):
         group = parser.add_argument_group(title)
         for name in (name for name, its in _options().items() if its == title):
@@ -77,7 +77,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
 
 
 def spellings(name: str) -> list[str]:
-    """Return an option with underscores and with dashes, under all its names."""
+    """Return all names of an option, with underscores and with dashes."""
     names = [f"--{each}" for each in (name, _KEYS.get(name, name))] + _ALIASES.get(name, [])
     return list(dict.fromkeys(each for one in names for each in (one, _dashed(one))))
 
@@ -87,37 +87,37 @@ def _dashed(option: str) -> str:
 
 
 def option_names() -> tuple[str, ...]:
-    """Return the names of the options of what is trained and how, λ among them."""
+    """Return the names of the options for what is trained and how, including λ."""
     return (*_options(), "lambda")
 
 
 def name_of(key: str) -> str:
-    """Return the name of an option that is given under another one, or itself."""
+    """Return the name of an option that is given by another name, or by its own."""
     names = {key: name for name, key in _KEYS.items()} | {"optimizer": "solver"}
     return names.get(key, key)
 
 
 def given_options(options: argparse.Namespace) -> dict[str, Any]:
-    """Return the options of what is trained and how that were given, by their names."""
+    """Return those options for what is trained and how that were given, by name."""
     return {name: getattr(options, name) for name in option_names() if hasattr(options, name)}
 
 
 def spec_of(
     architecture: str, given: Mapping[str, Any], *, seed: int = 0, whole: bool = True
 ) -> dict[str, Any]:
-    """Return the canonical spec of the run that options ask for.
+    """Return the canonical spec of the run that options describe.
 
     Parameters
     ----------
     given
         Values by the names of the options.
     whole
-        Whether the sizes must make the λ that is given; else the nearest ones are taken.
+        Whether whole sizes must give exactly the given λ; otherwise the nearest sizes are used.
 
     Raises
     ------
     ValueError
-        One line per mistake: the option, its value, and what is allowed.
+        With one line per mistake: the option, its value, and what is allowed.
     """
     model = ARCHITECTURES[architecture]["model"]
     known = EXPERIMENTS[model].parameters()
@@ -146,7 +146,10 @@ def spec_of(
 
 
 def _nearest_sizes(experiment: Mapping[str, Any], model: str) -> dict[str, Any]:
-    """Return an experiment with sizes in place of λ, where they are not in conflict with it."""
+    """Return an experiment with the nearest whole sizes in place of λ.
+
+    An experiment that is invalid, or gives all sizes besides λ, is returned as it is.
+    """
     sizes = dict(experiment)
     follows = _SIZE_OF_LAMBDA[model]
     leads = "n_train" if follows == "d" else "d_in"
@@ -157,14 +160,14 @@ def _nearest_sizes(experiment: Mapping[str, Any], model: str) -> dict[str, Any]:
         lambda_ = TypeAdapter(Positive).validate_python(sizes["lambda"])
         size = TypeAdapter(Count).validate_python(size)
     except ValidationError:
-        return sizes  # which the experiment says better
+        return sizes  # the experiment's own validation has the better message
     del sizes["lambda"]
     exact = size * lambda_ if follows == "d" else size / lambda_
     return {**sizes, follows: min(max(1, round(min(exact, MAX_SIZE))), MAX_SIZE)}
 
 
 def in_options(message: str, model: str) -> str:
-    """Return a message that names configuration keys in terms of options."""
+    """Return a message with the names of options in place of configuration keys."""
     options = {_key(name, model): _flag(name) for name in option_names()}
     renamed = "|".join(_KEYS.values())
     return re.sub(
@@ -180,7 +183,7 @@ class _Experiments(Section):
 
 
 def add_target_accuracy(group: Any) -> None:
-    """Add the option of the accuracy whose first times are meant."""
+    """Add the option for the accuracy whose first times are reported."""
     group.add_argument(
         *spellings("target_accuracy"),
         type=reader(OpenProbability),
@@ -223,7 +226,7 @@ def _key(name: str, model: str) -> str:
 
 @cache
 def _options() -> Mapping[str, str]:
-    """Return every option with its group: the class of experiments that has its key first."""
+    """Return every option with its group: the first class of experiments that declares its key."""
     names = {key: name for name, key in _KEYS.items()} | {"d": "d_in"}
     found: dict[str, str] = {}
     for model in _SIZES:
@@ -239,7 +242,7 @@ def _options() -> Mapping[str, str]:
 
 
 def _found(name: str) -> Iterator[tuple[str, FieldInfo, Any]]:
-    """Yield model, field and default for the models that have an option."""
+    """Yield the model, field and default for each model that has an option."""
     for model in _SIZES:
         key = _key(name, model)
         info = EXPERIMENTS[model].parameters().get(key)
@@ -249,7 +252,7 @@ def _found(name: str) -> Iterator[tuple[str, FieldInfo, Any]]:
 
 
 def _users(name: str) -> list[str]:
-    """Return the architectures that an option has a meaning for."""
+    """Return the architectures for which an option has a meaning."""
     models = {model for model, _, _ in _found(name)}
     return [name for name, fixed in ARCHITECTURES.items() if fixed["model"] in models]
 
@@ -258,7 +261,7 @@ _MODEL_NAMES = {"linear": "1layer", "two_layer": "2layer", "logistic": "logistic
 
 
 def _help(name: str) -> str:
-    """Return an option's description, choices and default, by model where they differ."""
+    """Return an option's description, choices and default, by model if they differ."""
     texts: dict[str, list[str]] = {}
     for model, info, default in _found(name):
         words = (info.description or "").replace(", instead of lambda", "")
@@ -277,7 +280,7 @@ def _help(name: str) -> str:
 
 
 def _parts(annotation: Any) -> Iterator[Any]:
-    """Yield an annotation, or a field, and all that stands inside it."""
+    """Yield an annotation or a field, and everything nested in it."""
     yield annotation
     if isinstance(annotation, FieldInfo):
         inside = (annotation.annotation, *annotation.metadata)

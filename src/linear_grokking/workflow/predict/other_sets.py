@@ -8,7 +8,7 @@ from linear_grokking.workflow.predict.quantities import Rows
 
 
 def add_limit(rows: Rows, spec: Mapping[str, Any]) -> bool:
-    """Add the limit of the accuracy on fresh data; return whether theory knows these sets."""
+    """Add the limit of the accuracy on fresh data; return whether theory covers these sets."""
     lambda_, sigma, r = spec["lambda"], spec["sigma"], spec["label_fraction"]
     law, bias = spec["law"], ("a bias", spec["bias"])
     large = "large d_in, losses with the tail e^m"

@@ -1,4 +1,4 @@
-"""One number of theory, with its source and the range in which its formula holds."""
+"""Predicted quantities, each with its source and the range in which its formula holds."""
 
 import itertools
 import math
@@ -11,27 +11,28 @@ import numpy as np
 from linear_grokking.errors import LinearGrokkingError
 
 Condition = tuple[str, bool]
-"""What a formula needs, and whether the run has it."""
+"""A condition for a formula to hold, and whether the run meets it."""
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """A number that theory has for a run.
+    """A number that theory predicts for a run.
 
     Attributes
     ----------
     name, title
-        For programs, and for people.
+        Names for programs and for people.
     value
-        inf where never, None where no formula says; ``note`` then says why.
+        inf for a time that never comes; None if no formula applies, in which case ``note`` says
+        why.
     unit
         "steps", or "1".
     source
         Paper and equation, or the section of docs/theory.md.
     holds
-        The range of the formula.
+        The range in which the formula holds.
     note
-        A word on this run: why there is no value, or how far it is from the range.
+        A remark on this run: why there is no value, or how the run lies outside the range.
     """
 
     name: str
@@ -43,7 +44,7 @@ class Quantity:
     note: str = ""
 
     def plain(self) -> dict[str, Any]:
-        """Return the number as JSON has it: null where it is not finite, and the note says so."""
+        """Return the fields for JSON: a value that is not finite becomes null, with a note."""
         fields = asdict(self)
         if self.value is not None and not math.isfinite(self.value):
             word = NEVER if self.unit == "steps" else "infinite"
@@ -55,7 +56,7 @@ NEVER = "never"
 
 
 class Rows:
-    """Collects quantities that share source, range and conditions."""
+    """Collects the quantities of a table in their order."""
 
     def __init__(self) -> None:
         self.found: list[Quantity] = []
@@ -72,14 +73,16 @@ class Rows:
         needs: Iterable[Condition] = (),
         note: str = "",
     ) -> None:
-        """Add a quantity; what its formula needs and the run lacks takes the place of its value.
+        """Add a quantity, or a note in place of its value if a condition is not met.
 
-        So does what the formula itself says of its arguments.
+        An error that the formula raises for its arguments becomes a note as well.
 
         Parameters
         ----------
         value
-            The number, or what computes it where its conditions are met.
+            The number, or a function that computes it, called only if all conditions are met.
+        needs
+            The conditions for the formula to hold.
         """
         lacking = [need for need, met in needs if not met]
         number = None
@@ -98,16 +101,16 @@ class Rows:
 
 @dataclass(frozen=True)
 class Predicted(Mapping[str, Quantity]):
-    """All that theory says of one run, by name: ``predicted["t_gen"].value``.
+    """Everything that theory predicts for a run, by name: ``predicted["t_gen"].value``.
 
     Attributes
     ----------
     spec
-        The run, under configuration keys, with λ as ``lambda``.
+        The run, by configuration keys, with λ as ``lambda``.
     accuracy
-        The level whose first times are meant.
+        The accuracy whose first times are predicted.
     quantities
-        In the order of the table.
+        The quantities in the order of the table.
     """
 
     spec: Mapping[str, Any]
@@ -127,12 +130,12 @@ class Predicted(Mapping[str, Quantity]):
         return len(self.quantities)
 
     def curve(self) -> dict[str, np.ndarray]:
-        """Return losses and accuracies (T,) against the recorded steps, by column.
+        """Return losses and accuracies (T,) at the recorded steps, by column.
 
         Raises
         ------
         ValueError
-            Where theory has no course for this run.
+            If theory predicts no curve for this run.
         """
         from linear_grokking.workflow.predict.curves import curve
 
@@ -143,7 +146,7 @@ class Predicted(Mapping[str, Quantity]):
 
 
 def table(predicted: Predicted) -> list[str]:
-    """Return the quantities as lines of text, one group for each source."""
+    """Return the quantities as lines of text, grouped by source and range."""
     lines: list[str] = []
     groups = itertools.groupby(predicted.quantities, lambda each: (each.source, each.holds))
     for (source, holds), group in groups:

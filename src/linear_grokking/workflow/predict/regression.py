@@ -1,4 +1,4 @@
-"""What theory says of one-layer regression and of two-layer nets (Paper A)."""
+"""Predictions for one-layer regression and for two-layer nets (Paper A)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -35,7 +35,7 @@ _FLOW_HOLDS = "any lambda, large d_in, d_out << d_in; small lr (gradient flow)"
 
 
 def add_one_layer(rows: Rows, spec: Mapping[str, Any], accuracy: float) -> None:
-    """Add what theory has for linear regression by any method."""
+    """Add the predictions for linear regression by any method."""
     if spec["solver"] not in DESCENTS:
         _add_other_method(rows, spec, accuracy)
         return
@@ -47,7 +47,7 @@ def add_one_layer(rows: Rows, spec: Mapping[str, Any], accuracy: float) -> None:
 
 
 def add_two_layers(rows: Rows, spec: Mapping[str, Any], accuracy: float) -> None:
-    """Add what the lazy approximation has for two layers."""
+    """Add the predictions of the lazy approximation for two layers."""
     problem = problem_of(spec)
     where: dict[str, Any] = {
         "source": "Paper A, Sec. 4.1 and Eq. 19, lazy approximation",
@@ -69,7 +69,7 @@ def add_two_layers(rows: Rows, spec: Mapping[str, Any], accuracy: float) -> None
 
 
 def _lacking(spec: Mapping[str, Any], accuracy: float) -> tuple[Condition, ...]:
-    """Return what the run lacks for a formula to cover it; empty where one does."""
+    """Return the conditions that a run fails to meet for a formula to cover it."""
     return tuple((need, False) for need in gaps(spec, accuracy))
 
 
@@ -159,7 +159,7 @@ def _add_descent(
 
 
 def _steady(problem: linear.Problem) -> Condition:
-    """Return whether discrete steps are such that no mode changes its sign."""
+    """Return the condition that no mode changes its sign in a discrete step."""
     limit = linear.alternation_rate(problem)
     return f"eta below {limit:.6g}", bool(problem.eta < limit)
 
@@ -201,14 +201,14 @@ def _add_approximations(
     trained: float | None,
     lacking: tuple[Condition, ...],
 ) -> None:
-    """Add the paper's closed formulas for the grokking time."""
+    """Add the paper's closed-form approximations of the grokking time."""
     at = {"accuracy": accuracy}
     below = ("lambda below 1", spec["lambda"] < 1)
     plain = *lacking, below, *(
         (f"{key} {value}", spec[key] == value) for key, value in expected.PLAIN.items()
         if key in ("gamma", "alpha", "noise")
     )  # fmt: skip
-    # Eq. 22 is 3/(64 times this) too large, and Eqs. 23 to 25 follow from it.
+    # Eq. 22 is too large by a share of 3/(64 late), and Eqs. 23 to 25 follow from it.
     late = spec["eta"] * (trained or 0.0) * np.sqrt(spec["lambda"]) / spec["d_out"]
     is_late = ("lr t_train sqrt(lambda)/d_out of 0.5 or more", bool(late >= 0.5))
     epsilon = spec["epsilon"]
@@ -271,7 +271,7 @@ def _add_structured(
 
 
 def _add_other_method(rows: Rows, spec: Mapping[str, Any], accuracy: float) -> None:
-    """Add times, losses and the bound of all such methods."""
+    """Add times, losses and, except for mini-batches, the bound on all methods of this kind."""
     needs = _lacking(spec, accuracy)
     section, holds = "Other optimizers", "lambda < 1, d_out 1, alpha 1, no weight decay, no noise"
     if spec["solver"] == "sgd":

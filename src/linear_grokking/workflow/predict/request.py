@@ -1,4 +1,4 @@
-"""What theory is asked for: the options of `train`, without its files and its seed."""
+"""The run that theory is asked about: the options of `train`, without its files and seed."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,14 +16,14 @@ NAMES: Mapping[str, str] = {
     "linear": "1layer",
     "two-layer": "2layer_linear",
 }
-"""How a model may be called, and the architecture of `train` that it is."""
+"""Names of models, and the architecture of `train` that each stands for."""
 
 
 def requested(architecture: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the spec of the run that is asked for, with λ as ``lambda``.
+    """Return the spec of the requested run, with λ as ``lambda``.
 
-    Theory knows sizes as λ only, but for a few: where λ is given it is taken as it stands, and
-    the sizes are the nearest whole ones.
+    Most formulas depend on the sizes only through λ.  If λ is given, its exact value is used, and
+    the sizes are the nearest whole numbers.
 
     Parameters
     ----------
@@ -33,25 +33,25 @@ def requested(architecture: str, given: Mapping[str, Any]) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        One line per mistake.
+        With one line per mistake.
     """
     if architecture not in NAMES:
         raise ValueError(f"{architecture}: no such model; there are {', '.join(NAMES)}")
     spec = spec_of(NAMES[architecture], given, whole=False)
     spec["lambda"] = float(given["lambda"]) if "lambda" in given else lambda_of(spec)
-    # Polyak's choice of it, as `train` makes from the sizes.
+    # Polyak's choice, λ; `train` computes it from the sizes.
     if spec["solver"] == "momentum" and "momentum" not in given:
         spec["momentum"] = spec["lambda"]
     return spec
 
 
 def from_keywords(keywords: Mapping[str, Any]) -> dict[str, Any]:
-    """Return options by their names, from Python's keywords: ``lambda_`` for λ.
+    """Return options by their names, from Python keywords such as ``lambda_`` for λ.
 
     Raises
     ------
     ValueError
-        Where a keyword is none.
+        If a keyword is not an option, or its value is a list.
     """
     given = {}
     for keyword, value in keywords.items():

@@ -1,4 +1,4 @@
-"""When theory lets a run reach an accuracy: what `train` and the table of `predict` say."""
+"""Predicted times at which a run reaches an accuracy, for `train` and the table of `predict`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,11 +29,11 @@ class Prediction:
     Attributes
     ----------
     train_time, gen_time
-        inf where never, None where no formula says.
+        inf if the accuracy is never reached, None if no formula applies.
     source
-        What the prediction is.
+        Origin of the prediction, or why there is none.
     gen_time_deviation
-        Standard deviation of the second time over draws, None where no formula says.
+        Standard deviation of ``gen_time`` over draws, None if no formula applies.
     """
 
     train_time: float | None
@@ -44,18 +44,18 @@ class Prediction:
 
 MANY_MODES = f"at least {linear_scatter.MANY_MODES} modes per output that carry the loss then"
 SMALL_DEVIATION = f"a deviation of at most {linear_scatter.MOST_PERCENT} % of that time"
-"""What the scatter of t*_gen needs."""
+"""The conditions for the scatter of t*_gen."""
 
 UNCOVERED = Prediction(None, None, "no formula covers this run")
 
 
 def predicted_times(spec: Mapping[str, Any], accuracy: float) -> Prediction:
-    """Return the theory's times for the accuracy level of a run.
+    """Return the predicted times at which a run reaches an accuracy.
 
     Parameters
     ----------
     spec
-        Of the run; it may hold λ besides, where that is to be another than the sizes'.
+        Spec of the run; it may also hold λ, which then overrides the λ of the sizes.
     """
     lacking = gaps(spec, accuracy, of_time=True)
     if lacking:
@@ -93,17 +93,17 @@ def predicted_times(spec: Mapping[str, Any], accuracy: float) -> Prediction:
 
 
 DESCENTS = ("spectral", "gradient_flow", "gradient_descent")
-"""The solvers that descend along the gradient, in steps or as a flow."""
+"""The solvers of plain gradient descent, in steps or as a flow."""
 
 
 def lambda_of(spec: Mapping[str, Any]) -> float:
-    """Return λ of a run: as it is given, or what the sizes make."""
+    """Return λ of a run: the given value, or the ratio of the sizes."""
     d_in = spec["d"] if spec["model"] == "logistic" else spec["d_in"]
     return spec.get("lambda", d_in / spec["n_train"])
 
 
 def problem_of(spec: Mapping[str, Any]) -> Any:
-    """Return the problem of theory that a run of regression, or of a two-layer net, poses."""
+    """Return the theory's problem for a run of regression or of a two-layer net."""
     lambda_ = lambda_of(spec)
     if spec["model"] == "two_layer":
         return two_layer.Problem(lambda_, *(spec[key] for key in ("eta", "d_h", "d_out")))
@@ -115,9 +115,9 @@ def problem_of(spec: Mapping[str, Any]) -> Any:
 
 
 def gaps(spec: Mapping[str, Any], accuracy: float, *, of_time: bool = False) -> list[str]:
-    """Return what a run would need for a formula to cover it; empty where one does.
+    """Return the conditions that a run fails to meet for a formula to cover it.
 
-    ``of_time`` asks for that of its times alone, which may need less.
+    With ``of_time``, return only those for a formula of its times, which may need less.
     """
     if spec["model"] == "logistic":
         needs = classification_times.needs(spec, lambda_of(spec), accuracy)
@@ -145,7 +145,7 @@ _PLAIN = expected.PLAIN.items()
 
 
 def _stability(spec: Mapping[str, Any]) -> dict[str, bool]:
-    """Return what steps of regression need not to diverge."""
+    """Return the condition for the steps of a regression not to diverge."""
     if spec["solver"] in ("gradient_flow", "conjugate_gradients"):
         return {}
     problem = problem_of(spec)
@@ -161,13 +161,13 @@ def _stability(spec: Mapping[str, Any]) -> dict[str, bool]:
 
 
 def _quiet_batches(spec: Mapping[str, Any]) -> dict[str, bool]:
-    """Return what mini-batches of stable steps need for their mean losses to fall."""
+    """Return the condition for the mean losses of mini-batches to fall if the steps are stable."""
     sizes = lambda_of(spec), spec["eta"], spec["d_in"], spec["batch_size"]
     return {"noise of the batches with a gain below 1": bool(mini_batches.instability(*sizes) < 1)}
 
 
 def _other_method(spec: Mapping[str, Any], accuracy: float) -> Prediction:
-    """Predict the times of linear regression by another method than gradient descent."""
+    """Predict the times of linear regression by a method other than gradient descent."""
     found = expected.first_times(spec, lambda_of(spec), accuracy)
     train, gen = (time if np.isfinite(time) else None for time in found)
     source = "the method's polynomial at large size (docs/theory.md)"
@@ -179,7 +179,7 @@ def _other_method(spec: Mapping[str, Any], accuracy: float) -> Prediction:
 def scatter_of(
     problem: linear.Problem, spec: Mapping[str, Any], accuracy: float
 ) -> tuple[float | None, dict[str, bool]]:
-    """Return how much t*_gen differs between draws, and what the formula for that needs."""
+    """Return the standard deviation of t*_gen between draws, and the conditions of its formula."""
     at = {"epsilon": spec["epsilon"], "accuracy": accuracy}
     time = linear_grokking_time.gen_time(problem, **at)
     if not 0 < time < np.inf:

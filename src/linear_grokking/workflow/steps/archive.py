@@ -14,8 +14,8 @@ def pack(request: Mapping[str, Any], outputs: Sequence[Path], root: Path) -> Non
     Parameters
     ----------
     request
-        ``files``: what each is made of, by name; ``folders`` of the blocks behind them; the
-        ``configuration``, and the ``sources`` that it came from.
+        ``files``: the digest of each file by its name (`workflow.made_of`); the ``folders`` of the
+        blocks behind them; the ``configuration`` and its ``sources``.
     """
     (output,) = outputs
     write_archive(request, output, root, made_of("archive", request))

@@ -24,11 +24,11 @@ from linear_grokking.shapes import Columns
 logger = logging.getLogger(__name__)
 
 _MAY_LACK_NUMBERS = ("separability", "grokking_times")
-"""Measures with columns that are null where undefined, or inf where something never happens."""
+"""Measures with columns that are null where undefined, or inf for times that never come."""
 
 
 class NonFiniteError(LinearGrokkingError, RuntimeError):
-    """A run whose numbers overflowed; the message says what to change."""
+    """The numbers of a run overflowed; the message says what to change."""
 
 
 class ChangedCodeError(LinearGrokkingError):
@@ -40,7 +40,7 @@ def train_block(
 ) -> None:
     """Compute a block of realizations and write its file, whole or not at all.
 
-    A job that was killed goes on from the side files beside its output.
+    A job that was killed resumes from the side files next to its output.
 
     Parameters
     ----------
@@ -52,19 +52,20 @@ def train_block(
     Raises
     ------
     ChangedCodeError
-        If the output lies in the folder of another run: the code was edited meanwhile.
+        If the output lies in the folder of another run, because the code was edited after the
+        workflow was planned.
     NonFiniteError
-        If an observable is not finite: the run diverged.
+        If an observable is not finite because the run diverged.
     Interrupted
-        If the job was asked to stop; its state is saved.
+        If the job was asked to stop; its state has been saved.
     """
     started = time.monotonic()
     (output,) = outputs
     spec, block = request["spec"], Block.parse(request["block"])
     kind = kind_of(spec)
     identity = run_id(spec)
-    # A run's folder is named by its spec and code when the workflow is planned; code that is
-    # edited while jobs wait would put its numbers among those of the old code.
+    # The folder is named after the run's spec and code at planning time.  If the code was edited
+    # while the job waited, its numbers would end up among those of the old code.
     folder = output.absolute().parent.name
     if RUN_ID.fullmatch(folder) and folder != identity:
         raise ChangedCodeError(
@@ -89,7 +90,7 @@ def train_block(
         device_bytes=cost.device_bytes,
         checkpoint=checkpoint.solver,
     )
-    # The libraries' threads are the job's, whatever the environment says.
+    # Limit the libraries to the job's threads, whatever the environment says.
     with threadpool_limits(threads), interruptible():
         done = kind.compute(spec, todo, context)
         for realization, columns in progress(done, total=len(todo), description=name):
@@ -110,7 +111,7 @@ def train_block(
 
 
 def assemble(spec: Mapping[str, Any], finished: Mapping[int, Columns]) -> pa.Table:
-    """Return the table of a block: the realizations in order, columns as the schema has them.
+    """Return the table of a block: the realizations in order, the columns as in the schema.
 
     Raises
     ------

@@ -14,9 +14,9 @@ def check_claims(request: Mapping[str, Any], outputs: Sequence[Path], root: Path
     Parameters
     ----------
     request
-        ``tables``: the figures, and what the table of each is made of.
+        ``tables``: the digest of each figure's table (`workflow.made_of`).
     outputs
-        The claims as CSV, with the digits that a reader compares, and as Parquet.
+        The claims as CSV, rounded to the digits that a reader compares, and as Parquet.
     """
     judged = claims.judged(request["tables"], root)
     write_pair(judged, outputs, "check_claims", request, float_format="%.6g")

@@ -17,9 +17,9 @@ def typeset(request: Mapping[str, Any], outputs: Sequence[Path], root: Path) -> 
     Parameters
     ----------
     request
-        What the ``claims`` are made of.
+        The digest of the ``claims`` (`workflow.made_of`).
     outputs
-        Pictures, and last the table as CSV and as Parquet.
+        The pictures, followed by the table as CSV and as Parquet.
     """
     judged = read_table(root / CLAIMS[-1], made_of=request["claims"])
     table = does_x_help.table(judged.to_pandas())

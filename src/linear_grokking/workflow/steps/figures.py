@@ -18,7 +18,7 @@ def tabulate_figure(request: Mapping[str, Any], outputs: Sequence[Path], root: P
     request
         The figure, its options, and the runs that it is drawn from, by role.
     outputs
-        The table as CSV (what is null is empty, numbers keep all their digits) and as Parquet.
+        The table as CSV (nulls are empty, numbers keep all their digits) and as Parquet.
     """
     module = registry.module(request["figure"])
     options = module.Options.model_validate(request["options"])
@@ -33,7 +33,7 @@ def draw_figure(request: Mapping[str, Any], outputs: Sequence[Path], root: Path)
     Parameters
     ----------
     request
-        The figure, and what its ``table`` is made of.
+        The figure, and the digest of its ``table`` (`workflow.made_of`).
     """
     spec, _, table = read_table(root, request["figure"], request["table"])
     made = record("draw_figure", request)

@@ -19,16 +19,16 @@ def list_runs(request: Mapping[str, Any], outputs: Sequence[Path], root: Path) -
     Parameters
     ----------
     request
-        ``runs``: run_id, experiment, figures, parameters, realizations and folder of each.
+        ``runs``: the run_id, experiment, figures, parameters, realizations and folder of each row.
 
     Raises
     ------
     StorageError
-        If a block that the manifest should list is missing.
+        If the folder of a run holds no blocks, or a block cannot be read.
     """
     (output,) = outputs
     rows = rows_of(request["runs"], root)
-    # Figures of formulas alone have no runs; who reads the list looks for its columns all the same.
+    # If all figures show formulas alone there are no runs, but readers still expect the columns.
     frame = pd.DataFrame(rows, columns=None if rows else [*sorted(RECORDED), *PARAMETERS])
     write_frame(frame, output, **stamp("list_runs", request))
 

@@ -14,8 +14,7 @@ def write_report(request: Mapping[str, Any], outputs: Sequence[Path], root: Path
     Parameters
     ----------
     request
-        What the ``tables`` and ``pictures`` of figures are made of, by figure, and ``claims``
-        and ``manifest``; where the ``configuration`` came from.
+        See `report.page.write_page`.
     """
     (output,) = outputs
     write_page(request, output, root, record("report", request))

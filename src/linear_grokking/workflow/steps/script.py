@@ -1,4 +1,4 @@
-"""How a rule's script runs its step: request on standard input, log to a file and the terminal."""
+"""Run a step as a rule's script: request on standard input, log to a file and the terminal."""
 
 import argparse
 import json
@@ -19,15 +19,15 @@ from linear_grokking.runtime import failures, program
 def run(step: str, **options: Callable[[str], Any]) -> None:
     """Run a step as the program of a script: ``script.py --log LOG OUTPUT... < REQUEST``.
 
-    Of an error that is not this package's own the log tells, before its line, where it arose.
+    For an error that is not one of this package's own, the log holds its traceback before its line.
 
     Parameters
     ----------
     step
         ``"module:function"``, called as ``function(request, outputs, **options)``.  It is
-        imported here, so that who stops a job while its libraries load gets one line, too.
+        imported here, so that stopping a job while its libraries load also gives a single line.
     options
-        What else the command line gives it, and how each is read.
+        Further arguments of the step that the command line gives, and how each is parsed.
     """
     parser = argparse.ArgumentParser()
     parser.add_argument("--log", type=Path, required=True)
@@ -36,7 +36,7 @@ def run(step: str, **options: Callable[[str], Any]) -> None:
     parser.add_argument("outputs", type=Path, nargs="+")
     given = vars(parser.parse_args())
     path: Path = given.pop("log")
-    with ExitStack() as whole:  # the log is open until what went wrong was said
+    with ExitStack() as whole:  # keeps the log open until any error has been reported
 
         def work() -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -47,7 +47,7 @@ def run(step: str, **options: Callable[[str], Any]) -> None:
             try:
                 resolve_name(step)(json.load(sys.stdin), given.pop("outputs"), **given)
             except Exception as error:
-                # The line that is said of it may be NumPy's or the system's, and of any place.
+                # Its message may come from NumPy or the system, and does not say where it arose.
                 if failures.expected(error) and not isinstance(error, LinearGrokkingError):
                     with suppress(OSError):
                         log.write(traceback.format_exc().encode(errors="backslashreplace"))
@@ -58,13 +58,13 @@ def run(step: str, **options: Callable[[str], Any]) -> None:
 
 
 class _Both(TextIOBase):
-    """A text stream that writes to the terminal and to a log, both of which may fail."""
+    """A text stream that writes to the terminal and to a log, and survives failures of either."""
 
     def __init__(self, terminal: TextIO, log: FileIO):
         self._terminal, self._log = terminal, log
 
     def write(self, text: str) -> int:
-        # A full disk costs the log, and a terminal that has closed what it shows; not the job.
+        # A full disk loses the log and a closed terminal loses what it shows, but the job goes on.
         with suppress(OSError):
             self._log.write(text.encode(errors="backslashreplace"))
         with suppress(OSError):

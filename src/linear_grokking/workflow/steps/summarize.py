@@ -16,8 +16,8 @@ def summarize_run(request: Mapping[str, Any], outputs: Sequence[Path], root: Pat
     Parameters
     ----------
     request
-        ``spec`` of the run, ``folder`` of its blocks, ``realizations`` to use, ``threshold``
-        and ``loss_threshold`` that count as reached.
+        ``spec`` of the run, ``folder`` of its blocks, number of ``realizations`` to use, and, for
+        dynamics, the ``threshold`` and ``loss_threshold`` that count as reached.
     outputs
         The summary, and the scalars of each realization.
     """

@@ -1,1 +1,1 @@
-"""One run from the command line, outside the workflow: `linear-grokking train`."""
+"""A single run from the command line, outside the workflow: `linear-grokking train`."""

@@ -1,4 +1,4 @@
-"""Files with the student's weights along a run, and the teacher's, for torch."""
+"""Checkpoints for torch, with the student's weights along a run and the teacher's weights."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,21 +17,21 @@ MAX_CHECKPOINTS = 10_000
 
 
 def checkpoint_steps(t_max: float, number: int | None, every: int | None) -> np.ndarray:
-    """Return the steps (float64) of checkpoints; none where neither number nor pace is given.
+    """Return the steps (float64) of checkpoints; none if neither ``number`` nor ``every`` is given.
 
     Parameters
     ----------
     t_max
-        The last step, always among them.
+        The last step, which is always among them.
     number
-        So many steps, log-spaced, besides step 0.
+        Number of log-spaced steps, besides step 0.
     every
-        All multiples of this, 0 included.
+        Take all multiples of this number of steps, including 0.
 
     Raises
     ------
     ValueError
-        Where there would be too many.
+        If there would be too many.
     """
     wanted = (number or 0) if every is None else t_max // every + 2
     if wanted > MAX_CHECKPOINTS:
@@ -45,8 +45,8 @@ def checkpoint_steps(t_max: float, number: int | None, every: int | None) -> np.
 class CheckpointWriter:
     """Writes checkpoints of one run into a folder.
 
-    Plain tensors, lists of them, numbers and text only, so that
-    ``torch.load(..., weights_only=True)`` reads the files.
+    They contain only plain tensors, lists of tensors, numbers and text, so that
+    ``torch.load(..., weights_only=True)`` can read them.
     """
 
     def __init__(self, folder: Path, spec: Mapping[str, Any], steps: np.ndarray):
@@ -59,7 +59,7 @@ class CheckpointWriter:
             self._teacher = {"teacher": _joined(_teacher(spec))}
 
     def look(self, step: float, params: tuple[Any, ...]) -> None:
-        """Write a checkpoint if it is time to; see `runtime.context.JobContext`."""
+        """Write a checkpoint if one is due at this step; see `runtime.context.JobContext`."""
         if step not in self._steps:
             return
         import torch
@@ -77,7 +77,7 @@ class CheckpointWriter:
 
 
 def _joined(arrays: Sequence[np.ndarray]) -> Any:
-    """Return one tensor for one layer, and a list of tensors for two."""
+    """Return one tensor for one layer, or a list of tensors for two."""
     import torch
 
     tensors = [torch.tensor(array) for array in arrays]
@@ -85,7 +85,7 @@ def _joined(arrays: Sequence[np.ndarray]) -> Any:
 
 
 def _teacher(spec: Mapping[str, Any]) -> Sequence[np.ndarray]:
-    """Draw the teacher's layers again: their stream does not depend on the training set."""
+    """Draw the teacher's layers again; their random stream does not depend on the training set."""
     hidden = (spec["d_h"],) if spec["model"] == "two_layer" else ()
     widths = (spec["d_in"], *hidden, spec["d_out"])
     drawn = {"seed": spec["seed"], "realization": 0}

@@ -64,7 +64,7 @@ Examples:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Give a parser the options of `linear-grokking train`."""
+    """Add the options of `linear-grokking train` to a parser."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EPILOG
     parser.allow_abbrev = False
@@ -126,7 +126,7 @@ def command(options: argparse.Namespace) -> None:
     Raises
     ------
     ValueError, OSError
-        In one line per mistake.
+        With one line per mistake.
     """
     spec = spec_of(options.architecture, given_options(options), seed=options.seed)
     identity, kind = run_id(spec), kind_of(spec)
@@ -168,7 +168,7 @@ def command(options: argparse.Namespace) -> None:
 
 
 def _prediction(spec: Mapping[str, Any], accuracy: float) -> Prediction:
-    """Return what theory says, or what it says against the run: that is done all the same."""
+    """Return the prediction, or none with the theory's objection; the run is done in any case."""
     try:
         return predicted_times(spec, accuracy)
     except ValueError as error:
@@ -189,7 +189,7 @@ def _run(
     Parameters
     ----------
     look
-        Called at each record and at each of ``steps``.
+        Called with step and parameters at each record and at each of ``steps``.
     """
     recorded = record_steps(spec["t_max"], spec["records"])
     bar = progress(
@@ -216,7 +216,7 @@ def _run(
 
 
 class _Ticks(NoCheckpoint):
-    """Keeps nothing, but moves a progress bar to the step of a state that is offered."""
+    """Saves nothing, but moves a progress bar to the step of the state that is offered."""
 
     def __init__(self, bar: tqdm):
         self._bar = bar

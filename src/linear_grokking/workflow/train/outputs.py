@@ -1,4 +1,4 @@
-"""Where a run's files go: all of them when it has ended well, none of them before."""
+"""The files of a run: written all together once it has ended well, and not before."""
 
 import os
 import shutil
@@ -17,12 +17,12 @@ HISTORY = "0-0.parquet"
 
 @dataclass(frozen=True)
 class Outputs:
-    """The files that a run is to write.
+    """The files that a run will write.
 
     Attributes
     ----------
     folder
-        Folder of history and checkpoints.
+        Folder of the history and the checkpoints.
     json
         JSON file, or None.
     """
@@ -32,16 +32,16 @@ class Outputs:
 
     @property
     def history(self) -> Path:
-        """The history's file."""
+        """The file of the history."""
         return self.folder / HISTORY
 
     def check(self, *, force: bool) -> None:
-        """Refuse to write over an earlier run's files, or where nothing can be written.
+        """Refuse to overwrite an earlier run's files, and to write where that is impossible.
 
         Raises
         ------
         ValueError
-            Naming the file, in one line.
+            With one line that names the file.
         """
         replaced = [self.history, *sorted(self.folder.glob(PATTERN))]
         check_place("output", self.folder, within=replaced, force=force)
@@ -52,9 +52,9 @@ class Outputs:
 
     @contextmanager
     def staged(self) -> Iterator[Path]:
-        """Give a folder to write into; move what it holds to its place if all goes well.
+        """Provide a temporary folder to write into; move its files into place if all goes well.
 
-        Checkpoints of an earlier run go first, so that none are left among the new ones.
+        Checkpoints of an earlier run are deleted first, so that none remain among the new ones.
         """
         staging = Path(tempfile.mkdtemp(dir=existing(self.folder), prefix=".linear-grokking-"))
         try:

@@ -1,4 +1,4 @@
-"""What a run came to: losses, accuracies, and when they were reached, beside the theory."""
+"""Summary of a run: losses, accuracies, and when they were reached, compared with theory."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -26,9 +26,10 @@ _TIMES = {
 def compare(
     history: Mapping[str, np.ndarray], prediction: Prediction, accuracy: float
 ) -> dict[str, tuple[float, float | None, float | None]]:
-    """Return the accuracies' first times and their difference: measured, predicted, ratio.
+    """Return the first times of the accuracies and their difference: measured, predicted, ratio.
 
-    inf is never; None is what no formula says, and the ratio where either is no positive number.
+    A time is inf if it never comes.  A prediction is None if there is no formula, and a ratio is
+    None unless both times are positive and finite.
     """
     train, gen = (
         first_crossing(history["step"], history[name], accuracy)
@@ -47,7 +48,7 @@ def compare(
 def summarize(
     history: Mapping[str, np.ndarray], prediction: Prediction, accuracy: float
 ) -> dict[str, Any]:
-    """Return the summary as plain values; None stands for what is not reached or not known."""
+    """Return the summary as plain values; None stands for not reached or not known."""
     compared = compare(history, prediction, accuracy)
     return {
         "final": {name: float(history[name][-1]) for name in _TITLES if name in history},

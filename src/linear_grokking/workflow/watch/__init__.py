@@ -1,1 +1,1 @@
-"""How far a build is: what it set out to make, its pace, a line on the terminal, and `watch`."""
+"""How far a build is: its planned jobs, its pace, a line on the terminal, and `watch`."""

@@ -1,4 +1,4 @@
-"""What a Snakemake set out to make, as it notes when it starts."""
+"""The jobs of a build, as recorded when Snakemake starts."""
 
 import json
 import os
@@ -22,16 +22,16 @@ _STEP_SECONDS = {
     "X1": 4.0,
     "report": 12.0,
 }
-"""What steps other than training take, on average over the figures of both papers."""
+"""Seconds that steps other than training take, averaged over the figures of both papers."""
 _OTHER_SECONDS = 3.0
 
 
 class NoBuildError(LinearGrokkingError):
-    """A folder in which no build was started, or whose note of it cannot be read."""
+    """No build was started in a folder, or the record of it cannot be read."""
 
 
 class SnakemakeJob(Protocol):
-    """What is asked of a job of Snakemake."""
+    """The attributes of a Snakemake job that are used here."""
 
     rule: Any
     wildcards: Any
@@ -46,13 +46,13 @@ class Job:
     Attributes
     ----------
     name
-        What a person calls it.
+        Name that people see.
     outputs, log
         Files that it writes, relative to the folder of the build.
     seconds
-        What the cost model expects on one core, or on a core and a GPU.
+        Time that the cost model expects on one core, or on one core and a GPU.
     threads
-        Cores among which these are shared.
+        Number of cores that share this work.
     gpu
         Whether it holds a GPU.
     """
@@ -67,14 +67,14 @@ class Job:
 
 @dataclass(frozen=True)
 class Build:
-    """The jobs of a build, by Snakemake's number for each, and what does them.
+    """The jobs of a build, and the cores and GPUs that work on them.
 
     Attributes
     ----------
     jobs
-        Those that write files; what only gathers others takes no time.
+        The jobs that write files, by Snakemake's number; jobs that only gather others take no time.
     cores, gpus
-        How many work at a time; of a cluster, the most jobs that it is given.
+        How many work at a time; on a cluster, the largest number of jobs submitted at a time.
     """
 
     jobs: Mapping[str, Job]
@@ -82,7 +82,7 @@ class Build:
     gpus: int
 
     def write(self, root: Path) -> None:
-        """Note the build in its folder."""
+        """Record the build in its folder."""
         write_json(root / FILE, asdict(self))
 
 
@@ -123,11 +123,11 @@ def planned(
     Parameters
     ----------
     jobs
-        By their numbers, what is to be run.
+        The jobs to run, by Snakemake's number.
     threads
-        Cores of each job of a run, where they are more than one.
+        Number of cores per job, by run, if it is more than one.
     remote
-        Whether jobs are sent to a cluster.
+        Whether jobs are submitted to a cluster.
     """
     more = SCHEDULING_SECONDS if remote else 0.0
     names: dict[str, str] = {}

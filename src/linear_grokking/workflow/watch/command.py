@@ -12,11 +12,11 @@ from linear_grokking.workflow.watch.look import SECONDS_BETWEEN_LOOKS, Seen, Sig
 from linear_grokking.workflow.watch.pace import duration
 
 _CLEAR = "\x1b[2J\x1b[H"
-"""Clears a terminal."""
+"""Escape sequence that clears a terminal."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Give a parser the options of `linear-grokking watch`."""
+    """Add the options of `linear-grokking watch` to a parser."""
     parser.description = (
         "Show how far the latest build of a folder is: what runs and since when, what failed, and "
         "the time left. Reads files alone, so that it can be called from any machine that sees "
@@ -33,7 +33,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def command(options: argparse.Namespace) -> None:
-    """Show the latest build of a folder until it is over; once where nobody sits at a terminal.
+    """Show the latest build of a folder until it is over, or once if there is no terminal.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def command(options: argparse.Namespace) -> None:
 
 
 def table(sight: Sight) -> list[str]:
-    """Return what was seen, line by line."""
+    """Return what was seen as lines of text."""
     began = f"{datetime.fromtimestamp(sight.started):%Y-%m-%d %H:%M}"
     total = sum(sight.counts.values())
     counts = [f"{sight.counts[state]} {state}" for state in reversed(State) if sight.counts[state]]

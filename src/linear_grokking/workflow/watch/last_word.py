@@ -1,4 +1,4 @@
-"""The last word in the log of a job that was killed: who is killed cannot say so."""
+"""The last line in the log of a job that was killed and could not write it itself."""
 
 import logging
 from contextlib import suppress
@@ -11,14 +11,14 @@ KILLED = "error: ended without a word: killed, or out of memory or time"
 
 
 class LastWord(logging.Handler):
-    """Hears Snakemake's messages; of a job that failed it completes the log.
+    """Listens to Snakemake's messages and completes the logs of jobs that failed.
 
-    It is added to Snakemake's logger.
+    It is added to Snakemake's logger as a handler.
 
     Parameters
     ----------
     build
-        What is to be done, and was noted (`Build.write`).
+        The build in progress, already recorded (`Build.write`).
     root
         Folder that holds logs/.
     """
@@ -29,14 +29,14 @@ class LastWord(logging.Handler):
         self._root = root
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write `KILLED` where a job failed and its log does not say why."""
+        """Write `KILLED` if a job failed and its log does not say why."""
         said = record.__dict__
         job = self._build.jobs.get(str(said.get("jobid")))
         if said.get("event") != "job_error" or job is None:
             return
         log = self._root / job.log
-        # That of an earlier build tells nothing about a job that wrote no line yet.  Both times
-        # are the file system's, which on a cluster is not of this clock.
+        # A log left by an earlier build says nothing about this job, which wrote no line yet.  Both
+        # times are the file system's, whose clock may differ from this machine's on a cluster.
         begun = (time_written(log) or 0.0) >= (time_written(self._root / FILE) or 0.0)
         if begun and says_why(last_lines(log)):
             return

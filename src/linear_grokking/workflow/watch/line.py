@@ -1,4 +1,4 @@
-"""The line about the whole build that stands beside Snakemake's own count."""
+"""The line about the whole build that follows Snakemake's own count of jobs."""
 
 import logging
 import math
@@ -13,20 +13,20 @@ from linear_grokking.workflow.watch.look import SECONDS_BETWEEN_LOOKS, Watch
 
 
 class BuildLine(logging.Handler):
-    """Hears Snakemake's messages, and after each of its counts says where the build stands.
+    """Listens to Snakemake's messages and reports the build's progress after each job count.
 
-    It is added to Snakemake's logger, and writes to a terminal alone: log files stay as they are.
-    Where the build stands is what `watch` sees: Snakemake tells when a job was handed to a
-    cluster, not when it began.
+    It is added to Snakemake's logger as a handler and writes only to a terminal, so that log files
+    stay as they are.  The progress is the one that `watch` sees, because Snakemake knows when a job
+    was submitted to a cluster but not when it began.
 
     Parameters
     ----------
     root
-        Folder of the build, which was noted (`Build.write`).
+        Folder of the build, which has been recorded (`Build.write`).
     stream
         Where the line goes.
     clock
-        Seconds that pass.
+        Clock in seconds.
     """
 
     def __init__(self, root: Path, stream: TextIO, clock: Callable[[], float] = time.monotonic):
@@ -37,7 +37,7 @@ class BuildLine(logging.Handler):
         self._due = -math.inf
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write the line where there was a count; look for the last one, and not all too often."""
+        """Write the line after a count; look again only after a while, or at the last count."""
         said = record.__dict__
         if said.get("event") != "progress":
             return

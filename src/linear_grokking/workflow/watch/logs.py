@@ -1,4 +1,4 @@
-"""What the log of a job tells: when it was written, and its last lines."""
+"""What can be read from the log of a job: when it was written, and its last lines."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +8,7 @@ _TAIL = 4096
 
 
 def time_written(path: Path) -> float | None:
-    """Return when a file was last written, or None where there is none to be seen."""
+    """Return when a file was last written, or None if there is none or it cannot be seen."""
     try:
         return path.stat().st_mtime
     except OSError:
@@ -16,7 +16,7 @@ def time_written(path: Path) -> float | None:
 
 
 def last_lines(path: Path) -> list[str]:
-    """Return the lines at the end of a log, without empty ones."""
+    """Return the last lines of a log without empty ones; none if it cannot be read."""
     try:
         with open(path, "rb") as log:
             log.seek(max(0, path.stat().st_size - _TAIL))
@@ -27,6 +27,6 @@ def last_lines(path: Path) -> list[str]:
 
 
 def says_why(lines: Sequence[str]) -> bool:
-    """Tell whether the end of a log, by lines, says why its job failed."""
+    """Return whether the last lines of a log say why its job failed."""
     told = bool(lines) and lines[-1].startswith(("error: ", "interrupted"))
     return told or any(line.startswith("Traceback (most recent call last)") for line in lines)

@@ -1,6 +1,6 @@
-"""Looking at a build from outside: which of its jobs are done, run or failed, by their files.
+"""Look at a build from outside: its files show which jobs are done, running or failed.
 
-Nothing is asked of Snakemake or of a cluster, and nothing is written.
+It does not ask Snakemake or a cluster, and writes nothing.
 """
 
 import time
@@ -17,11 +17,11 @@ from linear_grokking.workflow.watch.logs import last_lines, says_why, time_writt
 from linear_grokking.workflow.watch.pace import Pace, pace
 
 SECONDS_BETWEEN_LOOKS = 5.0
-"""A look at thousands of jobs takes its time where their files are far away."""
+"""A look at thousands of jobs takes long if their files are on a remote file system."""
 
 
 class State(StrEnum):
-    """What became of a job so far."""
+    """The state of a job."""
 
     WAITING = "waiting"
     RUNNING = "running"
@@ -36,13 +36,13 @@ class Seen:
     Attributes
     ----------
     job, state
-        The job, and what became of it.
+        The job and its state.
     line
-        The last line of its log; empty where there is none.
+        The last line of its log; empty if there is none.
     silent
-        Seconds since that was written.
+        Seconds since that line was written.
     progress
-        How far it is, where its log says so.
+        How far it is, if its log says so.
     """
 
     job: Job
@@ -53,12 +53,12 @@ class Seen:
 
     @property
     def age(self) -> float:
-        """Seconds since the job began to count, as far as its log tells."""
+        """Seconds since the job began to report progress, as far as its log tells."""
         return (self.progress.elapsed if self.progress else 0.0) + self.silent
 
     @property
     def left(self) -> float | None:
-        """Seconds that it says itself it needs."""
+        """Seconds that the job still needs by its own estimate."""
         if self.progress is None or self.progress.left is None:
             return None
         return max(self.progress.left - self.silent, 0.0)
@@ -73,13 +73,13 @@ class Sight:
     started
         When Snakemake began, as a time stamp.
     at_work
-        Whether it still is, or was killed.
+        Whether Snakemake holds its lock: it still works, or it was killed.
     seen
-        The jobs that are not done and have begun, by their numbers.
+        The jobs that have begun and are not done, by their numbers.
     counts
         How many jobs there are in each state.
     pace
-        Where the build stands.
+        The build's progress and the time left.
     """
 
     started: float
@@ -90,12 +90,12 @@ class Sight:
 
     @property
     def over(self) -> bool:
-        """Tell whether nothing more will come."""
+        """Whether nothing more will happen."""
         return not self.at_work or self.counts[State.DONE] == sum(self.counts.values())
 
 
 class Watch:
-    """Looks at the latest build of a folder, as often as it is asked.
+    """Looks at the latest build of a folder, once per call of `look`.
 
     Parameters
     ----------
@@ -116,13 +116,13 @@ class Watch:
         NoBuildError
             If no build was started in the folder.
         """
-        # A Snakemake that was started again has a plan of its own.
+        # A Snakemake that was started again has recorded a new build.
         started = time_written(self._root / builds.FILE)
         if started is None or started != self._started:
             self._build = builds.read(self._root)
             self._started = started or 0.0
             self._taken = {}
-        # Before the jobs, so that what ends meanwhile is not taken for abandoned.
+        # Checked before the jobs, so that a job that ends meanwhile is not taken for abandoned.
         at_work = is_locked(self._root)
         seen = {}
         for number, job in self._unfinished():
@@ -150,7 +150,7 @@ class Watch:
     def _judge(self, job: Job, *, at_work: bool) -> Seen:
         log = self._root / job.log
         last = time_written(log)
-        # What is older is of an earlier build.
+        # An older log is from an earlier build.
         if last is None or last < self._started:
             return Seen(job, State.WAITING)
         made = [time_written(self._root / name) for name in job.outputs]

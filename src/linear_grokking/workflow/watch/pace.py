@@ -1,7 +1,7 @@
-"""How much of a build's work is done, and the time that is left.
+"""How much of a build's work is done, and how much time is left.
 
-The cost model knows a job within a factor of two.  What jobs took beside what was expected of
-them, on this machine and in this build, corrects that as they end.
+The cost model predicts the time of a job within a factor of two.  As jobs end, their measured times
+on this machine and in this build correct the expectation for the others.
 """
 
 import math
@@ -12,30 +12,30 @@ from datetime import datetime, timedelta
 from linear_grokking.workflow.watch.build import Build
 
 _PRIOR_SECONDS = 60.0
-"""Work for which the cost model counts as right, before anything was measured."""
+"""Weight of the cost model against measured times, as seconds of work that it predicted right."""
 _SOON = 300.0
-"""Seconds below which nobody asks for the time of day."""
+"""If fewer seconds are left, the time of day of the end is not shown."""
 _LATE = 0.1
-"""A job that should be over is expected to take this share of its age longer."""
+"""A job that is overdue is expected to take longer by this share of its age."""
 
 
 @dataclass(frozen=True)
 class Pace:
-    """Where a build stands.
+    """The progress of a build.
 
     Attributes
     ----------
     share
-        Of the expected work, what is done, parts of jobs included.
+        Share of the expected work that is done, including parts of jobs.
     seconds_left
-        Until all is done, as far as can be told.
+        Estimated time until everything is done.
     """
 
     share: float
     seconds_left: float
 
     def __str__(self) -> str:
-        """Say it in a few words."""
+        """Describe it in a few words."""
         words = f"{self.share:.0%} of the work done"
         if self.share == 1.0:
             return words
@@ -53,19 +53,19 @@ def pace(
     ages: Mapping[str, float],
     own: Mapping[str, float] | None = None,
 ) -> Pace:
-    """Return where a build stands.
+    """Return the progress of a build.
 
-    Jobs run side by side, as many as there are cores, or GPUs for those that hold one; the
-    longest job that is left takes its time however many there are.
+    As many jobs run at a time as there are cores, or GPUs for jobs that hold one.  The build takes
+    at least as long as the longest job that is left.
 
     Parameters
     ----------
     taken
-        Seconds that the jobs took that are done; nan where that is not known.
+        Seconds that each finished job took; nan if unknown.
     ages
-        Seconds since those started that run.
+        Seconds since each running job started.
     own
-        Seconds that jobs that run say themselves they need.
+        Seconds that running jobs still need by their own estimate.
     """
     known = {number: each for number, each in taken.items() if not math.isnan(each)}
     spent = sum(seconds * build.jobs[number].threads for number, seconds in known.items())
@@ -84,15 +84,16 @@ def pace(
         left[job.gpu] += wall * job.threads
         longest = max(longest, wall)
     whole = sum(job.seconds for job in build.jobs.values())
-    # Rounding may not say that all is done.
+    # Rounding must not make it look as if everything were done.
     share = 1.0 if len(taken) == len(build.jobs) else min(done / whole, 0.99)
     on_cores, on_gpus = left[False] / max(build.cores, 1), left[True] / max(build.gpus, 1)
     return Pace(share, max(on_cores, on_gpus, longest))
 
 
 def duration(seconds: float) -> str:
-    """Write a span of time as people say it: 50 s, 12 min, 3 h 10 min, 2 d 4 h."""
-    # What the unit below would write as a whole one ("60 s") is one; it rounds to the last number.
+    """Write a duration for people: 50 s, 12 min, 3 h 10 min, 2 d 4 h."""
+    # A duration that the smaller unit would round to a full larger one ("60 s") is written in the
+    # larger unit.  Each duration is rounded to its last unit.
     for size, unit, part, smaller, rounding in (
         (86400, "d", 3600, "h", 60),
         (3600, "h", 60, "min", 60),
