@@ -1,13 +1,13 @@
-# Two commands make everything here: `make figures` and `make test`.
-# Paths are relative throughout, so that the folder may have any name.
+# The two main commands are `make figures` and `make test`.
+# All paths are relative, so that the folder may have any name.
 
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python -m
 CORES ?= all
 
-# The environment decides alone what runs and where packages go: not what a shell, a module of
-# a cluster or a configuration of pip adds.  Where packages come from is left to them.
+# Only the environment decides what runs and where packages are installed: settings of the shell,
+# of a cluster's modules or of pip must not interfere.  Where packages come from is left to them.
 unexport PYTHONPATH PYTHONHOME PYTHONUSERBASE PYTHONPLATLIBDIR PYTHONSAFEPATH
 unexport PYTHONSTARTUP PYTHONINSPECT PYTHONOPTIMIZE PYTHONDONTWRITEBYTECODE PYTHONPYCACHEPREFIX
 unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PIP_PYTHON PIP_REQUIRE_VIRTUALENV
@@ -19,14 +19,14 @@ export PYTHONNOUSERSITE := 1
 figures: $(VENV)/.complete
 	$(RUN) snakemake --cores $(CORES)
 
-# Tests on a cluster mostly wait, beside others; tests/conftest.py has the order.
+# The cluster's tests mostly wait, so others run beside them; tests/conftest.py sets the order.
 PYTEST := OMP_NUM_THREADS=1 $(RUN) pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 test: $(VENV)/.complete
 	$(PYTEST) -m "not long"
 
-# The same tests, and the lines of src/ that they do not reach; it fails below 95 %.  Counting
-# lines takes the tests twice as long.
+# The same tests, with a list of the lines of src/ that they do not reach; fails below 95 %.
+# Counting lines doubles the time of the tests.
 coverage: $(VENV)/.complete
 	$(PYTEST) -m "not long" --cov --cov-report=term
 
@@ -41,7 +41,7 @@ lint: $(VENV)/.complete
 	$(RUN) snakefmt --check Snakefile workflow
 	$(RUN) snakemake --lint
 
-# The site: open docs/_build/html/index.html.  Its notebook is run on the way.
+# The site: open docs/_build/html/index.html.  Building it runs the notebook.
 docs: $(VENV)/.complete
 	$(RUN) sphinx --fail-on-warning --keep-going --show-traceback --quiet docs docs/_build/html
 
@@ -51,13 +51,15 @@ bench: $(VENV)/.complete
 schema: $(VENV)/.complete
 	$(RUN) linear_grokking schema > config/schema.json
 
-# The small pictures of README.md and docs/, from the figures; and whether they match them.
+# The small pictures in README.md and docs/, made from the figures; gallery-check tells whether
+# the two match.
 gallery: $(VENV)/.complete
 	$(RUN) snakemake --cores $(CORES) all X1
 	$(RUN) linear_grokking gallery
 
-# The papers' own sizes, as far as they get in the time that is given: interrupted, go on with it
-# again.  FIGURES=B6 makes one; what comes along is what is done, with the blocks that took long.
+# The papers' own sizes.  This takes long: it may be interrupted at any time, and continues when
+# called again.  FIGURES=B6 makes one figure.  Finished figures are added to the repository, and
+# blocks that took long and are shipped with it are used.
 PAPER_SIZE := build/paper_size
 FIGURES ?= all X1
 
@@ -72,7 +74,7 @@ gallery-check: $(VENV)/.complete
 	$(RUN) linear_grokking gallery --check
 
 # The environment counts as complete only once everything is installed, and only in its own
-# folder: one that was copied or moved runs the code of another, and is made from nothing.
+# folder: one that was copied or moved would run the code of another folder, and is made anew.
 CLEAR :=
 ifneq ($(shell test "$$(cat $(VENV)/.complete 2> /dev/null)" -ef . && echo here),here)
 .PHONY: $(VENV)/.complete

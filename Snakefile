@@ -3,7 +3,7 @@ from snakemake.utils import min_version
 min_version("9.27")
 
 
-# The base image, for those who run rules in containers; requirements.txt goes on top.
+# The base image for running rules in containers; requirements.txt is installed on top.
 container: "docker://python:3.11"
 
 

@@ -24,14 +24,15 @@ CSV_COLUMNS = (
 PREFACE = """\
 # Benchmarks
 
-Made by `make bench` (`python -m benchmarks`); the code is in `benchmarks/`, the baselines,
-written plainly, in `benchmarks/baselines.py`. Pieces of work that are compared run in turns;
-a row shows the median of the rounds with the least and the largest. Limits of the machine
-(reading memory by a sum, products of large matrices) are measured in the same turns.
+This page is written by `make bench` (`python -m benchmarks`). The code is in `benchmarks/`, the
+baselines, written plainly, in `benchmarks/baselines.py`. Pieces of work that are compared run
+alternately; a row shows the median of the rounds with the smallest and the largest value. The
+limits of the machine (reading memory by a sum, products of large matrices) are measured in the
+same rounds.
 
-No GPU was there for these measurements: what runs on one (batched Newton steps, batched flow)
-is tested on the CPU in float64 against the path of one realization at a time, and its speed on
-a card is unknown.
+These measurements were made without a GPU. Code that runs on one (batched Newton steps, batched
+flow) is tested on the CPU in float64 against the computation of one realization at a time; its
+speed on a GPU is unknown.
 
 """
 

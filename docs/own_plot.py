@@ -1,11 +1,11 @@
-"""An own plot from the results, cell by cell; run it where results/ and figures/ lie.
+"""Make a plot of your own from the results, cell by cell; run it where results/ and figures/ are.
 
     python docs/own_plot.py my_plot.png
 
-Editors that know percent cells (VS Code, Spyder, Jupytext) open it as a notebook.
+Editors that support percent cells (VS Code, Spyder, Jupytext) open it as a notebook.
 """
 
-# %% Results come as pandas data frames.
+# %% Results are pandas data frames.
 import sys
 
 import matplotlib.pyplot as plt
@@ -33,7 +33,7 @@ theory = table[
     & (table["lambda"] == 0.9)
 ]
 
-# %% The plot: one realization among the others, and theory.
+# %% The plot: one realization, the spread of all of them, and theory.
 figure, axes = plt.subplots(figsize=(5, 3.5), layout="constrained")
 axes.fill_between(
     loss["step"].astype(float),

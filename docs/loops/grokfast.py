@@ -1,7 +1,7 @@
 """Amplified slow gradients against a larger learning rate, in plain PyTorch.
 
-Lee et al. (2024) add κ times a moving average to the gradient.  On Paper A's linear regression
-that does what a learning rate (1 + κ) times larger does.
+Lee et al. (2024) add κ times a moving average of the gradients to the gradient.  On Paper A's
+linear regression this has the effect of a learning rate that is (1 + κ) times larger.
 """
 
 import torch

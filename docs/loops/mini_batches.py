@@ -1,6 +1,6 @@
-"""Paper A's linear regression on mini-batches, in plain PyTorch, beside the recursion.
+"""Paper A's linear regression on mini-batches, in plain PyTorch, compared with the recursion.
 
-Noise makes training later; it does not make generalization earlier.
+The noise of the batches delays training; it does not make generalization earlier.
 """
 
 import torch

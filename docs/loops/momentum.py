@@ -1,4 +1,4 @@
-"""Paper A's linear regression with momentum, in plain PyTorch, beside the closed form.
+"""Paper A's linear regression with momentum, in plain PyTorch, compared with the closed form.
 
 Polyak's choice is η = ½ and β = λ: L_gen = λ^t and L_tr = (1 + λ) λ^t.  Training comes last.
 """

@@ -1,4 +1,4 @@
-# `snakemake archive` packs everything but the blocks into one file, to be kept or published.
+# `snakemake archive` packs everything but the blocks into one file, to keep or to publish.
 rule archive:
     input:
         inputs(lambda wildcards: targets.archive(plan)),

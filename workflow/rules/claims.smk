@@ -17,7 +17,7 @@ rule check_claims:
         script("check_claims")
 
 
-# "Does X help?": made when it is asked for, as it waits for the claims on all figures.
+# "Does X help?" is made only on request, because it needs the claims on all figures.
 rule X1:
     input:
         inputs(lambda wildcards: targets.does_x_help(plan)),

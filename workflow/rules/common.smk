@@ -6,8 +6,8 @@ from pathlib import Path
 
 from snakemake.logging import logger
 
-# What was imported stays, and so does nearly all of a plan: to look through it for garbage as
-# often as Python does takes a fifth of a dry run.
+# Imported modules and nearly all of a plan stay in memory.  Searching them for garbage as often
+# as Python does by default takes a fifth of a dry run.
 gc.freeze()
 gc.set_threshold(50_000)
 
@@ -23,7 +23,7 @@ from linear_grokking.workflow.plan import Plan, read, read_again
 from linear_grokking.workflow.plan import noted_configurations, read_only, targets
 from linear_grokking.workflow.plan.stale import is_locked
 
-# The code that runs must be of the same folder as these rules.
+# The code that runs must be from the same folder as these rules.
 repository = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
 package = Path(linear_grokking.__file__).resolve().parent
 if package != (repository / "src" / "linear_grokking").resolve():
@@ -34,7 +34,7 @@ if package != (repository / "src" / "linear_grokking").resolve():
 
 
 def refuse(error):
-    """Leave with what is wrong with the configuration, and nothing else around it."""
+    """Exit with a message on what is wrong with the configuration, and nothing else."""
     sys.exit(f"The configuration cannot be used:\n{error}")
 
 
@@ -46,11 +46,11 @@ if workflow.is_main_process and read_only.is_read_only():
 
 main = main_file()
 overlays = [os.path.relpath(overlay) for overlay in workflow.overwrite_configfiles]
-# A workflow that uses this one as a module gives the configuration itself.
+# A workflow that uses this one as a module provides the configuration itself.
 is_module = workflow.modifier.skip_configfile
 
-# Snakemake reads a file for itself, but with a traceback where it is no text, without a word
-# where a key stands twice, and running what a template in it says.
+# Snakemake reads the files itself, but it shows a traceback if a file is not text, does not
+# report duplicate keys, and executes templates in the file.  So they are checked here first.
 try:
     if workflow.is_main_process and not is_module:
         for name in (main, *overlays):
@@ -67,7 +67,7 @@ sources = ["another workflow"] if is_module else list(dict.fromkeys(given))
 try:
     plan = Plan(
         read(config) if workflow.is_main_process else read_again(config),
-        # Where a workflow that uses this one as a module puts results/ and figures/.
+        # The folder in which a workflow that uses this one as a module puts results/ and figures/.
         Path(workflow.modifier.modify_path("results")).parent,
         sources=sources,
         trusted=not workflow.is_main_process,
@@ -75,7 +75,7 @@ try:
 except ConfigurationError as error:
     refuse(error)
 
-# Snakemake stops as well, and says less of it.
+# Snakemake stops in this case too, but with less explanation.
 if workflow.is_main_process and is_locked(Path()):
     logger.warning(
         "Another Snakemake is at work in this folder, or was killed in it "
@@ -83,7 +83,7 @@ if workflow.is_main_process and is_locked(Path()):
     )
 
 
-# Not before: a dry run, and whoever finds the folder locked, change nothing.
+# Only at the start of a run: a dry run, or a run that finds the folder locked, changes nothing.
 onstart:
     try:
         plan.disk.set_aside(logger.warning)
@@ -98,44 +98,44 @@ onstart:
 wildcard_constraints:
     run_id=RUN_ID.pattern,
     block=r"\d+-\d+",
-    # X1 is made of claims, not of runs.
+    # X1 is made from claims, not from runs.
     figure="(?!X)[A-Z]+[0-9]+",
 
 
-# Where commands find their programs.  In the text of a rule these places would make a folder
-# that was moved run everything again.
+# Where commands find their programs.  If these paths were in the text of a rule, moving the
+# folder would make everything run again.
 os.environ.update(
     GROKKING_PYTHON=sys.executable,
     GROKKING_SCRIPTS=str(repository / "workflow" / "scripts"),
 )
 
 
-# In a command, whose braces are Snakemake's.
+# For use in commands, where Snakemake interprets braces.
 quoted_root = shlex.quote(str(plan.root)).replace("{", "{{").replace("}", "}}")
 
 
 def script(name, options=f"--root {quoted_root}"):
     """Return the command of a rule: its script, the request on standard input, log, outputs.
 
-    The script takes the shell's place, so that what tells a job to stop reaches it.  Requests
-    of any length pass: they are no argument of a program.
+    The script replaces the shell, so that signals that stop a job reach it.  The request may be
+    of any length, as it is not passed as an argument.
     """
     program = f'exec "$GROKKING_PYTHON" "$GROKKING_SCRIPTS"/{name}.py --log {{log:q}}'
     return f"{program} {options} {{output:q}} <<< {{params.request:q}}"
 
 
-# The two writes to Snakemake's internals, where it has no option; pyproject.toml names the
-# versions that have them.
+# The only two places that modify Snakemake's internals, as it has no option for either;
+# pyproject.toml names the versions that have these internals.
 def make_again(path):
-    """Have a file made again, as if it had been asked for with `--forcerun`."""
+    """Have a file made again, as if it had been given to `--forcerun`."""
     workflow.dag.forcefiles.add(path)
 
 
 def start_jobs_at_once():
-    """Lift the limit of 100 jobs a second, which only a cluster's controller needs.
+    """Lift the limit of 100 jobs per second, which only a cluster's controller needs.
 
-    It leaves with each job one more timer that wakes the scheduler every second: after a thousand
-    jobs this took more of a core than the jobs did.
+    With the limit, each job leaves behind a timer that wakes the scheduler every second; after a
+    thousand jobs these timers took more CPU time than the jobs.
     """
     workflow.scheduler.job_rate_limiter = None
 
@@ -143,8 +143,8 @@ def start_jobs_at_once():
 def inputs(target):
     """Return the function that names a rule's inputs: those of the target of its wildcards.
 
-    What lies there but is of another request or code is made again, whatever Snakemake's own
-    notes and the files' times say.
+    Files that were made for another request, or by other code, are made again, whatever
+    Snakemake's own records and the files' times say.
     """
 
     def function(wildcards):
@@ -160,5 +160,5 @@ def inputs(target):
 
 
 def request(target):
-    """Return the function that writes down what the job of a rule's target is told."""
+    """Return the function that writes the request of the job of a rule's target as text."""
     return lambda wildcards: canonical(target(wildcards).request)

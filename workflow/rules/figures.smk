@@ -36,7 +36,7 @@ rule draw_figure:
         runtime=figure_minutes,
     params:
         request=request(lambda wildcards: targets.pictures(plan, wildcards.figure)),
-        # A function of `resources`, so that another caption draws nothing again.
+        # A function of `resources`, so that a changed caption does not redraw the figure.
         caption=lambda wildcards, resources: caption_text(
             targets.table(plan, wildcards.figure).request
         ),
@@ -44,9 +44,9 @@ rule draw_figure:
         script("draw_figure")
 
 
-# Each figure's ID is a target.  It asks for the whole chain behind the figure, so that an
-# intermediate file that was lost is made again, and with it what follows from it.  One that is
-# not configured says so.
+# Each figure's ID is a target.  It requires the whole chain behind the figure, so that a lost
+# intermediate file is made again, and with it everything that depends on it.  The target of a
+# figure that is not configured stops with a message.
 for figure in figure_ids():
 
     rule:

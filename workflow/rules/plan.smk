@@ -1,7 +1,7 @@
 import json
 
 
-# Jobs and core-hours or GPU-hours of each figure, before anything runs:
+# The jobs and the core-hours or GPU-hours of each figure, before anything runs:
 # `snakemake -c1 plan --configfile config/paper.yaml`.
 rule plan:
     log:
@@ -14,7 +14,7 @@ rule plan:
         " 2>&1 | tee {log:q}"
 
 
-# Lists what no configuration needs; `linear-grokking clean-stale --remove` removes it.
+# Lists results that no configuration needs; `linear-grokking clean-stale --remove` removes them.
 rule clean_stale:
     log:
         "logs/clean_stale.log",

@@ -1,7 +1,7 @@
 report: "../report/workflow.rst"
 
 
-# `snakemake report` writes one page that needs no network; `snakemake --report` works as well.
+# `snakemake report` writes one page that needs no network; `snakemake --report` works too.
 rule report:
     input:
         inputs(lambda wildcards: targets.report(plan)),

@@ -4,7 +4,7 @@ from linear_grokking.workflow.watch.line import BuildLine
 
 
 def follow():
-    """Note what is to be done, for `linear-grokking watch`; say on a terminal how far it is."""
+    """Record the planned jobs for `linear-grokking watch`; show the progress on a terminal."""
     jobs = {workflow.dag.jobid(job): job for job in workflow.dag.needrun_jobs()}
     build = builds.planned(
         plan,
