@@ -227,7 +227,7 @@ def rate_and_bias(evidence: Evidence) -> Iterator[Claim]:
     source=_STEPS,
 )
 def overflow(evidence: Evidence) -> Iterator[Claim]:
-    """Find the learning rate at which it overflows on half of the sets, at each σ."""
+    """Find the learning rate at which the loss overflows on half of the sets, at each σ."""
     runs = evidence.runs("overflow", "overflow_small_sigma", "overflow_large_sigma")
     for sigma, chosen in _by(runs, "sigma"):
         yield Claim(

@@ -21,7 +21,7 @@ _LOSS = {"A1": "3.1.1, Eq. 8", "A2": "3.2, Eq. 13", "A3": "3.3, Eq. 15"}
 _ACCURACY = {"A1": "3.1.2, Eq. 10", "A2": "3.2, Eq. 13", "A3": "3.3, Eq. 15"}
 _LOSSES = {"train": ("training", linear.train_loss), "gen": ("generalization", linear.gen_loss)}
 LOSS_TOLERANCE = 0.2
-"""Tolerance of a loss averaged over log time; one realization scatters by tens of per cent."""
+"""Tolerance for a loss averaged over log time; one realization scatters by tens of percent."""
 ACCURACY_TOLERANCE = 0.03
 
 

@@ -180,7 +180,7 @@ def late_time_delay(evidence: Evidence) -> Iterator[Claim]:
     source=paper_a("App. B, Eqs. 24 to 26"),
 )
 def lambert(evidence: Evidence) -> Iterator[Claim]:
-    """Compare them with the exact times of the loss ε/4, at and around the figure's parameters."""
+    """Compare with the exact times of the loss ε/4, at and around the figure's parameters."""
     lambda_, eta = evidence.options["lambda"], evidence.options["eta"]
     epsilon = max(evidence.options["epsilon"])
     at = {"accuracy": PAPERS_ACCURACY}

@@ -105,7 +105,7 @@ def scatter(evidence: Evidence) -> Iterator[Claim]:
     source=ours("Dumitriu and Edelman 2002"),
 )
 def same_law(evidence: Evidence) -> Iterator[Claim]:
-    """Compare their distributions by a Kolmogorov-Smirnov test."""
+    """Compare the distributions of both by a Kolmogorov-Smirnov test."""
     for role, others in (("matrices", "scatter"), ("matrices_of_a1", "law")):
         for run in evidence.runs(role):
             drawn = beside(evidence.runs(others), run)

@@ -84,7 +84,7 @@ def weights_reach(evidence: Evidence) -> Iterator[Claim]:
     source=ours("quasi-static weights"),
 )
 def time_against_decay(evidence: Evidence) -> Iterator[Claim]:
-    """Take each draw's slope between the smallest and the largest γ, at each λ."""
+    """Take each draw's d log t/d log γ between the smallest and the largest γ, at each λ."""
     for lambda_, runs in _by_lambda(evidence).items():
         if len(runs) < 2:
             raise Undecidable(f"λ = {lambda_:g} has one γ")

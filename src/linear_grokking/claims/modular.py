@@ -139,7 +139,7 @@ def training_times(evidence: Evidence) -> Iterator[Claim]:
     source=ours("an experiment; as null directions under weight decay, A3"),
 )
 def decay_law(evidence: Evidence) -> Iterator[Claim]:
-    """Take its slope in the weight decay, and compare pairs (η, γ) with the same product."""
+    """Take the time's slope in the weight decay, and compare pairs (η, γ) of the same product."""
     runs = with_standard(evidence.runs(*BY_FRACTION), evidence.runs(*BY_DECAY))
     standard = evidence.runs(*BY_FRACTION)[0].parameters["eta"]
     by_decay = [run for run in runs if run.parameters["eta"] == standard]

@@ -233,7 +233,7 @@ def divergence(evidence: Evidence) -> Iterator[Claim]:
     source=_OURS,
 )
 def positive(evidence: Evidence) -> Iterator[Claim]:
-    """Evaluate their curves close to ½, and compare the medians with them."""
+    """Evaluate the figure's curve close to ½, and compare the medians with it."""
     figure = evidence.figure
     another = ours("large-size limit; not the quantity of Paper B's Fig. 7")
     name, constant, of_limit, of_curve = {
@@ -265,7 +265,7 @@ def positive(evidence: Evidence) -> Iterator[Claim]:
     source=paper_b("App. E.1 and Fig. 7, left"),
 )
 def positive_projection(evidence: Evidence) -> Iterator[Claim]:
-    """Evaluate its curve close to ½, and compare medians and the paper's reference with it."""
+    """Evaluate the curve close to ½, and compare medians and the paper's reference with it."""
     gap = 2e-4
     limit = Measurement.exact(large_size.normalized_positive_mean((1 - gap) / 2))
     yield Claim(

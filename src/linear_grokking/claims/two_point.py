@@ -88,7 +88,7 @@ def square_root_slope(evidence: Evidence) -> Iterator[Claim]:
     source=paper_b("v1 Eq. 46 / v2 Eq. 41"),
 )
 def conformal_constant(evidence: Evidence) -> Iterator[Claim]:
-    """Compare its multiple of log²(1-2λ)/η, close to λ = ½, with 1 and with ½."""
+    """Compare the delay's multiple of log²(1-2λ)/η, close to λ = ½, with 1 and with ½."""
     eta, gap = evidence.options["eta"], 1e-12
     share = settled_conformal_delay((1 - gap) / 2, eta) * eta / np.log(gap) ** 2
     reason = (
@@ -217,7 +217,7 @@ def _at_half(evidence: Evidence, distance: float, s0: float = 0.0) -> TwoPoint:
     "BT1", statement="Closed forms of App. E.2 are the flow.", source=paper_b("App. E.2 (A)-(C)")
 )
 def closed_forms(evidence: Evidence) -> Iterator[Claim]:
-    """Compare them with the exact orbit, at times up to 1e300."""
+    """Compare the closed forms with the exact orbit, at times up to 1e300."""
     log_t, eta = np.linspace(0.0, np.log(1e300), 60), evidence.options["eta"]
     start = 0.5
     flow = solution(log_t, _at_half(evidence, 1.0, start))
