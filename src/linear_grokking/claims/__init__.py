@@ -1,7 +1,7 @@
-"""What the two papers state (and what is derived here), as checks with numbers.
+"""Statements of the two papers, and those derived here, as numerical checks.
 
-A claim is made by a small function that is registered for a figure and reads the figure's
-table, and where needed the runs behind it; `verdict` holds the one rule.
+Each claim is made by a small function that is registered for a figure.  It reads the figure's
+table and, where needed, the runs behind it; `verdict` holds the rule by which all are judged.
 """
 
 from collections.abc import Mapping
@@ -50,12 +50,12 @@ MODULES = (
 
 
 def judged(tables: Mapping[str, str], root: Path) -> pd.DataFrame:
-    """Return the claims on figures, in their order (columns `COLUMNS`).
+    """Return the judged claims of the given figures, in their order (columns `COLUMNS`).
 
     Parameters
     ----------
     tables
-        What the table of each figure must be made of.
+        By figure ID, the digest of what the figure's table must be made of.
     root
         Folder that holds results/ and figures/.
     """

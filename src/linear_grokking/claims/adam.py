@@ -46,7 +46,7 @@ def plateau(evidence: Evidence) -> Iterator[Claim]:
     source=paper_b("App. B; bound ours"),
 )
 def no_plateau_without(evidence: Evidence) -> Iterator[Claim]:
-    """Look at it when training is done, at the σ of Fig. 5."""
+    """Take the generalization accuracy when training is done, at the σ of Fig. 5."""
     for run in evidence.runs("dynamics", keep=lambda p: p["sigma"] == 1 and p["lambda"] < 0.5):
         yield Claim(
             "B9-while-training",
@@ -57,7 +57,7 @@ def no_plateau_without(evidence: Evidence) -> Iterator[Claim]:
 
 
 def _accuracy_at_training(run: RunResult) -> np.ndarray:
-    """Return A_gen when the training accuracy first counts as reached, of each draw (R,)."""
+    """Return A_gen of each draw when its training accuracy first reaches the threshold, (R,)."""
     steps, accuracy = run.curves("gen_accuracy")
     times = run.scalars["t_train"].to_numpy()
     if not np.isfinite(times).all():
@@ -72,7 +72,7 @@ def _accuracy_at_training(run: RunResult) -> np.ndarray:
     source=paper_b('App. F.2 (a "probable" reason)'),
 )
 def first_step(evidence: Evidence) -> Iterator[Claim]:
-    """Take the ratio after one step, by λ: every coordinate moves by the learning rate."""
+    """Take ‖S‖/|b| after one step, at each λ: every coordinate moves by the learning rate."""
     for run in evidence.runs("dynamics" if evidence.figure == "B5" else "adam"):
         lambda_, n_train = run.parameters["lambda"], run.parameters["n_train"]
         steps, norm, bias = run.curves("weight_norm", "bias")
@@ -94,7 +94,7 @@ def first_step(evidence: Evidence) -> Iterator[Claim]:
     source=paper_b("App. F.2"),
 )
 def adam_perfect(evidence: Evidence) -> Iterator[Claim]:
-    """Average their final accuracy, by λ."""
+    """Average the final accuracy of sets that are not separable, at each λ."""
     query = "lambda_ < 0.5 and not separable"
     for run, draws in draws_of(evidence, "adam", "separability", query):
         lambda_ = run.parameters["lambda"]
@@ -112,7 +112,7 @@ def adam_perfect(evidence: Evidence) -> Iterator[Claim]:
     source=paper_b("App. F.2"),
 )
 def adam_margin(evidence: Evidence) -> Iterator[Claim]:
-    """Compare their final accuracy with both, by λ."""
+    """Compare the final accuracy of separable sets with both values, at each λ."""
     query = "lambda_ > 0.5 and separable"
     for run, draws in draws_of(evidence, "adam", "separability", query):
         lambda_, final = run.parameters["lambda"], draws["final_gen_accuracy"]

@@ -25,7 +25,7 @@ _LIMIT = ours("large-size limit of the largest margin in the box, docs/theory.md
 _TENDS = ours("Zhang, Zou and Cao, arXiv 2406.10650: Adam tends to that margin's direction")
 _TIME = ours("b falls by the same in every step, docs/theory.md")
 _SMALL, _LARGE = 1.0, 5.0
-"""Moves of an output in a step up to which steps are small, and from which they are large."""
+"""Steps that move outputs by up to `_SMALL` are small, by `_LARGE` or more large."""
 
 
 def _step(run: RunResult) -> float:
@@ -36,7 +36,7 @@ def _step(run: RunResult) -> float:
 
 @claims_of("B19", statement="The largest margin in the box is Gordon's.", source=_LIMIT)
 def box(evidence: Evidence) -> Iterator[Claim]:
-    """Compare margin and length of linear programmes with those of large sets, by λ and N."""
+    """Compare margins and lengths from linear programs with large-size ones, at each λ and N."""
     for run in evidence.runs("separability", "large_sets", keep=lambda p: p["lambda"] >= 0.6):
         lambda_, n_train, sigma = (run.parameters[key] for key in ("lambda", "n_train", "sigma"))
         found = run.scalars[run.scalars["separable"].astype(bool)]
@@ -60,7 +60,7 @@ def box(evidence: Evidence) -> Iterator[Claim]:
 
 @claims_of("B19", statement="Adam ends at the largest margin in the box.", source=_TENDS)
 def adam_end(evidence: Evidence) -> Iterator[Claim]:
-    """Compare ‖S‖/|b| and the accuracy with it, by λ."""
+    """Compare the final ‖S‖/|b| and accuracy with those of that margin, at each λ."""
     for run, sets in pair_runs(evidence.runs("above"), evidence.runs("separability")):
         lambda_, sigma, n_train = (run.parameters[key] for key in ("lambda", "sigma", "n_train"))
         ends = separable_ends(run, sets)
@@ -83,7 +83,7 @@ def adam_end(evidence: Evidence) -> Iterator[Claim]:
     "B19", statement="Adam ends at chance where gradient descent ends near 1.", source=_TENDS
 )
 def opposite_ends(evidence: Evidence) -> Iterator[Claim]:
-    """Look at both on the same sets, at the smallest λ above ½."""
+    """Take both solvers' final accuracies on the same sets, at the smallest λ above ½."""
     smallest = min(run.parameters["lambda"] for run in evidence.runs("above"))
     for role, solver, words in (
         ("above", "adam", "Adam's accuracy ends below 0.55"),
@@ -106,7 +106,7 @@ def opposite_ends(evidence: Evidence) -> Iterator[Claim]:
     source=ours("the step that throws outputs about, docs/theory.md"),
 )
 def large_steps(evidence: Evidence) -> Iterator[Claim]:
-    """Compare ‖S‖/|b| with it, by the learning rate and σ."""
+    """Compare the final ‖S‖/|b| with that margin's, at each learning rate and σ."""
     for run, sets in pair_runs(evidence.runs("steps"), evidence.runs("separability")):
         if _SMALL < _step(run) < _LARGE:
             continue
@@ -130,7 +130,7 @@ def large_steps(evidence: Evidence) -> Iterator[Claim]:
     source=_TIME,
 )
 def time(evidence: Evidence) -> Iterator[Claim]:
-    """Compare it with Φ⁻¹(a)σ‖S_∞‖/u of the very sets, by λ."""
+    """Compare the time with Φ⁻¹(a)σ‖S_∞‖/u of the same sets, at each λ."""
     role = "dynamics" if evidence.figure == "B5" else "below"
     query = f"lambda_ < {CRITICAL} and not separable"
     for run, draws in draws_of(evidence, role, "separability", query):
@@ -153,7 +153,7 @@ def time(evidence: Evidence) -> Iterator[Claim]:
     "B19", statement="Gradient descent's time is exponential where Adam's is linear.", source=_TIME
 )
 def linear_not_exponential(evidence: Evidence) -> Iterator[Claim]:
-    """Fit the power of ‖S_∞‖ that Adam's times are, and the rate of descent's exponential."""
+    """Fit the power of ‖S_∞‖ in Adam's times, and the rate of gradient descent's exponential."""
     query = f"lambda_ < {CRITICAL} and not separable"
     quantile = float(ndtri(evidence.threshold))
     for role, name, statement, expected, tolerance, note in (
@@ -187,7 +187,7 @@ def linear_not_exponential(evidence: Evidence) -> Iterator[Claim]:
     source=_TENDS,
 )
 def paper_steps(evidence: Evidence) -> Iterator[Claim]:
-    """Compare final accuracies of separable sets with it, by λ."""
+    """Compare final accuracies of separable sets with that limit, at each λ."""
     query = "lambda_ >= 0.51 and separable"
     for run, draws in draws_of(evidence, "adam", "separability", query):
         lambda_, sigma, n_train = (run.parameters[key] for key in ("lambda", "sigma", "n_train"))

@@ -12,7 +12,7 @@ from linear_grokking.figures.separability_panels import CRITICAL
 from linear_grokking.theory import large_size
 
 _SHARE_RANGE = 0.2
-"""Projections on S_∞/‖S_∞‖ up to this size, in units of the inputs', count as near 0."""
+"""Projections on S_∞/‖S_∞‖ up to this size, in units of σ, count as near 0."""
 
 
 @claims_of(
@@ -47,7 +47,7 @@ def conformal(evidence: Evidence) -> Iterator[Claim]:
     source=paper_b("App. C"),
 )
 def lower_bound(evidence: Evidence) -> Iterator[Claim]:
-    """Compare τ with the bound by the largest C(S) on the path, at every record."""
+    """Compare τ at every record with the bound that the largest C(S) on the path gives."""
     for run in evidence.runs("with_bias"):
         eta, lambda_ = run.parameters["eta"], run.parameters["lambda"]
         steps, loss, bias, tau = run.curves("train_loss", "bias", "conformal_time")
@@ -70,7 +70,7 @@ def lower_bound(evidence: Evidence) -> Iterator[Claim]:
     source=paper_b("App. E.1 (the density should be singular at 0); share ours"),
 )
 def singular_density(evidence: Evidence) -> Iterator[Claim]:
-    """Evaluate the large-size share near 0 close to ½, and compare outputs with it."""
+    """Evaluate the large-size share near 0 at λ close to ½, and compare outputs with it."""
     if evidence.figure == "B6":
         range_, gap = 0.05, 2e-4
         share = large_size.share_near_zero(range_, (1 - gap) / 2)

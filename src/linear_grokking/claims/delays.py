@@ -24,7 +24,7 @@ from linear_grokking.theory import large_size
 
 
 def _log_time(evidence: Evidence, lambda_: Any, eta: float = 1.0) -> Any:
-    """Return the large-size logarithm of the time of the accuracy that counts as reached."""
+    """Return log t at which the accuracy reaches its threshold, for large size."""
     return large_size.log_time_to_accuracy(lambda_, eta, evidence.threshold)
 
 
@@ -62,7 +62,7 @@ def t95(evidence: Evidence) -> Iterator[Claim]:
     source=ours("large-size limit"),
 )
 def t95_of_largest(evidence: Evidence) -> Iterator[Claim]:
-    """Compare them at the smallest λ and the largest N."""
+    """Compare the median with the curve at the smallest λ and the largest N."""
     runs = evidence.runs("dynamics", keep=lambda p: p["lambda"] <= LARGEST_BELOW)
     run = min(runs, key=lambda run: (run.parameters["lambda"], -run.parameters["n_train"]))
     lambda_, n_train, eta = (run.parameters[key] for key in ("lambda", "n_train", "eta"))
@@ -85,7 +85,7 @@ def delay(evidence: Evidence) -> Iterator[Claim]:
     runs = evidence.runs("dynamics", keep=lambda p: p["lambda"] < CRITICAL)
     run = max(runs, key=lambda run: run.parameters["lambda"])
     lag = np.log10(run.scalars[["t_train", "t_gen"]]).diff(axis=1)["t_gen"].to_numpy()
-    # Some may never come: then the median.
+    # Some draws may never generalize; the median is defined all the same.
     measured = mean_of(lag, run) if np.isfinite(lag).all() else median_of(lag, run)
     lambda_ = run.parameters["lambda"]
     yield Claim(
@@ -127,7 +127,7 @@ def exponential_loss_groks(evidence: Evidence) -> Iterator[Claim]:
     source=paper_b("v2 App. G; factor 2 ours"),
 )
 def delay_of_other_laws(evidence: Evidence) -> Iterator[Claim]:
-    """Count the draws whose generalization takes twice as long as their training."""
+    """Count the draws whose generalization takes more than twice as long as their training."""
     for run in evidence.runs("dynamics", keep=lambda p: p["lambda"] < CRITICAL):
         lambda_, law = run.parameters["lambda"], run.parameters["law"]
         later = run.scalars["t_gen"] > 2 * run.scalars["t_train"]
@@ -140,7 +140,7 @@ def delay_of_other_laws(evidence: Evidence) -> Iterator[Claim]:
 
 
 def _rise(run: RunResult) -> np.ndarray:
-    """Return how much the largest generalization loss is above the first one, (R,)."""
+    """Return the ratio of the largest generalization loss to the first one, (R,)."""
     _, loss = run.curves("gen_loss")
     return loss.max(axis=1) / loss[:, 0]
 
@@ -152,7 +152,7 @@ _NON_MONOTONIC = paper_b("Sec. 3.1 and v2 abstract; factors ours")
     "B1", statement="Near ½ the generalization loss is not monotonic.", source=_NON_MONOTONIC
 )
 def rising_loss(evidence: Evidence) -> Iterator[Claim]:
-    """Compare the largest loss with the first one, by λ below ½."""
+    """Compare the largest loss with the first one, at each λ below ½."""
     for run in evidence.runs("dynamics", keep=lambda p: p["lambda"] < CRITICAL):
         lambda_ = run.parameters["lambda"]
         yield Claim(
@@ -192,7 +192,7 @@ def rising_loss_by_sigma(evidence: Evidence) -> Iterator[Claim]:
     source=paper_b("App. F.3; factors ours"),
 )
 def initial_conditions(evidence: Evidence) -> Iterator[Claim]:
-    """Compare the rises of the loss, and the times, of the two ends of the axis."""
+    """Compare the rise of the loss, and the times, between the two ends of the axis."""
     key, letter = {"B11": ("s0_norm", "‖S₀‖"), "B12": ("b0", "b₀")}[evidence.figure]
     runs = sorted(evidence.runs("dynamics"), key=lambda run: run.parameters[key])
     if len(runs) < 2:

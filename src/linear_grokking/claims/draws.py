@@ -13,20 +13,20 @@ from linear_grokking.results.reading import RunResult, by_value
 def draws_of(
     evidence: Evidence, dynamics: str, separability: str, query: str
 ) -> list[tuple[RunResult, pd.DataFrame]]:
-    """Return runs with their realizations, as `with_limits` has them.
+    """Return each run with the table of its realizations (see `with_limits`).
 
     Parameters
     ----------
     dynamics, separability
         Roles of runs on the same sets.
     query
-        Tells by their columns and ``lambda_`` which realizations to look at; runs without any
-        are left out.
+        Selects realizations by the table's columns and ``lambda_``; runs without any are left
+        out.
 
     Raises
     ------
     Undecidable
-        If none is left.
+        If no realization is left.
     """
     found = []
     for run, sets in pair_runs(evidence.runs(dynamics), evidence.runs(separability)):
@@ -38,7 +38,7 @@ def draws_of(
 
 
 def by_sigma(evidence: Evidence) -> list[RunResult]:
-    """Return the runs ``dynamics`` at the λ just below ½, the smallest σ first; at least two.
+    """Return the runs ``dynamics`` at the largest λ below ½ by ascending σ; at least two.
 
     Raises
     ------
@@ -53,7 +53,7 @@ def by_sigma(evidence: Evidence) -> list[RunResult]:
 
 
 def column(draws: list[tuple[RunResult, pd.DataFrame]], name: str) -> np.ndarray:
-    """Return one column of all these realizations, one after another."""
+    """Return one column of all these realizations, concatenated."""
     return np.concatenate([each[name].to_numpy(float) for _, each in draws])
 
 

@@ -25,7 +25,8 @@ def _from_one(ratio: float) -> float:
 
 _FINAL = ("final_dynamics", "final_separability")
 _ABOVE = 0.6
-"""λ from which hardly a set of 400 points has a margin near 0, whose laws it had no time for."""
+"""From this λ on, hardly any set of 400 points has a margin near 0.  With such a margin the run
+would be too short for the long-time laws."""
 _UNIQUE_MINIMUM = paper_b("Sec. 3.3 / v2 Props. 3.2(i) and 3.3")
 _LOG_LAW = paper_b("v1 Eqs. 12-13 and App. G, Eqs. 56-59 / v2 Prop. 3.2(ii)")
 
@@ -36,7 +37,7 @@ _LOG_LAW = paper_b("v1 Eqs. 12-13 and App. G, Eqs. 56-59 / v2 Prop. 3.2(ii)")
     source=_UNIQUE_MINIMUM,
 )
 def perfect_below(evidence: Evidence) -> Iterator[Claim]:
-    """Look at the accuracy of each draw when training ends."""
+    """Take the accuracy of each draw when training ends."""
     below = draws_of(evidence, *_FINAL, "lambda_ <= 0.42 and not separable")
     runs = [run for run, _ in below]
     yield Claim(
@@ -50,7 +51,7 @@ def perfect_below(evidence: Evidence) -> Iterator[Claim]:
 
 @claims_of("B1", statement="The accuracy tends to Φ(1/(σM)) above λ = ½.", source=_LOG_LAW)
 def margin_accuracy(evidence: Evidence) -> Iterator[Claim]:
-    """Compare where training ends with each set's own limit, and that with the large-size one."""
+    """Compare each set's final accuracy with its own limit, and that with the large-size limit."""
     above = draws_of(evidence, *_FINAL, f"lambda_ >= {_ABOVE}")
     runs = [run for run, _ in above]
     yield Claim(
@@ -84,7 +85,7 @@ def margin_accuracy(evidence: Evidence) -> Iterator[Claim]:
     source=_LOG_LAW,
 )
 def log_laws_above(evidence: Evidence) -> Iterator[Claim]:
-    """Compare their slopes over the second half of log t, by λ, with those of the margin."""
+    """Compare slopes over the second half of log t with those that the margin gives, at each λ."""
     above = draws_of(evidence, *_FINAL, f"lambda_ >= {_ABOVE} and separable")
     ratios: dict[str, list] = {"weight": [], "bias": [], "loss": []}
     closing = []
@@ -132,7 +133,7 @@ _EXACT_LOSS = paper_b("v1 App. E.3 (for the two-point model); for N points ours"
 
 @claims_of("B1", statement="The training loss falls as 1/(ηt).", source=_EXACT_LOSS)
 def training_loss(evidence: Evidence) -> Iterator[Claim]:
-    """Take the product ηt L_tr when training ends, with and without a margin."""
+    """Take ηt L_tr when training ends, on sets with and without a margin."""
     for query, name, words, law in (
         ("not separable", "below", "sets that are not separable", "1"),
         ("separable", "above", "separable sets", "1/(1+M²)"),
@@ -155,7 +156,7 @@ def training_loss(evidence: Evidence) -> Iterator[Claim]:
 
 @claims_of("B1", statement="Below ½ the bias falls as -log t.", source=_UNIQUE_MINIMUM)
 def bias_slope(evidence: Evidence) -> Iterator[Claim]:
-    """Fit the bias at late times."""
+    """Fit the slope of the bias in log t at late times."""
     for run in evidence.runs("dynamics", keep=lambda p: p["lambda"] < CRITICAL):
         lambda_ = run.parameters["lambda"]
         steps, bias = run.curves("bias")
@@ -179,7 +180,7 @@ _LOG_LAWS = (("weight", "‖S‖", "M/(1+M²)"), ("bias", "b", "-1/(1+M²)"))
     source=_LOG_LAW,
 )
 def log_slope(evidence: Evidence) -> Iterator[Claim]:
-    """Compare the slopes over the second half of log t with them."""
+    """Compare slopes over the second half of log t with those that the margin gives."""
     query = f"lambda_ >= {CRITICAL} and separable"
     for run, draws in draws_of(evidence, "with_bias", "separability", query):
         lambda_ = run.parameters["lambda"]

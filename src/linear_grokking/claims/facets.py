@@ -17,12 +17,14 @@ _SETS, _N, _LAMBDA = 40, 50, 0.48
 
 
 def norm_over_bound(points: np.ndarray, limit: np.ndarray) -> float:
-    """Return ‖S_∞‖ over the theorem's lower bound log((1-ε)/ε)/D, inf where that is not positive.
+    """Return the ratio of ‖S_∞‖ to the theorem's lower bound log((1-ε)/ε)/D.
 
-    In Σp_i x_i = 0, p_i ∝ e^{S_∞·x_i}, the d points of a facet have a weight of 1-ε or more if
-    all representations of the origin give it to them.  One of them then weighs at least
-    (1-ε)/d and one of the others at most ε/(N-d), and the logarithm of their ratio is at most
-    ‖S_∞‖D, D the diameter of the set; for λ ≤ ½ the counts only raise the bound.
+    The ratio is inf where the bound is not positive.  S_∞ solves Σp_i x_i = 0 with
+    p_i ∝ e^{S_∞·x_i}.  If every representation of the origin gives the d points of a facet a
+    total weight of at least 1-ε, this one does too.  Then one of these points weighs at least
+    (1-ε)/d, and one of the others at most ε/(N-d).  The logarithm of the ratio of these two
+    weights is at most ‖S_∞‖D, where D is the diameter of the set.  For λ ≤ ½ the factor (N-d)/d
+    only raises the bound.
 
     Parameters
     ----------
@@ -57,10 +59,10 @@ def norm_over_bound(points: np.ndarray, limit: np.ndarray) -> float:
     source=_THEOREM,
 )
 def norm_near_the_boundary(evidence: Evidence) -> Iterator[Claim]:
-    """Compare the two points with the bound, which they attain, and small sets, which do not."""
+    """Compare ‖S_∞‖ with the bound: two points attain it, small random sets do not."""
     if evidence.figure == "BT1":
         delta = np.geomspace(1e-3, 0.5, 9)
-        # The origin lies at x₂ = σδ from -σ: the other point weighs 1/(1+δ), and D = σ(1+δ).
+        # The points are -σ and x₂ = σδ, so D = σ(1+δ); x₂, the facet, weighs 1/(1+δ).
         epsilon = delta / (1.0 + delta)
         bound = np.log((1.0 - epsilon) / epsilon) / (1.0 + delta)
         ratio = two_point.settled_output(delta) / bound

@@ -26,14 +26,14 @@ from linear_grokking.results.statistics import wilson_interval
 _STEPS = ours("the curvature where training begins, docs/theory.md")
 _CONVERGES = ours("Wu et al., arXiv 2305.11788: separable sets converge at every rate")
 _FLAT, _SLOW, _PERCEPTRON = 2.6, 8.0, 50.0
-"""η/η_c up to which times do not change, from which on they are long, and where single steps
-take S and b so far that the cross-entropy's slope is 0 or 1."""
+"""Values of η/η_c.  Up to the first, times do not change; from the second on they are long;
+beyond the third, single steps take S and b so far that the cross-entropy's slope is 0 or 1."""
 _SMALL_RATE = 0.5
-"""The largest η_c that counts as a small step of b, of which the first is η/2."""
+"""Largest η_c at which the steps of b count as small; the first one is η/2."""
 
 
 def _by(runs: list[RunResult], key: str) -> list[tuple[float, list[RunResult]]]:
-    """Return the runs at each value of a parameter, in order of η."""
+    """Return the runs at each value of a parameter, in ascending order of η/η_c."""
     return sorted(by_value(sorted(runs, key=rate_ratio), key).items())
 
 
@@ -43,7 +43,7 @@ def _by(runs: list[RunResult], key: str) -> list[tuple[float, list[RunResult]]]:
     source=_STEPS,
 )
 def flat(evidence: Evidence) -> Iterator[Claim]:
-    """Compare ηt of the threshold with the flow's on the same sets, by λ and σ."""
+    """Compare ηt at the threshold with the flow's on the same sets, at each λ and σ."""
     for run in evidence.runs("rates", "small_sigma", "large_sigma"):
         ratio = rate_ratio(run)
         if not 1.5 < ratio < _FLAT:
@@ -67,7 +67,7 @@ def flat(evidence: Evidence) -> Iterator[Claim]:
 
 @claims_of("B20", statement="The fewest steps are those at 3 to 6 η_c.", source=_STEPS)
 def optimum(evidence: Evidence) -> Iterator[Claim]:
-    """Look for the rate with the fewest steps, of each set, by λ."""
+    """Find the learning rate with the fewest steps for each set, at each λ."""
     for lambda_, runs in _by(evidence.runs("rates"), "lambda"):
         steps = of_shared_draws(runs, "t_gen")
         reached = np.isfinite(steps).any(axis=0)
@@ -86,7 +86,7 @@ def optimum(evidence: Evidence) -> Iterator[Claim]:
 
 @claims_of("B20", statement="Beyond 8 η_c generalization is late, or never comes.", source=_STEPS)
 def late(evidence: Evidence) -> Iterator[Claim]:
-    """Compare ηt with the flow's there, and count what a perceptron's steps reach, by λ."""
+    """Compare ηt beyond 8 η_c with the flow's, and count what perceptron-like steps reach."""
     for lambda_, runs in _by(evidence.runs("rates", keep=lambda p: p["lambda"] >= 0.35), "lambda"):
         for run in runs:
             ratio = rate_ratio(run)
@@ -120,7 +120,7 @@ def late(evidence: Evidence) -> Iterator[Claim]:
     "B20", statement="At large rates gradient descent is the batch perceptron.", source=_CONVERGES
 )
 def perceptron(evidence: Evidence) -> Iterator[Claim]:
-    """Compare accuracies at the first step without an error with the perceptron's, by λ."""
+    """Compare accuracies at the first step without an error with the perceptron's, at each λ."""
     limits = {run.parameters["lambda"]: run for run in evidence.runs("perceptron")}
     for lambda_, runs in _by(evidence.runs("rates"), "lambda"):
         if lambda_ not in limits:
@@ -153,12 +153,12 @@ def perceptron(evidence: Evidence) -> Iterator[Claim]:
 
 
 def _known(values: np.ndarray) -> np.ndarray:
-    """Return the values of sets that come to a step without an error.
+    """Return the values of the sets that reach a step without an error.
 
     Raises
     ------
     Undecidable
-        If there is none.
+        If no set does.
     """
     known = values[~np.isnan(values)]
     if not len(known):
@@ -168,7 +168,7 @@ def _known(values: np.ndarray) -> np.ndarray:
 
 @claims_of("B20", statement="Late steps do not know the learning rate.", source=_CONVERGES)
 def late_loss(evidence: Evidence) -> Iterator[Claim]:
-    """Compare the training loss at the end with 1/(ηt): the sharpness is in proportion to it."""
+    """Compare the final training loss, to which the sharpness is proportional, with 1/(ηt)."""
     for lambda_, runs in _by(evidence.runs("rates"), "lambda"):
         chosen = [run for run in runs if rate_ratio(run) < 6.0]
         if not chosen:
@@ -193,7 +193,7 @@ def late_loss(evidence: Evidence) -> Iterator[Claim]:
     source=ours("S and b + log η obey a recursion without η, docs/theory.md"),
 )
 def rate_and_bias(evidence: Evidence) -> Iterator[Claim]:
-    """Compare S, b - b₀ and the loss over e^b₀ of runs at one ηe^b₀, at all records."""
+    """Compare ‖S‖, b - b₀ and the loss over e^b₀ between runs of equal ηe^b₀, at all records."""
     names = ("weight_norm", "bias", "train_loss")
     shifted = evidence.runs("shifted")
     for run in evidence.runs("exponential"):
@@ -227,7 +227,7 @@ def rate_and_bias(evidence: Evidence) -> Iterator[Claim]:
     source=_STEPS,
 )
 def overflow(evidence: Evidence) -> Iterator[Claim]:
-    """Look for the rate at which it does on half of the sets, by σ."""
+    """Find the learning rate at which the loss overflows on half of the sets, at each σ."""
     runs = evidence.runs("overflow", "overflow_small_sigma", "overflow_large_sigma")
     for sigma, chosen in _by(runs, "sigma"):
         yield Claim(
@@ -262,7 +262,7 @@ def _half_overflows(runs: list[RunResult]) -> Measurement:
     source=ours("Meng et al., arXiv 2406.05033: cycles at large rates"),
 )
 def cycles(evidence: Evidence) -> Iterator[Claim]:
-    """Look how far training accuracies still go in the second half of the steps, by η."""
+    """Measure how much training accuracies still vary in the second half of the steps, by η."""
     for run in evidence.runs("without_bias"):
         ratio = rate_ratio(run)
         spread = _late_spread(run)
@@ -281,7 +281,7 @@ def cycles(evidence: Evidence) -> Iterator[Claim]:
 
 
 def _late_spread(run: RunResult) -> np.ndarray:
-    """Return by how much the training accuracies change in the second half of the steps."""
+    """Return the range of each training accuracy in the second half of the steps, (R,)."""
     steps, accuracy = run.curves("train_accuracy")
     late = accuracy[:, steps >= steps[-1] / 2]
-    return np.round(np.ptp(late, axis=1), 12)  # 0.97 less 0.96 is 0.01
+    return np.round(np.ptp(late, axis=1), 12)  # 0.97 - 0.96 must give 0.01

@@ -29,7 +29,7 @@ _FORMULA = ours("large-size limit, S settled; docs/theory.md")
     source=ours("deferred decisions, docs/theory.md; Lu 2021"),
 )
 def same_law(evidence: Evidence) -> Iterator[Claim]:
-    """Compare times and norms of both at one size."""
+    """Compare times and norms of both kinds of inputs at one size."""
     (direct,), (deferred,) = evidence.runs("direct"), evidence.runs("deferred")
     found = [ks_2samp(direct.scalars[name], deferred.scalars[name]).pvalue for name in _COMPARED]
     p = min(1.0, len(found) * float(min(found)))
@@ -111,7 +111,7 @@ def settled(evidence: Evidence) -> Iterator[Claim]:
     source=paper_b("Sec. 3.4 (σ → ∞ before λ → ½)"),
 )
 def at_one_half(evidence: Evidence) -> Iterator[Claim]:
-    """Count the draws that come to the accuracy at λ = ½, for the smaller σ."""
+    """Count the draws that reach the accuracy at λ = ½, for all σ but the largest."""
     runs = evidence.runs("times", keep=lambda p: p["lambda"] == 0.5)
     largest = max(run.parameters["sigma"] for run in runs)
     runs = [run for run in runs if run.parameters["sigma"] < largest]

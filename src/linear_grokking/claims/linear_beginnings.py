@@ -41,7 +41,7 @@ def scale(evidence: Evidence) -> Iterator[Claim]:
 
 
 def _scaled(evidence: Evidence) -> tuple[dict[float, RunResult], RunResult]:
-    """Return the runs of other α in ascending order, and that of α = 1."""
+    """Return the runs with α ≠ 1 in ascending order of α, and the run with α = 1."""
     runs = {run.parameters["alpha"]: run for run in evidence.runs("scale")}
     if 1.0 not in runs or len(runs) < 2:
         raise Undecidable("no run has α = 1, or no other one")
@@ -52,7 +52,7 @@ def _scaled(evidence: Evidence) -> tuple[dict[float, RunResult], RunResult]:
     "A7", statement="A larger initial scale increases the grokking time.", source=paper_a("Sec. 1")
 )
 def scaled_times(evidence: Evidence) -> Iterator[Claim]:
-    """Compare measured times with those at α = 1, and with those of a smaller threshold."""
+    """Compare measured times with those at α = 1, and with the formula at 2ε/(1+α²)."""
     runs, reference = _scaled(evidence)
     ratios, of_threshold, increases = {}, [], []
     for alpha, run in runs.items():
@@ -99,7 +99,7 @@ def _noisy(evidence: Evidence) -> list[RunResult]:
 
 @claims_of("A7", statement="The student overfits noisy labels, up to a plateau.", source=ours())
 def plateau(evidence: Evidence) -> Iterator[Claim]:
-    """Compare final losses with its height."""
+    """Compare final losses with the plateau's height."""
     for run in _noisy(evidence):
         noise, lambda_ = run.parameters["noise"], run.parameters["lambda"]
         height = lambda_ * noise / (1 - lambda_)
@@ -116,7 +116,7 @@ def plateau(evidence: Evidence) -> Iterator[Claim]:
     source=paper_a(_SECTION),
 )
 def noise_contribution(evidence: Evidence) -> Iterator[Claim]:
-    """Take the difference to the run without noise, at one time and at its end."""
+    """Take the difference to the run without noise, at one time and at the end."""
     noisiest = max(_noisy(evidence), key=lambda run: run.parameters["noise"])
     clean = evidence.runs("noise", keep=lambda p: p["noise"] == 0 and p["lambda"] < 1)[0]
     noise, lambda_, d_out = (noisiest.parameters[key] for key in ("noise", "lambda", "d_out"))
@@ -160,7 +160,7 @@ def noise_contribution(evidence: Evidence) -> Iterator[Claim]:
     source=ours(),
 )
 def minimum(evidence: Evidence) -> Iterator[Claim]:
-    """Compare its depth with the theory's, by noise."""
+    """Compare the minimum's depth with the theory's, for each noise variance."""
     smallest = evidence.rows("minimum_loss", "minimum").query("source == 'theory'")
     for run in _noisy(evidence):
         noise = run.parameters["noise"]

@@ -21,7 +21,7 @@ _LOSS = {"A1": "3.1.1, Eq. 8", "A2": "3.2, Eq. 13", "A3": "3.3, Eq. 15"}
 _ACCURACY = {"A1": "3.1.2, Eq. 10", "A2": "3.2, Eq. 13", "A3": "3.3, Eq. 15"}
 _LOSSES = {"train": ("training", linear.train_loss), "gen": ("generalization", linear.gen_loss)}
 LOSS_TOLERANCE = 0.2
-"""Tolerance of a loss averaged over log time; one realization scatters by tens of per cent."""
+"""Tolerance for a loss averaged over log time; one realization scatters by tens of percent."""
 ACCURACY_TOLERANCE = 0.03
 
 
@@ -84,7 +84,7 @@ def falls(evidence: Evidence) -> Iterator[Claim]:
     for run in runs:
         steps, train, gen = run.curves("train_loss", "gen_loss")
         for losses in (train, gen):
-            # Below the smallest normal double a ratio has no digits.
+            # Below the smallest normal double, ratios lose their digits.
             told = np.maximum(losses, 1e-300)
             rises.append((told[:, 1:] / told[:, :-1]).max())
     yield Claim(
@@ -96,7 +96,7 @@ def falls(evidence: Evidence) -> Iterator[Claim]:
     for run in runs:
         lambda_ = run.parameters["lambda"]
         steps, train, gen = run.curves("train_loss", "gen_loss")
-        # Earlier a step of gradient descent is a few per cent from gradient flow.
+        # Earlier, gradient descent differs from gradient flow by a few percent.
         late = steps >= 100
         lost = 4 * run.parameters["eta"] * np.trapezoid(train[:, late], steps[late], axis=-1)
         fall = gen[:, late][:, 0] - gen[:, late][:, -1]
@@ -116,7 +116,7 @@ def falls(evidence: Evidence) -> Iterator[Claim]:
     source=paper_a("Sec. 3 (after Eq. 3) and Eq. 10"),
 )
 def sampled(evidence: Evidence) -> Iterator[Claim]:
-    """Compare sampled accuracies with the formula of each realization's own ‖D‖²."""
+    """Compare sampled accuracies with the formula at each realization's own ‖D‖²."""
     for run in evidence.runs("dynamics"):
         lambda_, epsilon = run.parameters["lambda"], run.parameters["epsilon"]
         steps, losses, accuracies = run.curves("gen_loss", "gen_accuracy")

@@ -21,9 +21,9 @@ from linear_grokking.theory import linear_late_time as late
 from linear_grokking.theory.linear_grokking_time import grokking_time, train_time
 
 LAMBDAS = np.array([0.5, 0.7, 0.9, 0.95])
-"""Where a formula of App. B is asked for at more than one λ."""
+"""The λ at which a formula of App. B is tested where several are needed."""
 PAPERS_ACCURACY = float(erf(np.sqrt(2.0)))
-"""That of the loss ε/4, by which App. B defines its times."""
+"""Accuracy at the loss ε/4, by which App. B defines its times."""
 
 
 @claims_of(
@@ -32,7 +32,7 @@ PAPERS_ACCURACY = float(erf(np.sqrt(2.0)))
     source=paper_a("Eq. 12 (limit ε → 0; App. B, Eq. 26, has the next order)"),
 )
 def small_epsilon(evidence: Evidence) -> Iterator[Claim]:
-    """Compare them at the figure's thresholds, and far below them."""
+    """Compare the exact Δt with Eq. 12 at the figure's thresholds, and far below them."""
     runs = evidence.runs("dynamics", keep=lambda p: p["lambda"] < 1)
     parameters = max(runs, key=lambda run: run.parameters["lambda"]).parameters
     lambda_ = parameters["lambda"]
@@ -69,7 +69,7 @@ def small_epsilon(evidence: Evidence) -> Iterator[Claim]:
     source=paper_a("Sec. 3.1.3 (after Eq. 12)"),
 )
 def divergence(evidence: Evidence) -> Iterator[Claim]:
-    """Take Eq. 12 and the exact time close to λ = 1."""
+    """Evaluate Eq. 12 and the exact time close to λ = 1."""
     eta = evidence.runs("dynamics")[0].parameters["eta"]
     gaps = np.array([1e-2, 1e-3, 1e-4])
     formula = late.small_epsilon_delay(linear.Problem(1 - gaps, eta))
@@ -162,7 +162,7 @@ def late_time_forms(evidence: Evidence) -> Iterator[Claim]:
     source=paper_a("App. B, Eqs. 22 to 24 with Eq. 23 kept (solving it is ours)"),
 )
 def late_time_delay(evidence: Evidence) -> Iterator[Claim]:
-    """Take the ratio furthest from 1."""
+    """Take the ratio to the exact Δt that is furthest from 1."""
     ratios = evidence.rows("grokking_time_ratio", "late_time").query("x >= 0.5")["y"].dropna()
     if ratios.empty:
         raise Undecidable("the curve has no λ of 0.5 or more")
@@ -180,7 +180,7 @@ def late_time_delay(evidence: Evidence) -> Iterator[Claim]:
     source=paper_a("App. B, Eqs. 24 to 26"),
 )
 def lambert(evidence: Evidence) -> Iterator[Claim]:
-    """Compare them with the exact times of the loss ε/4, at the figure's parameters and around."""
+    """Compare with the exact times of the loss ε/4, at and around the figure's parameters."""
     lambda_, eta = evidence.options["lambda"], evidence.options["eta"]
     epsilon = max(evidence.options["epsilon"])
     at = {"accuracy": PAPERS_ACCURACY}

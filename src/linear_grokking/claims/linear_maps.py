@@ -20,11 +20,11 @@ def _extreme(ratio: pd.Series) -> Measurement:
     source=paper_a("Sec. 2 (weight decay can suppress or enhance grokking)"),
 )
 def decay_delays(evidence: Evidence) -> Iterator[Claim]:
-    """Take the smallest and the largest ratio in the diagram."""
+    """Take the smallest and the largest Δt(γ)/Δt(0) in the diagram."""
     rows = evidence.rows("gamma_d_out")
     lambda_ = rows["lambda"].iloc[0]
     lines = rows.pivot(index="y", columns="x", values="z").sort_index(axis=1)
-    # Where the accuracy is at its threshold from the start there is no wait to change.
+    # Where the accuracy is at its threshold from the start, there is no wait to change.
     lines = lines[lines.iloc[:, 0] > 100.0]
     shortest = (lines.min(axis=1) / lines.iloc[:, 0]).sort_values()
     longest = (lines.max(axis=1) / lines.iloc[:, 0]).sort_values(ascending=False)
@@ -66,7 +66,7 @@ def decay_delays(evidence: Evidence) -> Iterator[Claim]:
     source=paper_a("Sec. 3.1.1 and Fig. 4, center (d_out = 1)"),
 )
 def above_one(evidence: Evidence) -> Iterator[Claim]:
-    """Look at how much is coloured above λ = 1, and from where on with many outputs."""
+    """Measure how much is coloured above λ = 1, and from which d_out on with many outputs."""
     one = evidence.rows("gamma_lambda").query("y > 1 and d_out == 1")
     above = evidence.rows("d_out_lambda").query("y > 1")
     if one.empty or above.empty:

@@ -35,7 +35,7 @@ GROKFAST = ours(f"{THEORY}; the method: Lee et al. 2024, arXiv 2405.20233")
     source=ours(THEORY),
 )
 def times_follow_theory(evidence: Evidence) -> Iterator[Claim]:
-    """Compare times of each run with the theory's, of slow methods in units of plain descent's."""
+    """Compare times with theory, in units of plain descent's and, for fast methods, directly."""
     for role, name in _NAMES.items():
         run = max(evidence.runs(role), key=lambda run: run.parameters["lambda"])
         plain = _plain(evidence, run)
@@ -43,7 +43,8 @@ def times_follow_theory(evidence: Evidence) -> Iterator[Claim]:
         for series, quantity in SERIES.items():
             measured = of_shared_draws([run, plain], quantity)
             factor = theory[1][series] / theory[0][series]
-            # Times of other modes than plain descent's do not scatter with them.
+            # Fast methods' times depend on other modes than plain descent's, so that the two do
+            # not scatter together.
             tolerance = 0.3 if role in ("tuned", "conjugate_gradients") else 0.05
             rate = f"η = {run.parameters['eta']:g}, " if "eta" in run.parameters else ""
             yield Claim(
@@ -83,7 +84,7 @@ def _plain(evidence: Evidence, run: RunResult) -> RunResult:
     source=ours(f"{THEORY}; Polyak 1964, Pedregosa and Scieur 2020"),
 )
 def no_delay(evidence: Evidence) -> Iterator[Claim]:
-    """Look at the ratio of the losses in the first steps, and at the two times."""
+    """Compare the two losses in the first steps, and the two times."""
     for run in evidence.runs("tuned"):
         lambda_ = run.parameters["lambda"]
         steps, train, gen = run.curves("train_loss", "gen_loss")
@@ -132,7 +133,7 @@ def conjugate_gradients_grok(evidence: Evidence) -> Iterator[Claim]:
     source=ours(f"{THEORY}, large size"),
 )
 def nothing_is_faster(evidence: Evidence) -> Iterator[Claim]:
-    """Compare median losses with the bound, as long as these are not those of the last modes."""
+    """Compare median losses with the bound, before only the last modes are left."""
     for run in evidence.runs("conjugate_gradients"):
         lambda_ = run.parameters["lambda"]
         steps, gen = run.curves("gen_loss")

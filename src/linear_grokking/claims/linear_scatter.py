@@ -28,17 +28,17 @@ from linear_grokking.theory.linear import loss_threshold
 from linear_grokking.theory.linear_scatter import MANY_MODES, effective_modes
 
 FEW_MODES = 1.0
-"""Effective modes below which the first order is no longer expected to serve."""
+"""Effective modes below which the first-order formula is no longer expected to hold."""
 SIGNIFICANCE = 0.01
-"""A test whose p-value is at least this agrees with one law."""
+"""A test whose p-value is at least this is consistent with a single law."""
 _TAIL_SHARE = 0.02
-"""Of draws, the latest, that a tail's exponent is measured from."""
+"""Share of draws, the latest ones, from which a tail's exponent is measured."""
 _SHARE = 0.01
-"""Of draws, beyond a time by the tail's formula."""
+"""Share of draws, by the tail's formula, beyond the time at which it is tested."""
 
 
 def _theory(run: RunResult, threshold: float) -> tuple[float, float, float]:
-    """Return mean and deviation of t_gen by the formulas, and the modes that carry its loss."""
+    """Return the formulas' mean and deviation of t_gen, and how many modes carry the loss then."""
     time, deviation = normal_law(run, threshold)
     modes = effective_modes(time, problem_of(run.parameters), run.parameters["d_in"])
     return time, deviation, float(modes)
@@ -105,7 +105,7 @@ def scatter(evidence: Evidence) -> Iterator[Claim]:
     source=ours("Dumitriu and Edelman 2002"),
 )
 def same_law(evidence: Evidence) -> Iterator[Claim]:
-    """Compare their distributions, by Kolmogorov and Smirnov's test."""
+    """Compare the distributions of both by a Kolmogorov-Smirnov test."""
     for role, others in (("matrices", "scatter"), ("matrices_of_a1", "law")):
         for run in evidence.runs(role):
             drawn = beside(evidence.runs(others), run)
@@ -130,7 +130,7 @@ def same_law(evidence: Evidence) -> Iterator[Claim]:
     source=ours("Edelman 1988"),
 )
 def tails(evidence: Evidence) -> Iterator[Claim]:
-    """Measure exponents of the latest draws, shares beyond a late time, and P(ν_min)."""
+    """Measure tail exponents, shares of draws beyond a late time, and the law of ν_min."""
     for run in evidence.runs("hard_edge", keep=lambda p: p["n_train"] >= p["d_in"]):
         sizes = {key: run.parameters[key] for key in ("n_train", "d_in")}
         excess = sizes["n_train"] - sizes["d_in"]
@@ -153,7 +153,7 @@ def tails(evidence: Evidence) -> Iterator[Claim]:
             continue
         loss = loss_threshold(run.parameters["epsilon"], accuracy=evidence.threshold)
         given = {"loss": loss, "eta": run.parameters["eta"], **sizes}
-        # From the tail's own scale, P ~ T^-exponent, to where it is 1 %.
+        # The T at which P ~ T^-exponent, known at T = 1, has fallen to 1 %.
         late = float(hard_edge.gen_time_tail(1.0, **given) / _SHARE) ** (1.0 / exponent)
         yield Claim(
             f"A9-tail-share-excess-{excess}",
@@ -179,7 +179,7 @@ def tails(evidence: Evidence) -> Iterator[Claim]:
     source=ours("the slowest mode alone, t_gen = log(g²/(dL))/(4ην)"),
 )
 def critical(evidence: Evidence) -> Iterator[Claim]:
-    """Compare medians with the slowest mode's law, and the smallest and largest d_in."""
+    """Compare medians with the slowest mode's law, and between the smallest and largest d_in."""
     runs = evidence.runs("critical", keep=lambda parameters: parameters["lambda"] == 1)
     by_epsilon = sorted(by_value(runs, "epsilon").items())
     for epsilon, chosen in by_epsilon:

@@ -29,9 +29,9 @@ from linear_grokking.theory.linear_late_time import small_epsilon_delay
 from linear_grokking.theory.structured_inputs import StructuredProblem
 
 MODES = 8
-"""Modes of a draw's inputs that must still carry a loss whose late law is measured."""
+"""Modes of a draw's inputs that must still be left where a loss's late law is measured."""
 SHARE = 0.06
-"""Share of the modes below which they are late ones."""
+"""Late times begin when this share of the modes is left."""
 _EQUIVALENTS = ours("deterministic equivalents, Silverstein's equation")
 
 
@@ -41,7 +41,7 @@ _EQUIVALENTS = ours("deterministic equivalents, Silverstein's equation")
     source=_EQUIVALENTS,
 )
 def times(evidence: Evidence) -> Iterator[Claim]:
-    """Average the ratios over λ: one claim per p and accuracy."""
+    """Average the ratios to theory over λ: one claim per p and accuracy."""
     for p, chosen in sorted(by_value(evidence.runs("times"), P).items()):
         for series, scalar, time in (
             ("training", "t_train", structured_times.train_time),
@@ -72,7 +72,7 @@ def times(evidence: Evidence) -> Iterator[Claim]:
     source=ours("late times of a power-law spectrum"),
 )
 def late_laws(evidence: Evidence) -> Iterator[Claim]:
-    """Take slope and ratio while enough modes are left, at the smallest λ; the exact ones later."""
+    """At the smallest λ, measure slope and ratio while enough modes are left; then test theory."""
     steep = evidence.runs("times", keep=lambda p: p[P] > 1)
     smallest, runs = min(by_value(steep, "lambda").items())
     for run in runs:
@@ -122,7 +122,8 @@ def _size(run: RunResult) -> int:
 def _late_slope(run: RunResult) -> tuple[float, float, np.ndarray]:
     """Return the first and the last step of a late window, and each draw's slope in it.
 
-    At step t the modes of τ below 1/(4η(1-λ)t) are left, a share (τ/(p+1))^{1/p} of all.
+    At step t the modes with eigenvalues below τ = 1/(4η(1-λ)t) are left, a share
+    (τ/(p+1))^{1/p} of all.
     """
     p, lambda_, eta = (run.parameters[key] for key in (P, "lambda", "eta"))
     shares = np.array([SHARE, min(MODES / _size(run), SHARE / 2)])
@@ -145,7 +146,7 @@ def _slope(run: RunResult, window: np.ndarray) -> np.ndarray:
     source=ours("late times of a power-law spectrum"),
 )
 def time_ratios(evidence: Evidence) -> Iterator[Claim]:
-    """Measure it at the smallest λ and two ε."""
+    """Measure the ratio at the smallest λ and two ε."""
     steep = evidence.runs("times", keep=lambda p: p[P] > 1)
     smallest, runs = min(by_value(steep, "lambda").items())
     for run in runs:
@@ -170,7 +171,7 @@ def time_ratios(evidence: Evidence) -> Iterator[Claim]:
     source=ours("Silverstein's equation at λ = 1"),
 )
 def critical(evidence: Evidence) -> Iterator[Claim]:
-    """Measure slopes at λ = 1, and how the time up to which it looks so depends on 1-λ."""
+    """Measure slopes at λ = 1, and compute how the crossover time depends on 1-λ."""
     for run in evidence.runs("critical", keep=lambda p: p["lambda"] == 1):
         p = run.parameters[P]
         window = np.array([1e2, 1e4])
@@ -208,7 +209,7 @@ def _leaves(problem: StructuredProblem) -> float:
     source=ours("Silverstein's equation near λ = 1"),
 )
 def harmonic_mean(evidence: Evidence) -> Iterator[Claim]:
-    """Take the edge for eigenvalues spread evenly between 0.1 and 1.9."""
+    """Compute the edge for eigenvalues spread evenly between 0.1 and 1.9."""
     tau = 0.1 + 1.8 * (np.arange(2000) + 0.5) / 2000
     exact = structured_laws.lower_edge(0.99, tau)
     for name, words, formula, otherwise in (
@@ -237,7 +238,7 @@ def harmonic_mean(evidence: Evidence) -> Iterator[Claim]:
     source=paper_a("Eq. 12 (isotropic inputs, ε → 0)"),
 )
 def paper_delay(evidence: Evidence) -> Iterator[Claim]:
-    """Compare it with the delay between the losses at the smallest ε that all draws reach."""
+    """Compare the formula with the losses' delay at the smallest ε that all draws reach."""
     for run in evidence.runs("dynamics", keep=lambda p: p["lambda"] < 1 and not 0 < p[P] < 1):
         p, epsilon, delay = run.parameters[P], *_smallest_epsilon(run, evidence)
         formula = small_epsilon_delay(Problem(run.parameters["lambda"], run.parameters["eta"]))
@@ -273,7 +274,7 @@ def _smallest_epsilon(run: RunResult, evidence: Evidence) -> tuple[float, np.nda
     source=ours("null space of the training set under weight decay"),
 )
 def forgetting(evidence: Evidence) -> Iterator[Claim]:
-    """Compare the times with the closed form, by α, and their slope in γ."""
+    """Compare times with the closed form at each α, and the closed form with exact times."""
     runs = evidence.runs("forgetting", keep=lambda p: p["gamma"] > 0)
     for alpha, chosen in sorted(by_value(runs, "alpha").items()):
         law = np.array([_forgotten(run.parameters, evidence.threshold) for run in chosen])

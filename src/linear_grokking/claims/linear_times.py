@@ -29,7 +29,7 @@ _SOURCES = {
     "A3": "Sec. 3.3, Eqs. 15 and 10 solved numerically (Fig. 3, right)",
 }
 TOLERANCE = 0.2
-"""Of a curve's times; one draw scatters by tens of per cent near λ = 1."""
+"""Tolerance for a curve's times; one draw scatters by tens of percent near λ = 1."""
 
 
 @claims_of(
@@ -62,7 +62,7 @@ def grokking_times_follow_theory(evidence: Evidence) -> Iterator[Claim]:
 
 
 def theory_at(function: Callable[..., Any], run: RunResult, threshold: float) -> float:
-    """Return what a function of the theory's problem and ε gives at a run's parameters."""
+    """Evaluate a function of the theory's problem and ε at a run's parameters."""
     return function(problem_of(run.parameters), run.parameters["epsilon"], accuracy=threshold)
 
 
@@ -72,7 +72,7 @@ def theory_at(function: Callable[..., Any], run: RunResult, threshold: float) ->
     source=paper_a("Sec. 3.2, Eq. 13 (limit d_in → ∞) at finite d_in; tolerance ours"),
 )
 def generalization_time(evidence: Evidence) -> Iterator[Claim]:
-    """Compare them, for each d_out of the dynamics."""
+    """Compare measured times with the formula's, at each d_out of the dynamics."""
     for run in evidence.runs("dynamics"):
         d_out, times = run.parameters["d_out"], run.scalars["t_gen"]
         problem, d_in = problem_of(run.parameters), run.parameters["d_in"]
@@ -149,7 +149,7 @@ def slowest(evidence: Evidence) -> Iterator[Claim]:
     source=paper_a("Secs. 1 and 3.2"),
 )
 def rise_and_fall(evidence: Evidence) -> Iterator[Claim]:
-    """Compare measured times at neighbouring d_out, and look at what many outputs start with."""
+    """Compare measured times at neighbouring d_out, and take many outputs' initial accuracy."""
     runs = evidence.runs("times")
     epsilon = min(run.parameters["epsilon"] for run in runs)
     many = 2.0 / epsilon
@@ -169,7 +169,7 @@ def rise_and_fall(evidence: Evidence) -> Iterator[Claim]:
         for first, last in zip(sorted(some)[:-1], sorted(some)[1:], strict=True):
             pair = some[first], some[last]
             before, after = of_shared_draws(pair, "grokking_time")
-            # Beside its maximum, wherever it lies, the curve is too flat to tell its sign.
+            # Near the maximum, wherever that lies, the curve is too flat to tell rise from fall.
             if last <= peak:
                 rising.append(geometric_mean_of(after / before, *pair))
             elif first >= peak or (first >= peak / 3 and last >= 3 * peak):
@@ -207,7 +207,7 @@ def growth(evidence: Evidence) -> Iterator[Claim]:
     ends = by_lambda[low], by_lambda[high]
     first, last = (run.scalars["grokking_time"].to_numpy() for run in ends)
     ratio = float(quantile(last, 0.5) / quantile(first, 0.5))
-    # The interval reaches between the extremes of the draws.
+    # The interval spans the extremes of the draws.
     edges = (last.min() / first.max(), last.max() / first.min())
     yield Claim(
         "A1-growth",

@@ -35,7 +35,7 @@ from linear_grokking.theory.linear_late_time import small_epsilon_delay
     source=paper_a("Sec. 3.3"),
 )
 def weight_decay_floors(evidence: Evidence) -> Iterator[Claim]:
-    """Count what generalizes on each side, and measure the factor of the floor."""
+    """Count the realizations that generalize on each side, and measure the floor's factor."""
     runs = evidence.runs("dynamics", keep=lambda p: p["gamma"] > 0 and p["noise"] == 0)
     for run in runs:
         gamma = run.parameters["gamma"]
@@ -128,7 +128,7 @@ def weak_decay(evidence: Evidence) -> Iterator[Claim]:
     source=paper_a("Sec. 3.3, Eq. 16 (Δt read as the delay between the losses' saturation)"),
 )
 def saturation(evidence: Evidence) -> Iterator[Claim]:
-    """Compare it with Eq. 12, and with the delay to twice the floors beyond γ_max."""
+    """Compare Eq. 16 with Eq. 12, and with the delay to twice the floors at γ_max and beyond."""
     runs = evidence.runs("dynamics", keep=lambda p: p["lambda"] < 1)
     parameters = min(runs, key=lambda run: run.parameters["gamma"]).parameters
     lambda_, eta, epsilon = (parameters[key] for key in ("lambda", "eta", "epsilon"))
@@ -193,7 +193,7 @@ def decay_above_one(evidence: Evidence) -> Iterator[Claim]:
             "at about ½ of the 1-1/λ without it (Eq. 15 for t → ∞), within 10 % (tolerance ours).",
             (geometric_mean_of(run.scalars["final_gen_loss"], run) / plain).within(predicted, 0.1),
         )
-        # Null directions forget the student at e^{−2ηγt}; the others are done long before.
+        # In null directions the student decays as e^{−2ηγt/d_out}; the others are done long before.
         steps, losses = run.curves("gen_loss")
         rest = losses - losses[:, -1:]
         unit = d_out / (2 * eta * gamma)
@@ -201,8 +201,9 @@ def decay_above_one(evidence: Evidence) -> Iterator[Claim]:
         if kept.sum() < 3 or steps[-1] < 8 * unit:
             raise Undecidable(f"the run at λ = {lambda_:g} has not followed the decay to its end")
         clock = steps[kept] / unit - steps[kept].mean() / unit
-        # Of the mean over draws: in one, what student and teacher share may outweigh what is left.
-        # To first order in their scatter, each draw's part in its slope.
+        # The slope is that of the mean over draws, because in a single draw the overlap of student
+        # and teacher may outweigh the rest.  To first order in the scatter of the draws, `slopes`
+        # holds each draw's part in it.
         mean = rest[:, kept].mean(axis=0)
         slopes = -(np.log(mean) + rest[:, kept] / mean - 1.0) @ clock / (clock @ clock)
         yield Claim(

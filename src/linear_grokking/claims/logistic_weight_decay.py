@@ -27,7 +27,7 @@ from linear_grokking.theory import logistic_weight_decay, quasi_static, wendel
 
 _EQUATIONS = ours("large-size ridge equations")
 _BELOW, _ABOVE = 0.42, 0.57
-"""Between these λ sets of some hundred points scatter widely about the large-size limit."""
+"""Between these two λ, sets of some hundred points scatter widely about the large-size limit."""
 
 
 @claims_of(
@@ -54,7 +54,7 @@ def no_regularization(evidence: Evidence) -> Iterator[Claim]:
     source=ours("no minimum at finite bias"),
 )
 def weights_reach(evidence: Evidence) -> Iterator[Claim]:
-    """Count the sets that reach the accuracy, by λ, and those that do without decay."""
+    """Count the sets that reach the accuracy at each λ, with and without decay."""
     for lambda_, runs in _by_lambda(evidence).items():
         p = runs[0].parameters
         d = round(lambda_ * p["n_train"])
@@ -66,7 +66,7 @@ def weights_reach(evidence: Evidence) -> Iterator[Claim]:
             proportion_of(_reached(*runs), *runs).at_least(0.9, 1.0),
         )
     plain = evidence.runs("dynamics", keep=lambda p: p["gamma"] == 0 and p["lambda"] > _ABOVE)
-    # The grid has a run without decay once for each convention.
+    # The grid lists each run without decay once per decay convention.
     for run in {run.run_id: run for run in plain}.values():
         yield Claim(
             f"B18-none-reach-lambda-{run.parameters['lambda']:g}",
@@ -84,7 +84,7 @@ def weights_reach(evidence: Evidence) -> Iterator[Claim]:
     source=ours("quasi-static weights"),
 )
 def time_against_decay(evidence: Evidence) -> Iterator[Claim]:
-    """Fit each draw's time between the smallest and the largest γ, by λ."""
+    """Take each draw's d log t/d log γ between the smallest and the largest γ, at each λ."""
     for lambda_, runs in _by_lambda(evidence).items():
         if len(runs) < 2:
             raise Undecidable(f"λ = {lambda_:g} has one γ")
@@ -112,7 +112,7 @@ def time_against_decay(evidence: Evidence) -> Iterator[Claim]:
     source=ours("quasi-static weights at large size"),
 )
 def quasi_static_time(evidence: Evidence) -> Iterator[Claim]:
-    """Compare median times with theirs: where they are late, early, and at large σ."""
+    """Compare median with quasi-static times: where they are late, early, and at large σ."""
     groups = _by_lambda(evidence)
     lambda_ = max(groups)
     for name, words, runs, tolerance in (
@@ -149,7 +149,7 @@ def quasi_static_time(evidence: Evidence) -> Iterator[Claim]:
     source=_EQUATIONS,
 )
 def decay_of_all(evidence: Evidence) -> Iterator[Claim]:
-    """Count what reaches the accuracy on either side of γ_max, a factor 1.5 and 9 away."""
+    """Count the sets that reach the accuracy beyond 1.5 γ_max and below γ_max/9."""
     sides: dict[str, list[RunResult]] = {"beyond": [], "below": []}
     for run in evidence.runs("minima", keep=lambda p: not _BELOW < p["lambda"] < _ABOVE):
         p = run.parameters
@@ -180,7 +180,7 @@ def decay_of_all(evidence: Evidence) -> Iterator[Claim]:
     source=_EQUATIONS,
 )
 def minimum_of_all(evidence: Evidence) -> Iterator[Claim]:
-    """Compare both where training ends, below and above the transition."""
+    """Compare final weights and accuracy with the equations, below and above the transition."""
     for name, words, keep, tolerance in (
         ("below", f"λ ≤ {_BELOW}", lambda p: p["lambda"] <= _BELOW, 0.12),
         ("above", f"λ ≥ {_ABOVE}", lambda p: p["lambda"] >= _ABOVE, 0.08),
@@ -206,13 +206,13 @@ def minimum_of_all(evidence: Evidence) -> Iterator[Claim]:
 
 
 def _by_lambda(evidence: Evidence) -> dict[float, list[RunResult]]:
-    """Return the runs with decay of the weights by λ, the smallest γ first."""
+    """Return the runs with decay of the weights by λ, in ascending order of γ."""
     runs = sorted(evidence.runs("times"), key=lambda run: run.parameters["gamma"])
     return dict(sorted(by_value(runs, "lambda").items()))
 
 
 def _reached(*runs: RunResult) -> np.ndarray:
-    """Tell which realizations reach the accuracy, of all runs one after another."""
+    """Tell which realizations reach the accuracy, with all runs concatenated."""
     return np.concatenate([np.isfinite(run.scalars["t_gen"]) for run in runs])
 
 
@@ -223,7 +223,7 @@ def _scaled_time(run: RunResult, accuracy: float) -> float:
 
 
 def _over_theory(run: RunResult, accuracy: float) -> Measurement:
-    """Return the median time over the quasi-static one."""
+    """Return the ratio of the median time to the quasi-static one."""
     return median_of(run.scalars["t_gen"], run) / _time(run, accuracy)
 
 

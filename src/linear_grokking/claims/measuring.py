@@ -1,4 +1,7 @@
-"""Numbers with intervals, as claims need them; each takes the runs that its values are of."""
+"""Numbers with intervals, as claims need them.
+
+Each function takes the values and the runs that they come from.
+"""
 
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -15,7 +18,10 @@ from linear_grokking.results.reading import RunResult
 
 
 def mean_of(values: ArrayLike, *runs: RunResult) -> Measurement:
-    """Return the mean with Student's interval; none for fewer than two, or where inf or NaN is."""
+    """Return the mean with Student's interval.
+
+    There is no interval for fewer than two values, or if one is inf or NaN.
+    """
     values = np.asarray(values, float)
     n = len(values)
     if n < 2 or not np.isfinite(values).all():
@@ -28,8 +34,8 @@ def mean_of(values: ArrayLike, *runs: RunResult) -> Measurement:
 def geometric_mean_of(values: ArrayLike, *runs: RunResult) -> Measurement:
     """Return the geometric mean with Student's interval of the logarithms.
 
-    A value that is infinite, as a time that was not reached, or not above 0 has no place in it:
-    there is no interval then.
+    There is no mean and no interval unless all values are positive and finite; a time that was
+    not reached is infinite.
     """
     values = np.asarray(values, float)
     if not (np.isfinite(values) & (values > 0)).all():
@@ -40,7 +46,7 @@ def geometric_mean_of(values: ArrayLike, *runs: RunResult) -> Measurement:
 
 
 def median_of(values: ArrayLike, *runs: RunResult) -> Measurement:
-    """Return the median with its interval by order statistics; inf is a value.
+    """Return the median with its interval by order statistics; values may be inf.
 
     Fewer than six values have no such interval.
     """
@@ -52,7 +58,10 @@ def median_of(values: ArrayLike, *runs: RunResult) -> Measurement:
 
 
 def deviation_of(values: ArrayLike, *runs: RunResult) -> Measurement:
-    """Return the standard deviation with its interval; none for fewer than two, or where inf is."""
+    """Return the standard deviation with its interval.
+
+    Neither exists for fewer than two values, or if one is inf or NaN.
+    """
     values = np.asarray(values, float)
     if len(values) < 2 or not np.isfinite(values).all():
         return Measurement.unknown(len(values), *runs)
@@ -60,10 +69,10 @@ def deviation_of(values: ArrayLike, *runs: RunResult) -> Measurement:
 
 
 def hill_exponent_of(values: ArrayLike, share: float, *runs: RunResult) -> Measurement:
-    """Return the exponent a of P(x > X) ~ X^-a from a share of largest values (Hill 1975).
+    """Return the exponent a of P(x > X) ~ X^-a from a share of the largest values (Hill 1975).
 
-    The mean of their logarithms over the next smaller value is 1/a times a gamma variable,
-    which gives the interval.  Fewer than ten have none.
+    The mean logarithm of their ratios to the next smaller value is 1/a times a gamma variable,
+    which gives the interval.  Fewer than ten values have none.
     """
     values = np.sort(np.asarray(values, float))[::-1]
     count = int(share * len(values))
@@ -76,7 +85,7 @@ def hill_exponent_of(values: ArrayLike, share: float, *runs: RunResult) -> Measu
 
 
 def extremes_of(values: ArrayLike, *runs: RunResult) -> Measurement:
-    """Return the mean between the smallest and the largest value, for what is said of each."""
+    """Return the mean, with the smallest and largest value as ends, for what is said of each."""
     values = np.asarray(values, float)
     mean, low, high = (float(f(values)) for f in (np.mean, np.min, np.max))
     ends = Measurement.exact(low), Measurement.exact(high)
@@ -84,14 +93,14 @@ def extremes_of(values: ArrayLike, *runs: RunResult) -> Measurement:
 
 
 def proportion_of(hits: ArrayLike, *runs: RunResult) -> Measurement:
-    """Return the fraction that is true with Wilson's interval."""
+    """Return the fraction of hits with Wilson's interval."""
     hits = np.asarray(hits, bool)
     edges = statistics.wilson_interval(int(hits.sum()), len(hits))
     return Measurement(float(hits.mean()) if len(hits) else np.nan, *edges, len(hits), runs)
 
 
 def slope_of(x: ArrayLike, y: ArrayLike, *runs: RunResult) -> Measurement:
-    """Return the slope of a straight line with Student's interval of its residuals."""
+    """Return the slope of a fitted straight line with Student's interval from its residuals."""
     x, y = np.asarray(x, float), np.asarray(y, float)
     n = sum(run.realizations for run in runs)
     if len(x) < 3:
@@ -107,11 +116,11 @@ def slope_of(x: ArrayLike, y: ArrayLike, *runs: RunResult) -> Measurement:
 def joint_binomial_p(
     successes: ArrayLike, n: ArrayLike, probability: ArrayLike, *runs: RunResult
 ) -> Measurement:
-    """Return the p-value of one joint test that independent counts have given probabilities.
+    """Return the p-value of one joint test of independent counts against given probabilities.
 
-    Pearson's χ² over points with five expected successes and failures; the others are pooled
-    into one point, which is left out if it stays below five.  Fewer than three such points
-    decide nothing: the interval is then that of all p-values.
+    Pearson's χ² over the points with at least five expected successes and five expected
+    failures.  The other points are pooled into one, which is left out if it stays below five.
+    Fewer than three points decide nothing: the interval then holds all p-values.
     """
     successes, n, p = np.broadcast_arrays(successes, n, np.asarray(probability, float))
     hits, misses = n * p, n * (1 - p)
@@ -131,10 +140,10 @@ def furthest(
     measured: Iterable[Measurement],
     distance: Callable[[float], float] = lambda ratio: abs(np.log(ratio)),
 ) -> Measurement:
-    """Return the ratio that is the largest factor away from 1, or what is at another distance.
+    """Return the ratio that is the largest factor away from 1, or furthest by ``distance``.
 
-    What is said of it is said of each, and judged so.  One that is not known may be the
-    furthest: it goes before all others.
+    What is said of it is said of each measurement, and each is judged.  An unknown one may be
+    the furthest, so it goes before all others.
     """
     measured = list(measured)
     runs = tuple(run for one in measured for run in one.runs)
@@ -149,12 +158,12 @@ def furthest(
 
 
 def of_shared_draws(runs: Sequence[RunResult], scalar: str) -> np.ndarray:
-    """Return a scalar (runs, R) of the realizations that all runs have.
+    """Return a scalar (runs, R) of the realizations that all runs share.
 
     Raises
     ------
     Undecidable
-        If the runs are of several seeds: their realizations are not the same draws.
+        If the runs have different seeds: their realizations are not the same draws.
     """
     seeds = {run.seed for run in runs}
     if len(seeds) > 1:
@@ -164,7 +173,7 @@ def of_shared_draws(runs: Sequence[RunResult], scalar: str) -> np.ndarray:
 
 
 def log_time_average(steps: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Return values (R, T) averaged over log(1 + step): every decade counts as much.
+    """Average values (R, T) over log(1 + step), so that every decade counts the same.
 
     Raises
     ------
@@ -178,12 +187,12 @@ def log_time_average(steps: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 
 def interpolated(curve: pd.DataFrame, at: float, *, logarithmic: bool = False) -> float:
-    """Return y of a table's rows at some x between them, linear in both or in both logarithms.
+    """Interpolate y of a table's rows at some x, linearly in both or in both logarithms.
 
     Raises
     ------
     Undecidable
-        If the rows do not reach there.
+        If the rows do not reach that x.
     """
     x, y = curve.sort_values("x")[["x", "y"]].to_numpy(float).T
     if not x[0] <= at <= x[-1]:

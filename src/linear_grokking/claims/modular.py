@@ -1,7 +1,7 @@
 """Claims on addition modulo p: Fig. C1, an experiment without theory.
 
-Paper B's App. B describes what Power et al. (2022) saw in such tasks and compares with it; whether
-a small net that is trained for seconds shows the same is measured here.
+Paper B's App. B describes what Power et al. (2022) saw in such tasks, and compares its own results
+with theirs.  These claims measure whether a small net trained for seconds shows the same.
 """
 
 from collections.abc import Iterator, Sequence
@@ -74,7 +74,7 @@ def grokking(evidence: Evidence) -> Iterator[Claim]:
     source=paper_b("App. B (of Power et al. 2022); numbers ours"),
 )
 def critical_fraction(evidence: Evidence) -> Iterator[Claim]:
-    """Count what generalizes at the smallest fractions and above, and compare times."""
+    """Count the nets that generalize at the smallest fraction and from 0.5 on; compare times."""
     runs = sorted(evidence.runs(*BY_FRACTION), key=lambda run: run.parameters[FRACTION])
     lowest = runs[0]
     yield Claim(
@@ -139,7 +139,7 @@ def training_times(evidence: Evidence) -> Iterator[Claim]:
     source=ours("an experiment; as null directions under weight decay, A3"),
 )
 def decay_law(evidence: Evidence) -> Iterator[Claim]:
-    """Take its slope by the weight decay, and compare pairs of η and γ of one product."""
+    """Take the time's slope in the weight decay, and compare pairs (η, γ) of the same product."""
     runs = with_standard(evidence.runs(*BY_FRACTION), evidence.runs(*BY_DECAY))
     standard = evidence.runs(*BY_FRACTION)[0].parameters["eta"]
     by_decay = [run for run in runs if run.parameters["eta"] == standard]
@@ -170,7 +170,7 @@ def decay_law(evidence: Evidence) -> Iterator[Claim]:
 
 
 def _near(runs: Sequence[RunResult], fraction: float) -> RunResult:
-    """Return the run at a fraction."""
+    """Return the run at a training fraction."""
     for run in runs:
         if run.parameters[FRACTION] == fraction:
             return run
@@ -180,7 +180,7 @@ def _near(runs: Sequence[RunResult], fraction: float) -> RunResult:
 def _of_one_product(
     runs: Sequence[RunResult], standard: float
 ) -> Iterator[tuple[RunResult, RunResult]]:
-    """Yield runs at another learning rate, each with that of the same ηγ at the standard one."""
+    """Yield runs at other learning rates, each with the run of equal ηγ at the standard rate."""
     for other in runs:
         eta, fraction = other.parameters["eta"], other.parameters[FRACTION]
         gamma = eta * other.parameters["gamma"] / standard
@@ -193,7 +193,7 @@ def _of_one_product(
 
 
 def _reached(runs: Sequence[RunResult], time: str) -> np.ndarray:
-    """Return a time (runs, R) of the draws that all runs have, where all of them got there."""
+    """Return a time (runs, R) of the draws that all runs share; all must have reached it."""
     times = _if_reached(runs, time)
     if np.isnan(times).any():
         raise Undecidable(f"{time} was not reached in all draws")
@@ -201,9 +201,9 @@ def _reached(runs: Sequence[RunResult], time: str) -> np.ndarray:
 
 
 def _if_reached(runs: Sequence[RunResult], time: str) -> np.ndarray:
-    """Return a time (runs, R) of the draws that all runs have, NaN where one did not get there.
+    """Return a time (runs, R) of the draws that all runs share, NaN where it was not reached.
 
-    What is measured of these has no interval, and the claim is undecided.
+    A measurement from such values has no interval, so that its claim is undecided.
     """
     times = of_shared_draws(runs, time)
     return np.where(np.isfinite(times), times, np.nan)

@@ -34,7 +34,7 @@ class Evidence(FigureData):
 
     @classmethod
     def read(cls, root: Path, figure: str, made_of: str) -> "Evidence":
-        """Read a figure's table and the request that it carries; errors as `read_table`."""
+        """Read a figure's table and the request that it carries; raise what `read_table` does."""
         request, _, table = read_table(root, figure, made_of)
         return cls(root, request, table)
 
@@ -44,7 +44,7 @@ class Evidence(FigureData):
         return text.percent(self.threshold)
 
     def runs(self, *roles: str, keep: Keep = lambda parameters: True) -> list[RunResult]:
-        """Return the runs of one or more roles, of whose parameters ``keep`` is true.
+        """Return the runs of one or more roles whose parameters satisfy ``keep``.
 
         Raises
         ------
@@ -90,10 +90,10 @@ def claims_of(*figures: str, statement: str, source: Source) -> Callable[[ClaimM
     Parameters
     ----------
     statement
-        What its claims state together, one sentence: it stands for those that the configured
-        runs leave undecided.
+        What its claims state together, in one sentence.  It stands in for claims that cannot be
+        made from the configured runs.
     source
-        That of all claims which do not name their own.
+        Source of the claims that do not name their own.
     """
 
     def register(make: ClaimMaker) -> ClaimMaker:
@@ -107,8 +107,8 @@ def claims_of(*figures: str, statement: str, source: Source) -> Callable[[ClaimM
 def collect(evidence: Evidence) -> Iterator[Claim]:
     """Yield the claims that are registered for a figure.
 
-    Where the configured runs do not hold what a claim is about (a value of λ was taken out
-    of the grid), an undecided claim says so; any other exception is a fault and passes.
+    If the configured runs lack what a claim is about (say, a value of λ was taken out of the
+    grid), an undecided claim says so.  Any other exception is an error and propagates.
     """
     for maker in _MAKERS.get(evidence.figure, []):
         for claim in _made(maker, evidence):
@@ -116,7 +116,7 @@ def collect(evidence: Evidence) -> Iterator[Claim]:
 
 
 def _made(maker: Registered, evidence: Evidence) -> Iterator[Claim]:
-    """Yield a maker's claims, and one that stands for those that could not be made."""
+    """Yield a maker's claims, and an undecided one in place of those that could not be made."""
     nothing = True
     try:
         for claim in maker.make(evidence):
@@ -148,13 +148,13 @@ COLUMNS = (
 def frame(claims: Sequence[Claim]) -> pd.DataFrame:
     """Return claims as the table that results/claims.csv holds.
 
-    Claims of one id on different runs (of a grid with more axes than the claim names) get
-    the beginning of their run's identity behind it.
+    Claims with the same id on different runs (of a grid with more axes than the id names) get
+    the first characters of their run IDs appended to it.
 
     Raises
     ------
     ValueError
-        If two claims on the same runs have one id.
+        If two claims on the same runs have the same id.
     """
     counts = Counter(claim.id for claim in claims)
     lines = []

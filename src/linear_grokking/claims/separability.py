@@ -32,7 +32,7 @@ _OURS = ours("large-size limit")
 
 
 def _counts(runs: Sequence[RunResult]) -> np.ndarray:
-    """Return each run's N and λ, and how many of how many sets are separable: (4, runs)."""
+    """Return each run's N, λ, number of separable sets, and number of sets, (4, runs)."""
     sizes = [(run.parameters["n_train"], run.parameters["lambda"]) for run in runs]
     verdicts = [run.scalars["separable"] for run in runs]
     counts = [(each.sum(), len(each)) for each in verdicts]
@@ -79,15 +79,15 @@ def wendel_joint(evidence: Evidence) -> Iterator[Claim]:
 def _transition(runs: Sequence[RunResult]) -> Measurement:
     """Estimate λ_c as the shift of Wendel's curve that fits best (maximum likelihood).
 
-    Wendel's d must be whole: its Gaussian form, which has no correction of order 1/√N,
-    interpolates.
+    Wendel's d must be an integer.  Its Gaussian form, which has no correction of order 1/√N,
+    interpolates between integers.
     """
     n_train, lambda_, hits, n = (each[:, np.newaxis] for each in _counts(runs))
     shift = np.linspace(-0.03, 0.03, 1201)
     p = wendel.separable_probability_gaussian(n_train, lambda_ - shift)
     p = np.clip(p, 1e-300, 1 - 1e-16)
     likelihood = (hits * np.log(p) + (n - hits) * np.log1p(-p)).sum(axis=0)
-    # Twice the drop of the log-likelihood is χ² of one degree: 3.841 at 95 %.
+    # Twice the drop of the log-likelihood is χ² with one degree of freedom: 3.841 at 95 %.
     inside = shift[likelihood >= likelihood.max() - 3.841 / 2]
     best = shift[np.argmax(likelihood)]
     best, low, high = (float(CRITICAL + each) for each in (best, inside.min(), inside.max()))
@@ -95,7 +95,10 @@ def _transition(runs: Sequence[RunResult]) -> Measurement:
 
 
 def scaled_distance(run: RunResult) -> float:
-    """Return √N (1-2λ): nearer than a few Wendel's transition, not the curve, sets the median."""
+    """Return √N (1-2λ).
+
+    Where it is below a few, the median is set by Wendel's transition, not by the curve.
+    """
     return (1 - 2 * run.parameters["lambda"]) * np.sqrt(run.parameters["n_train"])
 
 
@@ -117,7 +120,7 @@ def _median_claim(
     quantity: str,
     tolerance: float,
 ) -> Claim:
-    """Compare medians, separable sets as +inf, with a curve where the transition is far."""
+    """Compare medians (separable sets count as +inf) with a curve, far from the transition."""
     words, curve = _LARGE_SIZE[quantity]
     ratios = []
     for run in runs:
@@ -167,7 +170,7 @@ def limit_norm(evidence: Evidence) -> Iterator[Claim]:
 
 @claims_of("B17", statement="‖S_∞‖ approaches its curve as N grows.", source=_OURS)
 def limit_norm_of_largest(evidence: Evidence) -> Iterator[Claim]:
-    """Compare the medians at the largest N with it."""
+    """Compare the medians at the largest N with the curve."""
     _, largest = max(by_value(evidence.runs("large"), "n_train").items())
     yield _median_claim("B17-limit-norm", largest, "s_inf_norm", 0.1)
 
@@ -230,7 +233,7 @@ def divergence(evidence: Evidence) -> Iterator[Claim]:
     source=_OURS,
 )
 def positive(evidence: Evidence) -> Iterator[Claim]:
-    """Evaluate their curves close to ½, and compare the medians with them."""
+    """Evaluate the figure's curve close to ½, and compare the medians with it."""
     figure = evidence.figure
     another = ours("large-size limit; not the quantity of Paper B's Fig. 7")
     name, constant, of_limit, of_curve = {
@@ -262,7 +265,7 @@ def positive(evidence: Evidence) -> Iterator[Claim]:
     source=paper_b("App. E.1 and Fig. 7, left"),
 )
 def positive_projection(evidence: Evidence) -> Iterator[Claim]:
-    """Evaluate its curve close to ½, and compare medians and the paper's reference with it."""
+    """Evaluate the curve close to ½, and compare medians and the paper's reference with it."""
     gap = 2e-4
     limit = Measurement.exact(large_size.normalized_positive_mean((1 - gap) / 2))
     yield Claim(

@@ -19,7 +19,7 @@ from linear_grokking.results.reading import RunResult
 from linear_grokking.theory import two_layer
 
 WORST_TOLERANCE = 0.5
-"""Of a loss where the lazy approximation is furthest from it; the paper gives no number."""
+"""Tolerance for a loss where the lazy approximation is worst; the paper gives no number."""
 
 
 def _nets(evidence: Evidence, activation: str) -> list[RunResult]:
@@ -32,7 +32,7 @@ def _nets(evidence: Evidence, activation: str) -> list[RunResult]:
     source=paper_a("Eqs. 17 and 19 with the mean over outputs"),
 )
 def prefactor(evidence: Evidence) -> Iterator[Claim]:
-    """Compare initial losses with that, and with another reading of Eq. 19."""
+    """Compare initial losses with this value, and with another reading of Eq. 19."""
     starts, d_outs = [], []
     for run in _nets(evidence, "identity"):
         d_h, d_out = run.parameters["d_h"], run.parameters["d_out"]
@@ -68,7 +68,7 @@ _LAZY = (
     source=paper_a("Sec. 4.1, Eq. 19 (prefactor 1/d_out), Fig. 5 top"),
 )
 def lazy(evidence: Evidence) -> Iterator[Claim]:
-    """Compare them where the approximation is furthest from them."""
+    """Compare losses with the approximation where it is furthest from them."""
     for run in _nets(evidence, "identity"):
         d_h = run.parameters["d_h"]
         for which, word, _ in _LAZY:
@@ -88,7 +88,7 @@ def lazy(evidence: Evidence) -> Iterator[Claim]:
 
 
 def _over_lazy(run: RunResult, which: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return losses over Eq. 19's (R, T) until that is ε/10, and the steps (T,)."""
+    """Return losses over Eq. 19's (R, T), and the steps (T,), until Eq. 19 falls to ε/10."""
     [function] = [each for name, _, each in _LAZY if name == which]
     steps, losses = run.curves(f"{which}_loss")
     theory = function(steps, problem_of(run.parameters))
@@ -102,7 +102,7 @@ def _over_lazy(run: RunResult, which: str) -> tuple[np.ndarray, np.ndarray]:
     source=paper_a("Sec. 4.2 (d_h = 200), Eq. 19, Fig. 5 bottom; tolerance ours"),
 )
 def tanh(evidence: Evidence) -> Iterator[Claim]:
-    """Average the ratios of their losses to it, and to those of linear nets, over log t."""
+    """Average over log t the ratios of tanh nets' losses to Eq. 19's and to linear nets'."""
     linear_nets = {run.parameters["d_h"]: run for run in _nets(evidence, "identity")}
     widest = max(run.parameters["d_h"] for run in _nets(evidence, "tanh"))
     for run in _nets(evidence, "tanh"):
@@ -119,7 +119,7 @@ def tanh(evidence: Evidence) -> Iterator[Claim]:
                 geometric_mean_of(np.exp(log_time_average(steps, np.log(ratio))), run).within(
                     1.0, 0.1
                 ),
-                # The paper says so of its wide net, and of narrower ones that they need not.
+                # The paper says so of its wide net, and that narrower ones need not follow Eq. 19.
                 otherwise=None if d_h == widest else Disagreement.RANGE,
             )
         if d_h not in linear_nets:
@@ -174,7 +174,7 @@ def any_lambda(evidence: Evidence) -> Iterator[Claim]:
     source=paper_a("Sec. 4.1 and App. E, Eqs. 18 and 39"),
 )
 def one_step(evidence: Evidence) -> Iterator[Claim]:
-    """Take the model's gradient at small nets, and with their layers scaled by ½ and 2."""
+    """Take a gradient step of small nets, as drawn and with their layers scaled by ½ and 2."""
     d_out = 5
     moved = [_moved(realization, 1.0, d_out) for realization in range(5)]
     for slug, factor, source, words, note in (
@@ -214,11 +214,18 @@ def one_step(evidence: Evidence) -> Iterator[Claim]:
 
 
 def _moved(realization: int, scale: float, d_out: int) -> tuple[float, float, float]:
-    """Move a linear net of widths 400-50-d_out by a small step, its layers times and over scale.
+    """Move a linear net of widths 400-50-d_out by a small step of gradient descent.
+
+    Before, the first layer is multiplied by ``scale`` and the second divided by it.
 
     Returns
     -------
-    The fall of h over η Tr[(T+D)ᵀΣD]; the rate of D along -ΣD over h; the same over ‖S⁽¹⁾‖².
+    fall
+        Fall of h, over η Tr[(T+D)ᵀΣD].
+    rate_over_h
+        Rate of D along -ΣD, over h.
+    rate_over_norm
+        The same rate, over ‖S⁽¹⁾‖².
     """
     data = teacher_student(
         seed=1, realization=realization, n_train=500, n_gen=1, widths=(400, 50, d_out)

@@ -19,7 +19,7 @@ _LAWS = {"constant": "S_∞", "log_t": "the factor of log t", "log_log_t": "that
 
 
 def _problem(evidence: Evidence, distance: float | np.ndarray, sigma: float) -> TwoPoint:
-    """Return the two-point model with the start that the figure has."""
+    """Return the two-point model with the figure's learning rate and start."""
     return TwoPoint(distance, sigma, *(evidence.options[key] for key in ("eta", "s0", "b0")))
 
 
@@ -29,7 +29,7 @@ def _problem(evidence: Evidence, distance: float | np.ndarray, sigma: float) -> 
     source=paper_b("Table 1 and App. E.2"),
 )
 def long_time_laws(evidence: Evidence) -> Iterator[Claim]:
-    """Compare it with integration to the longest time."""
+    """Compare each row with integration to the longest time."""
     latest = evidence.table["t_max"].max()
     for (panel, series, lambda_), rows in evidence.table.groupby(["panel", "series", "x"]):
         predicted = rows.loc[rows["source"] == "theory", "y"].iloc[0]
@@ -52,7 +52,7 @@ def long_time_laws(evidence: Evidence) -> Iterator[Claim]:
     source=paper_b("v1 Sec. 4.1"),
 )
 def square_root_slope(evidence: Evidence) -> Iterator[Claim]:
-    """Fit it in the figure, closer to ½, and at small σ."""
+    """Fit the slope in the figure, closer to ½, and at small σ."""
     fit = evidence.rows("slope", "fit").iloc[0]
     spread = 1.96 * (fit["y_high"] - fit["y"])
     smallest = evidence.options["fit_sigma"]
@@ -88,7 +88,7 @@ def square_root_slope(evidence: Evidence) -> Iterator[Claim]:
     source=paper_b("v1 Eq. 46 / v2 Eq. 41"),
 )
 def conformal_constant(evidence: Evidence) -> Iterator[Claim]:
-    """Compare its multiple of that close to ½ with 1, and with ½."""
+    """Compare the delay's multiple of log²(1-2λ)/η, close to λ = ½, with 1 and with ½."""
     eta, gap = evidence.options["eta"], 1e-12
     share = settled_conformal_delay((1 - gap) / 2, eta) * eta / np.log(gap) ** 2
     reason = (
@@ -188,7 +188,7 @@ def both_limits_needed(evidence: Evidence) -> Iterator[Claim]:
     source=paper_b("v1 Sec. 4 and Fig. 4 / v2 Fig. 8 (remarkably similar); criterion ours"),
 )
 def same_side(evidence: Evidence) -> Iterator[Claim]:
-    """Compare their limits at each λ."""
+    """Compare both models' limits at each λ."""
     points = evidence.rows("accuracy", "limit").query("model == 'two_point'")
     large = evidence.rows("accuracy", "large_size_limit").query("model == 'logistic'")
     ends = [each.groupby("lambda")["y"].first() for each in (points, large)]
@@ -217,7 +217,7 @@ def _at_half(evidence: Evidence, distance: float, s0: float = 0.0) -> TwoPoint:
     "BT1", statement="Closed forms of App. E.2 are the flow.", source=paper_b("App. E.2 (A)-(C)")
 )
 def closed_forms(evidence: Evidence) -> Iterator[Claim]:
-    """Compare them with the exact orbit, at times up to 1e300."""
+    """Compare the closed forms with the exact orbit, at times up to 1e300."""
     log_t, eta = np.linspace(0.0, np.log(1e300), 60), evidence.options["eta"]
     start = 0.5
     flow = solution(log_t, _at_half(evidence, 1.0, start))
@@ -252,7 +252,7 @@ def closed_forms(evidence: Evidence) -> Iterator[Claim]:
     source=paper_b("App. E.4"),
 )
 def subleading_term(evidence: Evidence) -> Iterator[Claim]:
-    """Differentiate what is left of S by log log t, early and late, at M = 1e-3."""
+    """Differentiate S - M log t/(1+M²) by log log t, early and late, at M = 1e-3."""
     margin = 1e-3
     problem = _at_half(evidence, -margin)
 
@@ -283,7 +283,7 @@ def subleading_term(evidence: Evidence) -> Iterator[Claim]:
     source=paper_b("v1 App. E.3"),
 )
 def training_loss(evidence: Evidence) -> Iterator[Claim]:
-    """Take ηt L_tr of the separable two-point run, and the times of a loss of the full model."""
+    """Take ηt L_tr of separable two-point runs, and the full model's times to a loss."""
     if evidence.figure == "B4":
         for run in evidence.runs("two_point", keep=lambda p: p["lambda"] > 0.5):
             lambda_, sigma = run.parameters["lambda"], run.parameters["sigma"]

@@ -32,7 +32,7 @@ _ODD = ours("odd features have a law symmetric about the origin, docs/theory.md;
 _UNIVERSAL = ours("large-size limit of Gaussian inputs")
 _RADIUS = ours("large-size limit of a random radius, docs/theory.md")
 _NO_FOURTH_MOMENT = 4.0
-"""Degrees of freedom up to which entries of Student's t have none."""
+"""Degrees of freedom up to which Student's t has no fourth moment."""
 _HEAVY = (
     "Entries without a fourth moment come to the curve slowly: the lengths of finitely many "
     "coordinates differ, as with a random radius."
@@ -103,7 +103,7 @@ def one_sided(evidence: Evidence) -> Iterator[Claim]:
 
 
 def _median_ratio(runs: Sequence[RunResult], curve: Callable[[RunResult], float]) -> Measurement:
-    """Return the median of σ‖S_∞‖ over a curve, of all draws at λ far enough from ½.
+    """Return the median ratio of σ‖S_∞‖ to a curve, over all draws at λ far enough from ½.
 
     Separable sets count as infinite.
     """
@@ -149,7 +149,7 @@ def universal(evidence: Evidence) -> Iterator[Claim]:
     source=_RADIUS,
 )
 def radius(evidence: Evidence) -> Iterator[Claim]:
-    """Compare the norms of each ratio of radii with both curves."""
+    """Compare norms with both curves, for each ratio of radii."""
     for ratio, chosen in sorted(by_value(evidence.runs("elliptical"), "radius_ratio").items()):
         share = chosen[0].parameters["far_share"]
 

@@ -23,7 +23,7 @@ from linear_grokking.theory import label_fraction, threshold_labels, two_gaussia
 
 _BY_SIGMA = paper_b("App. F.1")
 _SETTLING_STEP = 1e4
-"""When ‖S‖ is compared between values of σ: between literal training and the end."""
+"""Step at which ‖S‖ is compared between values of σ: after literal training, before the end."""
 
 
 @claims_of("B9", statement="Generalization needs more time the larger σ.", source=_BY_SIGMA)
@@ -48,7 +48,7 @@ def sigma(evidence: Evidence) -> Iterator[Claim]:
 
 @claims_of("B9", statement="S settles the sooner the larger σ.", source=_BY_SIGMA)
 def settles_sooner(evidence: Evidence) -> Iterator[Claim]:
-    """Compare ‖S‖/‖S_∞‖ at one step at the smallest and the largest σ."""
+    """Compare ‖S‖/‖S_∞‖ at one step between the smallest and the largest σ."""
     runs = by_sigma(evidence)
     chosen = [runs[0], runs[-1]]
     shares = []
@@ -79,9 +79,9 @@ def settles_sooner(evidence: Evidence) -> Iterator[Claim]:
     source=paper_b("App. F.1; value ours"),
 )
 def saturates(evidence: Evidence) -> Iterator[Claim]:
-    """Compare the time at the largest σ with that for settled S, which no longer depends on σ.
+    """Compare the time at the largest σ with that for a settled S, which is the same for all σ.
 
-    With S settled b = -log(ηC_∞t), so that -log(ηC_∞) is read off the run's end.
+    Once S has settled, b = -log(ηC_∞t); -log(ηC_∞) is read off the end of the run.
     """
     run = by_sigma(evidence)[-1]
     ((_, sets),) = pair_runs([run], evidence.runs("separability"))
@@ -108,7 +108,7 @@ def saturates(evidence: Evidence) -> Iterator[Claim]:
     source=paper_b("App. F.1 and v2 Prop. 3.3; tolerance ours"),
 )
 def separable_limit(evidence: Evidence) -> Iterator[Claim]:
-    """Compare where training ends with the margin of each set, by σ."""
+    """Compare each set's final accuracy with the limit that its margin gives, by σ."""
     runs = evidence.runs("dynamics", keep=lambda p: p["lambda"] > CRITICAL)
     for run, sets in pair_runs(runs, evidence.runs("separability")):
         draws = with_limits(run, sets)
@@ -128,7 +128,7 @@ def separable_limit(evidence: Evidence) -> Iterator[Claim]:
 
 _TWO_GAUSSIANS = paper_b("v2 Sec. 5 and Fig. 4; values ours")
 _PERFECT = 0.999
-"""A large-size limit above it counts as perfect generalization."""
+"""A large-size limit from this on counts as perfect generalization."""
 
 
 def _two_gaussians_limit(run: RunResult) -> float:
@@ -143,7 +143,7 @@ def _two_gaussians_limit(run: RunResult) -> float:
     source=_TWO_GAUSSIANS,
 )
 def two_gaussians_limit(evidence: Evidence) -> Iterator[Claim]:
-    """Compare them, by σ_A."""
+    """Compare final accuracies with the limit, at each σ_A."""
     for run in evidence.runs("dynamics"):
         spread = run.parameters["sigma_a"]
         yield Claim(
@@ -161,7 +161,7 @@ def two_gaussians_limit(evidence: Evidence) -> Iterator[Claim]:
     source=_TWO_GAUSSIANS,
 )
 def small_spread(evidence: Evidence) -> Iterator[Claim]:
-    """Compare the times of generalization of σ_A = 0 and of those that end perfect too."""
+    """Compare times of generalization with those at σ_A = 0, where both end perfect."""
     without = {
         run.parameters["lambda"]: run
         for run in evidence.runs("dynamics", keep=lambda p: p["sigma_a"] == 0)
@@ -188,7 +188,7 @@ def small_spread(evidence: Evidence) -> Iterator[Claim]:
     source=_TWO_GAUSSIANS,
 )
 def large_spread(evidence: Evidence) -> Iterator[Claim]:
-    """Take the final accuracy, and the final loss over the least one, by σ_A."""
+    """Take the final accuracy, and the ratio of the final to the least loss, at each σ_A."""
     for run in evidence.runs("dynamics"):
         if _two_gaussians_limit(run) >= _PERFECT:
             continue
@@ -214,7 +214,7 @@ _SCATTER = "Of few samples labelled +1, sets scatter by some 0.02 about the larg
 
 
 def _unequal(evidence: Evidence, role: str) -> Iterator[tuple[RunResult, float]]:
-    """Yield the runs with both labels, and r."""
+    """Yield the runs with both labels, each with its r."""
     for run in evidence.runs(role, keep=lambda p: p["label_fraction"] < 1):
         yield run, run.parameters["label_fraction"]
 
@@ -226,7 +226,7 @@ def _unequal(evidence: Evidence, role: str) -> Iterator[tuple[RunResult, float]]
     source=_DECIDED,
 )
 def decided(evidence: Evidence) -> Iterator[Claim]:
-    """Look at where training ends, by r."""
+    """Take the accuracies at the end of training, at each r."""
     for run, r in _unequal(evidence, "dynamics"):
         scalars, t_max = run.scalars, run.parameters["t_max"]
         lambda_, sigma = run.parameters["lambda"], run.parameters["sigma"]
@@ -259,7 +259,7 @@ def decided(evidence: Evidence) -> Iterator[Claim]:
     source=_DECIDED,
 )
 def decided_dynamics(evidence: Evidence) -> Iterator[Claim]:
-    """Compare when the accuracies come near their ends, and the loss with its least before."""
+    """Compare when the accuracies come near their ends, and losses with their least before."""
     for run, r in _unequal(evidence, "dynamics"):
         steps, accuracy, loss = run.curves("gen_accuracy", "gen_loss")
         near = accuracy / (evidence.threshold * accuracy[:, -1:])
@@ -285,7 +285,7 @@ def decided_dynamics(evidence: Evidence) -> Iterator[Claim]:
 
 @claims_of("B16", statement="Random labels cap the accuracy at their share r.", source=_RANDOM)
 def random_cap(evidence: Evidence) -> Iterator[Claim]:
-    """Average the best accuracy of each draw, by r."""
+    """Average the best accuracy of each draw, at each r."""
     for run, r in _unequal(evidence, "random"):
         yield Claim(
             f"B16-random-cap-r-{r:g}",
@@ -301,7 +301,7 @@ def random_cap(evidence: Evidence) -> Iterator[Claim]:
     source=_RANDOM,
 )
 def random_overfit(evidence: Evidence) -> Iterator[Claim]:
-    """Look at how training ends above it, by r."""
+    """Take the accuracies at the end of training above the threshold, at each r."""
     for run, r in _unequal(evidence, "random"):
         limit = random_limit(run)
         if limit is None:

@@ -5,17 +5,20 @@ gives.  It is measured with a 95 % interval, which is a point for what is comput
 formulas alone.
 
 - ``confirmed``: the whole interval lies within the accepted range.
-- ``contradicted``: the whole interval lies outside of it, on one side, at parameters for
-  which the source makes the statement.
-- ``outside its range``: the same, at parameters for which the source does not promise it: it
-  gives a limit (ε → 0, d_in → ∞) or a condition, and the claim asks how far from there the
-  statement still serves.  The claim says so before it is measured, and names the limit.
+- ``contradicted``: the whole interval lies outside the accepted range, on one side, at
+  parameters for which the source makes the statement.
+- ``outside its range``: the interval lies outside likewise, but at parameters for which the
+  source does not promise the statement: the source gives a limit (ε → 0, d_in → ∞) or a
+  condition, and the claim asks how far from it the statement still holds.  Such a claim is
+  marked before it is measured, and names the limit.
 - ``undecided``: anything else; the data are too few.
 
-A measurement without an interval (too few realizations) has the interval of all numbers.
+A measurement without an interval (too few realizations) counts as one whose interval holds all
+numbers.
 
-A statement about each of several numbers, as about every draw or every point of a grid, holds if
-it holds of each: one that contradicts it is enough, and one that is undecided leaves it so.
+A statement about each of several numbers, such as every draw or every grid point, is confirmed if
+it is confirmed for each.  One contradicted number contradicts it; failing that, one undecided
+number leaves it undecided.
 """
 
 import math
@@ -31,18 +34,18 @@ VERDICTS = (CONFIRMED, OUTSIDE, CONTRADICTED, UNDECIDED)
 
 
 class Disagreement(StrEnum):
-    """What it is where a measurement does not agree with a statement, in the report's order."""
+    """Kinds of disagreement between a measurement and a statement, in the report's order."""
 
     ERRATUM = "erratum"
     """The source is wrong where it makes the statement."""
     NOTATION = "ambiguous notation"
-    """One reading of what the source writes, in symbols or in words without a number."""
+    """The claim takes one reading of the source's symbols, or of its words without a number."""
     RANGE = "limit of validity"
     """The source gives a limit or a condition that these parameters do not meet."""
     SIZE = "finite size"
-    """The same, the limit being that of large sets."""
+    """The same, where the limit is that of large sets."""
     CONJECTURE = "rejected conjecture"
-    """The statement is of this project, and wrong."""
+    """The statement is this project's own, and wrong."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +55,9 @@ class Source:
     Attributes
     ----------
     states
-        Whose it is: ``A``, ``B`` (the papers), or ``ours``.
+        Who makes it: ``A``, ``B`` (the papers), or ``ours``.
     where
-        Sections, equations and figures of the paper; of ours, what it builds on.
+        Sections, equations and figures of the paper; for ours, what the statement builds on.
     """
 
     states: str
@@ -77,7 +80,7 @@ def paper_b(where: str) -> Source:
 
 
 def ours(where: str = "") -> Source:
-    """Return this project as a source, and what the statement builds on."""
+    """Return this project as the source, with what the statement builds on."""
     return Source("ours", where)
 
 
@@ -92,14 +95,14 @@ class Measurement:
     Attributes
     ----------
     value, low, high
-        In the unit that the claim names; inf is a value.
+        In the unit that the claim names; may be inf.
     n
         Realizations behind it; 0 for what is computed from formulas alone.
     runs
         Runs that it is made from.
     each
-        What is judged in its place, if the statement is about each of several; ``low`` and
-        ``high`` are then the ends of all their intervals.
+        If the statement is about each of several numbers, their measurements, which are judged
+        in its place; ``low`` and ``high`` then enclose all their intervals.
     """
 
     value: float
@@ -122,7 +125,7 @@ class Measurement:
 
     @classmethod
     def unknown(cls, n: int, *runs: RunResult, value: float = math.nan) -> "Measurement":
-        """Return what realizations leave without an interval: it may be any number."""
+        """Return a measurement without an interval: the quantity may be any number."""
         return cls(float(value), -math.inf, math.inf, n, runs)
 
     def __truediv__(self, positive: float) -> "Measurement":
@@ -132,7 +135,7 @@ class Measurement:
         return replace(self, value=value, low=low, high=high, each=parts)
 
     def within(self, predicted: float, relative: float) -> "Finding":
-        """Accept what differs from a prediction by at most a fraction.
+        """Accept values that differ from a prediction by at most a fraction.
 
         The range is symmetric on a logarithmic axis, so that a factor too large counts as
         much as one too small.
@@ -141,30 +144,30 @@ class Measurement:
         return Finding(self, low, high, predicted)
 
     def near(self, predicted: float, absolute: float) -> "Finding":
-        """Accept what differs from a prediction by at most ``absolute``."""
+        """Accept values that differ from a prediction by at most ``absolute``."""
         return Finding(self, predicted - absolute, predicted + absolute, predicted)
 
     def between(self, low: float, high: float, predicted: float = math.nan) -> "Finding":
-        """Accept a plain range."""
+        """Accept the values from ``low`` to ``high``."""
         return Finding(self, low, high, predicted)
 
     def at_least(self, lowest: float, predicted: float = math.nan) -> "Finding":
-        """Accept all from a value on."""
+        """Accept all values from ``lowest`` on."""
         return Finding(self, lowest, math.inf, predicted)
 
     def at_most(self, highest: float, predicted: float = math.nan) -> "Finding":
-        """Accept all up to a value."""
+        """Accept all values up to ``highest``."""
         return Finding(self, -math.inf, highest, predicted)
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What was measured, beside the values that agree with a statement.
+    """What was measured, and the range of values that agree with a statement.
 
     Attributes
     ----------
     lowest, highest
-        The smallest and the largest of them.
+        Ends of the accepted range.
     predicted
         The predicted value, nan for a plain range such as "at least 1".
     """
@@ -176,7 +179,7 @@ class Finding:
 
     @property
     def verdict(self) -> str:
-        """The verdict by the rule in the module's docstring, the source's range aside.
+        """The verdict by the rule in the module's docstring, regardless of the source's range.
 
         Raises
         ------
@@ -211,12 +214,12 @@ class Claim:
     statement
         One sentence; it names the tolerance.
     note
-        What explains a disagreement (or a limit of a confirmation), one sentence.
+        One sentence that explains a disagreement, or limits a confirmation.
     source
-        Who states it, and where; None where it is that of the claim's maker.
+        Who states it, and where; None stands for the source given to `registry.claims_of`.
     otherwise
-        What it would be if the measurement did not agree; None: an erratum of a paper, or a
-        rejected conjecture of ours.
+        Kind of disagreement if the measurement does not agree.  None stands for an erratum of a
+        paper, or a rejected conjecture of ours.
     """
 
     id: str

@@ -41,9 +41,9 @@ class Options(FigureOptions):
 def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     """Return the table: losses and accuracies by λ, grokking times by ε against λ.
 
-    The time diverges where the loss's floor, above λ = 1, meets the threshold; points close to
-    it show the curve's end.  Series ``small_epsilon`` is the paper's Eq. 12, ``lambert`` the
-    difference of its Eqs. 25 and 24.
+    The time diverges a little above λ = 1, where the loss's floor meets the threshold; points
+    close to this λ show the end of the curve.  Series ``small_epsilon`` is the paper's Eq. 12,
+    ``lambert`` the difference of its Eqs. 25 and 24.
     """
     builder, shared = tabulate_by(data, "lambda", "epsilon")
     tabulate_reached(builder, data, "lambda", "epsilon")

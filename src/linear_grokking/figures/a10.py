@@ -1,7 +1,7 @@
 """Fig. A10.
 
-Paper A's inputs are isotropic; its conclusion leaves structured ones open.  Here their
-covariance is a power law, and the large-size losses are those of `theory.structured_inputs`.
+Paper A's inputs are isotropic; its conclusion leaves structured ones open.  Here the spectrum of
+their covariance is a power law, and large-size losses come from `theory.structured_inputs`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,12 +37,12 @@ TIMES_TO = {
     "generalization": structured_times.gen_time_to_loss,
 }
 LAW: Mapping[str, Any] = {"linestyle": (0, (1, 1.2)), "linewidth": 1.0, "color": style.PAPER}
-"""What the exact theory tends to."""
+"""Line of the laws that the exact theory tends to."""
 SCALES = (style.SKY, style.GREEN, style.PURPLE)
-"""Of α in ascending order: oranges are those of p here."""
+"""Colours of α, in ascending order; oranges stand for p in this figure."""
 FORGETTING = ("alpha", P, "lambda")
 LOWEST = 1e-10
-"""Smallest generalization loss of which a ratio is shown."""
+"""Smallest generalization loss at which the loss ratio is shown."""
 
 
 class Options(FigureOptions):
@@ -62,15 +62,15 @@ class Options(FigureOptions):
 
 
 def problem_of(parameters: Mapping[str, Any], **others: Any) -> StructuredProblem:
-    """Return the theory's problem at some parameters, others in place of these."""
+    """Return the theory's problem at some parameters, with ``others`` replacing theirs."""
     given = {P: 0.0, **parameters, **others}
     return StructuredProblem(**vars(panels.problem_of(given)), exponent=given[P])
 
 
 def times_to_loss(run: RunResult, series: str, level: float) -> np.ndarray:
-    """Return when the loss of each realization falls to a level, (R,); inf if not in the run."""
+    """Return the time when each realization's loss falls to a level, (R,); inf if after the run."""
     steps, losses = run.curves(QUANTITIES["loss"][series])
-    # A loss may be 0 in the end.
+    # A loss may reach 0 at the end.
     logs = np.log(np.maximum(losses, np.finfo(float).tiny))
     return first_crossing(steps, -logs, -np.log(level))
 
@@ -78,12 +78,12 @@ def times_to_loss(run: RunResult, series: str, level: float) -> np.ndarray:
 def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     """Return the table.
 
-    Panels ``loss`` (λ of the dynamics) and ``critical_loss`` (λ = 1) against the step, and
-    ``loss_ratio``, training over generalization loss; series ``late`` are the laws that they tend
-    to.  Panel ``times`` holds the times of both accuracies against 1-λ, of the dynamics too where
-    their p has no others, ``time_ratio`` against ε the ratio of the times at which the losses fall
-    to the threshold of ε.  Panel ``forgetting`` holds the times against γ above λ = 1; ``late`` is
-    the closed form.
+    Panels ``loss`` (at the λ of the dynamics), ``critical_loss`` (at λ = 1) and ``loss_ratio``
+    (training over generalization loss) are against the step; their series ``late`` holds the laws
+    that they tend to.  Panel ``times`` holds the times of both accuracies against 1-λ; for a p
+    without runs ``times``, it holds those of the dynamics.  Panel ``time_ratio`` holds, against ε,
+    the ratio of the times at which the two losses fall to the threshold of ε.  Panel ``forgetting``
+    holds the times against γ above λ = 1; its series ``late`` is the closed form.
     """
     builder = TableBuilder()
     _tabulate_losses(builder, data.runs("dynamics"), data.runs("critical"))
@@ -112,7 +112,7 @@ def _tabulate_losses(
         steps, train, gen = run.curves("train_loss", "gen_loss")
         problem = problem_of(run.parameters)
         expected = [loss(steps, problem) for loss in LOSSES.values()]
-        # Where there is no power law both vanish, and with them their digits.
+        # Without a power law both losses vanish, and their ratio loses its digits.
         told = (gen.min(axis=0) > LOWEST) & (expected[1] > LOWEST)
         steps, train, gen = steps[told], train[:, told], gen[:, told]
         curve = of_curve("loss_ratio", steps, train / gen)
@@ -145,7 +145,7 @@ def _tabulate_gaps(
         for series, time_to in TIMES_TO.items():
             builder.add("times", series, "theory", gaps, time_to(level, problem), shown)
         if parameters[P] > 1:
-            # For p below 1 this law is reached at far smaller ε.
+            # For p below 1 this law is reached only at far smaller ε.
             law = structured_laws.late_times(level, problem)
             builder.add("times", "late", "theory", gaps, law.gen, shown)
 
@@ -192,7 +192,7 @@ def _one_by(key: str, runs: Sequence[RunResult]) -> list[Mapping[str, Any]]:
 
 
 def draw(table: pd.DataFrame) -> Figure:
-    """Draw losses, their ratio and those at λ = 1; below, times."""
+    """Draw losses, their ratio and the losses at λ = 1 above, times below."""
     figure, axes = style.new_panels(2, 3, height=4.6)
     by_p = table["panel"].isin(["loss", "critical_loss", "times"])
     colours = panels.colours_of(table.loc[by_p, P])
@@ -239,7 +239,7 @@ def _note(axes: Axes, text: str) -> None:
 
 
 def _plain_ticks(axis: Axis, values: Sequence[float]) -> None:
-    """Mark these values of a logarithmic axis, less than two decades long, as plain numbers."""
+    """Mark values as plain numbers on a logarithmic axis of less than two decades."""
     axis.set_ticks(values, [style.number(value) for value in values])
     axis.set_minor_locator(NullLocator())
 
@@ -271,7 +271,7 @@ def _draw_times(
     colours: Mapping[Any, str],
     label: str,
 ) -> None:
-    """Draw the times of both accuracies, theory on stripes."""
+    """Draw the times of both accuracies, with theory on stripes."""
     looks = {"train": {"marker": "s", "fillstyle": "none"}, "generalization": {"marker": "o"}}
     for series, look in looks.items():
         line = style.line_of(series)

@@ -27,7 +27,7 @@ TITLE = (
 MAXIMUM = "v"
 """Marker of the curves' maxima."""
 CAPTION = 50
-"""Where the paper's caption has the maximum."""
+"""The d_out at which the paper's caption places the maximum."""
 
 
 class Options(FigureOptions):
@@ -44,9 +44,9 @@ class Options(FigureOptions):
 def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     """Return the table: losses and accuracies by d_out, grokking times by λ against d_out.
 
-    The measured times are those of the runs ``times``, and where these have none those of the
-    runs ``dynamics``.  Series ``maximum`` holds the d_out with the longest grokking time, and
-    that time.
+    Measured times come from the runs ``times`` and, at parameters that these lack, from the runs
+    ``dynamics``.  Series ``maximum`` holds the d_out with the longest grokking time, and that
+    time.
     """
     builder, shared = tabulate_by(data, "d_out", "lambda")
     taken = {(run.parameters["d_out"], run.parameters["lambda"]) for run in data.runs("times")}

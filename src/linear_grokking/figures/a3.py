@@ -59,7 +59,7 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
 def draw(table: pd.DataFrame) -> Figure:
     """Draw losses, accuracies and grokking times."""
     limits = rows(table, series="gamma_max").set_index("lambda")["x"]
-    # What is not reached beyond γ_max, the bars there say.
+    # Beyond γ_max, bars show that the threshold is not reached.
     beyond = np.isposinf(table["y"]) & (table["x"] >= table["lambda"].map(limits))
     figure, right, colours = draw_by(table[~beyond], "gamma", "lambda")
     right.set_xscale("log")
@@ -70,7 +70,7 @@ def draw(table: pd.DataFrame) -> Figure:
     for number, (lambda_, limit) in enumerate(limits.sort_values().items()):
         curve = rows(table, "grokking_time", "time", "theory", lambda_=lambda_)
         last = curve.loc[np.isfinite(curve["y"]), "y"].iloc[-1]
-        # It diverges there, but as a logarithm: no points lead up to the frame.
+        # The time diverges at γ_max only logarithmically: no points lead up to the frame.
         right.plot([limit, limit], [last, top], color=colours[lambda_], zorder=1, **style.STRIPE)
         right.plot([limit, limit], [last, top], **style.THEORY_LINE)
         height = 0.98 - 0.035 * number

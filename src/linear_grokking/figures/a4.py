@@ -30,7 +30,7 @@ PANELS = {
 
 SCALES = {"gamma": "log", "d_out": "log", "lambda": "linear"}
 NARROW = 2.5
-"""Decades of time below which a diagram has contours between the decades."""
+"""A diagram that spans fewer decades of time than this has contours between the decades too."""
 
 
 class Fixed(Section):
@@ -98,7 +98,7 @@ def draw(table: pd.DataFrame) -> Figure:
 
 
 def _draw_contours(axes: Axes, cells: pd.DataFrame) -> None:
-    """Draw contours of whole decades, or of 2 and 5 in each where there are few, with labels."""
+    """Draw labelled contours at whole decades, and at 2 and 5 times them where there are few."""
     grid = cells.pivot(index="y", columns="x", values="z")
     z = np.ma.masked_invalid(grid.to_numpy())
     low, high = (np.log10(cells.loc[cells["z"] > 0, "z"].quantile(q)) for q in (0.01, 0.995))
@@ -108,7 +108,7 @@ def _draw_contours(axes: Axes, cells: pd.DataFrame) -> None:
     levels = levels[(levels > 10**low) & (levels < 10**high)]
     if len(levels):
         x, y = grid.columns.to_numpy(), grid.index.to_numpy()
-        # Cells beside those without a time have times of other decades.
+        # Times rise by decades next to cells without a time: no contours there.
         z.mask = binary_dilation(np.ma.getmaskarray(z), iterations=2)
         lines = axes.contour(x, y, z, levels, colors="black", linewidths=0.6)
         places = _places(axes, lines.allsegs)
@@ -116,7 +116,7 @@ def _draw_contours(axes: Axes, cells: pd.DataFrame) -> None:
 
 
 def _places(axes: Axes, contours: Sequence[Sequence[np.ndarray]]) -> list[tuple[float, float]]:
-    """Return a place for the label of each contour that has one away from the panel's edges."""
+    """Return a place for each contour's label; contours near the panel's edges get none."""
     found = []
     for number, segments in enumerate(contours):
         points = np.concatenate([np.empty((0, 2)), *segments])

@@ -23,8 +23,8 @@ COMPARISON = "tanh_over_linear"
 KEYS = ("d_h", "activation")
 ACTIVATIONS = {"identity": "linear", "tanh": "tanh"}
 _SHOWN_UNTIL = 3.0
-"""Time up to which the axes hold all ratios, over that of the last net to generalize: later ones
-are of losses that nobody sees."""
+"""The axes hold all ratios up to this multiple of the time at which the last net generalizes; later
+ratios are of losses too small to matter."""
 _LOSSES = {
     "train": ("train_loss", two_layer.train_loss),
     "generalization": ("gen_loss", two_layer.gen_loss),
@@ -46,10 +46,10 @@ def problem_of(parameters: Mapping[str, Any]) -> two_layer.Problem:
 def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     """Return the table: losses and accuracies by hidden width and activation, with the theory.
 
-    Panel ``loss_ratio`` has the median losses over the lazy approximation's, quartiles
-    likewise; series ``generalization_error`` is the median standard error that comes from
-    sampling the generalization loss of a tanh net, in the same units.  Panel
-    ``tanh_over_linear`` has the median losses of tanh nets over those of linear ones.
+    Panel ``loss_ratio`` holds the ratio of the median losses, and of their quartiles, to the lazy
+    approximation.  Its series ``generalization_error`` is the median standard error from sampling
+    the generalization loss of a tanh net, in the same units.  Panel ``tanh_over_linear`` holds
+    the ratio of the median losses of tanh nets to those of linear ones.
     """
     builder = TableBuilder()
     for run in data.runs("dynamics"):
@@ -78,7 +78,7 @@ def _tanh_over_linear(table: pd.DataFrame) -> pd.DataFrame:
     linear, tanh = (rows(losses, activation=name) for name in ACTIVATIONS)
     both = tanh.merge(linear[["series", "d_h", "x", "y"]], on=["series", "d_h", "x"])
     both["y"] = ratio(both["y_x"].to_numpy(), both["y_y"].to_numpy())
-    # Of medians: it has no quartiles.
+    # A ratio of medians has no quartiles.
     both[["y_low", "y_high"]] = np.nan
     return both.assign(panel=COMPARISON)[table.columns]
 
@@ -143,14 +143,14 @@ def _draw_ratio(axes: Axes, table: pd.DataFrame, colours: Mapping[int, str]) -> 
 
 
 def _last_time(accuracies: pd.DataFrame) -> float:
-    """Return when the last net generalizes, inf where one does not."""
+    """Return the time at which the last net generalizes, inf if one does not."""
     reached = rows(accuracies, series="generalization_reached")
     nets = accuracies[list(KEYS)].drop_duplicates()
     return reached["x"].max() if len(reached) == len(nets) else np.inf
 
 
 def _limit(panels: Sequence[Axes], ratios: pd.DataFrame, until: float) -> None:
-    """Show all bands of the ratios up to a step in panels that share an axis."""
+    """Fit the y range of panels that share it to all bands of the ratios up to a step."""
     drawn = ratios["series"].isin(list(_LOSSES)) & (ratios["x"] <= until)
     shown = ratios.loc[drawn, ["y", "y_low", "y_high"]]
     low, high = shown.min().min(), shown.max().max()
@@ -158,7 +158,7 @@ def _limit(panels: Sequence[Axes], ratios: pd.DataFrame, until: float) -> None:
 
 
 def _say_end(axes: Axes, ratios: pd.DataFrame) -> None:
-    """Say how far the medians of each net go beyond a panel's axis."""
+    """Write how far the medians of each net go beyond a panel's axis."""
     largest = ratios[ratios["series"].isin(list(_LOSSES))].groupby("d_h")["y"].max()
     beyond = largest[largest > axes.get_ylim()[1]]
     if len(beyond):

@@ -24,7 +24,7 @@ APPROXIMATIONS = {
     "generalization_late": ("generalization", late.late_time_gen_loss),
     "generalization_edge": ("generalization", late.edge_gen_loss),
 }
-"""Series → the exact loss that it approximates, and its formula, which is the paper's."""
+"""Series → the exact loss that it approximates, and the paper's formula."""
 
 LINES = {
     "train_late": (style.BLUE, "--", "training: Eq. 22"),
@@ -100,7 +100,7 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
 
 
 def draw(table: pd.DataFrame) -> Figure:
-    """Draw losses and grokking times with their approximations, ratios to the exact below."""
+    """Draw losses and grokking times with their approximations; ratios to the exact ones below."""
     layout = {"height": 4.7, "sharex": "col", "height_ratios": (1, 0.6)}
     figure, axes = style.new_panels(2, 2, downwards=True, **layout)
     _draw_losses(axes[0, 0], table)
@@ -161,7 +161,7 @@ def _draw_coloured(
 
 
 def _prepare_ratios(axes: Axes, limits: tuple[float, float]) -> None:
-    """Mark equality on a logarithmic y axis with plain numbers."""
+    """Give a panel a logarithmic y axis with plain numbers, and mark equality."""
     axes.axhline(1.0, **style.THEORY_LINE)
     axes.set(yscale="log", ylim=limits)
     style.tick_plainly(axes.yaxis)

@@ -1,7 +1,7 @@
 """Fig. A7.
 
-The paper's Sec. 3.1.3 has label noise leave the dynamics and add a constant to the
-generalization loss; that is an erratum: the student overfits (docs/errata.md).
+According to the paper's Sec. 3.1.3, label noise leaves the dynamics unchanged and adds a constant
+to the generalization loss.  That is an erratum: the student overfits (docs/errata.md).
 """
 
 import pandas as pd
@@ -28,7 +28,7 @@ MARKS = {
 }
 """How an overfitting minimum is drawn."""
 NOISES = ("#C9A0C4", "#A2559A", "#6A1B60")
-"""Of noise variances above 0, in ascending order: oranges are those of α here."""
+"""Colours of noise variances above 0, in ascending order; oranges stand for α in this figure."""
 
 
 class Options(FigureOptions):
@@ -117,7 +117,7 @@ def _draw_delays(axes: Axes, table: pd.DataFrame, colours: dict[float, str]) -> 
 
 
 def _draw_minima(axes: Axes, table: pd.DataFrame, colours: dict[float, str]) -> None:
-    """Draw minimum and end of the loss in units of the noise variance."""
+    """Draw the loss's minimum and final value in units of the noise variance."""
     losses = rows(table, "minimum_loss").copy()
     spread = ["y", "y_low", "y_high"]
     losses[spread] = losses[spread].div(losses["x"], axis=0)
@@ -128,7 +128,7 @@ def _draw_minima(axes: Axes, table: pd.DataFrame, colours: dict[float, str]) -> 
     ):
         look = {**style.THEORY_LINE, "linestyle": line}
         draw_lines(axes, losses, "minimum_loss", series, **look)
-        # Ends stand beside minima, which is no matter: they are the same for every variance.
+        # Final losses are drawn beside minima: in these units they are the same at every variance.
         aside = 0.6 if series == "final" else 1.0
         for noise, point in rows(losses, series=series, source="experiment").groupby("x"):
             draw_points(axes, point.assign(x=aside * noise), colours[noise], **marker)

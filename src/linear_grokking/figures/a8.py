@@ -24,7 +24,7 @@ from linear_grokking.theory.linear_optimizers import Losses
 
 TITLE = "Optimizers in one-layer linear regression: how fast can one grok? (beyond Paper A)"
 METHOD = ["solver", "nesterov", "eta"]
-"""What tells methods apart."""
+"""Parameters that tell methods apart."""
 SERIES = {"train": "t_train", "generalization": "t_gen"}
 SCALING = ("gradient_descent", "tuned", "conjugate_gradients")
 """Roles whose runs are at several λ."""
@@ -34,7 +34,7 @@ COLOURS = (
 )
 MARKERS = {"train": "D", "generalization": "o"}
 _BOUND = {"color": "#CC79A7", "linewidth": 1.4, "linestyle": (0, (3, 1.5)), "zorder": 6}
-"""Of the speed limit: a colour of no method, above what lies close to it."""
+"""Line of the speed limit: a colour that no method has, above the curves close to it."""
 
 
 class Options(FigureOptions):
@@ -66,10 +66,10 @@ def times_of(run: RunResult, threshold: float) -> dict[str, float]:
 def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     """Return the table.
 
-    Losses and accuracies of all methods at the largest λ (panels ``loss``, ``accuracy``), with
-    the least loss of Krylov methods (series ``bound``); times of both accuracies against 1 - λ
-    (``times``), by method (``methods``, at the largest λ), and against the batch size (``batches``,
-    the last point that of the full batch).
+    Panels ``loss`` and ``accuracy`` hold the curves of all methods at the largest λ; series
+    ``bound`` is the least loss of Krylov methods.  The times of both accuracies are in panels
+    ``times`` (against 1 - λ), ``methods`` (by method, at the largest λ) and ``batches`` (against
+    the batch size; the last point is the full batch).
     """
     builder = TableBuilder()
     roles = [role for role in options.roles() if role != "mini_batches"]
@@ -93,12 +93,12 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
 
 
 def _method(run: RunResult) -> dict[str, Any]:
-    """Return what tells a run's method from others, as far as it has it."""
+    """Return the parameters among `METHOD` that a run has."""
     return {key: run.parameters[key] for key in METHOD if key in run.parameters}
 
 
 def _tabulate_scaling(builder: TableBuilder, options: Options, data: FigureData) -> None:
-    """Add times against 1 - λ, the theory's at the loss of the threshold accuracy."""
+    """Add times against 1 - λ; the theory's are for the loss at the threshold accuracy."""
     distance = options.distance.log()
     plain = data.runs("gradient_descent")[0].parameters
     loss = float(linear.loss_threshold(plain["epsilon"], accuracy=data.threshold))
@@ -137,7 +137,7 @@ def _tabulate_batches(builder: TableBuilder, data: FigureData) -> None:
         for series, quantity in SERIES.items():
             builder.add_summary("batches", series, size, run.number(quantity), shown)
     smallest = min(run.parameters["batch_size"] for run in runs)
-    # Times rise steeply towards the smallest: most points are there.
+    # Times rise steeply towards the smallest batch: most points are there.
     sizes = smallest * (whole / smallest) ** (np.linspace(0.0, 1.0, 40) ** 2)
     sizes = np.minimum(sizes, whole)
     steps = runs[0].curve("train_loss")["step"].to_numpy(float)
@@ -154,7 +154,7 @@ def _tabulate_batches(builder: TableBuilder, data: FigureData) -> None:
 def draw(table: pd.DataFrame) -> Figure:
     """Draw losses of all methods, their times, and those of mini-batches."""
     figure, axes = style.new_panels(2, 3, height=5.2)
-    # Conjugate gradients have no rate, and momentum alone looks ahead.
+    # Conjugate gradients have no learning rate, and only momentum has a look-ahead.
     table = table.fillna({"nesterov": False, "eta": 0.0})
     dynamics = rows(table, "loss", source="experiment")
     methods = list(_methods(dynamics[dynamics["series"] == "generalization"]))
@@ -201,7 +201,7 @@ def _of(table: pd.DataFrame, method: tuple) -> pd.DataFrame:
 
 
 def _label(method: tuple, scaling: Collection[tuple]) -> str:
-    """Name a method; momentum is λ in the one of those that are run at several λ."""
+    """Name a method; momentum that is among ``scaling`` (run at several λ) has β = λ."""
     solver, nesterov, eta = method
     tuned = r" $\beta=\lambda$" if method in scaling else ""
     name = {
@@ -225,7 +225,7 @@ def _draw_losses(
     colours: Mapping[tuple, str],
     series: Sequence[str],
 ) -> None:
-    """Draw losses of some methods, theory on experiment."""
+    """Draw losses of some methods, with theory on top of experiment."""
     for method in methods:
         for name in series:
             curves = rows(_of(table, method), "loss", name)
@@ -256,7 +256,7 @@ def _draw_times(axes: Axes, table: pd.DataFrame, colours: Mapping[tuple, str]) -
 
 
 def _draw_methods(axes: Axes, table: pd.DataFrame, colours: Mapping[tuple, str]) -> None:
-    """Draw both times of each method on a line of its own, slowest above."""
+    """Draw both times of each method on a line of its own, the slowest on top."""
     times = rows(table, "methods")
     for k, (method, colour) in enumerate(reversed([*colours.items()])):
         for series, marker in MARKERS.items():

@@ -18,9 +18,9 @@ TITLE = "The law of the grokking time in one-layer linear regression (ours)"
 TIME = r"$t_\mathrm{gen}$"
 _DASHED = {**style.THEORY_LINE, "linestyle": (0, (5, 2))}
 _ASIDE = 0.012
-"""How far beside the next smaller size points are drawn, in λ."""
+"""Shift in λ between the points of neighbouring sizes."""
 _TAIL_BELOW = 0.3
-"""Probability from which a tail is no longer shown."""
+"""Probability below which a tail is shown."""
 _GUIDE = {"color": style.PAPER, "linewidth": 1.0, "linestyle": (0, (4, 2))}
 
 
@@ -40,14 +40,24 @@ class Options(FigureOptions):
 def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     """Return the table: distributions, scatter and medians of t_gen, beside their formulas.
 
-    Panel ``density`` has t_gen of the runs ``law``; ``cumulative`` the shares of draws that
-    generalize by a step, with (``matrices``) and without (``draws``) data; ``deviation``
-    √d sd(t_gen) over the large-size t_gen, with its 95 % interval; ``smallest_eigenvalue``
-    P(Ndν < x) and ``survival`` P(t_gen > x) where N is d or little more, told apart by
-    ``n_train``; ``median`` that of t_gen at λ = 1, with quartiles.  Theory: ``normal`` is the
-    normal law of the formula's mean and deviation, ``law`` Edelman's, ``one_mode`` (``_low``,
-    ``_high``) that of the slowest mode alone (its quartiles), ``tail`` what either tends to,
-    ``square`` a line of slope 2.
+    Panels:
+
+    - ``density``: t_gen of the first run ``law``.
+    - ``cumulative``: the shares of draws that generalize by a step, with data (``matrices``) and
+      without (``draws``).
+    - ``deviation``: √d sd(t_gen) over the large-size t_gen, with its 95 % interval.
+    - ``smallest_eigenvalue`` and ``survival``: P(Ndν < x) and P(t_gen > x) where N is d or
+      slightly more, told apart by ``n_train``.
+    - ``median``: the median of t_gen at λ = 1, with quartiles.
+
+    Series of the theory:
+
+    - ``normal``: the normal law with the formula's mean and deviation.
+    - ``law``: Edelman's law.
+    - ``one_mode``, ``one_mode_low`` and ``one_mode_high``: the law of the slowest mode alone, and
+      its quartiles.
+    - ``tail``: what either law tends to.
+    - ``square``: a line of slope 2.
     """
     builder = TableBuilder()
     law.tabulate_law(builder, data, options.bins)
@@ -59,7 +69,7 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
 
 
 def draw(table: pd.DataFrame) -> Figure:
-    """Draw distributions where many modes decide above, and where one does below."""
+    """Draw distributions: above where many modes decide, below where a single one does."""
     figure, axes = style.new_panels(2, 3, height=4.6)
     _draw_density(axes[0, 0], table)
     _draw_cumulative(axes[0, 1], table)
@@ -89,7 +99,7 @@ def _draw_density(axes: Axes, table: pd.DataFrame) -> None:
 
 
 def _scaled(curve: pd.DataFrame) -> pd.DataFrame:
-    """Return a density in thousands of steps."""
+    """Return a density with steps in thousands."""
     return curve.assign(x=curve["x"] / 1e3, y=curve["y"] * 1e3)
 
 

@@ -25,12 +25,12 @@ _LOOKS = {
     "mean": {"colour": style.SKY, "marker": "s", "markerfacecolor": "none", "markersize": 4.2},
     "at_t_max": {"colour": style.VERMILION, "marker": "v", "markersize": 3.0},
 }
-"""Statistics over the draws: their colours are of no λ."""
+"""Looks of the statistics over the draws, in colours that no λ has."""
 _TWO_POINT = {**style.REFERENCE, "linewidth": 1.0, "label": "two-point model"}
 _UNSETTLED = {"linestyle": (0, (1, 1)), "linewidth": 1.0}
-"""A formula where its condition does not hold."""
+"""Line of a formula where its condition does not hold."""
 _NEAR = (0.415, 0.625)
-"""λ of the transition, and of the shares of draws that do not reach the accuracy."""
+"""Range of λ shown of the transition, and of the shares of draws that reach the accuracy."""
 
 
 class Options(FigureOptions):
@@ -51,13 +51,13 @@ class Options(FigureOptions):
 def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     """Return the table: dynamics by λ; ‖S_∞‖, final accuracy and t₉₅ against λ.
 
-    Panel ``final_accuracy`` has the accuracy at t → ∞ (``median``, ``mean``), when the run
-    ended (``at_t_max``), and the largest λ at which large sets reach the threshold
-    (``threshold``).  Series ``t95`` is the median with quartiles, inf where half of the
-    sets or more do not reach the threshold; its theory has S settled, series ``unsettled`` goes
-    on where it would not be by then.  Panel ``grokking_time_unreached`` has the fraction
-    of sets whose limit lies below it (``never``), and of those that would reach it after the
-    run's end (``censored``).
+    Panel ``final_accuracy`` holds the accuracy at t → ∞ (``median``, ``mean``) and at the end of
+    the run (``at_t_max``), and the largest λ at which large sets reach the threshold
+    (``threshold``).  Series ``t95`` is the median time with quartiles, inf where half of the sets
+    or more do not reach the threshold.  Its theory assumes that S has settled; series
+    ``unsettled`` continues it where S would not have settled by then.  Panel
+    ``grokking_time_unreached`` holds the fraction of sets whose limit lies below the threshold
+    (``never``), and of those that would reach it after the run's end (``censored``).
     """
     builder = TableBuilder()
     logistic.tabulate_with_limits(builder, data, "lambda")
@@ -102,7 +102,7 @@ def _last_to_reach(threshold: float, sigma: float) -> float:
 def _tabulate_end(
     builder: TableBuilder, run: RunResult, limits: pd.DataFrame, threshold: float
 ) -> None:
-    """Add how those realizations of a run end whose limits are known (`limit_accuracies`)."""
+    """Add how the realizations of a run with known limits (`limit_accuracies`) end."""
     run = run.only(limits["realization"])
     x = run.parameters["lambda"]
     for statistic in ("median", "mean"):
@@ -147,7 +147,7 @@ def _mark(series: str, label: str) -> Line2D:
 
 
 def _draw_measured(axes: Axes, table: pd.DataFrame, panel: str, names: dict[str, str]) -> None:
-    """Draw statistics over the draws: series → how it looks."""
+    """Draw statistics over the draws; ``names`` maps a series to its look in `_LOOKS`."""
     for series, name in names.items():
         points = rows(table, panel, series, "experiment")
         draw_points(axes, points, **_LOOKS[name])
@@ -168,7 +168,7 @@ def _draw_limit_norm(axes: Axes, table: pd.DataFrame) -> None:
 
 
 def _write_left_out(axes: Axes, points: pd.DataFrame) -> None:
-    """Write above the panel how many of the draws, the separable ones, the means leave out."""
+    """Write above the panel what share of the draws, the separable ones, the means leave out."""
     means = rows(points, series="mean").sort_values("x")
     drawn = rows(points, series="median")["n"].max()
     low, high = axes.get_xlim()
@@ -229,7 +229,7 @@ def _draw_lower_quartiles(axes: Axes, points: pd.DataFrame) -> None:
 
 
 def _draw_shares(axes: Axes, table: pd.DataFrame) -> None:
-    """Draw which share of the draws reaches the accuracy never, after the run, and in it."""
+    """Draw the shares of draws that reach the accuracy during the run, after it, and never."""
     never, late = (
         rows(table, "grokking_time_unreached", series).sort_values("x")
         for series in ("never", "censored")

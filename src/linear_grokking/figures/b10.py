@@ -16,7 +16,7 @@ from linear_grokking.theory.adam_limit import limit_gen_accuracy
 TITLE = "Adam below, near and above λ = ½, beside gradient descent (Paper B, App. F.2)"
 
 _OTHERS = {"linewidth": 0.6, "alpha": 0.8, "zorder": 2}
-"""Draws on the other side of the transition than their λ."""
+"""Line of draws that lie on the other side of the transition than their λ."""
 
 
 class Options(FigureOptions):
@@ -32,8 +32,8 @@ class Options(FigureOptions):
 def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     """Return the table: dynamics by λ, solver, and whether the draws are separable.
 
-    Series ``limit`` is 1, or gradient descent's Φ(1/(σM)) on separable sets, and
-    ``large_size_limit`` that of large sets; Adam's above ½ is that of small steps.
+    Series ``limit`` is 1 or, for gradient descent on separable sets, Φ(1/(σM)).  Series
+    ``large_size_limit`` is the limit of large sets; for Adam above ½ it assumes small steps.
     """
     builder = TableBuilder()
     logistic.tabulate_by_verdict(builder, data, "adam", "gradient_descent")
@@ -54,8 +54,8 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
 def draw(table: pd.DataFrame) -> Figure:
     """Draw a column of loss, accuracy, and the sizes of S and b, for each λ.
 
-    A column shows the draws that are on the side of the transition that its λ is on (the
-    others if there are none), and thin the median of those that are on the other.
+    A column shows the draws that lie on the same side of the transition as its λ (the others if
+    there are none).  A thin line shows the median of the rest.
     """
     lambdas = sorted(table["lambda"].unique())
     figure, axes = style.new_panels(3, len(lambdas), height=5.1, downwards=True, squeeze=False)
@@ -81,7 +81,7 @@ def draw(table: pd.DataFrame) -> Figure:
 
 
 def _write_end(axes: Axes, table: pd.DataFrame) -> None:
-    """Write where Adam's accuracy has come to, which is not its limit."""
+    """Write where Adam's accuracy ends in the run, which is not its limit."""
     last = rows(table, "accuracy", "generalization", solver="adam").iloc[-1]
     text = f"Adam: {last['y']:.2f} at $t$ = {style.number(last['x'])}"
     look = {"ha": "left", "va": "center", "fontsize": 6.5, "color": logistic.SOLVER_COLOURS["adam"]}

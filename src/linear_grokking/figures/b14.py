@@ -25,7 +25,7 @@ _CLASSES: Mapping[str, tuple[float, Mapping[str, Any]]] = {
     "plus": (1.0, {"marker": "o", "markersize": 2.0, "color": "#8A8A8A", "markeredgewidth": 0}),
     "minus": (-1.0, {"marker": "x", "markersize": 2.2, "color": "#555555", "markeredgewidth": 0.5}),
 }
-"""Label and marker of each class: colours are those of σ_A."""
+"""Label and marker of each class, in grey; colours stand for σ_A."""
 
 
 class Options(FigureOptions):
@@ -41,11 +41,11 @@ class Options(FigureOptions):
 def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     """Return the table: dynamics by σ_A with their limits, and the plane of the separation.
 
-    In panel ``separation`` x is x·e₁, the axis that the class means lie on, and y is x·u, u
-    the direction of S across it: training points (``plus``, ``minus``: a point and its
-    label's sign may be flipped together, and those of odd number are), the line S·x = 0
-    (``boundary``), and ellipses of the law that fresh data comes from (``law_plus``,
-    ``law_minus``).
+    In panel ``separation`` x is x·e₁, along the axis of the class means, and y is x·u, where u is
+    the direction of S across that axis.  Series ``plus`` and ``minus`` are training points: a
+    point and its label may change sign together, and every second point is shown with label +1.
+    Series ``boundary`` is the line S·x = 0; ``law_plus`` and ``law_minus`` are ellipses of the law
+    that fresh data comes from.
     """
     builder = TableBuilder()
     for run in data.runs("dynamics"):

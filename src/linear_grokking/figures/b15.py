@@ -15,7 +15,7 @@ from linear_grokking.figures.tables import FigureData, TableBuilder, rows
 from linear_grokking.theory import anisotropic, margin
 
 _MEASURED = style.GREEN
-"""Of no λ."""
+"""A colour that no λ has."""
 
 TITLE = "Other laws symmetric about the origin: the same transition at λ = ½ (ICML App. G)"
 _TITLES = {
@@ -52,7 +52,7 @@ def _limit(parameters: Mapping[str, Any]) -> float:
     if parameters["law"] == "anisotropic":
         condition = parameters["condition"]
         return anisotropic.limit_gen_accuracy(lambda_=lambda_, sigma=sigma, condition=condition)
-    # The centres of a mixture lie on one axis of d: for large N they make no difference.
+    # The centres of a mixture lie on one of d axes: for large N they make no difference.
     return float(margin.limit_gen_accuracy(lambda_, sigma))
 
 

@@ -15,7 +15,7 @@ from linear_grokking.theory import label_fraction, threshold_labels
 TITLE = "A share r of labels −1: decided by x₁ (Paper B, Fig. 16), or drawn at random (ours)"
 _PANELS = logistic.DYNAMICS_PANELS[:3]
 _ROWS = {"threshold": ("dynamics", "labels by $x_1$"), "random": ("random", "random labels")}
-"""How labels are assigned: the role of its runs, and its name in the figure."""
+"""How labels are assigned → the role of the runs, and the name in the figure."""
 
 
 class Options(FigureOptions):
@@ -31,7 +31,7 @@ class Options(FigureOptions):
 def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     """Return the table: dynamics by labels and r, with the limits at t → ∞ of the accuracy.
 
-    Series ``constant`` is r, the accuracy of who always answers -1.
+    Series ``constant`` is r, the accuracy of always answering -1.
     """
     builder = TableBuilder()
     for labels, (role, _) in _ROWS.items():
@@ -60,7 +60,7 @@ def random_limit(run: RunResult) -> float | None:
 
 
 def _threshold_limit(run: RunResult) -> float:
-    """Return that on labels decided by x₁."""
+    """Return the large-size limit of the accuracy on labels decided by x₁."""
     return threshold_labels.limit_gen_accuracy(*(run.parameters[key] for key in _DETERMINING))
 
 

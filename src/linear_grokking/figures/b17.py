@@ -22,7 +22,7 @@ from linear_grokking.theory import large_size, wendel
 TITLE = "Finite size: how sharp the transition at λ = ½ is (ours)"
 _SCALED = "separable_fraction_scaled"
 _ASIDE = 1.06
-"""Factor in N at which neighbouring λ are drawn, whose N are the same."""
+"""Factor in N between the points of neighbouring λ, which have the same N."""
 
 _SCALED_RANGE = 4.5
 """Largest |√N (2λ-1)| that is shown."""
@@ -41,9 +41,9 @@ class Options(FigureOptions):
 def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     """Return the table: separable fractions against λ, and medians against N.
 
-    Panels ``s_inf_norm_ratio`` and ``grokking_time_ratio`` hold the medians over their
-    large-size values, for each λ below ½.  Panel ``separable_fraction_scaled`` has √N (2λ-1) as
-    x; its series ``large_size`` is Wendel's probability for N → ∞.  Panel
+    Panels ``s_inf_norm_ratio`` and ``grokking_time_ratio`` hold the ratios of the medians to
+    their large-size values, for each λ below ½.  Panel ``separable_fraction_scaled`` has
+    √N (2λ-1) as x; its series ``large_size`` is Wendel's probability for N → ∞.  Panel
     ``grokking_time_unreached`` holds the fractions of sets that did not reach the threshold
     before the run's end: ``separable`` ones, few of which ever will, and ``censored`` ones,
     which will.
@@ -133,7 +133,7 @@ def _draw_collapse(axes: Axes, table: pd.DataFrame, colours: Mapping[Any, str]) 
 
 
 def _draw_ratios(axes: Axes, points: pd.DataFrame, colours: Mapping[Any, str]) -> None:
-    """Draw medians with quartiles against N, λ side by side, on the line of large sets."""
+    """Draw medians with quartiles against N, λ side by side, and the line of large sets."""
     axes.axhline(1.0, **style.THEORY_LINE)
     axes.set(xscale="log", yscale="log")
     spread = points[["y", "y_low", "y_high"]].replace(np.inf, np.nan)

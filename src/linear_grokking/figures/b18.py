@@ -1,7 +1,8 @@
 """Fig. B18.
 
-Paper B trains without regularization.  With it two conventions differ: decay of all parameters
-keeps them finite and accuracy below 1, decay of the weights alone brings every set to accuracy 1.
+Paper B trains without regularization.  With weight decay, two conventions differ: decay of all
+parameters keeps them finite and the accuracy below 1; decay of the weights alone brings every set
+to accuracy 1.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,10 +32,10 @@ TITLE = "Weight decay of the weights alone, or of all parameters, in classificat
 KINDS = {"none": style.BLUE, "weights": style.GREEN, "all": style.PURPLE}
 NAMES = {"none": "no decay", "weights": "decay of $S$", "all": "decay of $S$ and $b$"}
 SHADES = ("#7FD1B3", "#009E73", "#00523C")
-"""Of λ in the panel of times, ascending: greens, for its weights decay alone."""
+"""Colours of λ in the panel of times, ascending: greens, because only the weights decay there."""
 MARKERS = "os^v"
 _BIASES = -np.linspace(0.1, 30.0, 150)
-"""At which the quasi-static curve is tabulated; where it leaves the panel is no matter."""
+"""Biases at which the quasi-static curve is tabulated; what lies outside the panel is left out."""
 
 
 class Options(FigureOptions):
@@ -56,14 +57,14 @@ def kind_of(parameters: Mapping[str, Any]) -> str:
 
 
 def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
-    """Return the table: dynamics by λ and what decays, and where and when it leads.
+    """Return the table: dynamics by λ and by what decays, final accuracies, and times.
 
     Column ``decay`` is ``none`` without decay.  Panel ``final_accuracy`` holds the accuracy with
-    decay of all against λ, series ``large_size`` that of large sets and ``limit`` theirs for
-    γ → 0.  Panel ``scaled_time`` holds ηγ times the time of the threshold against γ with decay of
-    the weights, series ``large_size`` the quasi-static one and ``no_decay`` that without decay.
-    The map ``lambda_gamma`` holds the accuracy with decay of all, and ``largest_gamma`` the weight
-    decay from which on it is below the threshold.
+    decay of all parameters against λ; series ``large_size`` is that of large sets, and ``limit``
+    its limit for γ → 0.  Panel ``scaled_time`` holds, against γ, ηγ times the time to the
+    threshold with decay of the weights; series ``large_size`` is the quasi-static time, and
+    ``no_decay`` the time without decay.  The map ``lambda_gamma`` holds the accuracy with decay of
+    all parameters, and ``largest_gamma`` the weight decay beyond which it is below the threshold.
     """
     builder = TableBuilder()
     # One run without decay stands for both conventions.

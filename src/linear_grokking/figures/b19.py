@@ -19,7 +19,7 @@ from linear_grokking.theory.margin import limit_gen_accuracy
 
 TITLE = "Where Adam ends, in closed form: chance above λ = ½, and no long delay below (ours)"
 _CURVES = 0.51
-"""The λ above ½ from which curves of large sets are drawn."""
+"""Smallest λ above ½ at which the curves of large sets are drawn."""
 _ADAM, _DESCENT = "adam", "gradient_flow"
 _COLOURS = logistic.SOLVER_COLOURS
 
@@ -43,17 +43,17 @@ class Options(FigureOptions):
 def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     """Return the table; the column ``solver`` tells Adam from gradient descent.
 
-    Panel ``accuracy`` is of the separable sets at the smallest λ above ½.  Panel
-    ``final_accuracy`` has series ``final`` (runs), ``limit`` (where the very sets lead for t → ∞)
-    and ``large_size``; ``box_norm_ratio`` is ‖S‖/|b| at the end of Adam's runs over that of the
-    largest margin in the box, against ησd√(2/π), by σ.  Panel ``scaled_time`` is η times the
-    time to the accuracy's threshold against σ‖S_∞‖, a point for each set that is not separable,
-    with series ``large_size``.
+    Panel ``accuracy`` holds the curves of the separable sets at the smallest λ above ½.  Panel
+    ``final_accuracy`` has series ``final`` (runs), ``limit`` (limits of the same sets for t → ∞)
+    and ``large_size``.  Panel ``box_norm_ratio`` holds the ratio of ‖S‖/|b| at the end of Adam's
+    runs to that of the largest margin in the box, against ησd√(2/π), by σ.  Panel ``scaled_time``
+    holds η times the time to the accuracy's threshold against σ‖S_∞‖, a point for each set that
+    is not separable, and series ``large_size``.
 
     Raises
     ------
     ValueError
-        If separability is not known of all draws.
+        If separability is not known for all draws.
     """
     builder = TableBuilder()
     for role, solver in (("above", _ADAM), ("above_descent", _DESCENT)):
@@ -80,14 +80,14 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
 
 
 def separable_ends(run: RunResult, sets: RunResult) -> pd.DataFrame:
-    """Return the separable realizations of a run, what they come to and where they lead.
+    """Return the separable realizations of a run, with their scalars and limits.
 
     Returns
     -------
     DataFrame
-        The scalars and, of Adam, ``limit``, Φ(1/(σ‖S‖)) of the largest margin in the box, and
-        ``norm_ratio``, ‖S‖/|b| at the end over that ‖S‖; of gradient descent ``limit`` as
-        `logistic_panels.limit_accuracies` has it.
+        The scalars.  For Adam, also ``limit``, Φ(1/(σ‖S‖)) with the ‖S‖ of the largest margin in
+        the box, and ``norm_ratio``, the final ‖S‖/|b| over that ‖S‖.  For gradient descent,
+        ``limit`` is that of `logistic_panels.limit_accuracies`.
     """
     logistic.check_all_known(run, sets)
     box = sets.scalars[["realization", "box_norm"]]
@@ -108,7 +108,7 @@ def _tabulate_ends(builder: TableBuilder, run: RunResult, ends: pd.DataFrame, so
 
 
 def _tabulate_way(builder: TableBuilder, run: RunResult, ends: pd.DataFrame, solver: str) -> None:
-    """Add the accuracies of a run's separable sets in time, and where they lead."""
+    """Add the accuracies of a run's separable sets against the step, and their limits."""
     shown = {"solver": solver, "lambda": run.parameters["lambda"]}
     part = run.only(ends["realization"])
     tabulate_dynamics(builder, part, shown, ("accuracy",))
@@ -157,7 +157,7 @@ def _tabulate_time_curve(
 
 
 def draw(table: pd.DataFrame) -> Figure:
-    """Draw accuracies in time and at the end, the effect of the step, and the times below ½."""
+    """Draw accuracies in time and at the end, the effect of the step size, and times below ½."""
     figure, axes = style.new_panels(2, 2, height=4.6)
     way = rows(table, "accuracy")
     draw_dynamics([axes[0, 0]], way, "solver", _COLOURS, ("accuracy",))
@@ -198,7 +198,7 @@ def _draw_ratios(axes: Axes, ratios: pd.DataFrame) -> None:
     axes.axhline(1.0, **style.THEORY_LINE)
     axes.axvline(1.0, **style.GUIDE)
     sigmas = sorted(ratios["sigma"].unique())
-    # Blue and orange are the solvers'.
+    # Blue and orange stand for the solvers.
     colours = dict(zip(sigmas, _SIGMA_COLOURS, strict=False))
     for sigma, points in ratios.groupby("sigma"):
         draw_points(axes, points, colours[sigma])

@@ -50,13 +50,14 @@ class Options(FigureOptions):
 def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     """Return the table: densities of f, ‖S‖ against conformal time, and ‖S‖/|b|.
 
-    Panel ``output_density``: x is f, from all realizations; series ``large_size`` is that of
-    the limit at the same bias: of S_∞, or, above λ = ½, of the points beyond the hard margin
-    at the same ‖S‖, whose rest, ``margin_share`` (y), lies at one f (x); series ``positive``
-    has b as x, where S·x = 0, and the fraction of points with S·x > 0 as y.  Panel
-    ``conformal_path``: ‖S‖ against τ, series ``with_bias`` and ``without_bias``.  Panel
-    ``norm_ratio``: ‖S‖/|b| against the step, and its limit: the margin M of the set
-    (``margin``), and that of large sets (``large_size_margin``).
+    Panel ``output_density`` holds the density of f (x) over all realizations.  Its series
+    ``large_size`` is the large-size density at the same bias: below λ = ½ that of S_∞; above, that
+    of the points beyond the hard margin at the same ‖S‖, while the remaining share,
+    ``margin_share`` (y), lies at a single f (x).  Series ``positive`` has as x the bias b, where
+    S·x = 0, and as y the fraction of points with S·x > 0.  Panel ``conformal_path`` holds ‖S‖
+    against τ, as series ``with_bias`` and ``without_bias``.  Panel ``norm_ratio`` holds ‖S‖/|b|
+    against the step, and its limits: the margin M of the set (``margin``) and that of large sets
+    (``large_size_margin``).
     """
     builder = TableBuilder()
     for run, partner in pair_runs(data.runs("outputs"), data.runs("dynamics")):
@@ -97,7 +98,7 @@ def _tabulate_outputs(
         f = np.linspace(edges[0], edges[-1], 400)
         theory = large_size.output_density(f - bias, lambda_)
     else:
-        # The points are as far as a Gaussian has them, or else at the margin.
+        # Points beyond the margin keep their Gaussian density; all others lie at the margin.
         scale, margin = run.parameters["sigma"] * norm, float(mean_margin(lambda_))
         at_margin = bias - scale * margin
         f = np.linspace(edges[0], at_margin, 400)
@@ -182,7 +183,7 @@ def _draw_paths(axes: Axes, table: pd.DataFrame, colours: dict[float, str]) -> N
     handles.append(legends.line("without bias", color=legends.GREY, **thin))
     axes.set(xscale="log", xlabel=r"conformal time $\tau$ (steps)")
     axes.set(yscale="log", ylabel=r"$\|S\|$")
-    # Above ½ the path with bias goes on for ever, alone.
+    # Above ½ the path with bias goes on for ever, beyond the end of the one without.
     axes.set_xlim(1.0, rows(paths, series="without_bias")["x"].max() * 1.2)
     inside = paths[paths["x"] <= axes.get_xlim()[1]]["y"]
     axes.set_ylim(inside.min() / 1.5, inside.max() * 2)

@@ -1,8 +1,8 @@
 """Fig. B20.
 
-Paper B takes small steps and speaks of gradient flow.  Here the learning rate goes through the
-largest stable one, η_c of `large_rates.critical_rate`, and on to where a step of the
-cross-entropy is one of the batch perceptron.
+Paper B takes small steps and speaks of gradient flow.  Here the learning rate passes the largest
+stable one, η_c of `large_rates.critical_rate`, and goes on to where a step of the cross-entropy is
+one of the batch perceptron.
 """
 
 from collections.abc import Sequence
@@ -26,11 +26,11 @@ from linear_grokking.theory.large_rates import critical_rate
 
 TITLE = "Large learning rates in classification: faster, exponentially slower, a perceptron (ours)"
 THROWN_OUT = 1e3
-"""‖S‖ beyond which the exponential loss has overflowed: nothing else comes near it."""
+"""‖S‖ beyond which the exponential loss has overflowed: otherwise ‖S‖ is far smaller."""
 _RATE = r"$\eta/\eta_c$"
 _MARKERS = "osD^v"
 _HOLLOW = {"marker": "P", "markerfacecolor": "white", "markersize": 6.5, "zorder": 3}
-"""Below points at the same place, which show within it."""
+"""A hollow marker drawn below points at the same place, which show inside it."""
 
 
 class Options(FigureOptions):
@@ -58,21 +58,24 @@ class Options(FigureOptions):
 
 
 def rate_ratio(run: RunResult) -> float:
-    """Return η/η_c; runs from far below 0 count as the exponential loss that they are."""
+    """Return η/η_c.
+
+    From a b₀ far below 0 the cross-entropy is the exponential loss, and so is its η_c.
+    """
     p = run.parameters
     return float(p["eta"] / critical_rate(p["lambda"], p["sigma"], p["b0"], p["loss"]))
 
 
 def scaled_times(run: RunResult) -> np.ndarray:
-    """Return ηt of each realization, t its time of the threshold."""
+    """Return ηt of each realization, where t is its time to the threshold."""
     return run.parameters["eta"] * run.scalars["t_gen"].to_numpy(float)
 
 
 def against_flow(run: RunResult, flows: Sequence[RunResult]) -> np.ndarray:
-    """Return ηt of the threshold in units of the flow's on the same sets.
+    """Return ηt at the threshold in units of the flow's on the same sets.
 
-    Left out are sets that the flow does not bring there in half the steps of the run, where
-    inf would mean no more than that they are few.
+    Sets that the flow does not bring there within half of the run's ηt are left out: for them,
+    inf would only mean that the run has few steps.
 
     Raises
     ------
@@ -100,19 +103,20 @@ def error_free_accuracies(run: RunResult) -> np.ndarray:
 
 
 def is_thrown_out(run: RunResult) -> np.ndarray:
-    """Tell of each realization whether the exponential loss overflows on it."""
+    """Tell for each realization whether the exponential loss overflows on it."""
     return run.scalars["final_weight_norm"].to_numpy(float) > THROWN_OUT
 
 
 def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
-    """Return the table: accuracies, times and what is left of them, against η/η_c.
+    """Return the table: curves of accuracies; times, accuracies and overflow against η/η_c.
 
-    Panel ``scaled_accuracy`` has curves against ηt, ``without_bias`` against the step of one
-    set; ``scaled_time`` holds ηt of the threshold, series ``end`` that of the last step where most
-    sets are not there by then, ``time_ratio`` the same in units of the
-    flow's, ``error_free_accuracy`` that at the first record without a training error, each with
-    the flow or the perceptron as series of its own over all x; ``overflow`` the share of sets
-    on which the exponential loss overflows.  x of these is η/η_c.
+    Panel ``scaled_accuracy`` holds curves against ηt, and ``without_bias`` those of one set
+    against the step.  The other panels have η/η_c as x.  Panel ``scaled_time`` holds ηt at the
+    threshold; series ``end`` is ηt of the last step where most sets are not there by then, and
+    series ``flow`` is gradient flow's, over all x.  Panel ``time_ratio`` holds the same time in
+    units of the flow's.  Panel ``error_free_accuracy`` holds the accuracy at the first record
+    without a training error, and the perceptron's as series ``perceptron``, over all x.  Panel
+    ``overflow`` holds the share of sets on which the exponential loss overflows.
     """
     builder = TableBuilder()
     shown = sorted(data.runs("dynamics"), key=lambda run: run.parameters["eta"])
@@ -195,7 +199,7 @@ _FLOW = {"linestyle": "--", "linewidth": 0.8}
 
 
 def _draw_accuracies(axes: Axes, curves: pd.DataFrame) -> None:
-    """Draw both accuracies, the flow blue and larger rates darker."""
+    """Draw both accuracies, with the flow in blue and larger rates darker."""
     steps = sorted(curves.loc[curves["solver"] != "gradient_flow", "eta"].unique())
     shades = [style.RAMP[k] for k in np.linspace(0, 3, len(steps)).round().astype(int)]
     colours = dict(zip(steps, shades, strict=True))

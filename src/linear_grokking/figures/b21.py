@@ -1,8 +1,8 @@
 """Fig. B21.
 
-Paper B trains sets of up to 40 000 points, and its formula for the time of an accuracy takes S as
-settled.  Inputs that are drawn product by product (`data.deferred`) show larger sets: how the time
-scatters with N, and where S has not settled.
+Paper B trains sets of up to 40 000 points, and its formula for the time of an accuracy assumes
+that S has settled.  Inputs drawn product by product (`data.deferred`) give access to larger sets:
+to how the time scatters with N, and to where S has not settled.
 """
 
 from collections.abc import Mapping, Sequence
@@ -44,13 +44,16 @@ class Options(FigureOptions):
 
 
 def settled_time(run: RunResult, accuracy: float) -> float:
-    """Return the time of an accuracy if S had settled, of large sets."""
+    """Return the time at which large sets would reach an accuracy if S had settled."""
     p = run.parameters
     return float(np.exp(large_size.log_time_to_accuracy(p["lambda"], p["eta"], accuracy)))
 
 
 def settling(run: RunResult, accuracy: float) -> float:
-    """Return σ²p₋ log t at the time of a settled S: by so many powers of e S has come closer."""
+    """Return σ²p₋ log t at the time of a settled S.
+
+    By then S has come closer to its limit by this power of e.
+    """
     exponent = float(large_size.settling_exponent(run.parameters["lambda"]))
     return run.parameters["sigma"] ** 2 * exponent * np.log(settled_time(run, accuracy))
 
@@ -61,12 +64,12 @@ def settled_shares(run: RunResult, accuracy: float) -> np.ndarray:
 
 
 def log_ratios(run: RunResult, accuracy: float) -> np.ndarray:
-    """Return log t of each realization, t in units of the settled time; inf where never."""
+    """Return the logarithm of each realization's time over the settled one; inf where never."""
     return np.log(run.scalars["t_gen"].to_numpy(float) / settled_time(run, accuracy))
 
 
 def scatter_power(sizes: Sequence[float], scatter: Sequence[float]) -> tuple[float, float]:
-    """Return the power of N, and the factor, of a straight line through both logarithms."""
+    """Fit the scatter by a factor times a power of N; return the power and the factor."""
     power, log_factor = np.polyfit(np.log(sizes), np.log(scatter), 1)
     return float(power), float(np.exp(log_factor))
 
@@ -74,12 +77,13 @@ def scatter_power(sizes: Sequence[float], scatter: Sequence[float]) -> tuple[flo
 def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     """Return the table: curves of both kinds of inputs, times against λ, and against N.
 
-    Panel ``grokking_time`` holds medians against λ; its theory is that of a settled S, and
-    series ``settled_range`` its last point with σ²p₋ log t of `large_size.SETTLED` for each σ.
-    Panel ``settled_share`` has log t over that of the formula, against σ²p₋ log t.  Panel
-    ``finite_size`` has against N the standard deviation of log t with its 95 % interval
-    (``scatter``), a power through them (``scatter_power``), and by how much the geometric mean
-    of t differs from the formula, with its standard error (``correction``).
+    Panel ``grokking_time`` holds medians against λ.  Its theory assumes a settled S; series
+    ``settled_range`` marks, for each σ, its last point where σ²p₋ log t is at least
+    `large_size.SETTLED`.  Panel ``settled_share`` holds log t over the formula's, against
+    σ²p₋ log t.  Panel ``finite_size`` holds, against N, the standard deviation of log t with its
+    95 % interval (``scatter``), a power law fitted to it (``scatter_power``), and the relative
+    difference of the geometric mean of t from the formula with its standard error
+    (``correction``).
     """
     builder = TableBuilder()
     for role in ("direct", "large"):

@@ -1,7 +1,7 @@
 """Fig. B22.
 
 Paper B takes Gaussian inputs, and states its transition for any law that is symmetric about the
-origin (ICML App. G).  Below it, what else does not depend on the law?
+origin (ICML App. G).  What else, below the transition, does not depend on the law?
 """
 
 from collections.abc import Mapping
@@ -46,9 +46,9 @@ NAMES = {
 """How a law is written in a legend."""
 _MARKERS = dict(zip(COLOURS, "osv^D*o", strict=True))
 _SHADES = style.RAMP[2:]
-"""Of two ratios of radii, ascending; the larger one has the colour of its law."""
+"""Colours of two ratios of radii, ascending; the larger one has the colour of its law."""
 _SPREAD = 0.004
-"""In λ, between points of laws that would lie on each other."""
+"""Shift in λ between points of laws that would lie on each other."""
 
 
 class Options(FigureOptions):
@@ -64,10 +64,11 @@ class Options(FigureOptions):
 def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     """Return the table: fractions and norms by law against λ, and accuracies against the step.
 
-    Panel ``separable_fraction`` is Fig. B15's, by law.  Panels ``s_inf_norm`` (by law) and
-    ``s_inf_norm_elliptical`` (by ratio of the radii) hold σ‖S_∞‖, separable sets as inf, with
-    series ``large_size`` of one radius, and ``large_size_elliptical``.  Panel ``accuracy`` holds
-    dynamics, and its series ``large_size`` the accuracy at each time if S has settled.
+    Panel ``separable_fraction`` is as in Fig. B15, by law.  Panels ``s_inf_norm`` (by law) and
+    ``s_inf_norm_elliptical`` (by ratio of the radii) hold σ‖S_∞‖, where separable sets count as
+    inf; series ``large_size`` is the curve of one radius, ``large_size_elliptical`` that of each
+    ratio.  Panel ``accuracy`` holds dynamics, and its series ``large_size`` the accuracy at each
+    time if S has settled.
     """
     builder = TableBuilder()
     panels.tabulate_separable_fraction(builder, data.runs("fractions"), ("n_train", "law"))

@@ -36,7 +36,7 @@ _CONTOUR_STEP = 2.0
 _HIGHEST = 0.3
 """Largest 1-2λ at which a contour is labelled: above, the label would leave the panel."""
 _INNER = 15
-"""Distances from -min |1-2λ| to its positive, where the axis is linear; 0 is among them."""
+"""Number of distances from -min |1-2λ| to +min |1-2λ|, where the axis is linear; one is 0."""
 _DASHED = {"linewidth": 1.2, "linestyle": "--"}
 _EDGES = ((1, style.BLUE), (2, style.VERMILION))
 """Constraints and their colours."""
@@ -102,7 +102,7 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
 
 
 def _tabulate_geometry(builder: TableBuilder, lambda_: float) -> None:
-    """Add min S²+b² subject to S x_i + b ≤ -1: both constraints' edges, and the optimum."""
+    """Add the problem min S²+b² subject to S x_i + b ≤ -1: constraints' edges and optimum."""
     shown = {"lambda": lambda_}
     plane = np.array([-_PLANE, _PLANE])
     for number, x in enumerate((-1.0, 1.0 - 2.0 * lambda_), start=1):
@@ -163,7 +163,7 @@ def _draw_map(figure: Figure, axes: Axes, table: pd.DataFrame) -> None:
     z = np.ma.masked_invalid(cells.to_numpy()) / _TEN
     top = np.ceil(z[distance >= 0].max() / _CONTOUR_STEP) * _CONTOUR_STEP
     axes.set(xscale="log", xlabel=style.SYMBOLS["sigma"], ylabel=r"$1-2\lambda$")
-    # Linear up to the distance that the spacing of the cells grows from.
+    # Linear up to the distance from which on the spacing of the cells grows.
     linear = rows(table, "distance_cut")["x"].min()
     axes.set_yscale("symlog", linthresh=linear, linscale=0.5)
     powers = 10.0 ** np.arange(0, np.log10(linear) - 0.1, -2)

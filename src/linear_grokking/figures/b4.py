@@ -21,7 +21,7 @@ from linear_grokking.theory.margin import limit_gen_accuracy, separable_gen_accu
 
 TITLE = "Dynamics of the two-point model beside the full model's (Paper B, Fig. 4 and ICML Fig. 8)"
 _LOSS_RANGE = (1e-7, 1e5)
-"""Both models' losses, up to where the separable two-point model's diverges."""
+"""Losses of both models that are shown; beyond, the separable two-point model's diverges."""
 
 
 class Options(FigureOptions):
@@ -79,7 +79,7 @@ def draw(table: pd.DataFrame) -> Figure:
 
 
 def _draw_steps(axes: Axes, table: pd.DataFrame, colours: dict[float, str]) -> None:
-    """Make the training accuracy of two points the steps that it is, and say where it begins."""
+    """Draw the training accuracy of two points as steps, and write where it is right from t = 0."""
     for line in axes.lines:
         if line.is_dashed() and np.size(line.get_xdata()) > 2:
             line.set_drawstyle("steps-post")

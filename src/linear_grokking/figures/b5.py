@@ -27,13 +27,14 @@ class Options(FigureOptions):
 def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     """Return the table: dynamics of each draw, and whether it is separable.
 
-    Panel ``draws`` lists them (x: the realization, y: 1 if separable).  Limits at t → ∞ are of
-    the draws that are not: Adam tends to the largest margin in the box on the others (Fig. B19).
+    Panel ``draws`` lists them (x: the realization, y: 1 if separable).  Only draws that are not
+    separable have limits at t → ∞: on the others Adam tends to the largest margin in the box
+    (Fig. B19).
 
     Raises
     ------
     ValueError
-        If separability is not known of all draws.
+        If separability is not known for all draws.
     """
     builder = TableBuilder()
     for run, partner in logistic.pair_runs(data.runs("dynamics"), data.runs("separability")):
@@ -72,7 +73,7 @@ def draw(table: pd.DataFrame) -> Figure:
 
 
 def _verdicts(table: pd.DataFrame) -> list[Line2D]:
-    """Say which colour shows separable draws and which the others, and how many they are."""
+    """Return legend entries for separable draws and for the others, with their numbers."""
     handles = []
     for verdict, draws in rows(table, "draws").groupby("separable"):
         which = "separable" if verdict else "not separable"

@@ -28,9 +28,9 @@ class Options(FigureOptions):
 def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     """Return the table: mean positive projection and output below λ = ½, margin above it.
 
-    Panel ``positive_projection`` is of x·S_∞/‖S_∞‖, as the paper has it, ``positive_mean`` of
-    x·S_∞.  Series ``critical`` is the first order at λ = ½, ``two_point`` what the two points
-    give: 1-2λ and 2λ-1.
+    Panel ``positive_projection`` is the mean of positive x·S_∞/‖S_∞‖, as in the paper, and
+    ``positive_mean`` that of positive x·S_∞.  Series ``critical`` is the first order at λ = ½, and
+    ``two_point`` the two-point model's 1-2λ and 2λ-1.
     """
     builder = TableBuilder()
     for quantity in ("positive_projection", "positive_mean"):

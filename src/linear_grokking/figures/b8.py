@@ -49,14 +49,14 @@ class Options(panels.TwoPointOptions):
 def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     """Return the table: the losses and where they reach ε, and √ln(t*_gen/t*_tr).
 
-    Panel ``root_log_ratio`` is against |ln(1-2λ)|; panel ``slope`` holds the predicted slope
-    and that of the points fitted at σ ≥ x, with its standard error as ``y_low``, ``y_high``.
-    These points are exact: the error says how straight they lie.
+    Panel ``root_log_ratio`` is against |ln(1-2λ)|.  Panel ``slope`` holds the predicted slope and
+    the slope fitted to the points with σ ≥ x; ``y_low`` and ``y_high`` are one standard error
+    away.  These points are exact: the error tells how straight they lie.
 
     Raises
     ------
     ValueError
-        If there are several runs to read off, or a run of the full model is not below
+        If there is not exactly one run to read off, or a run of the full model is not below
         λ = ½, or fewer than three points are left to fit.
     """
     builder = TableBuilder()
@@ -139,7 +139,7 @@ def _tabulate_measured(builder: TableBuilder, run: RunResult, epsilon: float) ->
     if distance <= 0.0:
         raise ValueError(f"full: lambda = {run.parameters['lambda']:g}: must be below 0.5")
     times = run.scalars
-    # No number, where a draw generalizes first.
+    # NaN where a draw generalizes before it trains.
     with np.errstate(divide="ignore", invalid="ignore"):
         root = np.sqrt(np.log(times["t_gen_loss"] / times["t_train_loss"]).to_numpy(float))
     keys = ("lambda", "n_train", "sigma", "loss")
@@ -178,7 +178,7 @@ def _draw_read_off(axes: Axes, table: pd.DataFrame, colours: Mapping[Any, str]) 
 
 
 def _draw_ratio(axes: Axes, table: pd.DataFrame, colours: Mapping[Any, str]) -> list[Line2D]:
-    """Draw the ratios, and return what a legend of them holds."""
+    """Draw the ratios, and return their legend entries."""
     exact = rows(table, _PANEL, "exact")
     draw_lines(axes, table, _PANEL, "exact", by="sigma", colours=colours)
     handles = [
@@ -208,7 +208,7 @@ def _draw_ratio(axes: Axes, table: pd.DataFrame, colours: Mapping[Any, str]) -> 
 
 
 def _draw_fit(axes: Axes, table: pd.DataFrame, slope: float) -> None:
-    """Mark, below the curves, from where to where their slope is taken, and say it."""
+    """Mark below the curves the range over which their slope is taken, and write the slope."""
     ends = rows(table, _PANEL, "fit")["x"]
     height = 0.07
     look = {"color": style.PAPER, "linewidth": 0.8, "marker": "|", "markersize": 6}

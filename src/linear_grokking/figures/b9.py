@@ -35,7 +35,7 @@ def draw(table: pd.DataFrame) -> Figure:
     colours = style.colours_of(table["sigma"])
     lambdas = style.colours_of(table["lambda"])
     figure, axes = style.new_panels(len(panels), len(lambdas), downwards=True, squeeze=False)
-    # All σ have one limit of σ‖S‖.
+    # The limit of σ‖S‖ is the same for all σ.
     scaled = table["y"] * table["sigma"].where(table["panel"] == "weight_norm", 1.0)
     spread = {k: table[k] * (scaled / table["y"]).fillna(1.0) for k in ("y_low", "y_high")}
     table = table.assign(y=scaled, **spread)

@@ -102,5 +102,5 @@ def _columns(table: pd.DataFrame) -> list[tuple[str, list[str]]]:
 
 
 def _coefficient(value: float) -> str:
-    # Rounding first, and adding zero, writes no "-0".
+    # Rounding first and adding zero avoids "-0".
     return f"{round(value, 6) + 0.0:.6f}".replace("-", "\N{MINUS SIGN}")

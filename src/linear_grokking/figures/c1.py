@@ -63,7 +63,7 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
 
 
 def with_standard(by_fraction: Sequence[RunResult], others: Sequence[RunResult]) -> list[RunResult]:
-    """Return the runs at other decays and rates, and those at the same fractions without."""
+    """Return the runs at other decays and rates, and the standard ones at the same fractions."""
     fractions = {run.parameters[FRACTION] for run in others}
     return [*(run for run in by_fraction if run.parameters[FRACTION] in fractions), *others]
 
@@ -118,7 +118,7 @@ def _draw_decay(axes: Axes, table: pd.DataFrame, colours: dict[float, str]) -> N
         _draw_reached(axes, others, colours[fraction], **_OTHER_RATE)
         reached = own[np.isfinite(own["y"])]
         if len(reached):
-            # Through the weakest decay: the others are to be compared with it.
+            # Through the point of the weakest decay, with which the others are compared.
             last = reached.loc[reached["x"].idxmax()]
             span = times["x"].agg(["min", "max"])
             axes.plot(span, last["y"] * span / last["x"], zorder=1, **style.REFERENCE)
@@ -134,7 +134,7 @@ def _draw_decay(axes: Axes, table: pd.DataFrame, colours: dict[float, str]) -> N
 
 
 def _draw_reached(axes: Axes, points: pd.DataFrame, colour: str, **look: Any) -> None:
-    """Draw medians and quartiles; what was not reached stands at the last step of its runs."""
+    """Draw medians and quartiles; what was not reached is marked at the last step of its runs."""
     reached = points[np.isfinite(points["y"])]
     reached = reached.assign(y_high=reached["y_high"].clip(upper=reached["t_max"]))
     draw_points(axes, reached, colour, **look)

@@ -34,8 +34,8 @@ def tabulate_dynamics(
 ) -> None:
     """Add a run's curves: medians over the realizations, quartiles as `y_low`, `y_high`.
 
-    Where a median time at which the accuracy reaches its threshold exists, series
-    ``train_reached`` and ``generalization_reached`` hold the point of the median curve there.
+    Where the median time at which an accuracy reaches its threshold is finite, series
+    ``train_reached`` or ``generalization_reached`` holds the point of the median curve there.
     """
     for panel in panels:
         for series, quantity in QUANTITIES[panel].items():
@@ -66,17 +66,17 @@ def draw_dynamics(
     """Draw panels of curves against the step, coloured by the parameter ``by``.
 
     Experiments are coloured lines on bands, theory is black; training is dashed.  Limits at
-    t → ∞ are dotted where they are those of the drawn sets (series that end in ``limit``), and
-    black where they are those of large ones (``large_size_limit``).
+    t → ∞ are dotted for the drawn sets (series that end in ``limit``), and black for large sets
+    (``large_size_limit``).
     """
     for each, panel in zip(axes, panels, strict=True):
         curves = rows(table, panel)
-        # Wide where a theory lies on them, so that they show on either side of it.
+        # Measured curves are wide where theory lies on them, so that they show on both sides.
         theory = curves["series"].isin(list(style.NAMES)) & (curves["source"] == "theory")
         width = 2.4 if theory.any() else 1.2
         reached = curves["series"].str.endswith("_reached")
         if panel == "accuracy":
-            # The median time is not that of the median curve, but its accuracy is the threshold.
+            # At the median time the median curve need not be at the threshold, where marks belong.
             curves = curves.assign(y=curves["y"].mask(reached, table.attrs["threshold"]))
         for (value, series, source), curve in curves.groupby([by, "series", "source"], sort=False):
             _draw_curve(each, curve, series, source, colours[value], width)
@@ -105,7 +105,7 @@ def _draw_curve(
         draw_band(axes, curve, style.line_of(series), colour, linewidth=width)
     elif not series.endswith("_discrete"):
         curve = curve[curve["x"] > 0]
-        # Dashes are in line widths: these lie in the middle of the experiment's.
+        # Dashes scale with the line width: rescaled, these lie within the experiment's.
         scale = width / style.THEORY_LINE["linewidth"]
         dashes = (0, tuple(scale * each for each in style.TRAIN_LINE[1]))
         line = dashes if series.startswith("train") else "-"
@@ -129,6 +129,6 @@ def draw_band(
 
 
 def step_axis(axes: Axes) -> None:
-    """Make the x axis that of logarithmic steps."""
+    """Make the x axis one of steps, logarithmic."""
     axes.set(xscale="log", xlabel="step $t$")
     axes.margins(x=0.02)

@@ -1,4 +1,4 @@
-"""Legends: their entries, and those that recur."""
+"""Legend entries, and the legends that recur."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,25 +14,25 @@ from linear_grokking.figures import style
 from linear_grokking.figures.tables import percent
 
 GREY = "#555555"
-"""Stands for all colours, where a line or a marker has its meaning in each."""
+"""Stands for all colours where a line or a marker has the same meaning in each."""
 BAR = Path([(-1, -2), (1, -2), (0, -2), (0, 2), (-1, 2), (1, 2)], 3 * [Path.MOVETO, Path.LINETO])
-"""Marker that looks as a bar with caps."""
+"""Marker that looks like a bar with caps."""
 
 
 def line(label: str, **look: Any) -> Line2D:
-    """Return the entry of a line, or of what its look says otherwise."""
+    """Return the legend entry of a line, or of whatever else ``look`` describes."""
     return Line2D([], [], label=label, **look)
 
 
 def mark(label: str, colour: str, marker: str = "o", **look: Any) -> Line2D:
-    """Return the entry of a marker."""
+    """Return the legend entry of a marker."""
     return line(label, color=colour, marker=marker, linestyle="", **look)
 
 
 def add(axes: Axes, handles: Sequence[Line2D] | None = None, **options: Any) -> Legend:
-    """Add a legend that may lie anywhere in the panel: the layout gives it no room.
+    """Add a legend that may lie anywhere in the panel: the layout reserves no room for it.
 
-    It names what was drawn with a label, or the given ``handles``.
+    It lists what was drawn with a label, or the given ``handles``.
     """
     legend = axes.legend(handles=handles, **options)
     legend.set_in_layout(False)
@@ -60,9 +60,9 @@ def of_dynamics(
     also: Sequence[Line2D] = (),
     columns: int | None = None,
 ) -> None:
-    """Add below the figure what line styles and markers mean, and what ``also`` holds.
+    """Add a legend below the figure for line styles and markers, and for what ``also`` holds.
 
-    The entries stand in one row, or in so many ``columns``.
+    A row has as many entries as fit, or as many as ``columns``.
     """
     handles = [
         line("training", color=GREY, linestyle=style.TRAIN_LINE),

@@ -15,15 +15,15 @@ from linear_grokking.theory.linear_grokking_time import gen_time
 from linear_grokking.theory.linear_scatter import gen_time_deviation
 
 _SHOWN = 600
-"""Most points of an empirical distribution."""
+"""Largest number of points of an empirical distribution."""
 _QUARTILES = {"one_mode": 0.5, "one_mode_low": 0.25, "one_mode_high": 0.75}
-"""Series of the slowest mode's law, and the share of draws below."""
+"""Series of the slowest mode's law → the share of draws below it."""
 _MOST_LEVEL = 0.05
 """Largest d_in L up to which the law of the slowest mode alone is shown."""
 
 
 def loss_times(run: RunResult, threshold: float) -> np.ndarray:
-    """Return when each recorded generalization loss stands for an accuracy, in steps (R,).
+    """Return the steps (R,) at which each generalization loss falls to that of an accuracy.
 
     Between records the logarithm of the loss is interpolated in log t.
     """
@@ -34,7 +34,7 @@ def loss_times(run: RunResult, threshold: float) -> np.ndarray:
 
 
 def beside(runs: list[RunResult], run: RunResult) -> RunResult | None:
-    """Return the run of ``runs`` with another's d_in, λ, η and ε, if one has them."""
+    """Return the run among ``runs`` that has the d_in, λ, η and ε of ``run``, or None."""
     keys = ("d_in", "lambda", "eta", "epsilon")
     for each in runs:
         if all(each.parameters[key] == run.parameters[key] for key in keys):
@@ -65,7 +65,7 @@ def tabulate_law(builder: TableBuilder, data: FigureData, bins: int) -> None:
 
 
 def tabulate_matrices(builder: TableBuilder, data: FigureData) -> None:
-    """Add how t_gen is distributed with data, in the first run ``matrices``, and without."""
+    """Add the distribution of t_gen with data (in the first run ``matrices``) and without."""
     run = data.runs("matrices")[0]
     drawn = beside(data.runs("scatter"), run)
     shown = {key: run.parameters[key] for key in ("lambda", "d_in", "epsilon")}
@@ -81,7 +81,7 @@ def tabulate_matrices(builder: TableBuilder, data: FigureData) -> None:
 
 
 def tabulate_deviations(builder: TableBuilder, data: FigureData, lambda_: np.ndarray) -> None:
-    """Add √d sd(t_gen)/t_gen, whose formula is one for all sizes, for λ < 1."""
+    """Add √d sd(t_gen)/t_gen for λ < 1; its formula is the same for all sizes."""
     runs = {run.run_id: run for run in data.runs("scatter", "law")}
     for run in runs.values():
         parameters = run.parameters
@@ -141,7 +141,7 @@ def tabulate_critical(builder: TableBuilder, data: FigureData) -> None:
         d = np.geomspace(sizes.min(), sizes.max(), 40)
         loss, eta = loss_threshold(epsilon, accuracy=data.threshold), some[0].parameters["eta"]
         for series, share in _QUARTILES.items():
-            # Where many draws have a slowest mode that starts below the loss, others decide.
+            # At larger d L, the slowest mode of many draws starts below the loss: others decide.
             few = d[d * loss < _MOST_LEVEL]
             y = hard_edge.gen_time_quantile(share, loss, few, few, eta)
             builder.add("median", series, "theory", few, y, {"epsilon": epsilon})

@@ -25,7 +25,7 @@ _FIELDS = {"lambda": "lambda_", **{k: k for k in ("eta", "gamma", "d_out", "alph
 
 
 def problem_of(parameters: Mapping[str, Any], **others: Any) -> linear.Problem:
-    """Return the theory's problem at some parameters, others in place of these."""
+    """Return the theory's problem at some parameters, with ``others`` replacing theirs."""
     given = {**parameters, **others}
     return linear.Problem(**{name: given[key] for key, name in _FIELDS.items() if key in given})
 
@@ -33,15 +33,15 @@ def problem_of(parameters: Mapping[str, Any], **others: Any) -> linear.Problem:
 def tabulate_by(data: FigureData, x: str, by: str) -> tuple[TableBuilder, Mapping[str, Any]]:
     """Begin the table of a figure about one parameter, ``x``.
 
-    It gets the runs ``dynamics``, told apart by ``x``, and the measured grokking times of the
+    It holds the runs ``dynamics``, told apart by ``x``, and the measured grokking times of the
     runs ``times`` against ``x``, told apart by ``by``.
 
     Returns
     -------
     builder
-        For the theory's times.
+        The table, to which the theory's times are still to be added.
     shared
-        Parameters of the runs ``times``, to be replaced where they vary.
+        Parameters of the first of the runs ``times``; callers replace those that vary.
     """
     builder = TableBuilder()
     tabulate_runs(builder, data.runs("dynamics"), [x, by])
@@ -52,10 +52,10 @@ def tabulate_by(data: FigureData, x: str, by: str) -> tuple[TableBuilder, Mappin
 
 
 def tabulate_reached(builder: TableBuilder, data: FigureData, x: str, by: str) -> None:
-    """Add, to the grokking times, the two times that the panels of dynamics mark.
+    """Add to the grokking times the two times that the panels of dynamics mark.
 
     Series ``train_reached`` and ``generalization_reached`` hold the medians for each run
-    ``dynamics`` that groks: whose generalization takes at least half as long again as its training.
+    ``dynamics`` that groks, whose generalization takes at least 1.5 times as long as its training.
     """
     for run in data.runs("dynamics"):
         times = {series: run.number(quantity) for series, quantity in TIMES.items()}
@@ -102,7 +102,7 @@ def tabulate_loss(
 
 
 def ratio(values: np.ndarray, exact: np.ndarray) -> np.ndarray:
-    """Return values/exact, NaN where the exact value is no number with all its digits above 0."""
+    """Return values/exact, NaN where the exact value is below the smallest normal double."""
     told = exact >= np.finfo(float).tiny
     return np.divide(values, exact, out=np.full(exact.shape, np.nan), where=told)
 
@@ -117,7 +117,7 @@ def tabulate_times(
 ) -> None:
     """Add the theory's grokking time against ``x``; inf where generalization never comes.
 
-    ``parameters`` are those of a run, and ``x`` replaces one; ``by`` tells curves apart.
+    ``parameters`` are those of a run, where ``values`` replace ``x``; ``by`` tells curves apart.
     """
     problem = problem_of(parameters, **{x: values})
     times = linear_grokking_time.grokking_time(problem, parameters["epsilon"], accuracy=threshold)
@@ -127,11 +127,11 @@ def tabulate_times(
 def tabulate_scatter(
     builder: TableBuilder, runs: Iterable[RunResult], x: str, by: str, threshold: float
 ) -> None:
-    """Add how far single draws' grokking times lie about the theory's, by its formula.
+    """Add the scatter of single draws' grokking times about the theory's, by its formula.
 
-    Series ``time_scatter`` has, beside each measured time, the theory's with one standard
-    deviation of t_gen on each side: that of Δt where training is over much earlier.  Where it is
-    not, or too few modes carry the loss for the formula, there is none.
+    Series ``time_scatter`` holds, for each measured time, the theory's with one standard deviation
+    of t_gen on each side, which is that of Δt if training is over much earlier.  Where it is not,
+    or where too few modes carry the loss for the formula to hold, there is no point.
     """
     for run in runs:
         parameters, problem = run.parameters, problem_of(run.parameters)
@@ -153,9 +153,10 @@ def tabulate_scatter(
 
 
 def colours_of(column: pd.Series) -> dict[Any, str]:
-    """Give each value of a parameter a colour, with which black theory can lie on it.
+    """Give each value of a parameter a colour on which black theory lines can be seen.
 
-    Values of λ leave orange to the ramps beside it, and ramps end before their darkest colour.
+    Values of λ skip orange, which is left to ramps in the same figure, and ramps end before their
+    darkest colour.
     """
     found = style.colours_of(column)
     others = [value for value, colour in found.items() if colour != style.BLUE]
@@ -176,7 +177,7 @@ def draw_by(table: pd.DataFrame, x: str, by: str) -> tuple[Figure, Axes, dict[An
     times
         The axes of the times, for their legend.
     colours
-        Of the values of ``by``.
+        Colours of the values of ``by``.
     """
     figure, axes = style.new_panels(1, 3, height=2.6)
     draw_runs(axes[:2], table, x)
@@ -192,7 +193,7 @@ def draw_by(table: pd.DataFrame, x: str, by: str) -> tuple[Figure, Axes, dict[An
 def draw_runs(
     axes: np.ndarray, table: pd.DataFrame, key: str, colours: Mapping[Any, str] | None = None
 ) -> None:
-    """Draw losses and accuracies, coloured by one parameter, with its legend in the first."""
+    """Draw losses and accuracies, coloured by one parameter, with a legend in the first panel."""
     colours = colours or colours_of(rows(table, "loss")[key])
     draw_dynamics(axes, table, key, colours)
     legends.of_values(axes[0], key, colours, loc="lower left")
@@ -201,7 +202,7 @@ def draw_runs(
 def _draw_times(axes: Axes, table: pd.DataFrame, x: str, by: str) -> dict[Any, str]:
     """Draw grokking times against ``x``, theory as lines, measurements as points.
 
-    The axis ends short of the last decades of a divergence.
+    The y axis leaves out the last decades of a divergence.
     """
     times = rows(table, "grokking_time")
     colours = colours_of(times[by])

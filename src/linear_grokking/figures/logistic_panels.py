@@ -26,14 +26,14 @@ from linear_grokking.theory.margin import limit_gen_accuracy, separable_gen_accu
 
 DYNAMICS_PANELS = ("loss", "accuracy", "weight_norm", "bias")
 CHANCE = 0.5
-"""Generalization accuracy of guesses."""
+"""Generalization accuracy of guessing."""
 _CURVES = ("train", "generalization", "weight_norm", "bias")
 SOLVER_COLOURS = {"adam": style.ORANGE, "gradient_flow": style.BLUE}
 SOLVER_NAMES = {"adam": "Adam", "gradient_flow": "gradient descent, then its flow"}
 
 
 def tabulate_with_limits(builder: TableBuilder, data: FigureData, *keys: str) -> None:
-    """Add the runs ``dynamics``, which some parameters tell apart, and where they lead."""
+    """Add the runs ``dynamics``, told apart by some parameters, and their limits at t → ∞."""
     runs = paired_draws(data.runs("dynamics"))
     for run, partner in pair_runs(runs, data.runs("separability")):
         parameters = {key: run.parameters[key] for key in keys}
@@ -42,9 +42,9 @@ def tabulate_with_limits(builder: TableBuilder, data: FigureData, *keys: str) ->
 
 
 def paired_draws(runs: Sequence[RunResult]) -> list[RunResult]:
-    """Reduce runs to the realizations that all of them have, so that they compare the same.
+    """Reduce runs to the realizations that all of them have, so that they use the same draws.
 
-    A run that another figure shares may have more.
+    A run that is shared with another figure may have more.
     """
     common = min(run.realizations for run in runs)
     return [run.only(range(common)) for run in runs]
@@ -55,13 +55,13 @@ def pair_runs(
 ) -> list[tuple[RunResult, RunResult]]:
     """Match runs on the same sets.
 
-    Gaussian sets that differ in σ are multiples of each other and count as the same; inputs drawn
-    product by product are those of no other run.
+    Gaussian sets that differ only in σ are multiples of each other and count as the same.  Inputs
+    drawn product by product are not those of any other run.
 
     Raises
     ------
     ValueError
-        If a run has no partner, naming its λ and its seed.
+        If a run has no partner (the message names its λ and its seed), or such inputs.
     """
 
     def key(run: RunResult) -> tuple[Any, ...]:
@@ -84,7 +84,7 @@ def pair_runs(
 
 
 def check_all_known(dynamics: RunResult, separability: RunResult) -> None:
-    """Raise ValueError if separability is not known of all realizations of a run."""
+    """Raise ValueError if separability is not known for all realizations of a run."""
     if separability.realizations < dynamics.realizations:
         raise ValueError(
             f"lambda = {dynamics.parameters['lambda']:g}: the dynamics has "
@@ -94,17 +94,17 @@ def check_all_known(dynamics: RunResult, separability: RunResult) -> None:
 
 
 def limit_accuracies(dynamics: RunResult, separability: RunResult) -> pd.DataFrame:
-    """Return what becomes of each realization (Paper B, Secs. 3.2 and 3.3).
+    """Return where each realization ends at t → ∞ (Paper B, Secs. 3.2 and 3.3).
 
-    Both runs must draw the same sets, up to σ for Gaussian inputs: see `pair_runs`.  The
-    rows are of the realizations that both have.
+    Both runs must draw the same sets, up to σ for Gaussian inputs: see `pair_runs`.  There is
+    a row for each realization that both have.
 
     Returns
     -------
     DataFrame
         Columns ``realization``; ``separable``; ``limit``, the generalization accuracy at
         t → ∞: 1, or Φ(1/(σM)) for a separable set of margin M; ``norm``, ‖S_∞‖ for the
-        exponential loss, inf for a separable set; ``margin``, M on the points as they are.
+        exponential loss, inf for a separable set; ``margin``, M at the σ of ``dynamics``.
     """
     sets = separability.scalars
     sets = sets[sets["realization"].isin(dynamics.drawn)]
@@ -120,7 +120,7 @@ def limit_accuracies(dynamics: RunResult, separability: RunResult) -> pd.DataFra
 
 
 def with_limits(run: RunResult, sets: RunResult) -> pd.DataFrame:
-    """Return the scalars of a run beside the columns of `limit_accuracies`, one row a draw."""
+    """Return the scalars of a run beside the columns of `limit_accuracies`, one row per draw."""
     return run.scalars.merge(limit_accuracies(run, sets), on="realization")
 
 
@@ -141,9 +141,9 @@ def tabulate_limit_lines(
 def tabulate_large_size_limits(
     builder: TableBuilder, run: RunResult, parameters: Mapping[str, Any]
 ) -> None:
-    """Add where large Gaussian sets lead for t → ∞: series ``large_size_limit``.
+    """Add the limits of large Gaussian sets for t → ∞, as series ``large_size_limit``.
 
-    It is that of the accuracy and, below λ = ½, of the exponential loss's ‖S‖.
+    They are those of the accuracy and, below λ = ½, of ‖S‖ with the exponential loss.
     """
     lambda_, sigma = run.parameters["lambda"], run.parameters["sigma"]
     limits = {"accuracy": float(limit_gen_accuracy(lambda_, sigma))}
@@ -155,16 +155,16 @@ def tabulate_large_size_limits(
 
 
 def tabulate_by_verdict(builder: TableBuilder, data: FigureData, *roles: str) -> None:
-    """Add runs by λ and solver, their separable draws and the others apart.
+    """Add runs by λ and solver, with separable draws and the others apart.
 
     The column ``separable`` tells which they are, ``n`` how many, and panel ``draws`` lists
-    them (x: the realization, y: 1 if separable).  Limits are those of `limit_accuracies`, but
-    for Adam on separable sets: it tends to the largest margin in the box (Fig. B19).
+    them (x: the realization, y: 1 if separable).  Limits are those of `limit_accuracies`; Adam on
+    separable sets has none here, because it tends to the largest margin in the box (Fig. B19).
 
     Raises
     ------
     ValueError
-        If separability is not known of all realizations of a run.
+        If separability is not known for all realizations of a run.
     """
     for run, partner in pair_runs(data.runs(*roles), data.runs("separability")):
         check_all_known(run, partner)
@@ -191,7 +191,7 @@ def tabulate_unreached(
 
 
 def solver_lines() -> list[Line2D]:
-    """Return what a legend says of the solvers' colours."""
+    """Return the legend entries of the solvers' colours."""
     return [legends.line(SOLVER_NAMES[key], color=c) for key, c in SOLVER_COLOURS.items()]
 
 
@@ -208,7 +208,7 @@ def draw_columns(columns: np.ndarray, table: pd.DataFrame) -> None:
 
 
 def align(axes: np.ndarray) -> None:
-    """Give each row of panels the same y range, and only outer panels names and legends."""
+    """Give each row of panels the same y range, and only outer panels axis labels and legends."""
     for row in axes:
         low, high = np.array([each.get_ylim() for each in row]).T
         for each in row:
@@ -221,7 +221,7 @@ def align(axes: np.ndarray) -> None:
 
 
 def note_clipped(axes: Axes, curve: pd.DataFrame, colour: str) -> None:
-    """Write where a loss ends that leaves its panel at the top."""
+    """Write the final value of a loss that leaves its panel at the top."""
     last = curve["y"].iloc[-1] if len(curve) else 0.0
     if last > axes.get_ylim()[1]:
         near = rf"near $10^{{{np.log10(last):.0f}}}$" if np.isfinite(last) else "beyond $10^{308}$"
@@ -252,7 +252,7 @@ def draw_norm_sizes(axes: Axes, table: pd.DataFrame, by: str, colours: Mapping[A
 
 
 def draw_thin(column: np.ndarray, curves: pd.DataFrame, **look: Any) -> None:
-    """Draw medians beside a column of loss, accuracy, and the sizes of S and b."""
+    """Draw further medians into a column of loss, accuracy, and the sizes of S and b."""
     curves = curves[(curves["x"] > 0) & curves["series"].isin(_CURVES)]
     for (panel, series), curve in curves.groupby(["panel", "series"]):
         row = {"loss": 0, "accuracy": 1}.get(panel, 2)
@@ -273,7 +273,7 @@ def tabulate_settled_course(
     Parameters
     ----------
     log_time
-        Returns log t of accuracies.
+        Returns log t at which the given accuracies are reached.
     """
     accuracies = ndtr(np.linspace(0.02, 6.0, 600))
     found = log_time(accuracies)

@@ -20,7 +20,7 @@ def tabulate_map(
     parameters: Mapping[str, Any] | None = None,
     series: str = "time",
 ) -> None:
-    """Add a map: z (y's length, x's length) at the cells' centres, null where it is inf."""
+    """Add a map: z of shape (len(y), len(x)) at the cells' centres, null where it is inf."""
     columns, lines = np.meshgrid(x, y)
     value = np.where(np.isposinf(z), np.nan, z).ravel()
     builder.add(panel, series, "theory", columns.ravel(), lines.ravel(), parameters, z=value)

@@ -13,7 +13,7 @@ from linear_grokking.figures.tables import TableBuilder, rows
 from linear_grokking.results.reading import RunResult
 
 _EDGE = 0.985
-"""Height of what lies at infinity, in parts of the axis."""
+"""Height at which infinite values are drawn, as a fraction of the axis."""
 
 
 def tabulate_scalar(
@@ -47,8 +47,8 @@ def draw_points(
 ) -> None:
     """Draw points with their interval; bars that reach infinity end in an arrowhead at the edge.
 
-    Points that are themselves infinite (never reached) become open triangles at the edge, or,
-    where ``ends`` has points at the same x, at these: where the runs ended.
+    Points that are themselves infinite (never reached) become open triangles at the edge.  With
+    ``ends``, the triangles lie at its points of the same x instead: where the runs ended.
     """
     options = {"marker": "o", "markersize": 3.2, "zorder": 4, "linewidth": 0.8, **options}
     finite = points[np.isfinite(points["y"])]
@@ -84,7 +84,7 @@ def draw_beside(
 ) -> None:
     """Draw points of each value of a parameter side by side about their x.
 
-    A short level line shows where the curve, their theory, is at that x.
+    A short horizontal line shows the value of ``curve``, their theory, at that x.
     """
     groups = list(points.groupby(by, sort=False))
     for k, (value, group) in enumerate(groups):
@@ -111,7 +111,7 @@ def draw_lines(
     Parameters
     ----------
     by, colours
-        The parameter that tells curves apart, and the colour of each of its values: that of the
+        The parameter that tells curves apart, and the colour that each of its values gives the
         stripe under its line.
     look
         Properties of all lines.

@@ -1,8 +1,8 @@
-"""How figures are found, and what code makes them.
+"""How figures are found, and which code makes them.
 
-A module of this room named after figures (``a1.py``, ``b11_b12.py``) brings
+A module of this package that is named after figures (``a1.py``, ``b11_b12.py``) defines
 ``Options(FigureOptions)``, ``tabulate(options, data)``, and ``draw(table)``, which returns a
-matplotlib figure; a new module is a new figure.  Its ``TITLE`` is the figure's; a module of
+Matplotlib figure.  A new module is a new figure.  ``TITLE`` is the figure's title; a module of
 several figures has ``TITLES`` by ID.
 """
 

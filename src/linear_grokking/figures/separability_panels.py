@@ -25,8 +25,8 @@ AT_CRITICAL = {**style.REFERENCE, "label": r"limit at $\lambda=\frac{1}{2}$"}
 def tabulate_statistic(builder: TableBuilder, runs: Sequence[RunResult], quantity: str) -> None:
     """Add medians with quartiles, and means with standard errors, against λ.
 
-    The median counts draws where the quantity diverges as +∞; the mean, as the paper
-    takes it, leaves them out, and its ``n`` says over how many it is.
+    In the median, draws where the quantity diverges count as +∞.  The mean leaves them out, as
+    in the paper; its ``n`` is the number of draws that remain.
     """
     with_mean = [run for run in runs if not pd.isna(run.number(quantity)["mean"])]
     for name, kept in (("median", runs), ("mean", with_mean)):
@@ -38,8 +38,8 @@ def tabulate_separable_fraction(
 ) -> None:
     """Add the fraction of separable sets with its 95 % interval, and Wendel's probability.
 
-    The parameters ``keys`` tell series apart.  Wendel's curve is a function of whole d at each
-    of the runs' N, over the λ of all runs and some way beyond.
+    The parameters ``keys`` tell series apart.  Wendel's curve is given at every integer d for each
+    N of the runs, over the λ of all runs and at least up to λ = 0.55.
     """
     panel = "separable_fraction"
     tabulate_scalar(builder, runs, "separable", panel, "fraction", "lambda", keys, "proportion")
@@ -59,22 +59,22 @@ def draw_statistic(
     *,
     place: str,
 ) -> None:
-    """Draw theory curves and what `tabulate_statistic` measured of one panel, with a legend.
+    """Draw one panel's theory curves and the rows of `tabulate_statistic`, with a legend.
 
     Parameters
     ----------
     label
-        Of the y axis.
+        Label of the y axis.
     theory
         Series → line properties, ``label`` among them.
     place
-        Where the legend lies.
+        Location of the legend.
     """
     handles: list[Line2D] = []
     for series, look in theory.items():
         handles += draw_lines(axes, table, panel, series, **look)
     measured = rows(table, panel, source="experiment")
-    # A mean on its median hides it unless it is hollow.
+    # A mean that lies on its median would hide it unless it is hollow.
     hollow = {"markerfacecolor": "none", "markersize": 4.5}
     for series, told, colour, marker, look in (
         ("median", f", {style.size_label(measured)}", MEDIAN, "o", {}),
@@ -87,7 +87,7 @@ def draw_statistic(
 
 
 def _left_out(points: pd.DataFrame) -> str:
-    """Say what share of the draws means leave out: those where the quantity does not exist."""
+    """Say what share of the draws the means leave out, where the quantity does not exist."""
     counted = rows(points, series="mean")["n"].astype(float)
     most = 1.0 - counted.min() / counted.max()
     return f"; up to {100 * most:.0f} % left out" if most > 0 else ""

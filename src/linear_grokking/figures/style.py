@@ -1,10 +1,10 @@
 """Colours, sizes and files of all figures; the style sheet lies beside this module.
 
-One grammar for all of them.  Experiments are coloured points, or lines on bands; theory is a
-thin black line, on a pale stripe of its parameter's colour where there are several.  A colour has
-one meaning in a figure: blue is the standard run, values of an ordered parameter go from light to
-dark orange, those of λ and of kinds take the palette.  Training is dashed, generalization solid.
-Figures are made for print, 7 inches wide.
+All figures follow the same conventions.  Experiments are coloured points, or lines on bands.
+Theory is a thin black line, on a pale stripe of its parameter's colour where there are several.
+A colour has one meaning in a figure: blue is the standard run, values of an ordered parameter go
+from light to dark orange, and values of λ and kinds take the palette.  Training is dashed,
+generalization solid.  Figures are made for print, 7 inches wide.
 """
 
 import json
@@ -29,10 +29,10 @@ SHEET = Path(__file__).with_name("linear_grokking.mplstyle")
 BLUE, ORANGE, GREEN = "#0072B2", "#E69F00", "#009E73"
 PURPLE, SKY, VERMILION = "#7A1F6B", "#56B4E9", "#D55E00"
 PALETTE = (ORANGE, PURPLE, GREEN, SKY, VERMILION)
-"""Of values beside the standard one, which is blue, told apart by people with any common vision
-and, the first ones, in grey; a test measures it."""
+"""Colours of values other than the standard one, which is blue.  People with any common form of
+colour vision can tell them apart, and the first ones also in grey; a test measures this."""
 RAMP = ("#F9BE6B", "#DE7A22", "#8F3B04", "#401B00")
-"""Of values of an ordered parameter beside the standard one, in ascending order."""
+"""Colours of an ordered parameter's values other than the standard one, in ascending order."""
 STANDARD: Mapping[str, tuple[float, ...]] = {
     "lambda": (0.9, 0.48),
     "d_in": (1000,),
@@ -48,10 +48,10 @@ STANDARD: Mapping[str, tuple[float, ...]] = {
     "label_fraction": (1,),
     "train_fraction": (0.5,),
 }
-"""Values of the runs with which a figure compares, by configuration key."""
+"""Values of the standard runs, with which a figure compares others, by configuration key."""
 ORDERED = (*("d_in", "d_out", "d_h", "gamma", "epsilon", "alpha", "noise", "n_train"),)
 ORDERED += ("spectral_exponent", "sigma", "sigma_a", "s0_norm", "b0", "train_fraction")
-"""Parameters whose values stand for more and less."""
+"""Parameters whose values are ordered from less to more."""
 THEORY = "#000000"
 PAPER = "#777777"
 UNREACHED = "#E4E4E4"
@@ -59,18 +59,18 @@ UNREACHED = "#E4E4E4"
 TRAIN_LINE = (0, (4, 1.5))
 THEORY_LINE: Mapping[str, Any] = {"color": THEORY, "linewidth": 0.8}
 STRIPE: Mapping[str, Any] = {"linewidth": 3.0, "alpha": 0.4, "solid_capstyle": "butt"}
-"""What lies under a theory's line, in the colour of its parameter."""
+"""Stripe under a theory's line, in the colour of its parameter."""
 LARGE_SIZE: Mapping[str, Any] = {**THEORY_LINE, "label": r"$N\to\infty$"}
 LIMIT_LINE: Mapping[str, Any] = {"linestyle": (0, (1, 1.2)), "linewidth": 1.0}
-"""Where the very sets that were drawn lead for t → ∞."""
+"""Limits for t → ∞ of the sets that were drawn."""
 LARGE_SIZE_LIMIT: Mapping[str, Any] = {**THEORY_LINE, "linestyle": (0, (5, 1.5, 1, 1.5))}
-"""Where large sets lead for t → ∞."""
+"""Limits for t → ∞ of large sets."""
 BIAS_LINE = (0, (3, 1.2, 1, 1.2))
-"""b, where ‖S‖ is solid."""
+"""Line style of b where ‖S‖ is solid."""
 GUIDE: Mapping[str, Any] = {"color": PAPER, "linewidth": 0.6, "linestyle": ":"}
 """A line that marks a place on an axis."""
 REFERENCE: Mapping[str, Any] = {"color": PAPER, "linewidth": 0.8, "linestyle": "--"}
-"""A line of what to compare with."""
+"""A line to compare with."""
 EDGE = {"markeredgecolor": "black", "markeredgewidth": 0.6}
 REACHED: Mapping[str, Mapping[str, Any]] = {
     "train": {"marker": "D", "markersize": 4.5, "linestyle": "", **EDGE},
@@ -128,9 +128,9 @@ def colours(key: str, values: Sequence[Any]) -> dict[Any, str]:
     Parameters
     ----------
     key
-        Under which `STANDARD` and `ORDERED` know it.
+        Name of the parameter in `STANDARD` and `ORDERED`.
     values
-        In the order in which they take the other colours.
+        Its values; those other than the standard one take colours in this order.
     """
     standard = [value for value in values if value in STANDARD.get(key, ())][:1]
     others = [value for value in values if value not in standard]
@@ -179,7 +179,7 @@ def size_label(table: pd.DataFrame) -> str:
 def new_figure(height: float) -> Figure:
     """Return an empty figure of a height in inches, `WIDTH` wide.
 
-    It uses the style sheet; draw inside ``mpl.rc_context`` of `sheet`.
+    Create it and draw on it inside the context of `sheet`, which applies the style sheet.
     """
     return Figure(figsize=(WIDTH, height), layout="constrained")
 
@@ -197,11 +197,11 @@ def new_panels(
     Parameters
     ----------
     height
-        Of the figure in inches; by default `ROW` for each row of panels.
+        Height of the figure in inches; by default `ROW` for each row of panels.
     downwards
         Letter the panels column by column.
     options
-        Go to `Figure.subplots`, which gives the axes their shape.
+        Passed to `Figure.subplots`, which determines the shape of the axes.
     """
     figure = new_figure(rows * ROW if height is None else height)
     axes = figure.subplots(rows, columns, **options)
@@ -230,15 +230,15 @@ def sheet() -> Any:
 def save(figure: Figure, path: Path, *, spec: str, provenance: dict[str, Any]) -> None:
     """Save a figure as PDF, SVG or PNG, whole or not at all, with spec and provenance inside.
 
-    Its layout is that of the first time, in all files.
+    All files of a figure have the layout that the first one was given.
 
     Raises
     ------
     ValueError
-        If the file's name ends otherwise.
+        If the file's name ends in another way.
     """
-    # Matplotlib would lay it out, and draw it for that, anew for each file.  (Where the style
-    # sheet asked for a layout it would have one again after it was saved.)
+    # Matplotlib would lay the figure out, and draw it for that, anew for each file.  (If the style
+    # sheet asked for a layout, the figure would have one again after it was saved.)
     if engine := figure.get_layout_engine():
         figure.set_dpi(rcParams["savefig.dpi"])
         engine.execute(figure)

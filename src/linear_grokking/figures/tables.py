@@ -45,14 +45,14 @@ class TableBuilder:
         Parameters
         ----------
         panel, series
-            Plain names by the data contract (docs/data.md).
+            Plain names, as in the data contract (docs/data.md).
         source
             ``"experiment"``, ``"theory"`` or ``"paper"``.
         x, y, y_low, y_high, n, z
-            Arrays of one length, or scalars, which hold for all of it; None leaves the column
+            Arrays of one length, or scalars, which hold for all rows; None leaves the column
             null.  NaN stands for what does not exist and is stored as null.
         parameters
-            What tells this series from others, keys among `PARAMETERS`.
+            Parameters that tell this series from others; keys are among `PARAMETERS`.
         """
         values = {"x": x, "y": y, "y_low": y_low, "y_high": y_high, "n": n, "z": z}
         given = {k: _column(v) for k, v in values.items() if v is not None}
@@ -101,7 +101,7 @@ class TableBuilder:
         Parameters
         ----------
         values : (R,)
-            inf is a value; NaN or null marks realizations where the quantity is undefined.
+            May be inf; NaN or null marks realizations where the quantity is undefined.
         """
         self.add_summary(panel, series, x, of_values(series, values), parameters, statistic)
 
@@ -115,12 +115,12 @@ class TableBuilder:
 
 
 def ordered(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table with its parameters in the order of the configuration's.
+    """Return a table with its parameters in the order of the configuration.
 
     Raises
     ------
     ValueError
-        For a column that is neither a parameter nor of the data contract.
+        For a column that is neither a parameter nor part of the data contract.
     """
     first = [name for name in (*_KEYS, *_VALUES, "n") if name in table]
     unknown = sorted(set(table.columns) - {*first, *PARAMETERS})
@@ -152,13 +152,13 @@ def percent(table: pd.DataFrame) -> str:
 
 
 def transformed(summary: pd.DataFrame, function: Callable[[np.ndarray], Any]) -> pd.DataFrame:
-    """Return the median and quartiles of an increasing function of what a summary is of."""
+    """Return the summary of an increasing function of a quantity: its median and quartiles."""
     quantiles = {name: function(summary[name].to_numpy(float)) for name in _SPREADS["median"]}
     return summary.assign(**quantiles)
 
 
 def _column(values: Any) -> np.ndarray:
-    """Return numbers as floats, what is missing (`pandas.NA` of a summary) as NaN."""
+    """Return numbers as floats, with missing ones (`pandas.NA` of a summary) as NaN."""
     return pd.Series(np.atleast_1d(values)).astype("Float64").to_numpy(float, na_value=np.nan)
 
 

@@ -10,7 +10,7 @@ from linear_grokking.figures import style
 from linear_grokking.theory.two_point import TwoPoint
 
 TWO_POINT, FULL = "two_point", "logistic"
-"""The two models where a figure shows both: values of the table's column ``model``."""
+"""Values of the table's column ``model`` in figures that show both models."""
 
 
 class TwoPointOptions(FigureOptions):
