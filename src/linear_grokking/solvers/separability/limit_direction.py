@@ -4,8 +4,8 @@ S_∞ minimizes the mean of e^{S·x_i} (Paper B, Sec. 3.1).
 
 **Newton steps.**  With p the softmax of the outputs XS and B = XᵀPX, a Newton step for
 log Σ e^{S·x_i} is -u/(1 - pᵀXu) with u = B⁻¹Xᵀp.  Along this line a value of the function costs
-only O(N), so that each step goes to the line's minimum instead.  The steps are invariant under linear
-maps of the points, a change of σ included.
+only O(N), so that each step goes to the line's minimum instead.  The steps are invariant under
+linear maps of the points, a change of σ included.
 
 The cost is that of B, a symmetric update of Nd² flops, half of a general product's.  Far from
 the minimum B is computed in float32.  The last step, which also gives the certificate, is in

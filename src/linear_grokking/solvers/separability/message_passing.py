@@ -30,7 +30,7 @@ import numpy as np
 from linear_grokking.solvers.separability.softmax import log_sum_exp
 
 MOST = 100  # iterations
-DIMENSIONS_EACH = 8  # per iteration allowed; in few dimensions a Newton step is worth few iterations
+DIMENSIONS_EACH = 8  # per iteration allowed: in few dimensions a Newton step costs few iterations
 LEAST = 5  # iterations
 SETTLED = 5e-5  # change of ln Σ e^{S·x_i} per iteration below which the span is close to S_∞
 LEAST_EXPONENT = -60.0  # least y of an e^y in float32
