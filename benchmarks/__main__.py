@@ -15,7 +15,7 @@ GROUPS = {
     "workflow": workflow.rows,
 }
 LONG = {"figures": workflow.figures}
-"""Only by name: all figures from nothing take minutes."""
+"""Run only if named: making all figures from nothing takes minutes."""
 
 HERE = Path(__file__).parent
 

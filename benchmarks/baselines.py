@@ -1,7 +1,7 @@
 """Plainly written code to compare with: what a paper's repository usually has.
 
-Loops take a number of steps and do nothing else; their callers extrapolate to the number
-that the work asks for.
+Loops take a given number of steps and do nothing else; their callers extrapolate to the number
+that the work needs.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ from scipy.optimize import linprog
 from torch import nn
 
 TEST_EVERY = 100
-"""Steps between two looks at the test loss."""
+"""Steps between two evaluations of the test loss."""
 
 
 class NaiveLogistic:
@@ -25,7 +25,7 @@ class NaiveLogistic:
         self._loss = lambda outputs: nn.functional.softplus(outputs).mean()
 
     def steps(self, count: int) -> None:
-        """Train for so many steps."""
+        """Train for a number of steps."""
         for step in range(count):
             self._optimizer.zero_grad()
             loss = self._loss(self._model(self._inputs))
@@ -46,7 +46,7 @@ class TunedLogistic:
         self._eta = eta
 
     def steps(self, count: int) -> None:
-        """Train for so many steps."""
+        """Train for a number of steps."""
         n = len(self._inputs)
         for _ in range(count):
             outputs = self._inputs @ self._weights + np.float32(self._bias)
@@ -79,7 +79,7 @@ class NaiveLinear:
         )
 
     def steps(self, count: int) -> None:
-        """Train for so many steps."""
+        """Train for a number of steps."""
         for step in range(count):
             self._optimizer.zero_grad()
             loss = nn.functional.mse_loss(self._model(self._inputs), self._labels)
@@ -107,7 +107,7 @@ class GramDescent:
         self.deviation = student - teacher
 
     def steps(self, count: int) -> None:
-        """Train for so many steps."""
+        """Train for a number of steps."""
         change = np.empty_like(self.deviation)
         for _ in range(count):
             np.matmul(self._step, self.deviation, out=change)
@@ -136,7 +136,7 @@ class NaiveTwoLayer:
         self._optimizer = torch.optim.SGD(self._model.parameters(), lr=eta)
 
     def steps(self, count: int) -> None:
-        """Train for so many steps."""
+        """Train for a number of steps."""
         for _ in range(count):
             self._optimizer.zero_grad()
             nn.functional.mse_loss(self._model(self._inputs), self._labels).backward()
@@ -148,8 +148,8 @@ def adam_limit_direction(
 ) -> int | None:
     """Minimize mean e^{S·x} by Adam in float64; return the steps to a relative error of S.
 
-    None where `most` steps do not get there.  Comparing with the solution costs the
-    baseline nothing that it would not have to spend on a criterion of its own.
+    None if `most` steps are not enough.  Comparing with the known solution costs the baseline
+    no more than a stopping criterion of its own would.
     """
     inputs = torch.from_numpy(points)
     known = torch.from_numpy(solution)

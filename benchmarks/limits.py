@@ -14,7 +14,7 @@ class ReadBandwidth:
     matrix
         Contiguous, float32.
     threads
-        That share it.
+        Number of threads that share it.
     """
 
     def __init__(self, matrix: np.ndarray, threads: int):

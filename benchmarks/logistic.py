@@ -136,7 +136,7 @@ def _large_matrix(n_train: int, d: int) -> np.ndarray:
 
 
 def _deferred() -> Iterator[Row]:
-    """Compare a run whose inputs are drawn product by product with the products of a matrix."""
+    """Compare a run on deferred inputs with as many gradients of a matrix."""
     n_train, d = 40000, 19200
 
     def ours() -> int:
@@ -167,7 +167,7 @@ def _deferred() -> Iterator[Row]:
 def _gradient_row(
     work: str, inputs: np.ndarray, *, threads: int, rounds: int, target: float
 ) -> Row:
-    """Compare one pass, both products and the weights, with a sum that reads as much."""
+    """Compare one pass (both products and the weights) with a sum that reads as much."""
     large = inputs if inputs.nbytes > BANDWIDTH_BYTES else np.ones(BANDWIDTH_BYTES // 4, "f4")
     read = ReadBandwidth(large, threads)
     sweep = make_pass(inputs[np.newaxis], threads)

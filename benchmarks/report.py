@@ -97,7 +97,7 @@ def _seconds(spread: Spread | None) -> str:
 
 
 def text(rows: Iterable[Row]) -> str:
-    """Return the table for a terminal, a row on two lines."""
+    """Return the table for a terminal, two lines per row."""
     lines = []
     for row in rows:
         work, against, ours, theirs, measured, target, met, note = cells(row)
@@ -112,7 +112,7 @@ def text(rows: Iterable[Row]) -> str:
 
 
 def write_csv(rows: Iterable[Row], folder: Path) -> Path:
-    """Write the table to <date>.csv in a folder, numbers in full; return the file."""
+    """Write the table to <date>.csv in a folder, with all digits; return the file."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{datetime.now():%Y-%m-%d}.csv"
     with path.open("w", newline="") as file:

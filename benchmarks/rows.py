@@ -1,4 +1,4 @@
-"""A row of the table, and how its numbers come about: alternating runs, median, min, max."""
+"""A row of the table, and how its numbers are measured: alternating runs, median, min, max."""
 
 import statistics
 import time
@@ -41,7 +41,7 @@ class Row:
     ours, theirs
         Seconds of this package and of the baseline.
     note
-        How the numbers are to be read.
+        How to read the numbers.
     """
 
     work: str
@@ -87,7 +87,7 @@ class Timings:
 def alternate(rounds: int, **work: Callable[[], object]) -> Timings:
     """Run pieces of work in turns, each once beforehand, and time them.
 
-    What else the machine does at the time falls on all of them alike.
+    Other work of the machine at the time then slows all of them alike.
     """
     for one in work.values():
         one()

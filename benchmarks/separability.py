@@ -19,7 +19,7 @@ from linear_grokking.solvers.separability.verdict import checked_points
 
 PAPER_D = (930, 990, 1050, 1086, 1110, 1134, 1152, 1158, 1164, 1170)
 PAPER_D += (1173, 1176, 1179, 1182, 1185, 1188, 1191)
-"""Of E1 at the paper's size."""
+"""Values of d in E1 at the paper's size."""
 ADAM_ERROR = 1e-3
 """Relative error of S at which Adam may stop; Newton's is 1e-8 or less, with a proof."""
 
@@ -70,7 +70,7 @@ def _limit_direction(n_train: int, rates: tuple[float, ...], most: int) -> Itera
             f"S_inf with certificate, N={n_train}, lambda=0.48",
             f"Adam, torch float64, lr {lr:g}, relative error {ADAM_ERROR:g}",
             timings.ratio("adam", "ours"),
-            # The paper's size of statistics, with the learning rate usual for Adam there.
+            # The target is for N=400 and the first rate, 0.01.
             target=20 if n_train == 400 and k == 0 else None,
             ours=timings.spread("ours"),
             theirs=timings.spread("adam"),

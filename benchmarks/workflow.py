@@ -49,7 +49,7 @@ def rows() -> Iterator[Row]:
 
 
 def figures() -> Iterator[Row]:
-    """Yield the rows of all figures from nothing; takes as long as they take."""
+    """Yield the rows of all figures made from nothing, which takes as long as they do."""
     with _workplace() as folder:
         started = time.perf_counter()
         subprocess.run(
@@ -172,7 +172,7 @@ def _dry_run(folder: Path, files: Sequence[str]) -> None:
 
 
 def _dry_runs() -> Iterator[Row]:
-    """Yield rows of what Snakemake itself takes to say what it would do."""
+    """Yield the rows of dry runs: what Snakemake itself takes to say what it would do."""
     config, paper = "config/config.yaml", "config/paper.yaml"
     with _workplace() as folder:
         (folder / "grid.json").write_text(json.dumps(_grid()))
@@ -193,7 +193,7 @@ def largest_kb():
     # Of this program alone: ru_maxrss counts its parent's memory too, from before its start.
     return int(re.search(r"VmHWM:\s*(\d+) kB", open("/proc/self/status").read())[1])
 """
-"""How a program finds the largest memory that it took."""
+"""How a program finds the peak of its memory."""
 
 PLAN_OF_A_GRID = (
     LARGEST_KB
@@ -311,7 +311,7 @@ print(json.dumps({"mb": largest_kb() / 1024, "seconds": used.ru_utime + used.ru_
 
 
 def measured_cost(spec: Mapping[str, Any], realizations: int) -> tuple[float, float]:
-    """Return the CPU seconds and the largest memory (MB) of a job of so many realizations."""
+    """Return the CPU seconds and the peak memory (MB) of a job of so many realizations."""
     with tempfile.TemporaryDirectory() as folder:
         done = _block(MEASURED_JOB, folder, spec, realizations)
     used = json.loads(done.splitlines()[-1])
@@ -322,7 +322,7 @@ def _cost_model() -> Iterator[Row]:
     for name, experiment in COSTED.items():
         spec = _spec(**experiment)
         cost = kind_of(spec).cost(spec)
-        # Enough realizations that the start of the job does not count; a model without
+        # Enough realizations that the start of the job is negligible; a model without
         # randomness has one.
         count = max(2, min(100, round(2.0 / cost.seconds))) if "seed" in spec else 1
         seconds, memory = measured_cost(spec, count)

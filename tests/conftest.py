@@ -1,4 +1,4 @@
-"""What tests of several folders share: results that are made once, and not to be changed."""
+"""Fixtures shared by several folders: results that are made once and must not be changed."""
 
 import shapes_checked  # noqa: F401, I001  (before the package is imported)
 import fcntl
@@ -25,9 +25,9 @@ LONGEST = (
     *("slurm/test_faults", "workflow/test_interruption", "workflow/test_shown_commands"),
     *("slurm", "workflow", "report", "unit/theory/test_mutations"),
 )
-"""Folders and files of tests that take longest, or mostly wait: among the last, one would keep
-the others' workers idle.  Those on a cluster wait, and are best beside what computes: the first
-worker gets most of them, behind the longest."""
+"""Folders and files whose tests take longest or mostly wait.  They come first: one of them at the
+end would leave the other workers idle.  Tests on a cluster mostly wait, and run best beside tests
+that compute: the first worker gets most of them, after the longest."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -42,7 +42,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """Give a folder by its name; the first of all workers that asks for it fills it."""
+    """Give a folder by its name; the first worker that asks for it fills it."""
     shared = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         shared = shared.parent
@@ -68,7 +68,7 @@ def make() -> Callable[[Plan], None]:
 
 
 def _make(plan: Plan) -> None:
-    """Train, summarize and tabulate all that is in a plan; no pictures."""
+    """Train, summarize and tabulate everything in a plan; no pictures."""
     _train(plan)
     for run_id in plan.runs:
         _do(plan, summarize_run, targets.summary(plan, run_id))
@@ -91,16 +91,16 @@ def _train(plan: Plan) -> None:
 
 
 def _do(plan: Plan, step: Callable[..., None], target: targets.Target) -> None:
-    # As it comes out of a rule's standard input.
+    # As a rule's script reads it from standard input.
     request = json.loads(canonical(target.request))
     step(request, [plan.root / name for name in target.outputs], plan.root)
 
 
 @pytest.fixture(scope="session")
 def smoke(once: Callable[..., Path], make: Callable[[Plan], None]) -> tuple[Path, Plan]:
-    """Return all results of the smoke configuration, and its plan; of the figures their tables.
+    """Return the folder of all results of the smoke configuration, without pictures, and its plan.
 
-    Nothing on the way may warn: what is beyond the range of floats is thought of.
+    Nothing on the way may warn: overflow and underflow must be handled.
     """
     config = read(load_merged([CONFIG / "config.yaml", CONFIG / "smoke.yaml"]))
 

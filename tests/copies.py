@@ -11,9 +11,9 @@ REPOSITORY = Path(__file__).parents[1]
 
 
 def copy_workflow(root: Path, source: Path = REPOSITORY) -> None:
-    """Copy what the workflow consists of, without a configuration and nothing that it made.
+    """Copy the files of the workflow, without a configuration and without results.
 
-    What Python and Numba compiled comes along, but for files that are being written.
+    What Python and Numba have compiled is copied too, except files that are being written.
     """
     for file in ("Snakefile", "requirements.txt", "pyproject.toml", "LICENSE", "CITATION.cff"):
         shutil.copy(source / file, root)
@@ -23,7 +23,7 @@ def copy_workflow(root: Path, source: Path = REPOSITORY) -> None:
 
 
 def environment(root: Path) -> dict[str, str]:
-    """Return the environment in which a copy runs its own package, on one thread a process."""
+    """Return the environment in which a copy runs its own package, with one thread per process."""
     return os.environ | {
         "PYTHONPATH": str(root / "src"),
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",

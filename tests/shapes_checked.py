@@ -1,7 +1,7 @@
-"""The shapes in annotations of numerical functions are enforced in all tests.
+"""Enforce the shapes in annotations of numerical functions, in all tests.
 
-Imported before the package is; the other annotations are left to the type checker.  What a call
-is given and returns is checked unless arrays of just these shapes and types have passed before:
+This is imported before the package; other annotations are left to the type checker.  Arguments
+and results of a call are checked unless the same shapes and types have passed before, because
 tests call small functions on small arrays very often.
 """
 
@@ -32,11 +32,11 @@ CHECKED = [
     "linear_grokking.solvers",
     "linear_grokking.theory",
 ]
-"""All but what Numba compiles."""
+"""Modules that are checked: all but those that Numba compiles."""
 
 
 def shape_of_all(value: Any) -> Hashable:
-    """Return the types in a value, and of its arrays the shapes."""
+    """Return the types in a value, and the shapes of its arrays."""
     if isinstance(shape := getattr(value, "shape", None), tuple):
         return type(value), getattr(value, "dtype", None), tuple(shape)
     if isinstance(value, Mapping):
@@ -57,7 +57,7 @@ def checked(function: Any) -> Any:
     def check(given: tuple[Any, ...], named: dict[str, Any], **returned: Any) -> None:
         values = signature.bind(*given, **named).arguments | returned
         with _context("context"):
-            # In the order of the signature: an axis may be said in terms of one before it.
+            # In the order of the signature: an axis may be given in terms of an earlier one.
             for name in filter(hints.__contains__, values):
                 several = signature.parameters.get(name)
                 of_many = several is not None and several.kind is several.VAR_POSITIONAL

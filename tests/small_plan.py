@@ -1,4 +1,4 @@
-"""A configuration whose jobs take no time."""
+"""A configuration whose jobs take next to no time."""
 
 CONFIGURATION = {
     "seed": 1,

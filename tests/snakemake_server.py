@@ -1,12 +1,12 @@
-"""Snakemake and its jobs without their start: a process that has loaded libraries, and forks.
+"""Run Snakemake and its jobs without their start-up, in forks of a process with loaded libraries.
 
-Imports are most of a dry run in a small copy of the repository, and of a job there.  Only what is
-of others is loaded beforehand: each copy runs its own package.
+Imports take most of the time of a dry run in a small copy of the repository, and of a job there.
+Only third-party libraries are loaded beforehand: each copy runs its own package.
 
-As a program this is the server.  For each line of standard input, ``{"arguments": …,
+Run as a program, this is the server.  For each line of standard input, ``{"arguments": …,
 "folder": …, "environment": …, "output": …, "timeout_s": …}``, it runs ``python -m snakemake``
-there, all that is said going to the file ``output``, and answers with the exit status.  What
-Snakemake takes for Python is a program that has the server run a job's script.
+in that folder, writes all output to the file ``output``, and answers with the exit status.
+Snakemake is given a substitute for Python, which has the server run a job's script.
 """
 
 import atexit
@@ -45,7 +45,7 @@ with socket.socket(socket.AF_UNIX) as server:
     server.shutdown(socket.SHUT_WR)
     sys.exit(int(server.recv(9)))
 """
-"""What stands for Python: ``PYTHON SCRIPT ARGUMENT...``, and ``PYTHON -m MODULE ARGUMENT...``."""
+"""The substitute for Python, called with ``SCRIPT ARGUMENT...`` or ``-m MODULE ARGUMENT...``."""
 
 
 @functools.cache
@@ -57,7 +57,7 @@ def _server() -> subprocess.Popen[str]:
 def run(
     arguments: Sequence[str], folder: Path, environment: Mapping[str, str], timeout_s: float = 300
 ) -> tuple[int, str]:
-    """Run Snakemake to its end; return its exit status, negative after a signal, and its words."""
+    """Run Snakemake to its end; return its exit status, negative after a signal, and its output."""
     server = _server()
     assert server.stdin is not None and server.stdout is not None
     with tempfile.NamedTemporaryFile() as output:
@@ -72,7 +72,7 @@ def main() -> None:
     for name in LOADED:
         importlib.import_module(name)
     gc.freeze()
-    # Whoever is forked from here has to end without what is to be done when this process ends.
+    # Removed at the end of this function: forked processes must not do it on exit.
     folder = Path(tempfile.mkdtemp())
     python, address = folder / "python", str(folder / "jobs")
     python.write_text(PYTHON.format(python=sys.executable, address=address))
@@ -80,7 +80,7 @@ def main() -> None:
     jobs = socket.socket(socket.AF_UNIX)
     jobs.bind(address)
     jobs.listen()
-    # Of who serves a request nothing is left when it ends.
+    # Processes that have served a request leave no zombies.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while True:
         ready, _, _ = select.select([sys.stdin, jobs], [], [])
@@ -104,10 +104,10 @@ def in_a_fork(function: Callable[..., object], *given: object, **named: object) 
 
 
 def status_of(program: Callable[[], object]) -> int:
-    """Return the exit status of a program that a process of its own becomes."""
+    """Run a program in a process of its own; return its exit status."""
     child = os.fork()
     if child == 0:
-        # As an interpreter ends, but that it does not take itself apart, which takes long.
+        # End as an interpreter does, but without dismantling it, which takes long.
         code = 0
         try:
             program()
@@ -139,7 +139,7 @@ def serve_snakemake(python, arguments, folder, environment, output, timeout_s):
 
 
 def serve_job(connection: socket.socket) -> None:
-    """Run what `PYTHON` was told; answer with the exit status."""
+    """Run what `PYTHON` was asked to run; answer with the exit status."""
     said, streams, _, _ = socket.recv_fds(connection, 1, 3)
     while more := connection.recv(1 << 16):
         said += more
@@ -148,10 +148,10 @@ def serve_job(connection: socket.socket) -> None:
 
 
 def become_python(arguments, folder, environment, streams, python=sys.executable):
-    """Do in this process as ``python ARGUMENT...`` would in one of its own."""
+    """Do in this process what ``python ARGUMENT...`` would do in its own."""
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
-    # What there is knows whether the server's own files can be sought.
+    # The present objects remember whether the server's own files are seekable.
     sys.stdin = os.fdopen(0, closefd=False)
     sys.stdout = os.fdopen(1, "w", closefd=False)
     sys.stderr = os.fdopen(2, "w", buffering=1, errors="backslashreplace", closefd=False)

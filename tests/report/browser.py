@@ -1,4 +1,4 @@
-"""Headless Chromium: opening a page, and what it says of itself."""
+"""Headless Chromium: opening a page, and finding things out about it."""
 
 import re
 import shutil
@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 WAITING = "--virtual-time-budget=30000"
-"""Option for scripts that wait: a clock that stands while the page works, and else leaps."""
+"""Option for scripts that wait: a clock that stops while the page works, and else jumps ahead."""
 _MARK = "@found@"
 _OPTIONS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--hide-scrollbars"),

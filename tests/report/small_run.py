@@ -68,7 +68,7 @@ CONFIGURATION = {
 }
 
 MADE = ("all", "X1", "report", "archive")
-"""What Snakemake is asked for."""
+"""What Snakemake is asked to make."""
 
 
 def snakemake(root: Path, *arguments: str) -> tuple[int, str]:

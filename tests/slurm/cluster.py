@@ -1,4 +1,4 @@
-"""A SLURM of one node, with three GPUs that are none, for the time of the tests.
+"""A SLURM cluster of one node, with three fake GPUs, for the duration of the tests.
 
 Everything lies in one folder and listens on ports of its own: a SLURM that the machine may
 belong to is not touched, and several may run side by side.
@@ -56,9 +56,9 @@ PartitionName=cpu Nodes={node} Default=YES State=UP
 PartitionName=gpu Nodes={node} State=UP
 """
 
-# Snakemake, but it asks every second what became of its jobs.  Its plugin's shortest interval
-# grows by ten seconds each time that none has ended, which is kind to a controller that others
-# use too, and would be most of the time here.
+# Snakemake, but asking every second for the state of its jobs.  Its plugin's interval grows by
+# ten seconds each time that no job has ended, which spares a controller that others use too, but
+# would take most of the time here.
 PROMPT = """\
 #!{python}
 import sys
@@ -72,8 +72,8 @@ RemoteExecutor.next_seconds_between_status_checks = property(
 sys.exit(main())
 """
 
-# What follows the start of the daemons, in a shell: its input ends with the tests, however
-# they end, and then all of it goes.
+# Runs in a shell after the daemons have been started: its input ends with the tests, however
+# they end, and then everything is stopped and removed.
 GUARD = """
 none_left() {{ for _ in {{1..100}}; do [ -z "$("$@")" ] && return; sleep 0.2; done; }}
 cat > /dev/null

@@ -37,7 +37,7 @@ def cluster() -> Iterator[Cluster]:
 def workplace(
     tmp_path: Path, cluster: Cluster, undisturbed: Callable[[Miniature], Path]
 ) -> Iterator[Callable[..., Workplace]]:
-    """Make a folder whose jobs go to the cluster; nothing of it runs on after the test."""
+    """Make a folder whose jobs go to the cluster; none of them runs on after the test."""
     made = []
 
     def make(miniature: Miniature) -> Workplace:

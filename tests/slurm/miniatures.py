@@ -1,4 +1,4 @@
-"""Configurations of the tests, and what is asked for of them."""
+"""Small configurations for the tests, and the files that are asked for."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +36,7 @@ _every_kind = {
             "records": 20,
         },
         "e1": {"measure": "separability", "n_train": 40, "d": 15, "realizations": 4, "block": 2},
-        # One that would take all cores of a machine, and gets one of the node's.
+        # A job that would take all cores of a machine; here it gets one of the node's.
         "large": {"measure": "separability", "n_train": 20_000, "d": 650},
         "outputs": {
             "model": "logistic",

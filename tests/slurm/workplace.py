@@ -22,13 +22,13 @@ REPOSITORY = Path(__file__).parents[2]
 
 TRAINING = {"train_block", "measure_separability", "record_outputs", "draw_times"}
 
-# What outputs end in.
+# Suffixes of outputs.
 FINISHED = {".parquet", ".pdf", ".svg", ".png", ".csv", ".html", ".json"}
 
-# The profile's limit spares a controller, and has Snakemake live on for its span.
+# The profile's limit spares a controller, but keeps Snakemake running for its time span.
 PROMPT = ("--max-jobs-per-timespan", "100/1s")
 
-# Columns of results/runs.parquet that tell of the machine and not of the numbers.
+# Columns of results/runs.parquet that describe the machine, not the numbers.
 OF_THE_MACHINE = ["seconds", "device", "revision"]
 
 
@@ -38,7 +38,7 @@ class Workplace:
     Parameters
     ----------
     folder
-        Made here; the package itself is the installed one.
+        Created here; the package itself is the installed one.
     miniature
         Its configuration becomes config/config.yaml.
     cluster
@@ -65,7 +65,7 @@ class Workplace:
         return self._snakemake
 
     def stop(self) -> None:
-        """Kill Snakemake where it runs, cancel its jobs, and kill what does not heed that."""
+        """Kill Snakemake if it runs, cancel its jobs, and kill processes that do not heed that."""
         if self._snakemake:
             self._snakemake.kill()
         self.cluster.ask("scancel", *(job["JobId"] for job in self.jobs()), check=False)
@@ -74,13 +74,13 @@ class Workplace:
                 os.kill(number, signal.SIGKILL)
 
     def run(self, *arguments: str, timeout_s: float = 900, **environment: str) -> str:
-        """Run Snakemake to its end, which must be a good one; return what it says."""
+        """Run Snakemake to its end, which must be a success; return its output."""
         code, said = self.start(*arguments, **environment).wait(timeout_s)
         assert code == 0, said
         return said
 
     def recover(self) -> int:
-        """Do what docs/cluster.md says is to be done after Snakemake was killed."""
+        """Do what docs/cluster.md says to do after Snakemake was killed."""
         text = (REPOSITORY / "docs" / "cluster.md").read_text()
         recipe = text.split("## After Snakemake was killed")[1].split("```sh\n")[1].split("```")[0]
         recipe = " ".join([recipe.rstrip(), *self._targets])
@@ -98,7 +98,7 @@ class Workplace:
         assert self.leftovers() == []
 
     def leftovers(self, besides: str = "") -> list[str]:
-        """Return files under results/ and figures/ that are no finished output."""
+        """Return files under results/ and figures/ that are not finished outputs."""
         return [
             str(path.relative_to(self.folder))
             for root in ("results", "figures")
@@ -129,13 +129,13 @@ class Workplace:
     def seize(self, *blocks: str) -> dict[str, int]:
         """Stop (as Ctrl-Z does) the processes that compute blocks, and return their IDs.
 
-        They are caught as they compute, and go on when they get another signal.
+        They are stopped while they compute, and go on when they get another signal.
         """
         found = {}
         for block in blocks:
             number = until(lambda block=block: self._computing(block), f"block {block} to start")
             process = psutil.Process(number)
-            # Half of this goes to imports and to compiled loops that are loaded.
+            # Half of this goes to imports and to loading compiled loops.
             found[block] = process, process.cpu_times().user + 1.0
         for block, (process, enough) in found.items():
             until(
@@ -146,7 +146,7 @@ class Workplace:
         return {block: process.pid for block, (process, _) in found.items()}
 
     def _computing(self, block: str) -> int | None:
-        """Return the process of a block whose log shows that it computes."""
+        """Return the process of a block whose log shows that it is computing."""
         assert not self._snakemake.has_left, self._snakemake.said
         folder = next((self.folder / "logs" / "train_block").glob("*"), None)
         if folder is None or not (folder / f"{block}.log").exists():
@@ -209,7 +209,7 @@ class Snakemake:
 
     @property
     def has_left(self) -> bool:
-        """Whether it has come to its end without being killed."""
+        """Whether it has ended without being killed."""
         return self._process.poll() not in (None, -signal.SIGKILL)
 
     @property

@@ -1,4 +1,4 @@
-"""What all unit tests share: hypothesis draws the same examples each time, however slowly."""
+"""For all unit tests: hypothesis draws the same examples each time, and has no deadline."""
 
 from hypothesis import settings
 

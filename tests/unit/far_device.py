@@ -1,6 +1,6 @@
-"""A device that is not there: tensors on ``meta`` whose numbers lie on the host, out of reach.
+"""A simulated device: tensors on ``meta`` whose numbers lie on the host, out of reach.
 
-What a GPU forbids, or makes the host wait for, it forbids and counts.
+It forbids what a GPU forbids, and counts what makes the host wait for a GPU.
 """
 
 import math
@@ -13,7 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 NAME = "meta"
 
 aten = torch.ops.aten
-# How long the host waits for these depends on what the device has still to do.
+# For these the host waits until the device has done all that it still has to do.
 WAITS = {
     aten._local_scalar_dense.default,
     aten._linalg_check_errors.default,
@@ -25,7 +25,7 @@ WAITS = {
 
 
 class MixedDevices(RuntimeError):
-    """One operation was given numbers of the host and numbers of the device."""
+    """An operation was given numbers on the host and numbers on the device."""
 
 
 class NoWaitDue(RuntimeError):
@@ -33,7 +33,7 @@ class NoWaitDue(RuntimeError):
 
 
 class FarTensor(torch.Tensor):
-    """A tensor of the far device; `FarDevice` alone works with its numbers, ``held``."""
+    """A tensor of the far device; only `FarDevice` works with its numbers, ``held``."""
 
     @staticmethod
     def __new__(cls, held):
@@ -43,10 +43,10 @@ class FarTensor(torch.Tensor):
         far.held = held
         return far
 
-    __torch_function__ = torch._C._disabled_torch_function_impl  # what comes to the host is plain
+    __torch_function__ = torch._C._disabled_torch_function_impl  # results are plain
 
     def tolist(self):
-        return self.cpu().tolist()  # torch has it for its own class alone
+        return self.cpu().tolist()  # torch defines it only for its own class
 
     @classmethod
     def __torch_dispatch__(cls, func, types, args=(), kwargs=None):
@@ -116,7 +116,7 @@ class FarDevice(TorchDispatchMode):
         if not there:
             return found
 
-        def taken_in(each):  # but for what was changed in place
+        def taken_in(each):  # unless it was changed in place
             return holders[id(each)] if id(each) in holders else self._take_in(each)
 
         return _mapped(taken_in, found)

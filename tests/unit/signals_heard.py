@@ -1,4 +1,4 @@
-"""Signals that ask to stop, as in a terminal: under nohup or in the background some are ignored."""
+"""Signals that ask to stop, heard as in a terminal; under nohup some would be ignored."""
 
 import signal
 from collections.abc import Iterator

@@ -109,7 +109,7 @@ class Repository:
         self.write_configuration()
 
     def edit(self, name: str, old: str, new: str) -> None:
-        """Replace a text in a file; a later edit is newer by the file's time, always."""
+        """Replace a text in a file; each edit gives the file a later time than the one before."""
         path = self.root / name
         text = path.read_text(encoding="utf-8")
         assert text.count(old) >= 1, f"{name} does not contain {old!r}"
@@ -193,8 +193,8 @@ class Repository:
     def run(self, path: Path) -> str:
         """Name the run of a block, or of a summary, by its spec.
 
-        Of what is not made yet it is the plan's, by this process's code: that of the copy
-        must not have been edited.
+        For a file that is not made yet, the spec is found in the plan by this process's code;
+        the copy's code must not have been edited.
         """
         if (self.root / path).exists():
             request = json.loads(pq.read_schema(self.root / path).metadata[b"spec"])
@@ -226,7 +226,7 @@ class Repository:
     def data(self) -> dict[str, Any]:
         """Return the contents of every Parquet file, without metadata and times.
 
-        A write that was killed may leave a file whose name begins with a dot: no result.
+        Files whose names begin with a dot are left out: a killed write may leave them.
         """
         tables = {
             str(path.relative_to(self.root)): pq.read_table(path).replace_schema_metadata(None)
@@ -260,7 +260,7 @@ def built(once) -> Repository:
 
 @pytest.fixture
 def repository(built, tmp_path) -> Repository:
-    """Return a copy of one's own with everything built."""
+    """Return a private copy with everything built."""
     root = tmp_path / "repo"
     shutil.copytree(built.root, root, symlinks=True)
     return Repository(root)
@@ -268,7 +268,7 @@ def repository(built, tmp_path) -> Repository:
 
 @pytest.fixture
 def fresh(built, tmp_path) -> Repository:
-    """Return a copy with nothing built, of the very sources of `built`."""
+    """Return a copy with nothing built, of the same sources as `built`."""
     root = tmp_path / "repo"
     root.mkdir()
     return copy_repository(built.root, root)

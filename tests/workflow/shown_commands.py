@@ -10,14 +10,14 @@ from linear_grokking.workflow.plan import read
 
 @dataclass(frozen=True)
 class Here:
-    """It runs here: as it stands, with options behind it, or another one in its place."""
+    """It runs here: as shown, with more options, or with another command in its place."""
 
     more: str = ""
     instead: str = ""
     small: bool = False
-    """In the copy with the small configuration."""
+    """Whether it runs in the copy with the small configuration."""
     makes: str = ""
-    """A file that is there afterwards, and was not before."""
+    """A file that it creates."""
 
 
 @dataclass(frozen=True)
@@ -172,4 +172,4 @@ COMMANDS: dict[str, dict[str, Here | By | Not]] = {
     },
     "docs/theory.md": {"linear-grokking analyze": MENTIONED},
 }
-"""The commands of each page: all lines of its blocks, and what stands in a sentence."""
+"""The commands of each page: all lines of its blocks, and those within sentences."""

@@ -1,9 +1,9 @@
 """Cost model: time and memory of a realization and of a job, from the problem's size.
 
 The constants of a core were fitted to CPU seconds and memory of jobs on 2-core machines, which
-they match within a factor of 2 (`benchmarks/workflow.py` measures anew); those of a GPU are
-about half of an A100's data sheet, for none was measured.  They set block sizes and the
-requests to a cluster, never a number in a result.
+they match within a factor of 2 (`benchmarks/workflow.py` measures this again).  No GPU was
+measured; its constants are about half of an A100's data sheet.  The model sets block sizes and
+the resources requested from a cluster, never a number in a result.
 """
 
 import itertools
@@ -15,7 +15,7 @@ from linear_grokking.results.identity import Spec
 from linear_grokking.runtime.memory import BATCH_BYTES, round_size
 
 CPU_GFLOPS = 50.0
-"""Float64 products of large matrices on one core; twice that in float32."""
+"""GFlop/s of float64 products of large matrices on one core; twice that in float32."""
 CPU_NARROW_GFLOPS = 32.0
 """The same where one of the matrices is narrow."""
 CPU_BANDWIDTH = 1.6e10
@@ -25,33 +25,33 @@ CACHE_BANDWIDTH = 3e10
 CACHE_BYTES = 2e7
 """Arrays up to this size stay in the cache."""
 CPU_CALL_SECONDS = 2e-6
-"""An operation on an array, however small."""
+"""Least time of an operation on an array, however small."""
 GPU_GFLOPS = 4e3
-"""Float64 products of matrices on a GPU."""
+"""GFlop/s of float64 products of matrices on a GPU."""
 GPU_BANDWIDTH = 7.5e11
 """Bytes per second that a GPU reads from its memory."""
 GPU_CALL_SECONDS = 1e-5
-"""An operation on a GPU, however small."""
+"""Least time of an operation on a GPU, however small."""
 DRAW_SECONDS = 7e-9
-"""Drawing one Gaussian number."""
+"""Time to draw one Gaussian number."""
 RECORD_SECONDS = 1e-4
-"""Outputs and expectations of the logistic model at one record of literal steps."""
+"""Time for outputs and expectations of the logistic model at one record of literal steps."""
 START_SECONDS = 1.0
-"""Start of a job: interpreter, imports, writing the file."""
+"""Time to start and end a job: interpreter, imports, writing the file."""
 GPU_START_SECONDS = 10.0
-"""The same where torch is imported and a GPU started."""
+"""The same if torch is imported and a GPU started."""
 PROCESS_MB = 200
-"""A job's process before it holds any data."""
+"""Memory of a job's process before it holds any data."""
 SNAKEMAKE_MB = 350
-"""Snakemake's own processes that ride with a job on a cluster."""
+"""Memory of Snakemake's own processes that accompany a job on a cluster."""
 GPU_PROCESS_MB = 3000
-"""A process that has started CUDA."""
+"""Memory of a process that has started CUDA."""
 CONTEXT_MB = 1000
-"""What CUDA and its libraries take on a GPU."""
+"""GPU memory that CUDA and its libraries take."""
 BATCHES_MB = int(2 * BATCH_BYTES / 1e6)
-"""What batches for a GPU take on the host."""
+"""Host memory that batches for a GPU take."""
 LARGE_BYTES = 2e8
-"""Data of one realization above which a job is worth all cores."""
+"""Data of one realization above which a job gets all cores."""
 
 
 @dataclass(frozen=True)
@@ -61,17 +61,17 @@ class Cost:
     Attributes
     ----------
     host_seconds
-        On one core, of what is done on the host on any machine.
+        Seconds on one core of the work that is always done on the host.
     core_seconds
-        On one core, of what a GPU does where there is one.
+        Seconds on one core of the work that a GPU does where there is one.
     device_seconds
-        On a GPU, of the same.
+        Seconds of that work on a GPU.
     device_calls
-        Operations on a GPU, one after another, that the realizations of a batch share.
+        Successive operations on a GPU, which the realizations of a batch share.
     data_bytes
-        Memory on the host while it runs.
+        Host memory while it runs.
     device_bytes
-        Memory on a GPU, where it is computed there.
+        GPU memory, if it is computed there.
     """
 
     host_seconds: float
@@ -83,16 +83,17 @@ class Cost:
 
     @property
     def seconds(self) -> float:
-        """On one core, of all of it."""
+        """Seconds on one core of all the work."""
         return self.host_seconds + self.core_seconds
 
 
 def separability(spec: Spec) -> Cost:
-    """Return the cost of Newton's method, and of the margin where it is asked for."""
+    """Return the cost of Newton's method, and of the margin if it is asked for."""
     n, d = spec["n_train"], spec["d"]
     flops = n * d**2 * 1e-9
-    # Four standard deviations below Wendel's transition no set has a margin, which is found on
-    # the host: a few factors of the support vectors' Gram matrix, and products with vectors.
+    # More than four standard deviations below Wendel's transition no set has a margin.  Margins
+    # are found on the host: a few factors of the support vectors' Gram matrix, and products with
+    # vectors.
     may_be_separable = d > n / 2 - 2.0 * math.sqrt(n)
     has_margin = spec["margin"] and may_be_separable
     margin = 1e-3 + 5e-8 * n * d + 5.0 * flops / CPU_GFLOPS if has_margin else 0.0
@@ -102,7 +103,7 @@ def separability(spec: Spec) -> Cost:
     # work space.
     return Cost(
         host_seconds=DRAW_SECONDS * n * d + margin,
-        # A Newton step of Nd² flops, which many separable sets do without, and what leads to it:
+        # A Newton step of Nd² flops, which many separable sets do not need, and what precedes it:
         # some hundred products with vectors or, in small sets, steps in float32.
         core_seconds=1e-3 + 2e-8 * n * d + 0.5 * flops / CPU_GFLOPS,
         # Twice the flops in float64, and as many steps as the slowest set of a batch needs.
@@ -114,14 +115,14 @@ def separability(spec: Spec) -> Cost:
 
 
 def logistic_flow(spec: Spec) -> Cost:
-    """Return the cost of the logistic flow, whose records come many at a time."""
+    """Return the cost of the logistic flow, which measures many records at a time."""
     return _logistic(spec, gradients=_flow_gradients(spec), calls=_calls(spec, 7), records=0.1)
 
 
 def _flow_gradients(spec: Spec) -> float:
     gradients = 550.0
     if spec.get("decay") == "weights":
-        # The stiffness of the decay grows like the time, the gradients as its root.
+        # The stiffness of the decay grows like t, the number of gradients like its square root.
         gradients += 14.0 * math.sqrt(spec["eta"] * spec["gamma"] * spec["t_max"])
     elif spec.get("gamma"):
         gradients += 700.0  # to the minimum
@@ -129,23 +130,23 @@ def _flow_gradients(spec: Spec) -> float:
 
 
 def deferred_flow(spec: Spec) -> Cost:
-    """Return the cost of the logistic flow without a matrix."""
-    # How many bring something new grows with the stiffness.
+    """Return the cost of the logistic flow on deferred inputs, without a matrix."""
+    # The number of gradients that bring a new direction grows with the stiffness.
     return _deferred(spec, _flow_gradients(spec), most=80.0 + 35.0 * spec["sigma"])
 
 
 def deferred_descent(spec: Spec) -> Cost:
-    """Return the cost of literal gradient descent without a matrix."""
+    """Return the cost of literal gradient descent on deferred inputs, without a matrix."""
     return _deferred(spec, spec["t_max"], most=80.0)
 
 
 def logistic_steps(spec: Spec) -> Cost:
-    """Return the cost of literal steps, in compiled loops where they know the loss."""
+    """Return the cost of literal steps, in compiled loops if these support the loss."""
     return _logistic(spec, gradients=spec["t_max"], calls=_calls(spec, 0.5))
 
 
 def _calls(spec: Spec, compiled: float) -> float:
-    """Return how many calls a gradient takes, fewer in loops that know the loss."""
+    """Return how many calls a gradient takes: fewer if compiled loops support the loss."""
     return 15 if LOSSES[spec["loss"]].number is None else compiled
 
 
@@ -156,26 +157,26 @@ def _logistic(spec: Spec, gradients: float, calls: float, records: float = 1.0) 
     return Cost(
         host_seconds=DRAW_SECONDS * drawn + RECORD_SECONDS * records * spec["records"],
         core_seconds=gradients * (calls * CPU_CALL_SECONDS + _reading(size * n * d)),
-        # Twice the data: for the outputs, and for what is pulled back.
+        # The data are read twice: for the outputs, and for the gradient.
         device_seconds=gradients * 2 * size * n * d / GPU_BANDWIDTH,
         device_calls=25.0 * gradients,
         data_bytes=size * drawn + 16e6,
-        # The inputs, and outputs at some records; a copy while it is made.
+        # The inputs, outputs at some records, and a copy while it is made.
         device_bytes=2.0 * size * (drawn + 64 * n),
     )
 
 
 def _deferred(spec: Spec, gradients: float, most: float) -> Cost:
-    """Return the cost of gradients of which ``most`` at the most bring a new direction."""
+    """Return the cost of gradients, at most ``most`` of which bring a new direction."""
     n = spec["n_train"]
     directions = min(float(spec["d"]), gradients, most)
     basis = 8.0 * n * directions
-    # A gradient reads one basis twice and the other up to three times, on average half grown.
+    # A gradient reads one basis twice and the other up to three times, at half size on average.
     reading = gradients * 4.0 * _reading(basis / 2.0)
     records = spec["records"] * (RECORD_SECONDS + 1e-9 * n * directions / CPU_GFLOPS)
     return Cost(
         host_seconds=DRAW_SECONDS * n * directions + reading + records,
-        # The bases; outputs of a curvature's estimate, and some more.
+        # The bases, the outputs of a curvature estimate, and some more.
         data_bytes=2.0 * basis + 8.0 * 40.0 * n + 16e6,
     )
 
@@ -199,14 +200,14 @@ def linear_steps(spec: Spec) -> Cost:
 
 
 def linear_adam_steps(spec: Spec) -> Cost:
-    """Return the cost of literal steps of Adam of the linear model."""
+    """Return the cost of literal steps of Adam on the linear model."""
     return _with_moments(linear_steps(spec), spec, 1.0 * spec["d_in"] * spec["d_out"], arrays=1)
 
 
 def linear_batches(spec: Spec) -> Cost:
     """Return the cost of steps on mini-batches, in compiled loops on the host."""
     d_in, d_out, batch = (spec[key] for key in ("d_in", "d_out", "batch_size"))
-    # Each output takes the rows from the cache once; a step's draws are less than a call.
+    # Each output reads the rows from the cache once; drawing a batch costs less than a call.
     step: list[Product] = [(batch * d_out, d_in, 1)]
     width = float(d_out)
     cost = _literal(spec, step, numbers=8.0 * d_in * d_out, width=width, calls=0.5)
@@ -214,9 +215,9 @@ def linear_batches(spec: Spec) -> Cost:
 
 
 def bidiagonal(spec: Spec) -> Cost:
-    """Return the cost of the singular values, and of Newton's method for two times."""
+    """Return the cost of the singular values, and of Newton's method for the two times."""
     modes = min(spec["n_train"], spec["d_in"])
-    # The second is LAPACK's dqds; the first what a realization costs however small it is.
+    # The second term is LAPACK's dqds; the first is the cost of a realization of any size.
     seconds = 5e-5 + 1.4e-8 * modes**2 + 3e-7 * modes
     return Cost(seconds, 8.0 * (10.0 * modes + 4.0 * 2**16))
 
@@ -249,24 +250,24 @@ def two_layer_steps(spec: Spec) -> Cost:
     else:
         step = [(n, d_in, d_h)] * 2
         width, kept = d_h, 4 * n * d_h
-    # The rule reads and writes the weights, and their gradient.
+    # The update rule reads and writes the weights, and their gradient.
     step += [(d_in, d_h, 1)] * 5
     return _literal(spec, step, numbers=kept + 8.0 * d_in * d_h, width=width, calls=25.0)
 
 
 def two_layer_adam_steps(spec: Spec) -> Cost:
-    """Return the cost of literal steps of Adam of the two-layer model."""
+    """Return the cost of literal steps of Adam on the two-layer model."""
     weights = 1.0 * spec["d_h"] * (spec["d_in"] + spec["d_out"])
     return _with_moments(two_layer_steps(spec), spec, weights, arrays=2)
 
 
 def _with_moments(cost: Cost, spec: Spec, weights: float, *, arrays: int) -> Cost:
-    """Return the cost of literal steps with that of Adam's moments of so many weights.
+    """Add the cost of Adam's moments of so many weights to that of literal steps.
 
     Parameters
     ----------
     arrays
-        That the weights are in.
+        Number of arrays that hold the weights.
     """
     steps, calls = spec["t_max"], 15.0 * arrays + 10.0
     # Some twenty operations read and write the weights, their slopes and moments.
@@ -290,7 +291,7 @@ def modular_steps(spec: Spec) -> Cost:
     """Return the cost of literal steps of addition modulo p."""
     p, n, d_h = (spec[key] for key in ("p", "n_train", "d_h"))
     weights, calls = 3.0 * p * d_h, 25.0
-    # Embeddings and readout forwards and back; records look at all pairs.
+    # Embeddings and readout, forward and backward; records look at all pairs.
     products = [(n, d_h, 2 * p)] * 2 + [(n, d_h, p)] * 3
     record = [(p * p, d_h, 2 * p), (p * p, d_h, p)]
     # Hidden units and outputs are read and written a few times, and so are weights and moments.
@@ -310,22 +311,22 @@ def modular_steps(spec: Spec) -> Cost:
 
 
 Product = tuple[float, float, float]
-"""Rows, columns, and the columns of what a float64 matrix is multiplied with."""
+"""Rows and columns of a float64 matrix, and columns of what it is multiplied with."""
 
 
 def _literal(
     spec: Spec, step: list[Product], *, numbers: float, width: float, calls: float
 ) -> Cost:
-    """Return the cost of literal steps, of which each record looks at all samples.
+    """Return the cost of literal steps with records that look at all samples.
 
     Parameters
     ----------
     step
-        What is multiplied in a step.
+        The products in a step.
     numbers
-        Kept besides the inputs.
+        Numbers kept besides the inputs.
     width
-        Columns of what the samples are multiplied with in a record.
+        Columns of the matrix that a record multiplies the samples with.
     calls
         Operations in a step, and in a record.
     """
@@ -344,7 +345,7 @@ def _literal(
 
 
 def _teacher_student(spec: Spec, data_bytes: float, seconds: float) -> Cost:
-    """Return the cost of work on the host, with the drawing."""
+    """Return the cost of work on the host, including drawing the data."""
     drawn = (spec["n_train"] + spec["n_gen"]) * spec["d_in"]
     return Cost(seconds + DRAW_SECONDS * drawn, data_bytes)
 
@@ -362,7 +363,7 @@ def _on_gpu(product: Product) -> float:
 
 
 def _reading(size: float) -> float:
-    """Return the seconds in which one core reads so many bytes, again and again."""
+    """Return the seconds that one core takes to read so many bytes, repeatedly."""
     return size / (CACHE_BANDWIDTH if size <= CACHE_BYTES else CPU_BANDWIDTH)
 
 
@@ -381,15 +382,15 @@ def _work_seconds(cost: Cost, realizations: int, *, gpu: bool) -> float:
 
 
 def batch_size(cost: Cost) -> int:
-    """Return how many realizations come at a time where a GPU has room for all that the host has.
+    """Return how many realizations form a batch if the GPU has room for the host's largest batch.
 
-    As `memory.FittingBatches` has it, without a look at the GPU.
+    Like `memory.FittingBatches`, but without looking at the GPU.
     """
     return round_size(BATCH_BYTES / cost.data_bytes)
 
 
 def job_minutes(seconds: float) -> int:
-    """Return the time that a job asks for: no less than three times what is expected."""
+    """Return the time that a job asks for: at least three times what is expected."""
     return int(10 + 3 * seconds / 60)
 
 
@@ -402,7 +403,7 @@ def job_memory_mb(cost: Cost, *, gpu: bool) -> int:
 
 
 def gpu_memory_mb(cost: Cost) -> int:
-    """Return the least memory of a GPU that a job needs: one realization's; more is used."""
+    """Return the least GPU memory that a job needs, for one realization; it uses more if it can."""
     return CONTEXT_MB + math.ceil(cost.device_bytes / 1e6)
 
 

@@ -1,4 +1,4 @@
-"""Jobs of Paper B's model on sets whose inputs are drawn as far as training asks for them."""
+"""Jobs of Paper B's model on sets whose inputs are drawn only as far as training needs them."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, cast
@@ -77,7 +77,7 @@ def _set_up(
 
 
 class _WithInputs:
-    """A solver's checkpoint that keeps the inputs that were drawn, too."""
+    """A solver's checkpoint that also keeps the inputs drawn so far."""
 
     def __init__(self, checkpoint: Checkpoint, inputs: DeferredPass) -> None:
         self._checkpoint = checkpoint
@@ -95,7 +95,7 @@ class _WithInputs:
 
 
 def _keeping(solve: Solver) -> Solver:
-    """Return a solver whose checkpoints keep the inputs that were drawn."""
+    """Return a solver whose checkpoints also keep the inputs drawn so far."""
 
     def with_inputs(
         model: LogisticModel,

@@ -1,4 +1,4 @@
-"""What the jobs of all dynamics share: models drawn, solved, and read off."""
+"""What all jobs of dynamics share: they draw a model, solve it, and read off its columns."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -29,7 +29,7 @@ def solved(
     Raises
     ------
     SolverError
-        Where a run does not reach its last record.
+        If a run does not reach its last record.
     """
     steps = context.steps(record_steps(spec["t_max"], spec["records"]))
 

@@ -1,4 +1,4 @@
-"""What the theory expects of a run of linear regression by any of its methods."""
+"""What the theory expects of runs of linear regression, by any of its methods."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,27 +12,28 @@ from linear_grokking.theory.first_order import Grokfast, Method, Momentum
 from linear_grokking.theory.linear_optimizers import Losses
 
 PLAIN: Mapping[str, Any] = {"d_out": 1, "gamma": 0, "alpha": 1, "noise": 0, "law": "gaussian"}
-"""Parameters for which the losses of other methods than gradient descent are known, at λ < 1."""
+"""Parameters for which the losses of methods other than gradient descent are known, at λ < 1."""
 
 _RECORDS, _REFINED = 200, 64
-"""Steps at which a first time is looked for, and then once more between two of them."""
+"""Number of steps among which a first time is sought, and then again between two of them."""
 
 
 def most_steps(solver: str) -> int:
-    """Return up to which step theory follows a method.
+    """Return the last step to which the theory follows a method.
 
-    Where losses come one after another that takes time; else whole numbers are exact up to here.
+    Losses that are found step after step take time; for the others, float64 holds all whole
+    numbers up to here.
     """
     return {"sgd": 200_000, "conjugate_gradients": 1_000_000}.get(solver, 10**15)
 
 
 def losses_of(parameters: Mapping[str, Any], lambda_: float, steps: np.ndarray) -> Losses:
-    """Return the losses (T,) at large size of a run's method, at ascending steps (T,).
+    """Return the large-size losses (T,) of a run's method, at ascending steps (T,).
 
     Parameters
     ----------
     parameters
-        Of the run, under their configuration keys; `PLAIN` ones.
+        Parameters of the run, under their configuration keys, with the values of `PLAIN`.
     """
     solver = parameters["solver"]
     if solver == "conjugate_gradients":
@@ -44,7 +45,7 @@ def losses_of(parameters: Mapping[str, Any], lambda_: float, steps: np.ndarray) 
 
 
 def method_of(parameters: Mapping[str, Any]) -> Method:
-    """Return the method of a run that takes steps, of mini-batches that of the full batch."""
+    """Return the first-order method of a run; for mini-batches, that of the full batch."""
     eta, solver = parameters["eta"], parameters["solver"]
     if solver == "momentum":
         return Momentum(eta, parameters["momentum"], parameters["nesterov"])
@@ -65,7 +66,7 @@ def times_of(
 def first_times(parameters: Mapping[str, Any], lambda_: float, accuracy: float) -> Losses:
     """Return when the accuracies of `losses_of` reach a level, however late; inf past `most_steps`.
 
-    Read off at log-spaced steps up to ever later ones, and once more among those between two.
+    They are read off at log-spaced steps, ever further, and then again at steps between two.
     """
     last = most_steps(parameters["solver"])
     horizon = 64

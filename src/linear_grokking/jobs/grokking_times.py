@@ -1,4 +1,4 @@
-"""The job of the grokking time's law: exact draws from spectra, without data matrices."""
+"""The job of the law of grokking times: exact draws from spectra, without data matrices."""
 
 from collections.abc import Iterator, Sequence
 
@@ -13,13 +13,13 @@ from linear_grokking.solvers.bidiagonal import decay_rates, first_times, singula
 from linear_grokking.theory.linear import loss_threshold
 
 _TOGETHER = 2**16
-"""Numbers of realizations whose times are found together: they should stay in cache."""
+"""Eigenvalues of the realizations whose times are found together; they should stay in cache."""
 
 
 def bidiagonal(spec: Spec, realizations: Sequence[int], context: JobContext) -> Results:
-    """Yield when each realization's exact losses stand for the accuracy that counts as reached.
+    """Yield when each realization's exact losses correspond to the accuracy to be reached.
 
-    One output: there fresh samples are right with the probability erf √(ε/2L) of their loss.
+    There is one output: at loss L, fresh samples are right with probability erf √(ε/2L).
     """
     size = max(1, _TOGETHER // min(spec["n_train"], spec["d_in"]))
     sizes = {key: spec[key] for key in ("seed", "n_train", "d_in")}

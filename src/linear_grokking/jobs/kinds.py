@@ -1,4 +1,4 @@
-"""The one table of what is known of each kind of run: a measure of a model, by a solver."""
+"""The table of all kinds of runs: a kind is a measure of a model, by a solver."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ SEPARABILITY = _schema(
 
 @dataclass(frozen=True)
 class Kind:
-    """What is known of a measure of a model by a solver.
+    """A kind of run: a measure of a model by a solver.
 
     Attributes
     ----------
@@ -52,9 +52,9 @@ class Kind:
     schema
         Columns of its files.
     cost
-        Of one realization, from the spec.
+        Cost of one realization, from the spec.
     solve
-        The solver ``"module:name"`` that the job is given; None where it needs none.
+        The solver ``"module:name"`` that the job is given; None if it needs none.
     labels
         How the labels of the training set are assigned, see `labels_of`.
     data
@@ -62,15 +62,15 @@ class Kind:
     options
         Keys of the spec that this solver takes, besides eta.
     parts
-        What else the job is given by its name in the spec: ``law``, ``loss``.
+        What else the job is given, as the spec names it: ``law``, ``loss``.
     on_gpu
-        Whether it computes on a GPU where there is one.  The others would wait for their
-        data there, or the library that integrates them knows none.
+        Whether it computes on a GPU where there is one.  Other kinds would spend their time
+        waiting for data there, or are integrated by a library without GPU support.
     literal
         Whether the solver takes every step.
     saves_state
-        Whether a stopped job goes on within a realization, from the solver's state; the
-        others only keep the realizations that they have finished.
+        Whether a stopped job resumes within a realization, from the solver's state; other
+        kinds keep only the realizations that they have finished.
     """
 
     model: str
@@ -131,9 +131,9 @@ def _logistic(
     deferred: Callable[[Spec], Cost] | None = None,
     **more: Any,
 ) -> Iterable[Kind]:
-    """Yield a solver's kinds for both measures of the logistic model, and other labels.
+    """Yield a solver's kinds: both measures of the logistic model, and dynamics on other labels.
 
-    ``deferred`` is the cost on inputs that are drawn when they are asked for, of a solver that
+    ``deferred`` is the cost on inputs that are drawn as training needs them, for a solver that
     stays in the span of its gradients.
     """
     parts = {"parts": ("law", "loss"), "cost": cost, **_ON_GPU, **more}
@@ -262,12 +262,12 @@ KINDS: Sequence[Kind] = (
 
 
 def labels_of(spec: Spec) -> str:
-    """Return how a run's labels are assigned: at random where its spec does not say."""
+    """Return how a run's labels are assigned: at random unless its spec says otherwise."""
     return spec.get("labels", "random")
 
 
 def data_of(spec: Spec) -> str:
-    """Return how a run's inputs are drawn: as a matrix where its spec does not say."""
+    """Return how a run's inputs are drawn: as a matrix unless its spec says otherwise."""
     return spec.get("data", "matrix")
 
 
@@ -277,7 +277,7 @@ def kind_of(spec: Spec) -> Kind:
     Raises
     ------
     ValueError
-        If the spec lacks one of the keys that say so, or there is no such kind.
+        If the spec lacks one of the keys that tell the kind, or there is no such kind.
     """
     keys = ("model", "solver", "measure")
     for key in keys:

@@ -75,7 +75,7 @@ def _set_up(
 
 
 def decays_of(spec: Spec) -> tuple[float, float]:
-    """Return the weight decay of S and of b; a spec that does not say has none."""
+    """Return the weight decay of S and of b, 0 unless the spec says otherwise."""
     gamma = spec.get("gamma", 0.0)
     return gamma, gamma if spec.get("decay") == "all" else 0.0
 
@@ -88,8 +88,8 @@ def at_the_end(model: LogisticModel, found: Trajectory) -> tuple[Columns, Column
 def _outputs(model: LogisticModel, weights: Array, bias: Array) -> dict[str, np.ndarray]:
     """Return the training outputs and two coordinates of the training points, each (R, N).
 
-    ``output`` is f; ``along`` is x·e₁, the axis on which some laws have their centres, and
-    ``across`` is x·u, u the direction of S across that axis (0 where S has no such part).
+    ``output`` is f; ``along`` is x·e₁, along the axis on which some laws have their centres;
+    ``across`` is x·u, with u the direction of S across that axis (0 where S has no such part).
     """
     xp = model.xp
     axis = xp.zeros_like(weights)

@@ -15,9 +15,9 @@ from linear_grokking.solvers.separability import Separability, assess
 def newton(
     spec: Mapping[str, Any], realizations: Sequence[int], context: JobContext, *, law: InputLaw
 ) -> Results:
-    """Yield verdict, certificate, limit direction's statistics and margin of each set.
+    """Yield verdict, certificate, statistics of the limit direction, and margins of each set.
 
-    On a CPU one set at a time, in cache; on a GPU in batches, drawn on the host meanwhile.
+    A CPU takes one set at a time, in cache; a GPU takes batches, while the host draws the next.
     """
 
     def draw(realization: int) -> np.ndarray:
@@ -25,7 +25,7 @@ def newton(
             law, seed=spec["seed"], realization=realization, n_train=spec["n_train"], d=spec["d"]
         ).inputs
 
-    # A spec that does not say asks for none.
+    # A spec without box_margin asks for none.
     wanted = {"margin": spec["margin"], "box": spec.get("box_margin", False)}
     if context.device == "cpu":
         found = ((k, assess(draw(k), **wanted)) for k in realizations)
@@ -45,7 +45,7 @@ def newton(
 
 
 def columns(found: Separability) -> Columns:
-    """Return one row of the run's file; null, as NaN, where a number is undefined."""
+    """Return one row of the run's file; NaN, for null, where a number is undefined."""
     numbers = ("s_inf_norm", "positive_fraction", "positive_mean", "margin")
     numbers += ("box_margin", "box_norm")
     values = {name: getattr(found, name) for name in numbers}

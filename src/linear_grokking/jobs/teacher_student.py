@@ -30,7 +30,7 @@ def one_layer(
 def one_layer_in_batches(
     spec: Spec, realizations: Sequence[int], context: JobContext, *, solve: Solver
 ) -> Results:
-    """Yield the histories of linear regression on mini-batches, with a stream for each."""
+    """Yield the histories of linear regression on mini-batches, each with a stream of its own."""
     batches = {"law": "batches", "n_train": spec["n_train"], "batch_size": spec["batch_size"]}
 
     def set_up(batch: Sequence[int]) -> tuple[SampledLinearModel, Params]:
@@ -57,7 +57,7 @@ def two_layers(
 def _regression(spec: Spec, batch: Sequence[int], context: JobContext) -> TeacherStudentData:
     """Draw a batch of linear regression problems."""
     options = {"alpha": spec["alpha"], "noise": spec["noise"]}
-    # A spec that names no law of inputs has the isotropic one.
+    # The inputs are isotropic unless the spec says otherwise.
     options["spectral_exponent"] = spec.get("spectral_exponent")
     return _drawn(spec, batch, context, (spec["d_in"], spec["d_out"]), options)
 

@@ -1,4 +1,4 @@
-"""Solvers: ways of following a model's training, or of finding where it leads.
+"""Solvers follow a model's training, or find where it leads.
 
-Those of dynamics share one contract (`trajectory.Trajectory`); no solver knows about files.
+Solvers of dynamics share one contract (`trajectory.Solver`); no solver reads or writes files.
 """

@@ -1,8 +1,9 @@
 """Literal Adam, the paper's alternative to gradient descent (Paper B, App. on Adam).
 
-Gradients of the logistic model fall like e^{-ηt}, and Adam divides them by their own size:
-what matters of them is far below what numbers resolve.  So they come as e^L times what is of
-order 1, and the moments are carried in a unit that falls with them.
+Under Adam the gradients of the logistic model fall like e^{-ηt}, and Adam divides them by their
+own size: they still matter when they are far too small for a floating-point number.  They are
+therefore given as e^L times numbers of order 1, and the moments are kept in a unit that falls
+with them.
 """
 
 import math
@@ -25,9 +26,9 @@ if TYPE_CHECKING:
 class _Adam:
     """The update of Kingma and Ba (2015), Algorithm 1, with bias correction.
 
-    The first moments are e^U `first` and the second ones e^{2U} `second`, U the `unit` (R,).
-    U is the largest L so far, less what the moments have forgotten of it: in this unit neither
-    is larger than the largest scaled gradient, and one of the two is not small.
+    The first moments are e^U `first` and the second moments e^{2U} `second`, with U the `unit`
+    (R,).  U is the largest L so far, lowered at each step at the rate of the more slowly decaying
+    moment: in this unit neither moment overflows, and at least one of them is not small.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class _Adam:
             second *= kept2
             second += (1.0 - beta2) * slope * slope
             size = root * xp.sqrt(second) + guard
-            # Parameters that never had a gradient stay, also without ε.
+            # Parameters that never had a gradient do not move, even with ε = 0.
             theta -= rate * first / xp.where(size > 0.0, size, 1.0)
 
     def memory(self) -> Mapping[str, list[Array]]:
@@ -73,14 +74,14 @@ class _Adam:
 
 
 class _CompiledSteps(SingleSteps):
-    """As `SingleSteps`, many steps in one call where slopes are not too small for that."""
+    """Like `SingleSteps`, but many steps per call while the slopes are not too small."""
 
     def __init__(self, model: Model, params: Params, rule: _Adam, stretches: "Stretches") -> None:
         super().__init__(model, params, rule, model.scaled_gradient)
         self._stretches = stretches
         self._moments = tuple(rule.first), tuple(rule.second)
         self._units = rule.unit
-        # Of one type, or the loops would be compiled anew.
+        # Always the same types; otherwise Numba would compile the loops again.
         betas = float(rule.betas[0]), float(rule.betas[1])
         self._rates = float(rule.eta), betas, rule.log_betas, rule.log_epsilon
 
@@ -105,7 +106,7 @@ def _log(value: float) -> float:
 
 
 def check_betas(beta1: float, beta2: float) -> None:
-    """Refuse decay factors of moments outside [0, 1)."""
+    """Raise ValueError unless the moments' decay factors lie in [0, 1)."""
     for name, beta in (("beta1", beta1), ("beta2", beta2)):
         if not 0 <= beta < 1:
             raise ValueError(f"{name} = {beta}: must lie between 0 (included) and 1 (excluded)")
@@ -125,22 +126,22 @@ def adam(
 ) -> Trajectory:
     """Iterate Adam step by step and record the observables (Paper B, App. on Adam).
 
-    See `trajectory.Solver`; parameters should be float64.  Small sets of the logistic model take
-    their steps in compiled loops.
+    See `trajectory.Solver`; parameters should be float64.  Small training sets of the logistic
+    model are trained in compiled loops.
 
     Parameters
     ----------
     beta1, beta2
         Decay factors of the moments' averages; the paper's are 0.8 and 0.9.
     adam_epsilon
-        ε of the denominator √v + ε, 0 or larger.  Gradients fall below any ε, below the
-        customary 1e-8 after some 2000 steps at η = 0.01, and parameters freeze then; 0 leaves
-        it out.
+        ε of the denominator √v + ε, 0 or larger.  Gradients fall below any ε (below the
+        customary 1e-8 after some 2000 steps at η = 0.01), and the parameters then freeze; 0
+        omits ε.
 
     Raises
     ------
     ValueError
-        For an argument out of range, or a model with weight decay.
+        If an argument is out of range, or the model has weight decay.
     """
     check_rate(eta)
     check_betas(beta1, beta2)

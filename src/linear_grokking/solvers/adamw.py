@@ -1,4 +1,4 @@
-"""Literal AdamW (Loshchilov and Hutter 2019): Adam with a weight decay outside the gradient."""
+"""Literal AdamW (Loshchilov and Hutter 2019): Adam with decoupled weight decay."""
 
 import math
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from linear_grokking.solvers.trajectory import OnRecord, Trajectory, check_rate
 
 
 class _AdamW:
-    """θ ← (1 - ηw)θ - η m/(√v + ε), m and v the moments of ∇L with bias correction."""
+    """θ ← (1 - ηw)θ - η m/(√v + ε), with m and v the bias-corrected moments of ∇L."""
 
     def __init__(
         self,
@@ -66,8 +66,8 @@ def adamw(
 ) -> Trajectory:
     """Iterate AdamW step by step and record the observables.
 
-    See `trajectory.Solver`.  A step takes ηwθ from the parameters, w the model's ``decays``,
-    whatever the gradient.
+    See `trajectory.Solver`.  Each step subtracts ηwθ from the parameters, with w the model's
+    ``decays``, independently of the gradient.
 
     Parameters
     ----------
@@ -75,12 +75,12 @@ def adamw(
         Decay factors of the moments' averages; by default those of Power et al. (2022), whose
         networks were the first to grok.
     adam_epsilon
-        Guard of the denominator.
+        ε of the denominator √v + ε, positive.
 
     Raises
     ------
     ValueError
-        For an argument out of range.
+        If an argument is out of range.
     """
     check_rate(eta)
     check_betas(beta1, beta2)

@@ -1,11 +1,11 @@
-"""When the exact losses of a problem known by its spectrum fall to a threshold.
+"""First times at which exact losses fall to a threshold, from a problem's spectrum.
 
 Gradient descent multiplies the component of D = S - T along an eigenvector of eigenvalue ν of
 Σ = XᵀX/N by 1 - 2ην each step, so that both losses are sums of exponentials in the step t,
 
     L_gen = q₀ + Σ q (1 - 2ην)²ᵗ,   L_tr = Σ νq (1 - 2ην)²ᵗ,
 
-q the squares of these components and q₀ that of the part outside the span of the inputs.
+where q are the squares of these components, and q₀ that of the part outside the inputs' span.
 """
 
 import ctypes
@@ -17,12 +17,12 @@ from linear_grokking.errors import LinearGrokkingError
 from linear_grokking.shapes import Float
 
 MOST_ITERATIONS = 1000
-"""Of Newton's method, which needs some ten; a bound that no sum of exponentials comes near."""
+"""Limit on the steps of Newton's method, which needs about ten for any sum of exponentials."""
 _TOLERANCE = 1e-13
 
 
 def _address(capsule: object) -> int:
-    """Return what a capsule of Python's C interface points to."""
+    """Return the address that a PyCapsule holds."""
     kinds, python = ctypes.PYFUNCTYPE, ctypes.pythonapi
     name = kinds(ctypes.c_char_p, ctypes.py_object)(("PyCapsule_GetName", python))
     pointer = kinds(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)
@@ -32,7 +32,7 @@ def _address(capsule: object) -> int:
 _dlasq1 = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 5)(
     _address(cython_lapack.__pyx_capi__["dlasq1"])
 )
-"""LAPACK's, which SciPy offers to compiled code alone: void (n, d, e, work, info)."""
+"""LAPACK's dlasq1, which SciPy offers to compiled code only: void (n, d, e, work, info)."""
 
 
 def singular_values(
@@ -40,9 +40,9 @@ def singular_values(
 ) -> Float[np.ndarray, "R m"]:
     """Return the singular values of bidiagonal matrices, the largest first.
 
-    By the dqds algorithm (Fernando and Parlett 1994), which has each to nearly full relative
-    accuracy, however small: eigenvalues of the tridiagonal product would have lost those
-    below 1e-16 of the largest, on which the longest times depend.
+    The dqds algorithm (Fernando and Parlett 1994) gives each of them to nearly full relative
+    accuracy, however small.  As eigenvalues of the tridiagonal product, those below 1e-16 of the
+    largest would be lost, and the longest times depend on these.
     """
     values = np.array(diagonal, float, order="C")
     beside = np.zeros_like(values)
@@ -50,7 +50,7 @@ def singular_values(
     work = np.empty(4 * values.shape[1])
     size, info = ctypes.c_int(values.shape[1]), ctypes.c_int(0)
     row = values.strides[0]
-    # Addresses are looked up once: for small matrices that would take longer than the call.
+    # Addresses are looked up once: for small matrices a look-up takes longer than the call.
     of_values, of_beside, of_work = (each.ctypes.data for each in (values, beside, work))
     of_size, of_info = ctypes.addressof(size), ctypes.addressof(info)
     for k in range(len(values)):
@@ -68,7 +68,7 @@ def decay_rates(eigenvalues: Float[np.ndarray, "*R m"], eta: float) -> Float[np.
     Raises
     ------
     ValueError
-        Where gradient descent with this η diverges.
+        If gradient descent with this η diverges.
     """
     limit = 1.0 / float(np.max(eigenvalues))
     if eta >= limit:
@@ -87,15 +87,16 @@ def first_times(
     still: Float[np.ndarray, " R"],
     target: float,
 ) -> Float[np.ndarray, " R"]:
-    """Return the step, no whole number, at which still + Σ weights e^(-rates t) is ``target``.
+    """Return the time t, in steps, at which still + Σ weights e^(-rates t) falls to ``target``.
 
-    Newton's method on the logarithm, which is convex and falls: started at 0 it comes to the
-    root from the left and never passes it.
+    Times need not be whole numbers.  Newton's method is applied to the logarithm of the sum,
+    which is convex and decreasing: started at t = 0, it approaches the root from the left and
+    never overshoots it.
 
     Returns
     -------
     times : (R,)
-        0 where the sum starts at the target or below, inf where it never comes there.
+        0 where the sum starts at or below the target, inf where it never reaches it.
     """
     times = np.where(still < target, 0.0, np.inf)
     (left,) = np.nonzero((still < target) & (weights.sum(axis=-1) + still > target))

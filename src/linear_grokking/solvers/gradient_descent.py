@@ -1,7 +1,7 @@
 """Literal full-batch gradient descent, one step after another.
 
-`walk` is shared by all literal steps: of gradient descent here, of Adam, and those with which
-the logistic flow begins.  All realizations of a batch take their steps together.
+`walk` serves all literal steps: those of gradient descent, of Adam, and the first ones of the
+logistic flow.  All realizations of a batch take their steps together.
 """
 
 from collections.abc import Callable, Mapping
@@ -27,12 +27,12 @@ from linear_grokking.solvers.trajectory import (
 if TYPE_CHECKING:
     from linear_grokking.models.passes.stretches import Stretches
 
-# Overflow is looked for at every record and this often in between: a look costs a
+# Overflow is checked for at every record, and in between after so many steps: a check costs a
 # synchronization on a GPU.
 _STEPS_BETWEEN_LOOKS = 100
 
 LONGEST_STRETCH = 1000
-"""Steps in one call: about a second, in which a job that is told to stop does not hear."""
+"""Most steps in one call: about a second, during which a job does not react to signals."""
 
 
 class UpdateRule(Protocol):
@@ -43,7 +43,7 @@ class UpdateRule(Protocol):
         ...
 
     def memory(self) -> Mapping[str, list[Array]]:
-        """Return the arrays that the rule remembers between steps, themselves."""
+        """Return the arrays that the rule keeps between steps (not copies of them)."""
         ...
 
 
@@ -67,9 +67,9 @@ class Descent:
 
 
 class SingleSteps:
-    """A run of literal steps that are taken one at a time, by a rule.
+    """A run of literal steps, taken one at a time by an update rule.
 
-    The rule is given the model's gradient, or what ``gradient`` returns of the parameters.
+    The rule is given the model's gradient, or what ``gradient`` returns for the parameters.
 
     Attributes
     ----------
@@ -95,7 +95,7 @@ class SingleSteps:
         self._gradient = gradient or model.gradient
 
     def advance(self, most: int) -> None:
-        """See `Walker.advance`: one step."""
+        """Take one step; see `Walker.advance`."""
         for name, rate in self._model.integrands(self.params).items():
             self.clocks[name] += rate
         self.step += 1
@@ -116,14 +116,14 @@ class SingleSteps:
         return {"step": np.array(self.step), **arrays}
 
     def restore(self, state: State) -> None:
-        """Take back what `state` returned."""
+        """Restore what `state` returned."""
         self.step = int(state["step"])
         for name, array in self._arrays().items():
             array[...] = like(array, state[name])
 
 
 class CompiledSteps:
-    """As `SingleSteps`, many steps in one call: plain descent of the logistic model, small sets."""
+    """Like `SingleSteps`, but many steps per call: plain descent on small logistic sets."""
 
     def __init__(self, stretches: "Stretches", params: Params, eta: float) -> None:
         self.step = 0
@@ -159,7 +159,7 @@ class Walker(Protocol):
     clocks: dict[str, Array]
 
     def advance(self, most: int) -> None:
-        """Take steps, one at least and no more than ``most``."""
+        """Take at least one step and at most ``most``."""
         ...
 
     def state(self) -> State:
@@ -167,7 +167,7 @@ class Walker(Protocol):
         ...
 
     def restore(self, state: State) -> None:
-        """Take back what `state` returned."""
+        """Restore what `state` returned."""
         ...
 
 
@@ -182,7 +182,7 @@ def gradient_descent(
 ) -> Trajectory:
     """Iterate θ ← θ − η(∇L + w θ) and record the observables (Paper A, Eq. 3; Paper B Sec. 2).
 
-    See `trajectory.Solver`.  Small sets of the logistic model take their steps in compiled
+    See `trajectory.Solver`.  Small training sets of the logistic model are trained in compiled
     loops.
     """
     return follow(model, descent(model, params, eta), steps, checkpoint, on_record)
@@ -194,7 +194,7 @@ def descent(model: Model, params: Params, eta: float) -> Walker:
     Raises
     ------
     ValueError
-        For a learning rate or weight decay out of range.
+        If the learning rate or a weight decay is out of range.
     """
     check_rate(eta)
     if not all(0 <= decay < np.inf for decay in model.decays):
@@ -212,12 +212,12 @@ def follow(
     checkpoint: Checkpoint | None,
     on_record: OnRecord | None,
 ) -> Trajectory:
-    """Take literal steps to the last record, from where a stopped job was if there is such.
+    """Take literal steps to the last record, resuming from the checkpoint if it holds a state.
 
     Raises
     ------
     ValueError
-        Where ``steps`` are not increasing whole numbers.
+        If ``steps`` are not increasing whole numbers.
     """
     records = Records(model, checked_steps(steps), on_record)
     checkpoint = checkpoint or NoCheckpoint()
@@ -229,13 +229,13 @@ def follow(
     def snapshot() -> State:
         return with_prefixes(walker=walker.state(), records=records.state())
 
-    with np.errstate(over="ignore", invalid="ignore"):  # overflow is looked for
+    with np.errstate(over="ignore", invalid="ignore"):  # overflow is checked for
         walk(walker, records, np.inf, lambda: checkpoint.offer(snapshot))
         return records.trajectory(Outcome.COMPLETED, walker.params, walker.step)
 
 
 def walk(walker: Walker, records: Records, until: float, offer: Callable[[], None]) -> None:
-    """Take steps up to ``until``, the last record or an overflow, adding records on the way."""
+    """Take steps and record, up to ``until``, the last record or an overflow."""
     looked = walker.step
     while records.left and walker.step < until:
         if records.next == walker.step:

@@ -1,6 +1,6 @@
-"""Other full-batch methods than gradient descent on the linear model, exact in the eigenbasis.
+"""Full-batch methods other than gradient descent on the linear model, exact in the eigenbasis.
 
-Their parameters have the names that PyTorch, or the method's authors, give them.
+Their parameters are named as in PyTorch, or as by the method's authors.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from linear_grokking.theory import first_order
 
 @dataclass(frozen=True)
 class WithMemory:
-    """A method with one memory per parameter, as an `Evolution`."""
+    """The `Evolution` of a method that keeps one memory variable per parameter."""
 
     method: first_order.Method
     name: str
@@ -40,7 +40,10 @@ class WithMemory:
 
 
 class ConjugateGradients:
-    """As an `Evolution`; the initial errors decide its polynomials, and it never diverges."""
+    """The `Evolution` of conjugate gradients.
+
+    Its polynomials depend on the initial errors, and it never diverges.
+    """
 
     def check(self, largest: float) -> None:
         """See `Evolution.check`."""
@@ -69,8 +72,8 @@ def with_momentum(
 ) -> Trajectory:
     """Evaluate gradient descent with momentum, Polyak's or Nesterov's.
 
-    As ``torch.optim.SGD`` has it; see `trajectory.Solver`, `spectral.evaluate` and
-    `first_order.Momentum`.  The relative error of a mode is about 1e-16 times the step.
+    The method is that of ``torch.optim.SGD``; see `trajectory.Solver`, `spectral.evaluate` and
+    `first_order.Momentum`.  The relative error of a mode is about 1e-16 times the step number.
     """
     check_rate(eta)
     evolution = WithMemory(first_order.Momentum(eta, momentum, nesterov), "momentum")

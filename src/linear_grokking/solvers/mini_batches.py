@@ -13,14 +13,14 @@ from linear_grokking.solvers.gradient_descent import follow
 from linear_grokking.solvers.trajectory import OnRecord, Trajectory, check_rate
 
 _DRAWS_AT_ONCE = 2**18
-"""Of one call: less than a second, in which a job that is told to stop does not hear."""
+"""Most samples drawn for one call: less than a second, in which a job does not react to signals."""
 
 
 class _BatchSteps:
-    """Many steps in one call, a `gradient_descent.Walker`.
+    """A `gradient_descent.Walker` that takes many steps in one call.
 
-    Each realization draws from its own stream, and no more than the steps it takes: the same
-    numbers in however many calls.
+    Each realization draws from its own stream, and only what its steps need, so that the numbers
+    do not depend on how the steps are divided into calls.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class _BatchSteps:
         self._longest = max(1, _DRAWS_AT_ONCE // (len(data.inputs) * batch_size))
 
     def advance(self, most: int) -> None:
-        """Take steps, one at least and no more than ``most``."""
+        """Take at least one step and at most ``most``."""
         steps = min(most, self._longest)
         size = (steps, len(self._below))
         draws = np.stack([stream.integers(self._below, size=size) for stream in self._streams])
@@ -58,7 +58,7 @@ class _BatchSteps:
         return {"step": np.array(self.step), "students": self._students.copy(), **streams}
 
     def restore(self, state: State) -> None:
-        """Take back what `state` returned."""
+        """Restore what `state` returned."""
         self.step = int(state["step"])
         self._students[...] = state["students"]
         for k, stream in enumerate(self._streams):
@@ -95,8 +95,8 @@ def sgd(
 ) -> Trajectory:
     """Iterate θ ← θ − η(∇L_B + w θ) and record the observables.
 
-    See `trajectory.Solver`.  A step's batch B is drawn without replacement, and independently of
-    the batches before it.
+    See `trajectory.Solver`.  The batch B of each step is drawn without replacement, independently
+    of earlier batches.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def sgd(
     Raises
     ------
     ValueError
-        For an argument out of range.
+        If an argument is out of range.
     """
     check_rate(eta)
     n_train = model.data.inputs.shape[-2]

@@ -1,4 +1,4 @@
-"""The records of a run: what was observed at the recorded steps, as far as it has come."""
+"""The records of a run: what has been observed so far at the recorded steps."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ from linear_grokking.solvers.trajectory import OnRecord, Outcome, Trajectory, wi
 
 
 def not_finite(values: Float[np.ndarray, "R ..."]) -> tuple[int, ...]:
-    """Return the realizations of which a number is not finite."""
+    """Return the realizations with a number that is not finite."""
     finite = np.isfinite(values).reshape(len(values), -1).all(axis=-1)
     return tuple(np.flatnonzero(~finite).tolist())
 
@@ -19,12 +19,12 @@ def not_finite(values: Float[np.ndarray, "R ..."]) -> tuple[int, ...]:
 class Records:
     """Observables of a model at the recorded steps.
 
-    Of a model that measures, what was measured is kept; observables are found at the end.
+    For a `Measuring` model the measurements are kept, and give the observables at the end.
 
     Attributes
     ----------
     failed : tuple of int
-        Realizations of which a number was not finite; the record with it is left out.
+        Realizations with a number that was not finite; that record is left out.
     """
 
     def __init__(self, model: Model, steps: np.ndarray, on_record: OnRecord | None) -> None:
@@ -37,7 +37,7 @@ class Records:
 
     @property
     def left(self) -> bool:
-        """Whether there is a record to come."""
+        """Whether any records are still to come."""
         return self._count < len(self._steps) and not self.failed
 
     @property
@@ -56,7 +56,7 @@ class Records:
         return self._steps[: self._count]
 
     def add(self, params: Params, clocks: Mapping[str, Array]) -> None:
-        """Record the next step: parameters, and integrals over the steps so far."""
+        """Record the next step: observables, and the integrals over the steps so far (clocks)."""
         if isinstance(self._model, Measuring):
             found = self._model.measure(*params)
         else:
@@ -92,6 +92,6 @@ class Records:
         return {"count": np.array(self._count), **rows}
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        """Take back what `state` returned."""
+        """Restore what `state` returned."""
         self._count = int(state["count"])
         self._rows = {name: list(rows) for name, rows in with_prefix(state, "record ").items()}

@@ -10,11 +10,11 @@ eigenvalue ν relaxes geometrically to its fixed point,
 
     c(t) = (1-a)ᵗ c(0) + [1 - (1-a)ᵗ] (n - γτ/2)/(ν + γ/2),   a = (2η/d_out)(ν + γ/2),
 
-n and τ the components of Xᵀξ/n_train and T.  Outside the span of the inputs (ν = 0) no
+with n and τ the components of Xᵀξ/n_train and T.  Outside the span of the inputs (ν = 0) no
 gradient acts and the student only decays, S(t) = (1 - ηγ/d_out)ᵗ S(0).
 
-Other methods have the same fixed point, and their own polynomial of the curvature
-h = (2/d_out)(ν + γ/2) in place of (1 - ηh)ᵗ (`linear_methods`).
+Other methods have the same fixed point; in place of (1 - ηh)ᵗ they have their own polynomials of
+the curvature h = (2/d_out)(ν + γ/2) (see `linear_methods`).
 """
 
 from typing import Protocol
@@ -41,7 +41,7 @@ class Evolution(Protocol):
     """How a method moves the modes of a quadratic loss towards its minimum."""
 
     def check(self, largest: float) -> None:
-        """Raise ValueError where the method diverges with this largest curvature."""
+        """Raise ValueError if the method diverges at this largest curvature."""
         ...
 
     def relaxation(
@@ -50,15 +50,15 @@ class Evolution(Protocol):
         squares: Float[np.ndarray, " K"],
         steps: Float[np.ndarray, " T"],
     ) -> tuple[Float[np.ndarray, "T K"], Float[np.ndarray, "T K"]]:
-        """Return what is left of each mode's initial error, and 1 minus that.
+        """Return the fraction of each mode's initial error that is left, and 1 minus that.
 
-        ``squares`` are those of the initial errors.
+        ``squares`` are the squared initial errors.
         """
         ...
 
 
 class GradientDescent:
-    """What is left after t steps is (1 - ηh)ᵗ."""
+    """Gradient descent: the fraction left after t steps is (1 - ηh)ᵗ."""
 
     def __init__(self, eta: float) -> None:
         check_rate(eta)
@@ -79,7 +79,7 @@ class GradientDescent:
 
 
 def check_curvature(method: str, eta: float, largest: float, bound: float) -> None:
-    """Raise ValueError where the largest curvature is not below what a method takes with η."""
+    """Raise ValueError unless the largest curvature is below the method's bound at this η."""
     if largest >= bound:
         raise ValueError(
             f"eta = {eta}: {method} diverges on this training set; "
@@ -94,7 +94,7 @@ class SpectralPath:
     ----------
     inputs : (n_train, d_in)
     noise : (n_train, d_out) or None
-        Of the training labels.
+        Label noise of the training set.
     layers
         Teacher and initial student, (d_in, d_out).
     evolution
@@ -111,9 +111,10 @@ class SpectralPath:
     initial, limit : (modes, d_out)
         Components of D at step 0 and at its fixed point.
     curvatures : (modes,)
-        Those of the loss along the modes, weight decay included; ``null_curvature`` elsewhere.
+        Curvatures of the loss along the modes, weight decay included; elsewhere the curvature is
+        ``null_curvature``.
     interpolation : (modes, d_out)
-        Components of the D that fits the noisy labels exactly, as far as the modes can.
+        Components of the D that fits the noisy labels exactly, as far as the modes allow.
     unfittable : float
         Mean square of the label noise that no D can fit.
     null_student, null_teacher : (d_in, d_out)
@@ -122,7 +123,7 @@ class SpectralPath:
     Raises
     ------
     ValueError
-        Where the method diverges.
+        If the method diverges.
     """
 
     def __init__(
@@ -194,7 +195,7 @@ def spectral(
     """Evaluate full-batch gradient descent exactly at the recorded steps.
 
     See `trajectory.Solver` and `evaluate`; 1e12 steps and beyond cost no more than one.  The
-    checkpoint is not used: nothing that lasts is ever half done.
+    checkpoint is not used: there is no long computation to resume.
     """
     return evaluate(model, params, GradientDescent(eta), steps, on_record)
 
@@ -206,15 +207,15 @@ def evaluate(
     steps: ArrayLike,
     on_record: OnRecord | None,
 ) -> Trajectory:
-    """Return the trajectory of a method, from its modes.
+    """Return the trajectory of a method, evaluated mode by mode.
 
-    Parameters are S of shape (R, d_in, d_out), on the host; each realization is diagonalized on
-    its own.
+    Parameters are S of shape (R, d_in, d_out), on the host; each realization is diagonalized
+    separately.
 
     Raises
     ------
     ValueError
-        Where the method diverges: the message says from which η on.
+        If the method diverges; the message gives the bound on η.
     """
     steps = checked_steps(steps)
     (students,) = params
@@ -255,7 +256,7 @@ def _observed(
         components, null = path.parts(steps[start : start + chunk])
         misfit = np.sum(modes * (components - path.interpolation) ** 2, axis=(1, 2))
         if model.data.variances is None:
-            # ‖D‖² is that of its components: no need for D in double precision.
+            # ‖D‖² is that of its components, so D is not needed in double precision.
             deviating = np.sum(components**2, axis=(1, 2)) + np.sum(null**2, axis=(1, 2))
             gen_loss = deviating / path.d_out
         else:

@@ -50,12 +50,12 @@ class Trajectory:
     observables : mapping of (R, T) float64 NumPy arrays
         One entry per history column.
     params : tuple of arrays (R, ...)
-        Parameters at the end, in the namespace they came in.
+        Parameters at the end, in the array namespace of the initial ones.
     gradients
-        Gradients of the full training set that were computed, matrix products of equal
-        cost (curvature estimates, rejected steps) included.
+        Number of gradients of the full training set computed, including matrix products of
+        equal cost (curvature estimates, rejected steps).
     failed : tuple of int
-        Realizations of the batch that the outcome is about, where that is known.
+        Positions in the batch of the realizations that failed, where known.
     """
 
     outcome: Outcome
@@ -71,12 +71,12 @@ class Trajectory:
         Parameters
         ----------
         realizations
-            The numbers of the batch's realizations, by which an error names them.
+            Numbers of the batch's realizations, by which an error message names them.
 
         Raises
         ------
         SolverError
-            Unless the run reached its last record.
+            If the run did not reach its last record.
         """
         if self.outcome is Outcome.COMPLETED:
             return self
@@ -88,9 +88,9 @@ class Trajectory:
 
 
 class Solver(Protocol):
-    """A solver; some take options of their own besides.
+    """A solver of dynamics; some take further options.
 
-    Time is in steps of gradient descent, for flows too: dθ/dt = -η(∇L + wθ).
+    Time is in steps of gradient descent, also for flows: dθ/dt = -η(∇L + wθ).
     """
 
     def __call__(
@@ -109,23 +109,23 @@ class Solver(Protocol):
         ----------
         model
             The training problem, a `models.contract.Model` with weight decay w; some solvers
-            are of one model alone.
+            accept only one model.
         params : tuple of arrays (R, ...)
-            Initial parameters, realizations on the leading axis; left as they are.
+            Initial parameters, realizations on the leading axis; not modified.
         eta
             Learning rate η.
         steps : (T,)
             Steps to record at, increasing whole numbers; 0 is the initial state.
         checkpoint
-            Where the state is offered on the way, and found again: a run that was stopped goes
-            on with the same bits.
+            Where the state is offered for saving, and restored from: a run that was stopped
+            continues with the same bits.
         on_record
             Called at each record.
 
         Raises
         ------
         ValueError
-            Where an argument is out of its range.
+            If an argument is out of range.
         """
         ...
 
@@ -143,8 +143,8 @@ def checked_steps(steps: ArrayLike, *, whole_until: float = math.inf) -> Float[n
     Raises
     ------
     ValueError
-        Unless they are a non-empty list that increases, finite, 0 or larger, and of whole
-        numbers up to ``whole_until``.
+        If they are not a non-empty, increasing list of finite numbers, 0 or larger, that are
+        whole up to ``whole_until``.
     """
     steps = np.asarray(steps, float)
     if steps.ndim != 1 or not len(steps) or not np.all(np.isfinite(steps)) or np.any(steps < 0):
@@ -164,7 +164,7 @@ def check_rate(eta: float) -> None:
 
 
 def with_prefixes(**states: State) -> dict[str, np.ndarray]:
-    """Return several states as one to save; `with_prefix` finds an entry under ``"name "``."""
+    """Return several states as one to save; `with_prefix` gets one back, by ``"name "``."""
     return {f"{name} {k}": v for name, state in states.items() for k, v in state.items()}
 
 

@@ -1,9 +1,8 @@
 """Gradient flow of the two-layer model by an adaptive Runge-Kutta method (Paper A, Sec. 4.1).
 
-The flow dS/dt = -η(∇L + γS/d_out), t in GD steps, follows gradient descent to a relative
-O(η) of its own small steps, and an embedded pair of fifth and fourth order (Dormand and
-Prince, as SciPy has it) takes strides of up to thousands of GD steps.  Records are read
-off the pair's dense output, so recording costs no step.
+The flow dS/dt = -η(∇L + γS/d_out), with t in GD steps, differs from gradient descent by a
+relative O(η).  SciPy's embedded pair of fifth and fourth order (Dormand and Prince) takes strides
+of up to thousands of GD steps.  Records are read off its dense output, so that they cost no steps.
 """
 
 from collections.abc import Callable
@@ -50,8 +49,8 @@ def gradient_flow(
     Parameters
     ----------
     rtol
-        Relative tolerance of a Runge-Kutta step, the scale of a layer's weights being at
-        least the root mean square of the teacher's.
+        Relative tolerance of a Runge-Kutta step.  The scale of a layer's weights is taken to be
+        at least the root mean square of the teacher's.
     """
     steps = checked_steps(steps)
     check_rate(eta)
@@ -102,7 +101,7 @@ def gradient_flow(
         rtol=rtol,
         atol=rtol * layers.join(tuple(sizes)),
     )
-    solver.h_abs = stride  # not shortened: a restored run must choose what the first one did
+    solver.h_abs = stride  # not shortened, so that a restored run takes the same strides
     for _ in range(MAX_STEPS):
         solver.step()
         if solver.status == "failed":
@@ -128,7 +127,7 @@ def _first_stride(
     """Return a first step that a fifth-order method takes with an error of about rtol.
 
     SciPy's own choice is not invariant under a change of the unit of time, and costs three
-    steps here.  Too long a step is rejected, too short a one grows.
+    steps here.  A step that is too long is rejected; one that is too short grows.
     """
     slope = force(0.0, state)
     speed = np.linalg.norm(slope)
@@ -140,7 +139,7 @@ def _first_stride(
 
 
 class _Layers:
-    """Packs the weights of all layers into one float64 vector, and back."""
+    """Packs the weights of all layers into one float64 vector, and unpacks them."""
 
     def __init__(self, params: Params) -> None:
         self._shapes = [layer.shape for layer in params]

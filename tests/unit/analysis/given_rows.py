@@ -1,13 +1,13 @@
-"""Rows of known laws."""
+"""Rows drawn from known laws."""
 
 import numpy as np
 
 
 def one_label(seed, n, lambda_, sigma, *, along=0.0):
-    """Paper B's points behind labels of both signs, 4/5 of the rows being for training.
+    """Paper B's points with labels of both signs, for training on 4/5 of the rows.
 
-    The first feature is the label, but for noise of deviation ``along``; the others, times minus
-    the label, are Gaussian.
+    The first feature is the label plus noise of standard deviation ``along``; the others, times
+    minus the label, are Gaussian.
     """
     rng = np.random.default_rng(seed)
     labels = rng.choice([-1, 1], n)

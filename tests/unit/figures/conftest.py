@@ -1,4 +1,4 @@
-"""The results that tests of figures look at: a file's own small runs, made as the rules do."""
+"""Results for the tests of figures: small runs of each test file, made as the rules do."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +14,7 @@ from linear_grokking.workflow.plan import Plan, read
 def plan(
     request: pytest.FixtureRequest, once: Callable[..., Path], make: Callable[[Plan], None]
 ) -> Plan:
-    """Return the plan of the test file's CONFIG, all that is in it made: runs of seconds."""
+    """Return the plan of the test file's CONFIG, with everything in it made, in seconds."""
     config = read(request.module.CONFIG)
     root = once(request.module.__name__, lambda folder: make(Plan(config, folder)))
     return Plan(config, root)

@@ -43,7 +43,7 @@ def pick(
 
 
 def drawn(figure_id: str, table: pd.DataFrame, path: Path) -> Figure:
-    """Draw a figure and save it, which gives its texts and legends their places."""
+    """Draw a figure and save it, which puts its texts and legends in their places."""
     with style.sheet():
         figure = registry.module(figure_id).draw(table)
         style.save(figure, path, spec="{}", provenance={})

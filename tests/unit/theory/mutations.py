@@ -34,7 +34,7 @@ from linear_grokking import theory
 
 FOLDER = Path(__file__).parent
 SECONDS = 100
-"""After which the tests under one mutant are given up."""
+"""Time after which the tests under one mutant are given up."""
 
 
 def originals() -> dict[str, object]:
@@ -159,7 +159,7 @@ class Watch:
             (AssertionError, pytest.fail.Exception)
         ):
             self.caught = self.caught or item.nodeid
-            item.session.shouldfail = "caught"  # to stop is an interruption, told at length
+            item.session.shouldfail = "caught"  # stopping would be reported at length
         elif not call.excinfo.errisinstance(pytest.skip.Exception):
             self.errors.append(f"{item.nodeid}: {call.excinfo.exconly()}"[:300])
 
@@ -204,7 +204,7 @@ IMPORTED = (
         for name in ("block", "figures", "manifest", "summarize")
     ),
 )
-"""What tests of the theory and the `conftest` of all tests import, and no mutant changes."""
+"""What tests of the theory and the common `conftest` import, and no mutant changes."""
 
 
 def serve() -> None:

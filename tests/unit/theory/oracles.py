@@ -10,7 +10,7 @@ from linear_grokking.theory import marchenko_pastur
 def exponential_average(x, lambda_):
     """E[ν e^{−4νx}] = e^{−4(1+λ)x} I₁(z)/(z/2), z = 8√λ x, of the Marchenko–Pastur law.
 
-    At x = ηt Paper A's training loss for d_out = 1, α = 1, γ = s = 0 and any λ.
+    At x = ηt this is Paper A's training loss for d_out = 1, α = 1, γ = s = 0 and any λ.
     """
     x = np.asarray(x, dtype=float)
     # I₁(z)/(z/2) → 1; the exponentially scaled I₁ never overflows.

@@ -1,4 +1,4 @@
-"""The largest curvature of the logistic loss, followed along a trajectory."""
+"""The largest curvature of the logistic loss, tracked along a trajectory."""
 
 from collections.abc import Mapping
 
@@ -9,22 +9,23 @@ from linear_grokking.runtime.arrays import Array, array_namespace, like, to_nump
 from linear_grokking.shapes import Float
 
 _PRODUCTS = 8
-"""Hessian products of one estimate."""
+"""Hessian products per estimate."""
 
 _TINY = 1e-300  # keeps a norm of 0 from dividing
 
 
 class LargestCurvature:
-    """Estimates of the Hessian's largest eigenvalue, dear anew and free in between.
+    """Estimates of the Hessian's largest eigenvalue: some by Lanczos, cheap ones in between.
 
-    An estimate is Lanczos': the largest Ritz value, plus its residual so as to err on the
-    large side.  In between it is scaled with the Rayleigh quotient of the Ritz vector v,
-    which costs no pass over the data: it is the mean of ℓ'' (x·v)², the second factor kept.
+    Lanczos gives the largest Ritz value plus its residual, so that the estimate errs on the
+    large side.  In between, the last estimate is scaled with the Rayleigh quotient of its Ritz
+    vector v.  This costs no pass over the data: the quotient is the mean of ℓ'' (x·v)², and
+    (x·v)² is kept.
 
     Attributes
     ----------
     products
-        Hessian products so far, each as dear as a gradient.
+        Hessian products so far, each as expensive as a gradient.
     """
 
     def __init__(self, model: LogisticModel) -> None:
@@ -32,7 +33,7 @@ class LargestCurvature:
         self._model = model
         self._vector: Array | None = None  # (R, d + 1), the Ritz vector
         self._shares: Array | None = None  # (R, N), (x·v)²/N
-        self._ratio: Array | None = None  # (R,), estimate by Rayleigh quotient
+        self._ratio: Array | None = None  # (R,), estimate divided by Rayleigh quotient
 
     def estimate(self, outputs: Float[Array, "R N"], *, anew: bool) -> Float[Array, " R"]:
         """Return the estimates (R,) at training outputs (R, N)."""
@@ -54,7 +55,7 @@ class LargestCurvature:
         }
 
     def restore(self, state: Mapping[str, np.ndarray], beside: Array) -> None:
-        """Take back what `state` returned, to where the array ``beside`` lies."""
+        """Restore what `state` returned, onto the device of the array ``beside``."""
         self.products = int(state["products"])
         self._vector, self._shares, self._ratio = (
             like(beside, state[name]) for name in ("vector", "shares", "ratio")
@@ -77,14 +78,14 @@ class LargestCurvature:
                 curvatures, vector[:, :-1], vector[:, -1]
             )
             rest = xp.concat([product, product_bias[:, None]], axis=-1)
-            # Against all of the basis, or rounding would bring back its first vectors.
+            # Against all of the basis; otherwise rounding would bring back its first vectors.
             overlaps = xp.matmul(basis, rest[:, :, None])
             rest = rest - xp.matmul(xp.matrix_transpose(overlaps), basis)[:, 0]
             diagonal.append(overlaps[:, k, 0])
             off_diagonal.append(xp.sqrt(xp.vecdot(rest, rest)))
             vector = rest / (off_diagonal[-1] + _TINY)[:, None]
         self.products += _PRODUCTS
-        # The small eigenproblem on the host.
+        # The small eigenproblem is solved on the host.
         alpha = to_numpy(xp.stack(diagonal, axis=-1))
         beta = to_numpy(xp.stack(off_diagonal, axis=-1))
         ritz = np.zeros((*alpha.shape, _PRODUCTS))
@@ -104,7 +105,7 @@ class LargestCurvature:
     def _first_vector(self, curvatures: Array) -> Array:
         """Return random vectors (R, d + 1)."""
         rng = np.random.default_rng(0)
-        # Rounding in what follows depends on the order in memory.
+        # The memory order is fixed, as rounding in what follows depends on it.
         vectors = np.empty((self._model.realizations, self._model.d + 1), order="F")
         vectors[:, :-1] = self._model.data.isotropic(rng)
         vectors[:, -1] = rng.standard_normal() if self._model.has_bias else 0.0

@@ -1,12 +1,12 @@
 """Gradient flow of the logistic model, dθ/dt = -η(∇L + wθ), to very long times (Paper B).
 
-The curvature of the loss falls like 1/t, so in s = log(1 + t) the stiffness of the flow
-stays what it is, and a stabilized explicit method (`rkc.RKC2`) needs a few hundred
-gradients to any time.  Gradient descent differs from the flow by its first steps only:
-taken literally, they leave a difference that falls like one over their number.
+The curvature of the loss falls like 1/t, so that in s = log(1 + t) the stiffness of the flow
+stays constant, and a stabilized explicit method (`rkc.RKC2`) needs a few hundred gradients to
+reach any time.  Gradient descent differs from the flow only through its first steps: if these
+are taken literally, the difference that is left falls like one over their number.
 
-With weight decay w the stiffness is ηwt besides, at times beyond 1/(ηw): a run without a
-minimum, one label and decay of the weights alone, costs ever more from there on.
+Weight decay w adds ηwt to the stiffness at times beyond 1/(ηw).  From then on a run without a
+minimum (one label, and decay of the weights alone) gets ever more expensive.
 
 A batch of realizations takes common steps, chosen for the worst of them.
 """
@@ -51,9 +51,9 @@ def gradient_flow(
     """Integrate gradient flow and record the observables (Paper B, Sec. 2).
 
     See `trajectory.Solver`; parameters are S₀ (R, d) and b₀ (R,) in float64.  Records cost next
-    to nothing, states in between steps of the flow coming from interpolation of third order;
-    beyond ``gd_steps`` they need not be at whole numbers.  With the observables comes
-    ``conformal_time``, τ = ∫e^b dt.
+    to nothing, as states between steps of the flow are interpolated to third order; beyond
+    ``gd_steps`` they need not be at whole numbers.  The observables include ``conformal_time``,
+    τ = ∫e^b dt.
 
     Parameters
     ----------
@@ -63,10 +63,10 @@ def gradient_flow(
         steps, 3e-4 after 200, 2e-4 after 300 (and of order 1e-2 of S at t < 10 for the
         pure flow).
     rtol
-        Tolerated error of a step relative to ‖S‖ plus the weight norm that gives outputs
-        of order 1, to 1 + |b|, and to 1 + τ.
+        Tolerated error of a step: of S relative to ‖S‖ plus the weight norm that gives outputs
+        of order 1, of b relative to 1 + |b|, and of τ relative to 1 + τ.
     max_gradients
-        Bound on the gradients that are spent.
+        Bound on the number of gradients.
     """
     if not 0 < rtol < 1:
         raise ValueError(f"rtol={rtol}: must lie between 0 and 1")

@@ -1,4 +1,4 @@
-"""The records of a gradient flow: states that wait to be measured, and what they were."""
+"""The records of a gradient flow: measured states, and states that wait to be measured."""
 
 from collections.abc import Mapping
 
@@ -16,7 +16,7 @@ from linear_grokking.solvers.trajectory import OnRecord
 class FlowRecords(Records):
     """Records of (S, b, τ), measured several at a time.
 
-    States are (..., R, d + 2).  What overflows is found when it is measured.
+    States are (..., R, d + 2).  Overflow is noticed when states are measured.
     """
 
     _model: LogisticModel
@@ -25,11 +25,11 @@ class FlowRecords(Records):
         super().__init__(model, steps, on_record)
         self._logs = np.log1p(steps)
         self._pending: list[Array] = []
-        # Outputs come with each.
+        # Measuring a state also takes its outputs.
         self._most_pending = MOST_PENDING // (model.realizations * (model.d + model.n_train))
 
     def times(self, s: float) -> Float[np.ndarray, " k"]:
-        """Return log(1 + t) of the records up to time s that are still to come."""
+        """Return log(1 + t) of the records still to come, up to log time s."""
         return self._logs[self._count : np.searchsorted(self._logs, s, side="right")]
 
     def joined(self, params: Params, clocks: Mapping[str, Array]) -> Float[Array, "R width"]:
@@ -62,7 +62,7 @@ class FlowRecords(Records):
             self.add_states(xp.concat([weights_bias, tau], axis=-1)[None])
 
     def _measure(self) -> None:
-        """Reduce what is pending to the few numbers that are kept, up to the first overflow."""
+        """Reduce the pending states to the few numbers that are kept, up to the first overflow."""
         states = self._model.xp.concat(self._pending)
         self._pending.clear()
         measured = self._model.measure(states[..., :-2], states[..., -2])
@@ -87,7 +87,7 @@ class FlowRecords(Records):
     def state(self) -> dict[str, np.ndarray]:
         """See `Records.state`.
 
-        What is pending stays pending, so that it is measured in the same company.
+        Pending states stay pending, so that they are measured in the same batches later.
         """
         state = super().state()
         if self._pending:
@@ -95,7 +95,7 @@ class FlowRecords(Records):
         return state
 
     def restore(self, state: Mapping[str, np.ndarray], beside: Array | None = None) -> None:
-        """See `Records.restore`; states go to where the array ``beside`` lies."""
+        """See `Records.restore`; states go to the device of the array ``beside``."""
         super().restore(state)
         if "states" in state:
             self._pending = [like(beside, state["states"])]

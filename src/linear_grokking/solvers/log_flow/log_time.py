@@ -11,13 +11,13 @@ from linear_grokking.solvers.log_flow.curvature import LargestCurvature
 from linear_grokking.solvers.log_flow.rkc import Point, System
 
 _CURVATURE_MARGIN = 1.05
-"""Factor on the estimated largest curvature, which grows along a step."""
+"""Factor on the estimated largest curvature, as the curvature grows during a step."""
 
 
 class LogTimeFlow(System):
     """The flow for y = (S, b, log(1 + τ)) of each realization, (R, d + 2).
 
-    In the logarithm conformal time is smooth however it grows: like t while b stays,
+    The logarithm of conformal time is smooth however τ grows: like t while b stays constant,
     like a power of t, or like log t.
     """
 
@@ -89,12 +89,12 @@ class LogTimeFlow(System):
         return float(self._xp.max(squares)) ** 0.5 / self._rtol
 
     def has_arrived(self, end: Point, t_end: float) -> bool:
-        """Tell whether no parameter changes any more by what is tolerated until ``t_end``.
+        """Tell whether until ``t_end`` no parameter will change by more than is tolerated.
 
-        The loss is convex: along the flow its gradient only gets shorter.  A set that is
+        The loss is convex, so along the flow its gradient only gets shorter.  A set that is
         not separable, without bias or with labels of both signs, has a minimum at finite
-        parameters, around which the flow gets ever stiffer in log t; so has any with decay w
-        of all parameters, no further away than the gradient's length over w.
+        parameters, around which the flow gets ever stiffer in log t.  With decay w of all
+        parameters every set has one, no further away than the gradient's length over w.
         """
         if not self._model.may_have_minimum:
             return False
@@ -119,7 +119,7 @@ class LogTimeFlow(System):
     ) -> Float[Array, "k R width"]:
         """Return states (S, b, τ), (k, R, d + 2), inside a step.
 
-        By Hermite's cubics, from values and derivatives at both ends.
+        Interpolation is cubic (Hermite), from values and derivatives at both ends.
         """
         step = end.s - start.s
         at = (times - start.s) / step

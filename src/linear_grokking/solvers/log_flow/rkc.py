@@ -1,9 +1,10 @@
 """Stabilized explicit Runge-Kutta-Chebyshev method of second order (RKC2).
 
 Sommeijer, Shampine and Verwer, *RKC: an explicit solver for parabolic PDEs*, J. Comput.
-Appl. Math. 88 (1998) 315.  For equations whose Jacobian has a real negative spectrum: s
-stages are stable up to a step of about 0.65 s²/ρ, ρ the spectral radius, so that a stiff
-stretch costs a number of gradients that grows like the square root of its stiffness.
+Appl. Math. 88 (1998) 315.  The method is for equations whose Jacobian has a real negative
+spectrum.  With s stages it is stable up to a step of about 0.65 s²/ρ, where ρ is the spectral
+radius, so that the gradients needed over a stiff stretch grow like the square root of its
+stiffness.
 """
 
 import math
@@ -26,7 +27,7 @@ _MOST_STAGES = 1000
 
 
 class Point(NamedTuple):
-    """A time, the state there, F, and what else `System.rate` returned there."""
+    """A time, the state and F there, and what else `System.rate` returned."""
 
     s: float
     y: Array
@@ -55,7 +56,7 @@ class System(ABC):
 
     @abstractmethod
     def error_norm(self, error: Array, y: Array, y_new: Array) -> float:
-        """Return the size of a step's error in units of what is tolerated."""
+        """Return the size of a step's error in units of the tolerance."""
 
     def take_stages(
         self,
@@ -69,11 +70,11 @@ class System(ABC):
         Parameters
         ----------
         weights
-            What each stage is a sum of: y₀, F₀, the latest stage of even number, that of
-            odd number, and F at the latest stage; for F, a step's length is left out.
-            Stages count from 1, and those before the first weigh nothing.
+            Each stage's coefficients of y₀, F₀, the latest even-numbered stage, the latest
+            odd-numbered stage, and F at the latest stage; those of F lack the factor of the
+            step's length.  Stages are numbered from 1; those before the first have weight 0.
         times
-            Where they are, as fractions of the step; the last is 1.
+            Times of the stages, as fractions of the step; the last is 1.
         """
         xp = array_namespace(start.y)
         step = s_end - start.s
@@ -118,8 +119,8 @@ class RKC2:
         Raises
         ------
         StepSizeError
-            Where steps down to rounding length are rejected: F is not smooth here, or y
-            is not finite.
+            If steps down to rounding length are rejected: F is not smooth here, or y is not
+            finite.
         """
         here = self.end
         if not self._step:
@@ -160,7 +161,7 @@ class RKC2:
 
     @staticmethod
     def _fit(step: float, remaining: float) -> float:
-        """Return a step that ends at the end, or does not leave a sliver before it."""
+        """Return a step that ends exactly at the end, or leaves no sliver before it."""
         if 1.01 * step >= remaining:
             return remaining
         return 0.5 * remaining if 2.0 * step > remaining else step
@@ -186,7 +187,7 @@ class RKC2:
         )
 
     def restore_control(self, control: np.ndarray) -> None:
-        """Take back what `control` returned; the same steps follow as without a break."""
+        """Restore what `control` returned; the steps that follow are those without a break."""
         self._step, self._last_step, self._last_error = control[:3].tolist()
         self._since_radius, self.rates = control[3:].astype(int).tolist()
 
@@ -219,5 +220,5 @@ def _coefficients(stages: int) -> tuple[np.ndarray, np.ndarray]:
     times = np.empty(stages)
     times[1:] = w1 * t[2, 2:] / t[1, 2:]
     times[0] = times[1] / t[1, 2]
-    times[-1] = 1.0  # but for rounding
+    times[-1] = 1.0  # exactly, without rounding
     return weights, times

@@ -3,8 +3,8 @@
 The steps and certificates are those of ``limit_direction`` and ``certificates``, in float64
 throughout: the cards this is for multiply float64 matrices about as fast as float32 ones.
 All sets of a batch take their Newton steps together; the host asks once per step how many
-are left.  Sets that are decided leave the batch, as results, when they are half of it, and
-sets that stay undecided go to `assess`, one at a time, on the host.
+are left.  Decided sets leave the batch, as results, once they are half of it.  Sets that stay
+undecided go to `assess`, one at a time, on the host.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -39,7 +39,7 @@ from linear_grokking.solvers.separability.verdict import (
     with_box_margin,
 )
 
-NEAR = 0.5  # largest |x_i·u| after which the certificate is tried
+NEAR = 0.5  # largest |x_i·u| for which the next step tries the certificate
 CHORD_RADIUS = 0.1  # largest |x_i·u| from which CHORD_STEPS steps find the minimum
 CHORD_STEPS = 8
 SETTLED = 1e-8  # change of the outputs in the last of these steps
@@ -59,8 +59,8 @@ def assess_batched(
 ) -> Iterator[tuple[int, Separability]]:
     """Assess realizations of equal shape in batches on a device.
 
-    While one batch is solved the next one is drawn; margins are computed on the host, each
-    when it is asked for.
+    The next batch is drawn while one is solved.  Margins are computed on the host, each when
+    its result is asked for.
 
     Parameters
     ----------
@@ -74,9 +74,9 @@ def assess_batched(
     margin, box
         Whether to compute the margins of separable sets, and those in the box |S_j| ≤ 1.
     batches
-        Where to compute, and how many at a time.
+        Where to compute, and how many realizations at a time.
     drawing_threads
-        Realizations that are drawn at a time.
+        How many realizations are drawn at a time.
 
     Yields
     ------
@@ -106,14 +106,14 @@ def _assess_drawn(
     box: bool,
     batches: FittingBatches,
 ) -> Iterator[tuple[int, Separability]]:
-    """Yield each realization with what is found of its points, (R, N, d) on the host."""
+    """Yield each realization with its result; the points are (R, N, d), on the host."""
     position = {realization: k for k, realization in enumerate(realizations)}
 
     def on_device(part: Sequence[int]) -> Iterator[tuple[int, LimitDirection]]:
         start = position[part[0]]
         its_points = points[start : start + len(part)].to(batches.device, non_blocking=True)
         found = limit_directions(its_points)
-        del its_points  # the search alone holds them, and lets go of what is decided
+        del its_points  # only the search holds them now, and it lets go of decided sets
         return ((part[k], one) for k, one in found)
 
     for realization, one in batches.run(realizations, on_device):
@@ -133,7 +133,7 @@ def _drawn_ahead(
     *,
     pinned: bool,
 ) -> Iterator[torch.Tensor]:
-    """Yield each block's points (R, N, d) on the host, the next block being drawn meanwhile."""
+    """Yield each block's points (R, N, d) on the host, and draw the next block meanwhile."""
 
     def fill(out: np.ndarray, realization: int) -> None:
         points, _ = checked_points(draw(realization))
@@ -192,7 +192,7 @@ def limit_directions(points: torch.Tensor) -> Iterator[tuple[int, LimitDirection
     Yields
     ------
     position, LimitDirection
-        Of sets as they are decided, and of the undecided ones at last.
+        Sets as they are decided, and the undecided ones at the end.
     """
     n_sets, _, d = points.shape
     integers: dict[str, Any] = {"dtype": torch.int64, "device": points.device}
@@ -211,7 +211,7 @@ def limit_directions(points: torch.Tensor) -> Iterator[tuple[int, LimitDirection
     for _ in range(MAX_ITERATIONS):
         running = _newton_step(batch)
         if running <= len(batch.index) // 2:
-            # A mask in place of numbers would have the host count, and wait.
+            # Indexing with a mask would make the host count its entries, and wait.
             order = torch.argsort(batch.running.to(torch.int64), descending=True, stable=True)
             yield from _results(batch, order[running:])
             if running == 0:
@@ -245,11 +245,11 @@ def _newton_step(batch: _Batch) -> int:
     shift = curvature_shift(trace, n_points, d)
     diagonal += torch.where(batch.certifying, -shift, batch.ridge * trace)[:, None]
     factor, info = torch.linalg.cholesky_ex(matrix)
-    del matrix, diagonal  # which is a view, and would keep the matrix
+    del matrix, diagonal  # the diagonal is a view, and would keep the matrix
     sound = info == 0
     certifying = batch.certifying & sound
 
-    # What an unsound factor gives may be no number: it is left out before it is multiplied.
+    # An unsound factor may give NaN: its step is set to 0 before anything is multiplied with it.
     step = torch.where(sound[:, None], _solve_with(factor, gradient), 0.0)
     for _ in range(REFINEMENTS):
         residual = _residual(weights, _outputs(batch.points, step), batch.points)

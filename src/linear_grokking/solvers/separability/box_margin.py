@@ -1,8 +1,8 @@
-"""The largest margin of a separable set in the box |S_j| ≤ 1 (that in the norm ℓ_∞).
+"""The largest margin of a separable set in the box |S_j| ≤ 1 (the margin in the norm ℓ_∞).
 
-It is max m subject to S·x_i ≤ -m, |S_j| ≤ 1, a linear programme: where full-batch Adam leads on
-sets of one label (Zhang, Zou and Cao 2024).  By duality m is also the least ‖Xᵀz‖₁ of weights
-z ≥ 0 that sum to 1, so any S and any z bracket it without trust in the solver:
+It is max m subject to S·x_i ≤ -m, |S_j| ≤ 1, a linear program.  Full-batch Adam leads to its
+solution on sets of one label (Zhang, Zou and Cao 2024).  By duality m is also the least ‖Xᵀz‖₁ of
+weights z ≥ 0 that sum to 1, so any S and any z bracket it, however they were found:
 
     -max_i S·x_i / max_j |S_j|  ≤  m  ≤  ‖Xᵀz‖₁ / Σ z_i.
 """
@@ -12,7 +12,7 @@ import numpy as np
 from linear_grokking.solvers.separability.interior_point import tight_solver
 from linear_grokking.solvers.separability.margin import BRACKET, HardMargin, MarginError
 
-_TOLERANCE = 1e-12  # for one step of Newton's method more than 1e-10 takes
+_TOLERANCE = 1e-12  # takes one Newton step more than 1e-10
 
 
 def box_margin(points: np.ndarray) -> HardMargin:
@@ -31,13 +31,13 @@ def box_margin(points: np.ndarray) -> HardMargin:
     Raises
     ------
     MarginError
-        If bounds from both sides do not meet, as for a set that is not separable.
+        If the bounds from both sides do not meet, as for a set that is not separable.
     """
     n_points, d = points.shape
     # The solver's tolerances are absolute: bring the points to unit size, without rounding.
     scale = 2.0 ** -np.frexp(np.abs(points).max())[1]
     scaled = points * scale
-    # Tolerances being absolute, a small margin may need the vertices of the simplex method.
+    # As tolerances are absolute, a small margin may need the vertices of the simplex method.
     for solve in (_by_interior_points, _by_simplex):
         direction, weights = solve(scaled)
         direction = direction / max(np.abs(direction).max(), np.finfo(float).tiny)
@@ -53,7 +53,7 @@ def box_margin(points: np.ndarray) -> HardMargin:
 
 
 def _by_interior_points(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return S (d,) and z (N,) of points of unit size from PIQP: ten times faster than HiGHS."""
+    """Return S (d,) and z (N,) for points of unit size by PIQP, ten times faster than HiGHS."""
     n_points, d = points.shape
     bounds = np.append(np.ones(d), np.inf)
     solver = tight_solver(_TOLERANCE)
@@ -70,7 +70,7 @@ def _by_interior_points(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _by_simplex(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the same from HiGHS; zeros where it fails."""
+    """Return the same by HiGHS; zeros where it fails."""
     from scipy.optimize import linprog  # few sets need it
 
     n_points, d = points.shape

@@ -2,7 +2,7 @@
 
 Points x_i ∈ R^d all carry the label -1: the set is separable (from the origin) if some S
 has S·x_i < 0 for all i (Paper B, Sec. 3).  Both tests below bound every rounding error, so
-"yes" is a theorem about the stored numbers; "no" only means that this try proved nothing.
+"yes" is a theorem about the stored numbers; "no" only means that nothing was proved.
 
 Notation: u = 2⁻⁵³, γ_n = nu/(1-nu); a sum of n products has an error of at most γ_n times
 the sum of the moduli, in whatever order it is evaluated, with or without fused
@@ -29,7 +29,7 @@ Cholesky factorization of B̂ - cI runs to completion, B̂ - cI + E is positive 
 for some ‖E‖ ≤ γ_{d+1} tr B (Higham, Theorem 10.3; Rump, BIT 46, 433, 2006).  With
 c = 64 (N + d + 8) u tr B, λ_min(B) > c/2 follows with a factor 32 to spare, for
 factorizations that multiply by inverted diagonal blocks, as some on GPUs do.  c is so
-small that the same factor serves as Newton's.
+small that the same factor also serves for Newton's step.
 
 All functions take arrays of NumPy or torch, in float64, with any leading batch axes.
 """

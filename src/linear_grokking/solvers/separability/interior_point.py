@@ -1,4 +1,4 @@
-"""The interior-point solver (PIQP) of this package's quadratic programmes."""
+"""The interior-point solver (PIQP) for this package's quadratic and linear programs."""
 
 import piqp
 
@@ -8,6 +8,6 @@ def tight_solver(tolerance: float) -> piqp.DenseSolver:
     solver = piqp.DenseSolver()
     solver.settings.eps_abs = solver.settings.eps_rel = tolerance
     solver.settings.eps_duality_gap_abs = solver.settings.eps_duality_gap_rel = tolerance
-    # By default margins below some 1e-5 of the points' size are declared infeasible.
+    # By default PIQP declares margins below about 1e-5 of the points' size infeasible.
     solver.settings.eps_primal_inf = 1e-12
     return solver

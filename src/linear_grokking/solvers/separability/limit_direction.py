@@ -3,18 +3,18 @@
 S_∞ minimizes the mean of e^{S·x_i} (Paper B, Sec. 3.1).
 
 **Newton steps.**  With p the softmax of the outputs XS and B = XᵀPX, a Newton step for
-log Σ e^{S·x_i} goes along u = B⁻¹Xᵀp, 1/(1 - pᵀXu) times; along that line the function costs
-O(N) per value, so that the step is taken to the line's minimum.  The steps are invariant
-under linear maps of the points, σ included.
+log Σ e^{S·x_i} is -u/(1 - pᵀXu) with u = B⁻¹Xᵀp.  Along this line a value of the function costs
+only O(N), so that each step goes to the line's minimum instead.  The steps are invariant under
+linear maps of the points, a change of σ included.
 
-The cost is B: a symmetric update of Nd² flops, half of a general product's.  Far from the
-minimum B is computed in float32; the last step, which also gives the certificate, in
-float64, and the rest of the way is made with its factor and exact gradients.
+The cost is that of B, a symmetric update of Nd² flops, half of a general product's.  Far from
+the minimum B is computed in float32.  The last step, which also gives the certificate, is in
+float64, and the rest of the way uses its factor and exact gradients.
 
-**Start.**  In large sets a step costs as much as a hundred products with X.  No more are
-spent on message passing, and the steps begin at the minimum in the span of its iterates,
-found by the same method for the points' few coordinates there.  The value there is at most
-that at zero; a start that does not help costs time, and cannot make a result wrong.
+**Start.**  For large sets a Newton step costs as much as a hundred products with X.  Message
+passing may spend about as many.  The Newton steps then start at the minimum in the span of its
+iterates, which the same method finds from the points' few coordinates there.  The value there is
+at most that at zero; a start that does not help costs time, but cannot make a result wrong.
 """
 
 import enum
@@ -27,17 +27,17 @@ from linear_grokking.solvers.separability.certificates import curvature_shift, e
 from linear_grokking.solvers.separability.message_passing import message_passing
 from linear_grokking.solvers.separability.softmax import log_sum_exp, softmax
 
-LEAST_DIMENSION = 256  # where a start by message passing pays
-MAX_ITERATIONS = 100  # Newton steps; what is left then is undecided
+LEAST_DIMENSION = 256  # from which a start by message passing pays
+MAX_ITERATIONS = 100  # Newton steps; a set that is left then is undecided
 MAX_MULTIPLIER = 1e4  # of a Newton step along its line
 LINE_STEPS = 40
-LINE_ACCURACY = 0.1  # of the slope at the start that may be left
+LINE_ACCURACY = 0.1  # share of the slope at the start that may be left
 LINE_GROWTH = 4.0  # of the multiplier per step while the minimum is not bracketed
 CHORD_RADIUS = 0.5  # largest |x_i·u| from which the last factor finds the minimum
 CHORD_STEPS = 40
-SETTLED = 1e-8  # change of the outputs x_i·S in a step, from which S_∞ may be taken ...
-RESOLUTION = 1e-13  # ... where rounding stops the progress, and below which it is final
-REFINEMENTS = 4  # solutions for u and then its residual
+SETTLED = 1e-8  # change of the outputs x_i·S in a step below which S_∞ is accepted ...
+RESOLUTION = 1e-13  # ... once rounding stops the progress; a change below this is final
+REFINEMENTS = 4  # solves for u: once, then for its residuals
 RIDGES = 10.0 ** np.arange(-14.0, 1.0, 2.0)  # in units of the trace of B
 
 
@@ -60,6 +60,7 @@ class LimitDirection:
     Attributes
     ----------
     status
+        How the search ended.
     direction : (d,)
         A separating direction, S_∞, or the last iterate, according to `status`.
     iterations
@@ -91,9 +92,9 @@ def limit_direction(points: np.ndarray, point_norms: np.ndarray) -> LimitDirecti
 def newton(
     points: np.ndarray, point_norms: np.ndarray, direction: np.ndarray, dtype: type
 ) -> LimitDirection:
-    """Find what `limit_direction` does, by Newton steps from a direction (d,).
+    """Do as `limit_direction`, by Newton steps from a given direction (d,).
 
-    ``dtype`` is the precision of the first B; one in float32 is not the last.
+    ``dtype`` is the precision of the first B; the last one is always in float64.
     """
     d = points.shape[1]
     curvature = _Curvature(points, point_norms, dtype)
@@ -126,18 +127,18 @@ def newton(
         decrement = float(gradient @ step)
         largest = np.abs(step_outputs).max()
         falling = decrement > RESOLUTION**2 and largest > RESOLUTION
-        # A decrement of 1 or more is impossible: it shows the rounding of float32.
+        # A decrement of 1 or more is impossible: it is due to rounding in float32.
         if coarse and (largest < CHORD_RADIUS or decrement >= 1.0 or not falling):
             curvature = _Curvature(points, point_norms, np.float64)
         if falling:
             direction = direction - _line_minimum(outputs, step_outputs, decrement) * step
         elif not coarse:
-            break  # stationary, or falling for ever too slowly to tell
+            break  # stationary, or falling forever, too slowly to tell
     return LimitDirection(Status.UNDECIDED, direction, iteration)
 
 
 def _start(points: np.ndarray, point_norms: np.ndarray) -> tuple[np.ndarray, bool]:
-    """Return the minimum in the span of message passing, and whether S_∞ should be near."""
+    """Return the minimum in the span of the iterates, and whether S_∞ should be near."""
     single, scale = _single_precision(points, point_norms)
     directions, near = message_passing(single)
     basis, _ = np.linalg.qr(directions.T)
@@ -154,7 +155,7 @@ def _start(points: np.ndarray, point_norms: np.ndarray) -> tuple[np.ndarray, boo
 def _single_precision(points: np.ndarray, point_norms: np.ndarray) -> tuple[np.ndarray, float]:
     """Return the points in float32 and the power of two they are multiplied by.
 
-    With it no square over- or underflows.
+    It keeps their squares from over- and underflowing.
     """
     scale = 2.0 ** -np.frexp(point_norms.max())[1]
     return (points * scale).astype(np.float32), scale

@@ -3,7 +3,7 @@
 S_M minimizes ‖S‖² subject to S·x_i ≤ -1; M = 1/‖S_M‖ is the largest distance that all
 points can have from a plane through the origin (Paper B, Sec. 3.2).  By duality M is also
 the distance of the origin from the convex hull of the points, so any S with S·x_i < 0 and
-any weights z ≥ 0 bracket it without trust in a solver:
+any weights z ≥ 0 bracket it, however they were found:
 
     -max_i S·x_i / ‖S‖  ≤  M  ≤  ‖Xᵀz‖ / Σ z_i.
 """
@@ -19,8 +19,8 @@ from linear_grokking.solvers.separability.span import in_span
 from linear_grokking.solvers.separability.support import support_weights
 
 BRACKET = 1e-7  # largest relative width of the bracket; solvers leave 1e-13 to 1e-10
-LEAST_DIMENSION = 300  # below, interior points on all of the set are no slower
-MOST_POINTS = 4  # per dimension; the Gram matrix of more is larger than the points
+LEAST_DIMENSION = 300  # below this, interior points on the whole set are no slower
+MOST_POINTS = 4  # per dimension; with more, the Gram matrix is much larger than the points
 
 
 class MarginError(LinearGrokkingError):
@@ -47,9 +47,8 @@ def hard_margin(points: np.ndarray) -> HardMargin:
     """Solve the hard-margin problem of a separable set.
 
     Large sets with not too many points per dimension are solved by their support vectors,
-    from one Gram matrix (see ``support``).  All other sets, and those for which the bounds
-    do not meet then, as where norms differ by orders of magnitude, are left to interior
-    points, PIQP.
+    from one Gram matrix (see ``support``).  Interior points (PIQP) solve all other sets, and
+    those for which the bounds then do not meet, as where norms differ by orders of magnitude.
 
     Parameters
     ----------
@@ -59,7 +58,7 @@ def hard_margin(points: np.ndarray) -> HardMargin:
     Raises
     ------
     MarginError
-        If bounds from both sides do not meet, as for a set that is not separable.
+        If the bounds from both sides do not meet, as for a set that is not separable.
     """
     n_points, d = points.shape
     if d >= LEAST_DIMENSION and n_points <= MOST_POINTS * d:
@@ -81,9 +80,9 @@ def by_support(points: np.ndarray) -> HardMargin | None:
 def by_interior_points(points: np.ndarray) -> HardMargin:
     """Solve the problem by PIQP; raise as `hard_margin` does.
 
-    Its tolerances are absolute, and bound the ratio of features' sizes.  So features are brought
-    to one size, and where that is not enough, as far from 0 beside a column of ones, the
-    coordinates are those of the points' span.
+    PIQP's tolerances are absolute, which limits the ratio of the features' sizes.  Features are
+    therefore scaled to one size.  Where that is not enough, as for features far from 0 beside a
+    column of ones, coordinates of the points' span are used.
     """
     n_points, d = points.shape
     for coordinates, back in _coordinates(points):
@@ -118,7 +117,7 @@ def _coordinates(points: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 def _bracket(
     points: np.ndarray, direction: np.ndarray, dual: np.ndarray
 ) -> tuple[HardMargin, float]:
-    """Return S, scaled, with the lower bound of M that it gives; and the upper one, of z."""
+    """Return S, scaled, with its lower bound of M; and the upper bound from z."""
     with np.errstate(divide="ignore", invalid="ignore"):
         nearest = -(points @ direction).max()
         lower = nearest / np.linalg.norm(direction)

@@ -1,24 +1,26 @@
-"""Approximate message passing towards S_∞: directions among which it nearly lies.
+"""Approximate message passing: directions whose span nearly contains S_∞.
 
 Let the N points have independent entries of variance σ² in d dimensions, λ = d/N.  A constant
-factor e^c of the loss moves no minimum: S_∞ minimizes Σ e^{c + S·x_i}.  Without point i, its
-output z_i would know nothing of x_i; with it, the loss moves the output to the f_i that
-minimizes (f - z_i)²/2V + e^{c+f}, V being the response of an output to a force on it.  c is
-free, so that it can make V = 1; then f_i = z_i - w_i, with
+factor e^c of the loss does not move its minimum: S_∞ minimizes Σ e^{c + S·x_i}.  Let z_i be the
+output at x_i of the S that is found without point i, and hence independent of it.  With point i,
+the loss moves the output to the f_i that minimizes (f - z_i)²/2V + e^{c+f}, where V is the
+response of an output to a force on it.  c is free and can be chosen such that V = 1; then
+f_i = z_i - w_i, with
 
     w_i = e^{c + f_i} = ω(c + z_i),     ω + ln ω = y,
 
-Wright's ω, that is, Lambert's W at e^y.  Thus z = XS + w: the outputs, and Onsager's reaction
-of each on itself.  V = 1 is self-consistent if the N curvatures w/(1 + w), the derivatives
-ω', add up to those d directions that the points determine: the mean of w/(1 + w) is λ, which
-gives c.  With S ← S - Xᵀw/(σ²d), a fixed point has Xᵀw = 0 and w_i ∝ e^{S·x_i}: it is S_∞
-itself, for any points.  The laws of large numbers only make the iteration converge
-(Rangan, *Generalized approximate message passing*, ISIT 2011; Donoho and Montanari, *High
-dimensional robust M-estimation*, PTRF 166, 935, 2016).
+Wright's ω, that is, Lambert's W at e^y.  Thus z = XS + w: the outputs plus Onsager's reaction
+of each on itself.  V = 1 is self-consistent if the N curvatures w/(1 + w), which are the
+derivatives ω', add up to d, the number of directions that the points determine: the mean of
+w/(1 + w) is λ, which gives c.  With S ← S - Xᵀw/(σ²d), a fixed point has Xᵀw = 0 and
+w_i ∝ e^{S·x_i}: it is S_∞ itself, for any points.  The laws of large numbers are needed only for
+the iteration to converge (Rangan, *Generalized approximate message passing*, ISIT 2011; Donoho
+and Montanari, *High dimensional robust M-estimation*, PTRF 166, 935, 2016).
 
-An iteration takes two products with X.  Near λ = ½ many are needed, and on other laws it
-may diverge; but the directions it passes through hold a far better one in their span, as
-those of a Krylov method do.  Where the points are separable, the span often separates them.
+An iteration takes two products with X.  Near λ = ½ many are needed, and for other laws of the
+points they may diverge; but the span of the directions passed through contains a far better one,
+as with a Krylov method.  Where the points are separable, a direction in the span often separates
+them.
 """
 
 import math
@@ -28,11 +30,11 @@ import numpy as np
 from linear_grokking.solvers.separability.softmax import log_sum_exp
 
 MOST = 100  # iterations
-DIMENSIONS_EACH = 8  # per iteration allowed: few of them cost as much as a Newton step
+DIMENSIONS_EACH = 8  # per iteration allowed: in few dimensions a Newton step costs few iterations
 LEAST = 5  # iterations
-SETTLED = 5e-5  # change of ln Σ e^{S·x_i} in an iteration: the span holds S_∞ closely
-LEAST_EXPONENT = -60.0  # of an e^y in float32
-NEWTON_STEPS = 2  # for ω: to 1e-3
+SETTLED = 5e-5  # change of ln Σ e^{S·x_i} per iteration below which the span is close to S_∞
+LEAST_EXPONENT = -60.0  # least y of an e^y in float32
+NEWTON_STEPS = 2  # for ω, to 1e-3
 
 
 def message_passing(points: np.ndarray) -> tuple[np.ndarray, bool]:
@@ -48,7 +50,7 @@ def message_passing(points: np.ndarray) -> tuple[np.ndarray, bool]:
     directions : (iterations, d), float32
         All finite.
     settled
-        Whether the last changed ln Σ e^{S·x_i} by little, and has less of it than S = 0.
+        Whether the last one changed ln Σ e^{S·x_i} little, and left it below that of S = 0.
     """
     n_points, d = points.shape
     lambda_ = d / n_points
@@ -79,7 +81,7 @@ def message_passing(points: np.ndarray) -> tuple[np.ndarray, bool]:
 def wright_omega(y: np.ndarray) -> np.ndarray:
     """Return ω > 0 with ω + ln ω = y to a relative 1e-3, for y of -60 or more.
 
-    scipy.special has it to rounding, at a third of the cost of all the rest of an iteration.
+    SciPy's wrightomega is exact to rounding, but costs a third as much as all else in an iteration.
     """
     y = np.maximum(y, LEAST_EXPONENT)
     omega = np.maximum(y, 0.0) + np.log1p(np.exp(-np.abs(y)))  # ln(1 + e^y): too large by 1/3

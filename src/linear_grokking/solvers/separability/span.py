@@ -4,10 +4,10 @@ import numpy as np
 
 
 def in_span(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return points in the span of them all, with the unit matrix for a covariance.
+    """Return the points in coordinates of their span, in which XᵀX is the unit matrix.
 
-    Columns are brought to one size first, so that features of large size, or far from 0 beside a
-    column of ones, hide no direction.
+    Columns are first scaled to one size, so that no direction is hidden by features that are
+    large, or far from 0 beside a column of ones.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def in_span(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     left, sizes, right = np.linalg.svd(points / scale, full_matrices=False)
     rank = int(np.sum(sizes > sizes[0] * max(points.shape) * np.finfo(float).eps))
     back = (right[:rank].T / sizes[:rank]) / scale[:, np.newaxis]
-    if rank < points.shape[1]:  # what is of least norm in equal columns is not as they were
+    if rank < points.shape[1]:  # so far least norm is that in scaled columns
         rows = np.linalg.qr((right[:rank] * scale).T)[0]
         back = rows @ (rows.T @ back)
     return left[:, :rank], back

@@ -8,16 +8,16 @@ dual of the hard margin is
 and the points with z_i > 0 are the support vectors.  Two stages find them.
 
 1. *Guess.*  The augmented Lagrangian ½‖S‖² + Σ (b_i + ρz_i + S·x̂_i)₊² / 2ρ is minimized for
-   a few falling ρ, each time with z from the last, by semismooth Newton steps with an exact
-   line search (Li, Sun and Toh, SIAM J. Optim. 28, 433, 2018).  A step takes one Cholesky
-   factorization of the active part of K + ρI, in float32.
-2. *Decide.*  Now most points clearly are, or are not, support vectors.  Eliminating the
-   clear ones from K (a Schur complement, in float64) leaves a small dual in the doubtful
-   ones, which interior points (PIQP) and a last solution on its support settle.  The result
+   a few decreasing ρ, each time with z from the previous one, by semismooth Newton steps with
+   an exact line search (Li, Sun and Toh, SIAM J. Optim. 28, 433, 2018).  A step takes one
+   Cholesky factorization of the active part of K + ρI, in float32.
+2. *Decide.*  Most points now clearly are, or are not, support vectors.  Eliminating the clear
+   ones from K (a Schur complement, in float64) leaves a small dual problem for the doubtful
+   ones, which is solved by interior points (PIQP) and then exactly on its support.  The result
    is the next guess, until no point is on the wrong side; one that was stays doubtful.
 
 Near the transition, with as many support vectors as dimensions, K is nearly singular on
-them, and active sets alone hardly converge.  On the clear ones it is well conditioned.
+them, and active sets alone hardly converge.  On the clear ones K is well conditioned.
 """
 
 import numpy as np
@@ -36,23 +36,23 @@ from linear_grokking.solvers.separability.interior_point import tight_solver
 RIDGES = (0.02, 0.003, 0.00045)  # ρ; the diagonal of K is 1
 UNMET = 0.35  # mean violation of the guessed support vectors' constraints that ends stage 1
 NEWTON_STEPS = 15  # at most, for one ρ
-SETTLED = 0.04  # share of the points that cross over in a step, after which a ρ is done
+SETTLED = 0.04  # share of the points crossing over in a step, from which a ρ is done
 LINE_STEPS = 30
 LINE_ACCURACY = 1e-2  # of a step's length
-FIRST_CLARITY = 0.4  # of the mean z, and of the mean slack: what exceeds it is clear ...
-CLARITY = 0.2  # ... and after a round of the second stage
-LOOSENING = 2.0  # of these, where more seem to be clear support vectors than can be
+FIRST_CLARITY = 0.4  # times the mean z, or the mean slack: points above it are clear ...
+CLARITY = 0.2  # ... and the same after a round of the second stage
+LOOSENING = 2.0  # factor on these if more points seem clear support vectors than can be
 ROUNDS = 10  # of the second stage, at most
 FEASIBILITY = 1e-9  # violation from which a constraint counts; b is about 1
-COPIED_ROWS = 1024  # at a time, for a copy in float32 without one in float64
+COPIED_ROWS = 1024  # at a time, so that a copy in float32 needs none in float64
 
 
 def support_weights(points: np.ndarray) -> np.ndarray | None:
     """Return weights z ≥ 0 (N,) with S_M ∝ -Xᵀz, or None where they are not found.
 
-    Nothing proves that they are those: see `margin.hard_margin` for that.  They are not found
-    where the set is not separable, and need not be found in degenerate cases, as where the
-    norms of the points differ by orders of magnitude.
+    Nothing here proves that they are right; `margin.hard_margin` does.  They are not found
+    if the set is not separable, and need not be found in degenerate cases, as where the norms
+    of the points differ by orders of magnitude.
 
     Memory beside the points: at most about 8N² bytes, for K and its factors.
 
@@ -91,7 +91,7 @@ class _Dual:
     def gram(self, rows: np.ndarray, dtype: type) -> np.ndarray:
         """Return K of some of the points."""
         units = self._units(rows, dtype)
-        return units @ units.T  # with its transpose: half the work of a general product
+        return units @ units.T  # with its own transpose: half the work of a general product
 
     def cosines(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         """Return a block of K."""
@@ -106,7 +106,7 @@ class _Dual:
 
 
 def _guess(problem: _Dual) -> np.ndarray:
-    """Return (N,) about z_i of support vectors, and about minus the slack of other points."""
+    """Return (N,) roughly z_i of support vectors, and minus the slack of other points."""
     targets = problem.targets
     n_points = len(targets)
     gram = problem.gram(np.arange(n_points), np.float32)
@@ -163,7 +163,7 @@ def _line_minimum(
     """Return t near the minimum of ½‖S + t ΔS‖² + Σ (v_i + t Δv_i)₊² / 2ρ.
 
     `slope` and `curvature` are those of the first term at t = 0.  Newton's method, kept
-    within its bracket, passes few of the breaks in the slope.
+    within its bracket, crosses few of the kinks of the slope.
     """
     t, low, high = 1.0, 0.0, np.inf
     for _ in range(LINE_STEPS):
@@ -226,9 +226,9 @@ def _classes(guess: np.ndarray, clarity: float) -> np.ndarray:
 
 
 def _eliminate(gram: np.ndarray, targets: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """Return the minimum of ½zᵀKz - b·z with z ≥ 0 for points in doubt, 0 for class -1.
+    """Return the z that minimizes ½zᵀKz - b·z, with z ≥ 0 in doubt and 0 for class -1.
 
-    The z of clear support vectors is free.
+    z is free for clear support vectors.
 
     Raises
     ------
@@ -236,7 +236,7 @@ def _eliminate(gram: np.ndarray, targets: np.ndarray, classes: np.ndarray) -> np
         If there is no minimum: no S has all clear support vectors on the margin.
     """
     inside, outside = np.flatnonzero(classes == 1), np.flatnonzero(classes == 0)
-    # Transposed for LAPACK's order: no copies are made.
+    # Transposed to LAPACK's memory order, so that no copies are made.
     factor = cholesky(gram[np.ix_(inside, inside)].T, lower=True, overwrite_a=True)
     base = solve_triangular(factor, targets[inside], lower=True)
     across = solve_triangular(factor, gram[np.ix_(outside, inside)].T, lower=True, overwrite_b=True)
@@ -251,7 +251,7 @@ def _eliminate(gram: np.ndarray, targets: np.ndarray, classes: np.ndarray) -> np
 
 
 def _nonnegative_minimum(matrix: np.ndarray, vector: np.ndarray) -> np.ndarray:
-    """Return the minimum of ½zᵀMz - c·z over z ≥ 0, exact on its support where M is regular."""
+    """Return the z ≥ 0 that minimizes ½zᵀMz - c·z, exact on its support if M is regular."""
     if len(vector) == 0:
         return vector
     solver = tight_solver(1e-10)

@@ -18,7 +18,7 @@ from linear_grokking.solvers.separability.span import in_span
 
 NORM_RANGE = (1e-100, 1e100)  # of the points: squares and products stay representable
 Certificate = Literal["direction", "hull", "lp"]
-LP_TOLERANCE = 1e-9  # slack of a normalized linear programme that counts as separation
+LP_TOLERANCE = 1e-9  # slack of a normalized linear program that counts as separation
 
 
 class UndecidedError(LinearGrokkingError):
@@ -32,20 +32,20 @@ class Separability:
     Attributes
     ----------
     separable
-        Whether some S has S·x_i < 0 for all i.  A point at the origin excludes it.
+        Whether some S has S·x_i < 0 for all i.  A point at the origin rules it out.
     certificate
         ``"direction"``: a separating direction, proved.  ``"hull"``: the origin is in the
         convex hull, proved.  ``"lp"``: no proof; linear programming decided.
     iterations
         Newton steps taken.
     direction : (d,) or None
-        S_∞; where separable S_M, or without margin a direction that separates; None where
-        ``s_inf_norm`` is infinite.
+        S_∞ if not separable; S_M if separable, or some separating direction if no margin was
+        asked for.  None where ``s_inf_norm`` is infinite.
     s_inf_norm
-        ‖S_∞‖ in the inverse unit of the points; infinite where the set is not separable
-        and yet mean e^{S·x_i} has no minimum, the origin being on the boundary of the hull;
-        None where separable.  Where the points do not span the space, S_∞ is the minimizer
-        of least norm.
+        ‖S_∞‖ in the inverse unit of the points; None where separable.  Infinite where the
+        set is not separable and yet the mean of e^{S·x_i} has no minimum, because the origin
+        is on the boundary of the hull.  Where the points do not span the space, S_∞ is the
+        minimizer of least norm.
     positive_fraction
         Fraction of points with S_∞·x_i > 0; None where there is no finite S_∞.
     positive_mean
@@ -53,9 +53,9 @@ class Separability:
     margin
         M = 1/‖S_M‖ in the unit of the points; None where not separable or not asked for.
     box_margin
-        The largest margin in the box |S_j| ≤ 1, likewise.
+        The largest margin in the box |S_j| ≤ 1; None likewise.
     box_norm
-        ‖S‖ of the direction that has it.
+        ‖S‖ of the direction that has this margin.
     """
 
     separable: bool
@@ -74,13 +74,13 @@ def assess(inputs: np.ndarray, *, margin: bool, box: bool = False) -> Separabili
     """Decide whether points are linearly separable from the origin; find S_∞ or S_M.
 
     Damped Newton steps either find S_∞ with a proof that the origin is enclosed, or a
-    direction with a proof that it separates (see ``certificates``).  Where neither appears,
-    as for origins on the boundary of the hull, linear programming (HiGHS) decides.
+    direction with a proof that it separates (see ``certificates``).  Where they find neither,
+    as with the origin on the boundary of the hull, linear programming (HiGHS) decides.
 
     Parameters
     ----------
     inputs : (N, d)
-        Points x_i, all labelled -1; of points labelled +1 pass the negative.
+        Points x_i, all labelled -1; for points labelled +1 pass their negatives.
     margin
         Whether to compute the margin of a separable set.
     box
@@ -148,7 +148,7 @@ def describe(points: np.ndarray, found: LimitDirection, *, margin: bool) -> Sepa
 
 
 def with_box_margin(decided: Separability, points: np.ndarray) -> Separability:
-    """Return what is known of a set with its largest margin in the box, if it is separable."""
+    """Add the largest margin in the box to what is known of a set, if it is separable."""
     if not decided.separable:
         return decided
     found = box_margin(points)
@@ -192,7 +192,7 @@ def _decide_by_programming(
     points: np.ndarray, point_norms: np.ndarray, found: LimitDirection, *, margin: bool
 ) -> Separability:
     """Decide a set that Newton's method left open."""
-    certificate = "hull"  # where the origin is a point
+    certificate = "hull"  # if a point is the origin itself
     if np.all(point_norms > 0.0):
         separable, certificate, direction = _programme(points, point_norms)
         if separable:
@@ -204,10 +204,10 @@ def _decide_by_programming(
 def _programme(points: np.ndarray, point_norms: np.ndarray) -> tuple[bool, Certificate, np.ndarray]:
     """Maximize t subject to s·u_i/‖u_i‖ ≤ -t, |s_k| ≤ 1; positive t means separable.
 
-    u_i are the points' directions in the coordinates of their span: whether the programme's
-    tolerance is a small t depends on no feature's unit or offset then.
+    u_i are the points' directions in coordinates of their span, so that no feature's unit or
+    offset decides whether t is small against the program's tolerance.
     """
-    from scipy.optimize import linprog  # few jobs have a set that comes here
+    from scipy.optimize import linprog  # few jobs have a set that needs it
 
     n_points, d = points.shape
     coordinates, back = in_span(points / point_norms[:, np.newaxis])
@@ -233,10 +233,10 @@ def _programme(points: np.ndarray, point_norms: np.ndarray) -> tuple[bool, Certi
 
 
 def _limit_in_span(points: np.ndarray) -> tuple[np.ndarray | None, int]:
-    """Return S_∞ of least norm of an inseparable set, None where it diverges, and steps.
+    """Return S_∞ of least norm of an inseparable set (None where it diverges), and the steps.
 
-    Points at the origin add a constant to the mean, and to the coordinates no more than
-    rounding that the search would take for a direction.
+    Points at the origin are left out: they only add a constant to the mean, and the search would
+    take the rounding of their coordinates for directions.
     """
     if not points.any():
         return np.zeros(points.shape[1]), 0
