@@ -19,11 +19,11 @@ FOLDERS = {
     "outputs": "outputs",
     "grokking_times": "grokking_times",
 }
-"""The folder under results/ for what each measure writes."""
+"""The folder under results/ for the files of each measure."""
 
 
 RUN_ID = re.compile("[0-9a-f]{16}")
-"""The form of what `hashed` returns."""
+"""Pattern of the identities that `hashed` returns."""
 
 
 RECORDED = frozenset(

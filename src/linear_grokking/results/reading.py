@@ -45,7 +45,7 @@ class RunResult:
     chosen: tuple[int, ...] | None = None
 
     def only(self, chosen: Collection[int]) -> "RunResult":
-        """Return the run reduced over some realizations; unless all, from its history."""
+        """Return the run restricted to some realizations, whose summary comes from its history."""
         kept = tuple(int(k) for k in chosen)
         return self if kept == tuple(self.drawn) else replace(self, chosen=kept)
 

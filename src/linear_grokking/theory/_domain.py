@@ -30,7 +30,7 @@ _RANGES = {name: interval for interval, names in _NAMES.items() for name in name
 
 
 class ConvergenceError(LinearGrokkingError, RuntimeError):
-    """An iteration did not find the number it was to find."""
+    """An iteration did not find what it was searching for."""
 
 
 def within(name: str, value: ArrayLike, interval: str = "") -> np.ndarray:

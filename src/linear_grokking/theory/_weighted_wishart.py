@@ -27,7 +27,7 @@ def lower_edge(lambda_: np.ndarray, weight: np.ndarray, a: np.ndarray) -> np.nda
 
 
 def upper_edge(lambda_: np.ndarray, weight: np.ndarray, a: np.ndarray) -> np.ndarray:
-    """Return the upper edge, for a law of a that ends where its weights do; see `lower_edge`."""
+    """Return the upper edge, for a law of a that ends at its last node; see `lower_edge`."""
     largest = np.max(np.where(weight > 0.0, a, 0.0), axis=-1)
     return _edge(lambda_, weight, a, -1.0, -np.log(lambda_ * largest) - _RESOLUTION)
 

@@ -37,7 +37,7 @@ class Method(Protocol):
 
     @property
     def largest_curvature(self) -> float:
-        """The curvature from which on the method diverges."""
+        """The curvature above which the method diverges."""
         ...
 
 

@@ -79,8 +79,8 @@ def stable_rate(
     """Return the learning rate up to which all steps are stable where S and b decay.
 
     2/(ℓ'' μ + γ), with μ from `largest_eigenvalue` and the largest ℓ'': ¼ for the cross-entropy,
-    and for the exponential loss that at S = 0 and the larger of 0 and b₀.  With decay b does not
-    fall forever, so the curvature does not die out.
+    and the one at S = 0, b = max(0, b₀) for the exponential loss.  With decay b does not fall
+    forever, so the curvature does not die out.
 
     Parameters
     ----------

@@ -45,7 +45,7 @@ CRITICAL_POSITIVE_MEAN = _critical_positive_mean()
 """Limit of the mean of the positive S_∞·x_i as λ → ½: 0.3611."""
 
 SETTLED = 5
-"""σ²p₋ ln t from which on S is taken as settled (Fig. B21); p₋ is `settling_exponent`."""
+"""σ²p₋ ln t above which S is taken as settled (Fig. B21); p₋ is `settling_exponent`."""
 
 _MAX_ITERATIONS = 100
 

@@ -161,7 +161,7 @@ def loss_threshold(
 
 
 def alternation_rate(problem: Problem) -> Broadcast:
-    """Return the learning rate from which on a step reverses the sign of a mode (ours).
+    """Return the learning rate above which a step reverses the sign of a mode (ours).
 
     Half of `divergence_rate`.
     """
@@ -169,7 +169,7 @@ def alternation_rate(problem: Problem) -> Broadcast:
 
 
 def divergence_rate(problem: Problem) -> Broadcast:
-    """Return the learning rate from which on gradient descent diverges, d_out/(ν + γ/2) (ours).
+    """Return the learning rate above which gradient descent diverges, d_out/(ν + γ/2) (ours).
 
     There a step multiplies the mode at the upper edge ν = (1 + √λ)² of the spectrum by -1.
     """

@@ -61,9 +61,9 @@ def losses(t: ArrayLike, lambda_: float, method: Method) -> Losses:
 
 
 def divergence_rate(lambda_: ArrayLike, method: Method) -> Broadcast:
-    """Return the learning rate from which on a method with this memory diverges.
+    """Return the learning rate above which a method with this memory diverges.
 
-    There its largest stable curvature is that of the upper edge, 2(1 + √λ)².
+    At that rate its largest stable curvature is that of the upper edge, 2(1 + √λ)².
     """
     _, upper = marchenko_pastur.support(_below_one(lambda_))
     return method.eta * method.largest_curvature / (2.0 * upper)

@@ -2,7 +2,7 @@
 
 In the eigenbasis of Σ the entries of D are independent normal numbers, of variance V_ν/d_in by
 the large-size theory (`linear`); the generalization loss L = ‖D‖²/d_out therefore has, at a
-given spectrum, mean E[V] and variance 2 E[V²]/(d_in d_out).  Differences between spectra are left
+given spectrum, mean E[V] and variance 2 E[V²]/(d_in d_out).  Fluctuations of the spectrum are left
 out.  They matter where few modes carry the loss (`effective_modes`) and, as their contribution
 does not fall with d_out, also where the outputs are several and not far fewer than the modes.
 Ours; derived in docs/theory.md.
@@ -18,7 +18,7 @@ from linear_grokking.theory._domain import Broadcast, within
 from linear_grokking.theory.linear import Problem
 
 MANY_MODES = 5
-"""Effective modes per output from which on the first order holds, within 10 % for deviations and
+"""Effective modes per output above which the first order holds, within 10 % for deviations and
 5 % for medians."""
 MOST_PERCENT = 25
 """Largest deviation of t_gen, in per cent of t_gen, for which the first order holds: beyond it, as

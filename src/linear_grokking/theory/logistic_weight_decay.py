@@ -158,7 +158,7 @@ def _solve(
     if loss not in _RESPONSES:
         raise ValueError(f"loss = {loss}: must be one of {', '.join(_RESPONSES)}")
     respond = _RESPONSES[loss]
-    # Has both limits of V at S = 0, without curvature and without ridge; the latter is a guess
+    # This V has both limits at S = 0, without curvature and without ridge; the latter is a guess
     # beyond small λ.
     slope = expit(bias) if loss == "cross_entropy" else np.exp(bias)
     log_v = -np.log(kappa / lambda_ + slope / (lambda_ * np.exp(8.0 * np.minimum(lambda_, 1.0))))
@@ -173,7 +173,7 @@ def _solve(
         # Steps of at most ½, in units of |b| where it is large, and of a tenth of a large ln V.
         size = np.maximum(1.0, np.abs(at) * [0.0, 0.1, 1.0])
         length = 2.0 * np.max(np.abs(step / size), axis=-1, keepdims=True)
-        # Iterates may alternate between points of about equal residuals: shorter steps do not.
+        # Iterates may cycle between points of about equal residuals; shorter steps break that.
         stuck = (worst > 0.9 * before) & (length < 1.0)
         share = np.where(stuck, 0.5 * share, np.minimum(2.0 * share, 1.0))
         at, before = at - share * step / np.maximum(1.0, length), worst

@@ -107,7 +107,7 @@ def effective_ridge(lambda_: ArrayLike, exponent: ArrayLike) -> Broadcast:
 
 
 def divergence_rate(problem: StructuredProblem) -> Broadcast:
-    """Return the learning rate from which on gradient descent diverges, d_out/(ν + γ/2).
+    """Return the learning rate above which gradient descent diverges, d_out/(ν + γ/2).
 
     ν is the upper edge of Σ's spectrum; as `linear.divergence_rate`.
     """
@@ -117,7 +117,7 @@ def divergence_rate(problem: StructuredProblem) -> Broadcast:
 
 
 def _of_each(function: Callable[..., float], lambda_: np.ndarray, exponent: np.ndarray) -> Any:
-    """Return a function of λ and of the rule for a power law, for each pair of λ and p."""
+    """Evaluate a function of λ and a power law's rule for each pair of λ and p."""
     pairs = zip(lambda_.flat, exponent.flat, strict=True)
     found = [function(float(one), *power_law_rule(float(p))) for one, p in pairs]
     return np.reshape(found, lambda_.shape)

@@ -77,7 +77,7 @@ def gen_time(problem: Problem, epsilon: ArrayLike, *, accuracy: ArrayLike = 0.95
 
 
 def divergence_rate(problem: Problem) -> Broadcast:
-    """Return the learning rate from which on lazy steps diverge, 2d_out²/(1 + √λ)² (ours).
+    """Return the learning rate above which lazy steps diverge, 2d_out²/(1 + √λ)² (ours).
 
     There the loss of a net may grow for a while and then settle at smaller weights, outside the
     range of the approximation.
