@@ -5,14 +5,14 @@ the Edge of Linear Separability* (arXiv:2410.04489).  Docstrings name the paper 
 equation or section they implement.
 
 ``theory``, ``solvers``, ``load``, `analyze` and `predict` are for use from Python
-(docs/library.md); nothing heavy is imported before it is used.
+(docs/library.md); heavy dependencies are imported only when they are needed.
 """
 
 from importlib import import_module
 from typing import Any
 
 _LAZY = {"analyze": "analysis", "predict": "workflow.predict"}
-"""Functions of the package itself, and where they are: imported when they are first used."""
+"""Functions that the package itself offers, with their modules; imported on first use."""
 
 
 def __getattr__(name: str) -> Any:

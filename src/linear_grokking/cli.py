@@ -1,7 +1,7 @@
-"""The command line: what a person types beside Snakemake.
+"""The command-line interface, for everything that does not run through Snakemake.
 
-A command is a module with `add_options` and `command`, imported where it is the one that is
-given, so that each starts quickly.
+A command is a module with the functions `add_options` and `command`.  Only the module of the
+given command is imported, so that each command starts quickly.
 """
 
 import argparse
@@ -26,7 +26,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "gallery": ("workflow.shipping", "bring figures, tables and claims to docs/"),
     "schema": ("workflow.plan.schema", "print the JSON schema of the configuration"),
 }
-"""Where each command is, and what it does."""
+"""The module of each command, and its help text."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,14 +47,14 @@ def _command(arguments: Sequence[str]) -> int | None:
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser that says what is wrong in one line."""
+    """A parser that reports an error in one line."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(program.WRONG_OPTIONS, f"error: {message} (see {self.prog} --help)\n")
 
 
 def _parser(given: Sequence[str] = ()) -> argparse.ArgumentParser:
-    """Return the parser; a command has its options only where it is the one that is given."""
+    """Return the parser; only the given command gets its options."""
     parser = _Parser(prog="linear-grokking", description="Grokking in linear models.")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for name, (place, words) in COMMANDS.items():

@@ -2,4 +2,4 @@
 
 
 class LinearGrokkingError(Exception):
-    """What the package has to say to who runs it; the message is enough, without a traceback."""
+    """An error whose message tells the user enough; no traceback is needed."""

@@ -1,8 +1,8 @@
 """Shapes of arrays, for annotations: ``Float[np.ndarray, "R N"]``.
 
-Axes: R realizations, N samples, d inputs, T records; ``*S`` any axes, the same wherever the
-name stands in one signature.  Type checkers and the tests see jaxtyping's types; a job sees
-none, so that it need not wait for their import.
+Axes: R realizations, N samples, d input dimensions, T records; ``*S`` stands for any axes, the
+same ones throughout a signature.  Type checkers and tests see jaxtyping's types; jobs see a
+placeholder, which saves them the import.
 """
 
 import sys
@@ -16,13 +16,13 @@ if TYPE_CHECKING or "jaxtyping" in sys.modules:
 else:
 
     class Float:
-        """Stands for any array."""
+        """A placeholder for any array."""
 
         def __class_getitem__(cls, item: Any) -> Any:
             return Any
 
 
 Columns = Mapping[str, np.ndarray]
-"""Columns of a table (n,) by name, undefined numbers NaN; a data frame will do."""
+"""Columns (n,) of a table by name, with NaN for undefined numbers; a data frame will do."""
 
 __all__ = ["Columns", "Float"]

@@ -1,11 +1,11 @@
-"""The law of a teacher-student problem without its data matrix: 2d numbers in place of Nd.
+"""Teacher-student problems drawn without their data matrix: 2d numbers in place of Nd.
 
 For X of shape (N, d) with independent standard normal entries, m = min(N, d) and M = max(N, d),
 the positive eigenvalues of XᵀX have the law of the squared singular values of a bidiagonal
 matrix with independent entries χ_M, χ_{M-1}, …, χ_{M-m+1} on its diagonal and χ_{m-1}, …, χ_1
-beside it (Dumitriu and Edelman 2002; Householder's reflections of X leave just these).  Their
-eigenvectors are uniformly distributed and independent of them, so that the components of a
-normal vector along them are independent normal numbers, too.
+beside it (Dumitriu and Edelman 2002: Householder reflections bring X into this form).  The
+eigenvectors are uniformly distributed and independent of the eigenvalues, so the components of
+a normal vector along them are independent normal numbers too.
 """
 
 from collections.abc import Sequence
@@ -24,11 +24,12 @@ class BidiagonalData:
     Attributes
     ----------
     diagonal, off_diagonal : (R, m), (R, m - 1)
-        Of the matrices whose squared singular values are the positive eigenvalues of XᵀX.
+        Entries of the bidiagonal matrices whose squared singular values are the positive
+        eigenvalues of XᵀX.
     squares : (R, m)
-        (vᵀD)² for their eigenvectors v in any order, D = S - T the initial deviation.
+        (vᵀD)² for the eigenvectors v of XᵀX in any order; D = S - T is the initial deviation.
     null_squares : (R,)
-        Square of the part of D outside the span of the inputs; 0 where there are enough.
+        Squared norm of the part of D outside the span of the inputs; 0 for N ≥ d.
     """
 
     diagonal: Float[np.ndarray, "R m"]
@@ -43,8 +44,8 @@ def bidiagonal(
     """Draw realizations: entries of T and S have variance 1/(2 d_in) (Paper A, Sec. 3)."""
     law = {"law": "dumitriu_edelman", "n_train": n_train, "d_in": d_in}
     modes, larger = min(n_train, d_in), max(n_train, d_in)
-    # Of the diagonal, beside it, and outside the span: one call for all, as calls are what
-    # small matrices cost.
+    # On the diagonal, beside it, and outside the span.  One call draws them all: for small
+    # matrices it is the number of calls that takes time.
     degrees = [larger - np.arange(modes), np.arange(modes - 1, 0, -1), [d_in - modes]]
     freedom = np.concatenate(degrees if modes < d_in else degrees[:2]).astype(float)
     chi_squares = np.zeros((len(realizations), 2 * modes))

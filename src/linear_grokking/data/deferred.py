@@ -1,14 +1,15 @@
-"""Training sets whose inputs are drawn as far as somebody asks: no matrix of N × d numbers.
+"""Training sets whose inputs are drawn only as far as they are needed: no N × d matrix.
 
-Training sees X through products alone: outputs Xv, and pull-backs Xᵀw of weights w on the
-samples.  For inputs that are Gaussian and isotropic across their first axis these can be drawn
-when they are asked for, given all that is known by then, in law exactly at every N and d
-(deferred decisions; Lu, IEEE Trans. Inf. Theory 67 (2021) 8264; derived in docs/theory.md).
-K directions take 2NK numbers, and a product 2NK or 4NK multiplications.
+Training uses X only through products: outputs Xv, and pull-backs Xᵀw of weights w on the
+samples.  If the inputs are Gaussian, and isotropic across their first axis, each product can be
+drawn when it is needed, conditioned on all that was drawn before.  The law of the products is
+then exact at every N and d (deferred decisions; Lu, IEEE Trans. Inf. Theory 67 (2021) 8264;
+derived in docs/theory.md).  K directions take 2NK numbers, and a product 2NK or 4NK
+multiplications.
 
-Vectors have coordinates of the set's own: the first is along the inputs' first axis, and each
-direction that turns up gets the next one.  What is drawn depends on the questions and their
-order: sets of one seed are the same for runs that ask the same, not for others.
+Vectors are given in coordinates of the set's own: the first is along the inputs' first axis, and
+each new direction gets the next one.  What is drawn depends on the products asked for and on
+their order: sets of the same seed agree only between runs that ask for the same products.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -23,19 +24,19 @@ from linear_grokking.errors import LinearGrokkingError
 from linear_grokking.shapes import Float
 
 MOST_DIRECTIONS = 4096
-"""Most coordinates of a set of more dimensions."""
+"""Largest number of coordinates of a vector, where a set has more dimensions than this."""
 
 NEGLIGIBLE = 1e-6
-"""Share of w up to which the part of it that no pull-back knows is left out.
+"""Relative size up to which the part of w outside the span of earlier weights is neglected.
 
-Late weights differ little from earlier ones: it halves the directions of a run.  ln t₉₅ changes
-by 2e-6, less than by the tolerance of the flow, 1e-4.
+Late weights differ little from earlier ones, so this halves the number of directions of a run.
+ln t₉₅ changes by 2e-6, less than by the tolerance of the flow, 1e-4.
 """
 
 _ROWS = 8
-"""Rows of a block of memory: as a basis grows, what it has is not moved.
+"""Rows per block of memory: a growing basis adds blocks, and does not move its earlier rows.
 
-So few that a block is still in the cache when it is read again.
+A block is small enough to be still in the cache when it is read a second time.
 """
 
 _Stream = Callable[[str], np.random.Generator]
@@ -64,7 +65,7 @@ class Rows:
         self._count += 1
 
     def blocks(self) -> Iterator[Float[np.ndarray, "rows N"]]:
-        """Yield the rows, some at a time."""
+        """Yield the rows block by block."""
         for k, block in enumerate(self._blocks):
             yield block[: self._count - k * _ROWS]
 
@@ -80,7 +81,7 @@ class Rows:
         return rest
 
     def combine(self, factors: Float[np.ndarray, "*S k"]) -> Float[np.ndarray, "*S N"]:
-        """Return sums of the k rows with factors."""
+        """Return linear combinations of the k rows with the given factors."""
         total = np.zeros((*factors.shape[:-1], self._n))
         start = 0
         for rows in self.blocks():
@@ -95,9 +96,9 @@ class DeferredSet:
     Parameters
     ----------
     law
-        Of the inputs; isotropic across the first axis (`InputLaw.isotropic_across`).
+        Law of the inputs; isotropic across the first axis (`InputLaw.isotropic_across`).
     stream
-        Returns the random numbers of a purpose.
+        Returns the random generator of a purpose.
 
     Attributes
     ----------
@@ -131,7 +132,7 @@ class DeferredSet:
     def isotropic(self, rng: np.random.Generator) -> Float[np.ndarray, " width"]:
         """Return coordinates of a vector of d standard normal numbers.
 
-        Across the known directions it has any direction, which is one coordinate more.
+        Its part outside the known directions has a random direction, which gets a new coordinate.
         """
         known = len(self.directions)
         vector = np.zeros(self.width)
@@ -142,7 +143,7 @@ class DeferredSet:
         return vector
 
     def outputs(self, vectors: Float[np.ndarray, "*S width"]) -> Float[np.ndarray, "*S N"]:
-        """Return Xv (..., N); coordinates that are not known yet become so."""
+        """Return Xv (..., N); directions that v needs and that are not known yet are drawn."""
         if not np.isfinite(vectors).all():
             return np.full((*vectors.shape[:-1], self.n), np.nan)
         used = np.flatnonzero(np.any(vectors.reshape(-1, self.width), axis=0))
@@ -155,19 +156,19 @@ class DeferredSet:
         if len(self.directions) < self.d:
             rest = self.asked.beyond(weights)
             if np.linalg.norm(rest) > NEGLIGIBLE * np.linalg.norm(weights):
-                rest = self.asked.beyond(rest)  # the first time leaves rounding of the whole
+                rest = self.asked.beyond(rest)  # the first pass leaves rounding errors of w
                 self._meet(rest / np.linalg.norm(rest))
         pulled = np.zeros(self.width)
         pulled[: len(self.directions)] = self.directions.dot(weights)
         return pulled
 
     def _meet(self, asked: Float[np.ndarray, " N"] | None = None) -> None:
-        """Draw Xq for one more direction q: any, or that of Xᵀu across what is known.
+        """Draw Xq for one more direction q: any, or that of the still unknown part of Xᵀu.
 
         Parameters
         ----------
         asked : (N,)
-            u, a unit vector across all that were asked before.
+            u, a unit vector orthogonal to all that were asked before.
         """
         known = len(self.directions)
         self._require(known)
@@ -190,7 +191,7 @@ class DeferredSet:
         }
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        """Take back what `state` returned."""
+        """Restore what `state` returned."""
         self.directions, self.asked = Rows(self.n), Rows(self.n)
         for name, rows in state.items():
             basis = self.directions if name.startswith("directions") else self.asked
@@ -234,7 +235,7 @@ def deferred_classification(
 ) -> DeferredData:
     """Return a training set and an initial direction (Paper B, Sec. 2).
 
-    See `draws.classification`, whose labels it has.
+    See `draws.classification`; the labels are the same as there.
     """
     sizes = {**law.key(), "n_train": n_train, "d": d}
 

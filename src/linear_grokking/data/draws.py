@@ -22,7 +22,7 @@ class TeacherStudentData:
     inputs : (n_train, d_in)
         x ~ N(0, I), or N(0, C) with a diagonal C.
     fresh : (n_gen, d_in)
-        Inputs of the same law that no training set shares.
+        Inputs of the same law that are in no training set.
     label_noise : (n_train, d_out) or None
         Noise added to the training labels; None where its variance is 0.
     teacher, student : tuple of arrays, one per layer
@@ -63,7 +63,7 @@ def teacher_student(
         Variance of the training-label noise.
     spectral_exponent
         p of a power-law covariance (`covariance.power_law_variances`); None for isotropic
-        inputs.  Sets that differ in p alone have the same inputs in units of the deviations.
+        inputs.  Sets that differ only in p have the same inputs in units of these deviations.
     """
 
     def draw(purpose: str, shape: tuple[int, ...], scale: float | np.ndarray = 1.0) -> np.ndarray:
@@ -99,11 +99,11 @@ class ClassificationData:
     ----------
     inputs : (n_train, d)
     labels : (n_train,) of ±1
-        All -1 but for a label fraction below 1.
+        All -1, unless the label fraction is below 1.
     weights : (d,)
         S₀, of random direction and given norm.
     fresh : (n_gen, d) or None
-        Inputs of the same law that no training set shares, all labelled -1.
+        Inputs of the same law that are in no training set, all labelled -1.
     """
 
     inputs: Float[Any, "*R N d"]
@@ -134,7 +134,7 @@ def classification(
         Probability r of the label -1.  Sets of different r share inputs, and the samples
         labelled +1 at some r keep that label at every smaller one.
     n_gen
-        Fresh inputs that are drawn as well.
+        Number of fresh inputs.
     """
 
     def stream(purpose: str, **size: int) -> np.random.Generator:
@@ -179,7 +179,7 @@ class ModularData:
         All other pairs.
     fresh_targets : (p² - n_train, p)
     weights : tuple of arrays
-        Initial embeddings U over V (2p, d_h), and readout W (d_h, p).
+        Initial embeddings, U stacked on V (2p, d_h), and readout W (d_h, p).
     """
 
     inputs: Float[Any, "*R N two_p"]
@@ -197,7 +197,7 @@ def modular_addition(
     Parameters
     ----------
     n_train
-        Pairs of the training set; a larger set of the same realization holds the smaller ones.
+        Number of training pairs; a larger set of the same realization contains the smaller ones.
     alpha
         Standard deviation of the initial weights.
     """
@@ -221,12 +221,12 @@ Data = TypeVar("Data", TeacherStudentData, ClassificationData, ModularData)
 
 
 def stacked(drawn: Sequence[Data], put: Callable[[np.ndarray], Any] = lambda array: array) -> Data:
-    """Return realizations as one object whose arrays have them on a leading axis.
+    """Return realizations as one object, whose arrays have a leading axis of realizations.
 
     Parameters
     ----------
     put
-        Moves each array to where it is needed.  A single realization's are not copied.
+        Moves each array to where it is needed.  Arrays of a single realization are not copied.
     """
 
     def together(parts: Sequence[Any]) -> Any:

@@ -1,4 +1,4 @@
-"""What a law of labelled inputs is, and the law of a linear classifier's output on it."""
+"""Base classes for laws of labelled inputs, and the law of a linear classifier's output."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class OutputMixture:
 
 
 class Drawing(Protocol):
-    """What draws inputs: a law, or a law with what one realization's sets have in common."""
+    """An object that draws inputs: a law, or a law with what all sets of a realization share."""
 
     def draw(self, rng: np.random.Generator, out: Float[np.ndarray, "n d"]) -> None:
         """Fill ``out`` (n, d) with inputs."""
@@ -51,17 +51,17 @@ class InputLaw(ABC):
     def key(self) -> dict[str, object]:
         """Return name and parameters that the random stream depends on.
 
-        σ is none of them: sets that differ in σ alone are multiples of each other.
+        σ is not among them: sets that differ only in σ are multiples of each other.
         """
         return {"law": self.name}
 
     def of_realization(self, rng: np.random.Generator, d: int) -> "Drawing":
-        """Return what draws the inputs of one realization: the law itself, or what it fixes.
+        """Return what draws the inputs of one realization: the law, or a law with shared features.
 
         Parameters
         ----------
         rng
-            The stream of what training and fresh inputs have in common.
+            The stream for what training and fresh inputs have in common.
         d
             Dimension of the inputs.
         """

@@ -2,8 +2,8 @@
 
 Every law of Paper B's inputs is a mixture of Gaussians, so the output f = S·x + b of a
 linear classifier is a mixture of one-dimensional normals: population losses and
-accuracies need its means and standard deviations only (`OutputMixture`).  Laws beyond the
-paper's lie in `wider_laws`.
+accuracies need only its means and standard deviations (`OutputMixture`).  Laws beyond the
+paper's are in `wider_laws`.
 """
 
 from collections.abc import Mapping
@@ -38,7 +38,7 @@ class Gaussian(InputLaw):
 class Anisotropic(InputLaw):
     """Centred Gaussian whose standard deviations fall geometrically along the axes.
 
-    Axis k of d has standard deviation σ c^{½ - k/(d-1)}, c = `condition` the ratio of
+    Axis k of d has standard deviation σ c^{½ - k/(d-1)}, where c = `condition` is the ratio of
     the largest to the smallest (Paper B, ICML App. G: any law symmetric about the origin).
     """
 

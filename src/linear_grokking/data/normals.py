@@ -1,13 +1,13 @@
-"""Standard normal numbers in whole-array operations: a ziggurat that compares nothing.
+"""Standard normal numbers by whole-array operations: a ziggurat method without comparisons.
 
-Marsaglia and Tsang (J. Stat. Softw. 5(8), 2000) cover half the density by layers of equal area
-and look at each number whether it fell into the part of its layer that sticks out.  Here
-rectangles of equal area lie under the density: uniform abscissae in them need no look, and
-what they leave, 0.15 % of the area, has shares of its own, drawn by rejection.
+Marsaglia and Tsang (J. Stat. Softw. 5(8), 2000) cover half the density with layers of equal
+area, and test for each number whether it fell into the part of its layer outside the density.
+Here rectangles of equal area lie under the density, so a uniform abscissa in one of them needs
+no test.  The rest, 0.15 % of the area, has shares of its own and is sampled by rejection.
 
-Numbers are the same on every machine: inside the rectangles they are products, and beside them
-the last bit of an exponential only decides about candidates that lie on the density itself.
-(A few in 10⁹, far in the tail, have their last bits from the logarithm of the machine.)
+Numbers are the same on every machine: inside the rectangles they are products, and outside of
+them the last bit of an exponential only matters for candidates that lie on the density itself.
+(For a few in 10⁹, far in the tail, the last bits depend on the machine's logarithm.)
 """
 
 import math
@@ -19,29 +19,29 @@ import numpy as np
 from linear_grokking.shapes import Float
 
 _SHARES = 2048
-"""Equal parts of the area under half the density; a power of two."""
+"""Number of equal shares of the area under half the density; a power of two."""
 _TOP = 1.0 - 2.0**-9
-"""Height at which the rectangles begin, of a density of height 1."""
+"""Top of the highest rectangle, relative to the maximum of the density."""
 _CHUNK = 2**14
-"""Numbers whose arrays stay in the cache."""
+"""How many numbers are drawn at once, so that their arrays stay in the cache."""
 
 
 @dataclass(frozen=True)
 class _Layers:
-    """The area under e^{-x²/2}, x ≥ 0, cut into rectangles and what they leave.
+    """The area under e^{-x²/2}, x ≥ 0, cut into rectangles and a remainder.
 
     Attributes
     ----------
     widths : (_SHARES,)
-        Of the share's rectangle, times 2⁻⁶³; the first shares are of what is left.
+        Width of the share's rectangle, times 2⁻⁶³; the first shares belong to the remainder.
     left_over
-        How many these are.
+        Number of shares of the remainder.
     left, right, bottom, height : (boxes,)
-        Rectangles that hold the rest up to `tail`.
+        Boxes that contain the remainder up to `tail`.
     tail
         Where the unbounded part begins.
     chances : (boxes + 1,)
-        Cumulative chances of candidates in each box and, last, in the tail.
+        Cumulative probabilities of a candidate in each box and, last, in the tail.
     """
 
     widths: Float[np.ndarray, " shares"]
@@ -68,7 +68,7 @@ def _layers() -> _Layers:
         inside.append(math.floor(width) / 2.0**32)
         outside.append(math.ceil(width) / 2.0**32)
         tops.append(tops[-1] - area / inside[-1])
-    # The last rectangle would reach below 0: what is above it is a box of the rest.
+    # The last rectangle would reach below 0: its whole layer is a box of the remainder.
     edges = np.array([1.0, *tops[:-1], 0.0])
     left = np.array([0.0, *inside[:-1], 0.0])
     right = np.array([*outside, outside[-1]])
@@ -83,12 +83,12 @@ def _layers() -> _Layers:
 def fill_standard_normal(rng: np.random.Generator, out: Float[np.ndarray, " count"]) -> None:
     """Fill ``out`` (float64) with independent standard normal numbers.
 
-    Ten thousand and more take some 60 % of the time of NumPy's, a handful three times as much.
+    Ten thousand numbers or more take some 60 % of NumPy's time, a handful three times as long.
 
     Parameters
     ----------
     rng
-        Of a bit generator of 64 bits, as all of NumPy's are but MT19937.
+        With a bit generator of 64 bits, as all of NumPy's are except MT19937.
     """
     layers = _layers()
     shares = np.empty(min(_CHUNK, out.size), np.intp)
@@ -97,7 +97,7 @@ def fill_standard_normal(rng: np.random.Generator, out: Float[np.ndarray, " coun
         part = out[start : start + _CHUNK]
         share = shares[: part.size]
         words = rng.bit_generator.random_raw(part.size).view(np.int64)
-        # The lowest bits choose the share; below them all, a word is uniform to its rounding.
+        # The lowest bits choose the share: given them, a word is still uniform to its rounding.
         np.bitwise_and(words, _SHARES - 1, out=share)
         layers.widths.take(share, out=part, mode="wrap")  # the mode that needs no buffer
         part *= words
@@ -108,16 +108,16 @@ def fill_standard_normal(rng: np.random.Generator, out: Float[np.ndarray, " coun
 
 
 def _remainder(rng: np.random.Generator, count: int) -> Float[np.ndarray, " count"]:
-    """Return positive numbers of the density that the rectangles leave, by rejection."""
+    """Return positive numbers from the remainder of the density, by rejection."""
     found = np.empty(0)
     while found.size < count:
-        # Half of the candidates are taken.
+        # Half of the candidates are accepted.
         found = np.append(found, _candidates(rng, 2 * (count - found.size) + 8))
     return found[:count]
 
 
 def _candidates(rng: np.random.Generator, count: int) -> np.ndarray:
-    """Return those of so many candidates that lie under the density."""
+    """Draw ``count`` candidates, and return those that lie under the density."""
     layers = _layers()
     chance, across, up = rng.random((3, count))
     box = np.searchsorted(layers.chances, chance, side="right")
@@ -127,7 +127,7 @@ def _candidates(rng: np.random.Generator, count: int) -> np.ndarray:
     taken = layers.bottom[bounded] + up * layers.height[bounded] < np.exp(-0.5 * x**2)
     tail = np.flatnonzero(box > bounded)
     if tail.size:
-        # Marsaglia's: exponential beyond the tail's beginning a, kept with chance e^{-(x-a)²/2}.
+        # Marsaglia's tail: exponential beyond its beginning a, kept with chance e^{-(x-a)²/2}.
         beyond, height = rng.standard_exponential((2, tail.size))
         beyond /= layers.tail
         x[tail], taken[tail] = layers.tail + beyond, 2.0 * height > beyond**2

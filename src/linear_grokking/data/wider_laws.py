@@ -37,7 +37,7 @@ class Uniform(SampledLaw):
 
 @dataclass(frozen=True)
 class StudentT(SampledLaw):
-    """Independent entries of Student's t, ν = `degrees_of_freedom` > 2, of deviation σ."""
+    """Independent Student-t entries, ν = `degrees_of_freedom` > 2, of standard deviation σ."""
 
     name = "student_t"
     degrees_of_freedom: float
@@ -58,7 +58,7 @@ class Elliptical(InputLaw):
     """x = s z, z ~ N(0, σ²I), with a random radius s of two values, E[s²] = 1.
 
     The larger value is `radius_ratio` times the smaller one and has the probability `far_share`.
-    Sets that differ in these two alone have the same z.
+    Sets that differ only in these two have the same z.
     """
 
     name = "elliptical"
@@ -113,7 +113,7 @@ class Features(SampledLaw):
         return _FixedFeatures(self, directions / np.linalg.norm(directions, axis=1, keepdims=True))
 
     def draw(self, rng: np.random.Generator, out: Float[np.ndarray, "n d"]) -> None:
-        """Fill ``out`` (n, d) with inputs whose directions are drawn first."""
+        """Fill ``out`` (n, d) with inputs, after drawing their directions."""
         self.of_realization(rng, out.shape[1]).draw(rng, out)
 
 

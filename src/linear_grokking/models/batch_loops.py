@@ -1,6 +1,6 @@
 """The compiled loop of literal mini-batch steps on the linear model.
 
-Arrays in NumPy would have to gather a batch's rows first; here each is read where it lies.
+NumPy would first have to gather a batch's rows; here each row is read in place.
 """
 
 from functools import partial
@@ -9,7 +9,7 @@ import numpy as np
 
 from linear_grokking.runtime.compiled import compile_kept
 
-# Sums may be taken in any order, as by BLAS; what is infinite or no number stays so.
+# Sums may be taken in any order, as by BLAS; infinities and NaN are respected.
 _compile = partial(
     compile_kept, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"}
 )
@@ -19,8 +19,8 @@ _compile = partial(
 def descend(sets, draws, eta, decay, students):  # pragma: no cover
     """Change students (R, d_out, d_in) by a step for each of the draws (R, steps, B).
 
-    Sets are inputs (R, N, d_in), label noise (R, d_out, N), teachers (R, d_out, d_in).  What of
-    a realization is in the cache serves all of its steps, before those of the next.
+    Sets are inputs (R, N, d_in), label noise (R, d_out, N), teachers (R, d_out, d_in).  All steps
+    of a realization come before those of the next, so that its data stay in the cache.
     """
     inputs, noise, teachers = sets
     realizations, n, d_in = inputs.shape
@@ -44,9 +44,9 @@ def descend(sets, draws, eta, decay, students):  # pragma: no cover
 
 @_compile
 def _choose(draws, taken, batch):  # pragma: no cover
-    """Fill batch (B,) with different numbers below N (Floyd's algorithm); taken (N,) is blank.
+    """Fill batch (B,) with different numbers below N (Floyd's algorithm); taken (N,) is all False.
 
-    Entry i of the draws is uniform below N - B + i + 1, and every set is as likely.
+    Entry i of the draws is uniform below N - B + i + 1; all sets of numbers are equally likely.
     """
     first = len(taken) - len(draws)
     for i in range(len(draws)):
@@ -58,7 +58,7 @@ def _choose(draws, taken, batch):  # pragma: no cover
 
 @_compile
 def _pull_back(rows, noise, batch, deviation, sums):  # pragma: no cover
-    """Add Xᵀ(XD - ξ) over a batch's rows to sums (d_in,), four at a time."""
+    """Add Xᵀ(XD - ξ) over a batch's rows to sums (d_in,), four rows at a time."""
     whole = len(batch) - len(batch) % 4
     for i in range(0, whole, 4):
         b0, b1, b2, b3 = batch[i], batch[i + 1], batch[i + 2], batch[i + 3]

@@ -1,4 +1,4 @@
-"""What solvers ask of a model."""
+"""What solvers require of a model."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -30,8 +30,8 @@ class Model(Protocol):
     Attributes
     ----------
     decays
-        Weight decay: for each array θ of the parameters the factor w of the force -wθ that the
-        solver adds to minus the gradient.
+        Weight decay: for each parameter array θ, the factor w of the force -wθ that the solver
+        adds to minus the gradient.
     """
 
     @property
@@ -42,7 +42,7 @@ class Model(Protocol):
         ...
 
     def scaled_gradient(self, params: Params) -> Params:
-        """Return the gradient in units of e^L, which it does not underflow in, and L (R,)."""
+        """Return the gradient in units of e^L, in which it does not underflow, and L (R,)."""
         ...
 
     def observables(self, params: Params) -> Mapping[str, Float[Array, " R"]]:
@@ -54,7 +54,7 @@ class Model(Protocol):
         ...
 
     def stretches(self) -> "Stretches | None":
-        """Return what takes many steps of plain descent in one call, where there is such."""
+        """Return an object that takes many steps of plain descent in one call, or None."""
         ...
 
 
@@ -69,6 +69,6 @@ class Measuring(Protocol):
     def observables_from(self, measured: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
         """Return the observables (..., R) from what was measured, (..., R) or (..., R, K).
 
-        What else is there by name is passed on.
+        Entries with other names are passed on unchanged.
         """
         ...

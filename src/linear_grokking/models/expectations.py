@@ -13,7 +13,7 @@ from linear_grokking.models.losses import LARGEST_LOSS, Loss
 from linear_grokking.runtime.arrays import Array
 from linear_grokking.shapes import Float
 
-_TINY = 1e-100  # stands for a deviation of 0 where it divides
+_TINY = 1e-100  # takes the place of a deviation of 0 in divisions
 
 
 def assign_labels(outputs: OutputMixture, label_fraction: float) -> OutputMixture:

@@ -1,8 +1,8 @@
 """Paper A's one-layer model: teacher-student linear regression (Sec. 3).
 
 With D = S - T the deviation of the student from the teacher and Σ = XᵀX/n_train, the
-training loss is Tr[DᵀΣD]/d_out and the generalization loss Tr[DᵀCD]/d_out, C the covariance of
-the inputs' law: I in the paper, where the latter is ‖D‖²_F/d_out.
+training loss is Tr[DᵀΣD]/d_out and the generalization loss Tr[DᵀCD]/d_out, where C is the
+covariance of the inputs' law.  In the paper C = I, and the latter is ‖D‖²_F/d_out.
 """
 
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ class SampledLinearModel(LinearModel):
     Attributes
     ----------
     streams : tuple of R generators
-        What each realization draws its batches from.
+        The generator from which each realization draws its batches.
     """
 
     streams: tuple[np.random.Generator, ...] = ()

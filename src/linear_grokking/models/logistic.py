@@ -29,7 +29,7 @@ class LogisticModel:
     Parameters
     ----------
     inputs : (R, N, d)
-        An array, or what takes its place (`passes.products.Pass`).
+        An array, or an object in its place (`passes.products.Pass`).
     labels : (R, N) of ±1
         Assigned labels.
     law
@@ -61,13 +61,13 @@ class LogisticModel:
     input_size
         Root mean square of the inputs' entries.
     may_have_minimum
-        Whether the loss can be least at finite parameters: not with one label and a bias that
-        does not decay.
+        Whether the loss can have its minimum at finite parameters: it cannot with one label and
+        a bias that does not decay.
 
     Raises
     ------
     ValueError
-        Where shapes disagree, labels are not ±1, or a decay is not a finite number from 0 on.
+        Where shapes disagree, labels are not ±1, or a decay is negative or not finite.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class LogisticModel:
         self._loss = loss
         self._label_fraction = label_fraction
         self._signs = -xp.astype(labels, xp.float64)
-        self._one_label = not bool(xp.any(labels > 0))  # whose signs are 1 throughout
+        self._one_label = not bool(xp.any(labels > 0))  # then all signs are 1
         self.may_have_minimum = not bias or not self._one_label or self.decays[1] > 0
         self._fresh_pass = None if fresh is None else make_pass(fresh, threads)
 
@@ -122,9 +122,9 @@ class LogisticModel:
     def gradient_and_outputs(
         self, weights: Float[Array, "R d"], bias: Float[Array, " R"]
     ) -> tuple[Float[Array, "R d"], Float[Array, " R"], Float[Array, "R N"]]:
-        """Return the gradient of the mean training loss and the outputs (R, N); one pass.
+        """Return the gradient of the mean training loss and the outputs (R, N), in one pass.
 
-        The gradient by b is all zero where the model has no bias.
+        The gradient with respect to b is 0 where the model has no bias.
         """
         outputs, pull_back, totals = self.data(weights, bias, self._loss, self._signs)
         return *self._means(pull_back, totals), outputs
@@ -139,7 +139,7 @@ class LogisticModel:
         v: Float[Array, "R d"],
         v_bias: Float[Array, " R"],
     ) -> tuple[Float[Array, "R N"], Float[Array, "R d"], Float[Array, " R"]]:
-        """Return the Hessian of the training loss times a vector; one pass.
+        """Return the Hessian of the training loss times a vector, in one pass.
 
         Parameters
         ----------
@@ -167,7 +167,7 @@ class LogisticModel:
         return outputs
 
     def stretches(self) -> "Stretches | None":
-        """Return what takes many gradients in one call, where the sets are small enough."""
+        """Return an object that takes many steps in one call, if the sets are small enough."""
         options = {"bias": self.has_bias, "decays": self.decays}
         return self.data.stretches(self._loss, self._signs, **options)
 
@@ -178,7 +178,7 @@ class LogisticModel:
     def observables(self, params: Params) -> dict[str, Float[Array, " R"]]:
         """Return losses, accuracies, ‖S‖ and b, each (R,).
 
-        Accuracies are fractions with the label's sign, against assigned labels.
+        Accuracies are the fractions of outputs with the sign of the assigned label.
         """
         return self.observables_from(self.measure(*params))
 

@@ -1,7 +1,7 @@
 """Losses ℓ(m) of the margin m = -y f; a new loss is a class here, listed in `LOSSES`.
 
 A loss is one object: value, slope, curvature, expectation over a normal margin, and the
-number by which compiled loops know its slope (None: whole arrays are multiplied instead).
+number by which compiled loops know its slope (None: whole-array products take their place).
 """
 
 from abc import ABC, abstractmethod
@@ -15,7 +15,7 @@ from linear_grokking.runtime.arrays import Array, Namespace
 from linear_grokking.shapes import Float
 
 LARGEST_LOSS = 1e300
-"""Where a loss on fresh data exceeds this, this is what is reported.
+"""Cap on the reported loss on fresh data.
 
 E[e^f] overflows in separable runs.  The cap keeps histories finite, and leaves room for
 sums and means of capped values.
@@ -47,7 +47,7 @@ class Loss(ABC):
         """Return ℓ'(m)."""
 
     def log_slope(self, xp: Namespace, margins: Float[Array, "*S"]) -> Float[Array, "*S"]:
-        """Return log ℓ'(m), -inf where ℓ'(m) = 0; a loss whose slope underflows gives its own."""
+        """Return log ℓ'(m), -inf where ℓ'(m) = 0; losses whose slope underflows override it."""
         slope = self.slope(xp, margins)
         return xp.where(slope > 0.0, xp.log(xp.clip(slope, _TINY, None)), -xp.inf)
 

@@ -1,8 +1,8 @@
-"""A net that learns addition modulo p: f(a, b) = W(U_a + V_b)², the square of each hidden unit.
+"""A net that learns addition modulo p: f(a, b) = W(U_a + V_b)², squared for each hidden unit.
 
-After Gromov (2023), arXiv 2301.02679, whose network and quadratic activation these are; neither of
-the two papers trains one.  Parameters are (embeddings (R, 2p, d_h), U over V; readout (R, d_h, p)),
-NumPy arrays or torch tensors, realizations on the leading axis.
+The network and its quadratic activation are those of Gromov (2023), arXiv 2301.02679; neither of
+the two papers trains it.  Parameters are the embeddings (R, 2p, d_h), U stacked on V, and the
+readout (R, d_h, p): NumPy arrays or torch tensors, realizations on the leading axis.
 """
 
 from dataclasses import dataclass
@@ -20,14 +20,14 @@ class ModularModel:
     Attributes
     ----------
     data
-        Training pairs, and the other ones, on which generalization is measured.
+        Training pairs, and all other pairs, on which generalization is measured.
     gamma
         Weight decay γ: the force -γθ on every weight.
 
     Raises
     ------
     ValueError
-        Where γ is no finite number from 0 on.
+        Where γ is negative or not finite.
     """
 
     data: ModularData
@@ -39,7 +39,7 @@ class ModularModel:
 
     @property
     def decays(self) -> tuple[float, float]:
-        """See `contract.Model`: γ of both."""
+        """See `contract.Model`: γ for both."""
         return (self.gamma, self.gamma)
 
     def gradient(self, params: Params) -> Params:
@@ -57,14 +57,14 @@ class ModularModel:
         return transposed(inputs) @ hidden, transposed(squares) @ slope
 
     def scaled_gradient(self, params: Params) -> Params:
-        """See `contract.Model.scaled_gradient`: L = 0, for it falls with the parameters only."""
+        """See `contract.Model.scaled_gradient`: L = 0, as this gradient does not underflow."""
         return unscaled(self.gradient(params))
 
     def observables(self, params: Params) -> dict[str, Float[Array, " R"]]:
         """Return losses and accuracies, each (R,).
 
-        The loss is the mean squared error per output, and a pair is right if the largest output
-        is that of its sum.
+        The loss is the mean squared error per output; a pair counts as right if its largest
+        output is that of its sum.
         """
         measured = {}
         for name, inputs, targets in (

@@ -5,7 +5,7 @@ from scipy.special import erfcx, ndtr
 
 from linear_grokking.shapes import Float
 
-_TINY = 1e-100  # stands for a deviation of 0 where it divides
+_TINY = 1e-100  # takes the place of a deviation of 0 in divisions
 _TERMS = 24  # of the alternating series; its error falls like 5.8^-terms
 
 
@@ -14,9 +14,9 @@ def mean_softplus(
 ) -> Float[np.ndarray, "*S"]:
     """Return E[log(1 + e^m)] for m ~ N(μ, s²), as E[max(m, 0)] + E[log(1 + e^-|m|)].
 
-    The first is closed; the second is Σ_k (-1)^{k+1} E[e^{-k|m|}]/k, whose terms are
-    closed too and, being moments of a positive measure, are summed with an error of
-    5.8^-n of the first by n weighted terms (Cohen, Rodriguez Villegas, Zagier 2000).
+    The first has a closed form.  The second is Σ_k (-1)^{k+1} E[e^{-k|m|}]/k, whose terms have
+    closed forms too.  As they are moments of a positive measure, n weighted terms give the sum
+    with an error of 5.8^-n of its first term (Cohen, Rodriguez Villegas, Zagier 2000).
     """
     deviation = np.maximum(deviation, _TINY)
     ratio = np.abs(mean) / deviation
@@ -46,8 +46,8 @@ def _laplace_of_tail(
 ) -> np.ndarray:
     """Return E[e^{-km}; m > 0] for m ~ N(μ, s²): e^{k²s²/2 - kμ} Φ(μ/s - ks).
 
-    Where μ/s - ks < 0 the two factors may over- and underflow; their product is written
-    with the scaled function erfcx there.  ``half_bell`` is e^{-(μ/s)²/2}/2.
+    Where μ/s - ks < 0 the two factors may over- and underflow, so their product is written
+    with the scaled function erfcx.  ``half_bell`` is e^{-(μ/s)²/2}/2.
     """
     argument = ratio - k * deviation
     scaled = half_bell * erfcx(np.maximum(-argument, 0.0) / np.sqrt(2.0))

@@ -27,14 +27,14 @@ class TeacherStudentModel(ABC):
     data
         Inputs, labels and teacher; generalization is measured on `data.fresh`.
     epsilon
-        A sample is right if its squared error per output is at most ε.
+        A sample counts as right if its squared error per output is at most ε.
     gamma
         Weight decay γ: the force -γS/d_out on every layer.
 
     Raises
     ------
     ValueError
-        Where ε is not a positive finite number, or γ no finite one from 0 on.
+        Where ε is not positive and finite, or γ is negative or not finite.
     """
 
     data: TeacherStudentData
@@ -71,14 +71,14 @@ class TeacherStudentModel(ABC):
         """Return the gradient of `loss`."""
 
     def scaled_gradient(self, params: Params) -> Params:
-        """See `contract.Model.scaled_gradient`: L = 0, for it falls with the parameters only."""
+        """See `contract.Model.scaled_gradient`: L = 0, as this gradient does not underflow."""
         return unscaled(self.gradient(params))
 
     @abstractmethod
     def observables(self, params: Params) -> dict[str, Float[Array, "*R"]]:
         """Return losses and accuracies (...).
 
-        Those of training are on the noisy labels, those of generalization on noise-free ones.
+        Training values are measured on noisy labels, generalization values on noise-free ones.
         """
 
     def loss(self, params: Params) -> Float[Array, "*R"]:
@@ -97,7 +97,7 @@ class TeacherStudentModel(ABC):
     def measured(
         self, train_errors: Float[Array, "*R N"], gen_errors: Float[Array, "*R M"]
     ) -> dict[str, Float[Array, "*R"]]:
-        """Return what follows from the samples' errors (..., n) alone."""
+        """Return the observables that follow from the samples' errors (..., n) alone."""
         xp = array_namespace(train_errors)
         return {
             "train_loss": xp.mean(train_errors, axis=-1),

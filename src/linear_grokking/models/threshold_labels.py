@@ -2,7 +2,7 @@
 
 y = +1 where x₁ > σq, q = Φ⁻¹(r), and x ~ N(0, σ²I): the law of x₁ is our reading.  With
 z₁ = x₁/σ the output is f = b + σS₁z₁ + σ‖S_⊥‖h, h ~ N(0, 1): label and output are functions
-of two normals, of correlation S₁/‖S‖, and the expectations are closed.
+of two normals with correlation S₁/‖S‖, and the expectations have closed forms.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from linear_grokking.models.softplus import mean_softplus
 from linear_grokking.runtime.arrays import Array, to_host
 from linear_grokking.shapes import Float
 
-_TINY = 1e-80  # stands for a 0 that is divided by
+_TINY = 1e-80  # takes the place of 0 in divisions
 
 
 class ThresholdLabelsModel(LogisticModel):
@@ -26,14 +26,14 @@ class ThresholdLabelsModel(LogisticModel):
     Parameters
     ----------
     inputs, labels, law, loss, bias, decays, threads
-        As of `LogisticModel`; the law is Gaussian, the loss the cross-entropy.
+        As for `LogisticModel`; the law must be Gaussian, and the loss the cross-entropy.
     share
         r in (0, 1), the share of inputs that are labelled -1.
 
     Raises
     ------
     ValueError
-        As of `LogisticModel`, and for another share.
+        As for `LogisticModel`, and for a share outside (0, 1).
     """
 
     def __init__(
@@ -91,7 +91,7 @@ def gen_accuracy(
     """Return P(y f > 0), correct to about 1e-15.
 
     With s² = (σS₁)² + (σ‖S_⊥‖)² it is P(z₁ > q, z > k) + P(z₁ < q, z < k), k = -b/s, for
-    normals z₁, z of correlation ρ = S₁/‖S‖: two of Owen's functions T (Owen 1956).
+    normals z₁, z with correlation ρ = S₁/‖S‖: two values of Owen's T function (Owen 1956).
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def gen_accuracy(
     size = np.hypot(along, across)
     spread = np.maximum(size, _TINY)
     rho, rest = along / spread, np.maximum(across / spread, _TINY)
-    # The probability is continuous in q and k, Owen's form of it only away from 0.
+    # The probability is continuous in q and k, but Owen's form of it only away from 0.
     q, k = (np.where(value == 0, _TINY, value) for value in (ndtri(share), -bias / spread))
     both = owens_t(q, (k - rho * q) / (q * rest)) + owens_t(k, (q - rho * k) / (k * rest))
     # An output of exactly 0 has neither sign and counts as wrong.
@@ -118,8 +118,8 @@ def gen_loss(
 ) -> Float[np.ndarray, "*S"]:
     """Return E[log(1 + e^{-yf})], correct to about 1e-14 of |b| + σ‖S‖.
 
-    log(1 + e^{-f}) = log(1 + e^f) - f, so the labels +1 take the mean of f over x₁ > σq from
-    what it would be with labels -1 throughout.  Parameters as of `gen_accuracy`.
+    As log(1 + e^{-f}) = log(1 + e^f) - f, it is the loss with labels -1 throughout less
+    E[f; x₁ > σq], the part of the labels +1.  Parameters as for `gen_accuracy`.
     """
     q = ndtri(share)
     of_plus = bias * (1.0 - share) + along * np.exp(-0.5 * q * q) / np.sqrt(2.0 * np.pi)

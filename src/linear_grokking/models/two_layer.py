@@ -70,9 +70,9 @@ class TwoLayerModel(TeacherStudentModel):
         return _tanh_output(params, self.data.inputs) - self.training_labels
 
     def gradient(self, params: Params) -> Params:
-        """Return the gradient of `loss` by both layers.
+        """Return the gradient of `loss` with respect to both layers.
 
-        The linear net's needs Σ only: (2/d_out) ΣDS₁ᵀ and (2/d_out) S₀ᵀΣD with
+        For the linear net it needs only Σ: (2/d_out) ΣDS₁ᵀ and (2/d_out) S₀ᵀΣD with
         D = S₀S₁ - T.
         """
         inputs = self.data.inputs

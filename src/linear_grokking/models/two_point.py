@@ -1,9 +1,10 @@
 """Paper B's one-dimensional model: two training points, exponential loss (Sec. 4).
 
-Points x₁ = -σ and x₂ = σ(1-2λ), labels -1, output f = Sx + b, loss ½(e^{f₁} + e^{f₂}): on one
-side of the origin, so separable, if λ > ½.  Fresh data are x ~ N(0, σ²).  Losses come as
-logarithms too, because e^b leaves the range of floating-point numbers long before the model's
-behaviour settles.  S, b and the fields of a problem broadcast.
+Points x₁ = -σ and x₂ = σ(1-2λ), labels -1, output f = Sx + b, loss ½(e^{f₁} + e^{f₂}).  The
+points lie on one side of the origin, and so are separable, if λ > ½.  Fresh data are
+x ~ N(0, σ²).  Losses are also given as logarithms, because e^b leaves the range of
+floating-point numbers long before the model's behaviour settles.  S, b and the fields of a
+problem broadcast.
 """
 
 import numpy as np
@@ -47,7 +48,7 @@ def observables(
 ) -> dict[str, Float[Array, "*S"]]:
     """Return losses and accuracies by their column names in a history.
 
-    A loss beyond the range of floating-point numbers is 0 or inf; see the logarithms.
+    A loss beyond the range of floating-point numbers is 0 or inf; use the logarithms there.
     """
     with np.errstate(over="ignore"):
         return {

@@ -1,1 +1,1 @@
-"""Results on disk: identity of runs, files, summaries, and how they are read again."""
+"""Results on disk: identity of runs, files, summaries, reading."""

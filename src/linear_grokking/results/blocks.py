@@ -10,15 +10,15 @@ from linear_grokking.results.storage import DamagedError, in_numpy, is_made_of, 
 
 
 def blocks_of_run(folder: Path) -> list[Block]:
-    """Return the blocks in a run's folder, which its ID names, without damaged and foreign ones.
+    """Return the blocks in the folder named by a run's ID, without damaged and foreign ones.
 
-    As module of another workflow, nobody sets these aside; and what was copied there may be of
-    another run.
+    When the workflow is a module of another one, nothing sets these aside; and files that were
+    copied there may belong to another run.
 
     Raises
     ------
     StorageError
-        If the system could not read one: it may be any.
+        If the system fails to read a block, so that it cannot be checked.
     """
     found = []
     for block in blocks_in(folder):
@@ -29,7 +29,7 @@ def blocks_of_run(folder: Path) -> list[Block]:
 
 
 def read_columns(folder: Path, realizations: int) -> dict[str, np.ndarray]:
-    """Read the first so many realizations of a run from the blocks in its folder, each once.
+    """Read the first ``realizations`` realizations from the blocks in a run's folder, each once.
 
     Raises
     ------

@@ -1,8 +1,8 @@
 """Threshold crossings of recorded curves, and the grokking time.
 
-t* is the first time at which a value, usually an accuracy, is at
-or above its threshold, and the grokking time is Δt = t*_gen - t*_train (Paper A, Sec. 3).
-A threshold that is never reached has t* = inf.  No function here returns NaN.
+t* is the first time at which a value, usually an accuracy, is at or above its threshold, and
+the grokking time is Δt = t*_gen - t*_train (Paper A, Sec. 3).  If a threshold is never reached,
+t* = inf.  No function here returns NaN.
 """
 
 import numpy as np

@@ -1,18 +1,19 @@
-"""Which code a result depends on: what the code says, not where it lies.
+"""Fingerprints of the code that a result depends on: what the code says, not where it is.
 
 The fingerprint of an entry point (``"solvers.spectral:spectral"``) is a digest of its
 definition and of every definition of this package that it reaches through names and
 imports, as syntax trees without docstrings, comments, annotations and imports.  Where a
-definition names another, its digest stands for the name, so that a definition may move to
-another module, or be renamed.  Editing a formula changes the fingerprints of what uses it;
-editing a comment, a type, or a function beside it, changes none.
+definition names another one, the other's digest takes the place of the name, so that
+definitions may be moved to another module or renamed.  Editing a formula changes the
+fingerprints of everything that uses it; editing a comment, a type, or an unrelated function
+changes none.
 
-What only says how long or how large a job is does not count: the cost model is reached by no
-job, and the room that batches, saves and moves numbers is apart (`APART`).
+Code that only estimates how long or how large a job is does not count: no job reaches the cost
+model, and the modules that batch, save and move numbers are left out (`APART`).
 
-Where a name cannot be resolved to one definition (a module passed on as a value), all of
-its module counts.  What is looked up by text at run time is not seen: name it among the
-entry points, as `jobs.kinds` does with solvers, laws and losses.
+Where a name cannot be resolved to one definition (a module passed on as a value), the whole
+module counts.  Definitions that are looked up by string at run time are not found: they must be
+named among the entry points, as `jobs.kinds` does with solvers, laws and losses.
 """
 
 import ast
@@ -29,10 +30,10 @@ from pathlib import Path
 from linear_grokking.runtime.files import write_json
 
 APART = ("runtime", "results.storage")
-"""Rooms and modules that carry numbers about and change none; files tell their own format."""
+"""Packages and modules that move numbers without changing them; files state their own format."""
 
 _DEPTH = 3
-"""How far into what a definition names its digest tells namesakes apart."""
+"""How many levels of named definitions enter a digest, to tell apart definitions of equal text."""
 _SILENT = {"ctx", "kind", "type_comment", "annotation", "returns"}
 """Fields of a syntax tree without behaviour."""
 
@@ -44,13 +45,13 @@ _IMPORTS = (ast.Import, ast.ImportFrom)
 Symbol = tuple[str, str]
 """A module of the package (dotted, relative to it; "" is the package) and a name in it."""
 Token = str | frozenset[Symbol]
-"""A piece of a definition's text, or the definitions that stand at this place."""
+"""A piece of a definition's text, or the definitions that it names at this place."""
 
 
 def fingerprint(entries: Iterable[str]) -> str:
     """Return the digest of what the entry points ``"module:name"`` of this package depend on.
 
-    Digests are kept beside what Python compiles, for as long as no source changes.
+    Fingerprints are cached beside Python's bytecode until a source changes.
 
     Raises
     ------
@@ -63,9 +64,9 @@ def fingerprint(entries: Iterable[str]) -> str:
 def with_files(entries: Iterable[str], files: Iterable[Path]) -> str:
     """Return the digest of what entry points depend on, and of the text files that they read.
 
-    How the lines of a file end does not count: a clone may have other ends.
+    Line endings do not count, as they may differ between clones.
     """
-    # Text is read with "\n" at the end of each line, as the sources are.
+    # Text mode reads every line ending as "\n", here and in the sources.
     texts = (f"{path.name}\n{path.read_text(encoding='utf-8')}" for path in files)
     return f"{fingerprint(entries)}-{_hash(''.join(texts))[:16]}"
 
@@ -76,8 +77,8 @@ class Package:
     Parameters
     ----------
     root
-        Its folder, which carries the package's name.  All is read at once, so that what is
-        edited later cannot mix with what it was before.
+        Its folder, which has the package's name.  All sources are read at once, so that later
+        edits cannot mix with earlier contents.
 
     Attributes
     ----------
@@ -115,7 +116,7 @@ class Package:
         return module, name
 
     def _digest(self, symbol: Symbol, depth: int = _DEPTH) -> str:
-        """Return the digest of a definition, with those that it names down to a depth."""
+        """Return the digest of a definition and of those that it names, down to a depth."""
         key = symbol, depth
         if key not in self._digests:
             inner = depth - 1
@@ -132,7 +133,7 @@ class Package:
         return self._digests[key]
 
     def _text(self, symbol: Symbol) -> list[Token]:
-        """Return what a definition says."""
+        """Return the tokens of a definition."""
         if symbol not in self._tokens:
             module, name = symbol
             here = self._module(module)
@@ -155,10 +156,10 @@ class Package:
         *,
         named: bool = False,
     ) -> None:
-        """Write a syntax tree without what carries no behaviour, nor positions or empty fields.
+        """Append a syntax tree to the tokens, except positions, empty and silent fields.
 
-        It comes out the same for the same code in every version of Python.  A definition that
-        is ``named`` by others goes without its name.
+        The result for the same code is the same in every version of Python.  A definition that
+        others refer to (``named``) is written without its name.
         """
         if isinstance(node, ast.AST):
             chain = _chain(node)
@@ -187,7 +188,7 @@ class Package:
     def _meaning(
         self, chain: list[str], module: str, scope: "dict[str, _Import]"
     ) -> Iterator[Token]:
-        """Yield what stands for a dotted name in a module."""
+        """Yield the tokens of a dotted name in a module."""
         first, *rest = chain
         if first in scope:
             found, rest = self._follow(*scope[first], rest)
@@ -202,9 +203,9 @@ class Package:
     def _follow(
         self, module: str | None, name: str | None, rest: list[str]
     ) -> tuple[frozenset[Symbol], list[str]]:
-        """Return where a name is defined, through modules that pass it on, and what it leaves.
+        """Return the definitions of a name, through re-exports, and the attributes left over.
 
-        Arguments as in `_Import`, with attributes ``rest``.
+        Module and name are those of `_Import`; ``rest`` are the attributes that follow.
         """
         if module is None:
             return frozenset(), [".".join([str(name), *rest])]
@@ -278,14 +279,14 @@ class Package:
 
 
 class Kept:
-    """Fingerprints of a package, found once for all processes.
+    """Fingerprints of a package, computed once for all processes.
 
     Parameters
     ----------
     package
-        Its sources; of others nothing is taken.
+        Its sources; fingerprints of other sources are not used.
     folder
-        Where they are kept; where that cannot be, each process finds its own.
+        Where they are kept; if that is not possible, each process computes its own.
     """
 
     def __init__(self, package: Package, folder: Path):
@@ -309,7 +310,7 @@ class Kept:
         return {}
 
     def save(self) -> None:
-        """Add what was found to what others saved meanwhile; forget what older sources said."""
+        """Add new fingerprints to those saved meanwhile, and delete those of older sources."""
         if sys.dont_write_bytecode:
             return
         with suppress(OSError):
@@ -326,9 +327,9 @@ def _of_this_package() -> Kept:
 
 
 _Import = tuple[str | None, str | None]
-"""The module of a name that was imported, and its name there; None for the module itself.
+"""The module that an imported name comes from, and its name there; None for the module itself.
 
-A module None stands for another package, with the whole dotted name.
+For names of other packages the module is None, and the name is the whole dotted one.
 """
 
 
@@ -341,7 +342,7 @@ class _Module:
 
 
 def _merged(tokens: Iterable[Token]) -> Iterator[Token]:
-    """Yield tokens with pieces of text that follow each other as one."""
+    """Yield the tokens with consecutive pieces of text joined."""
     pieces: list[str] = []
     for token in tokens:
         if isinstance(token, str):
@@ -358,7 +359,7 @@ def _hash(text: str) -> str:
 
 
 def _names_defined(statement: ast.stmt) -> Iterator[str]:
-    """Yield the names that a statement at the top of a module gives a meaning, or alters."""
+    """Yield the names that a top-level statement defines or alters."""
     if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         yield statement.name
     elif isinstance(statement, ast.Assign | ast.AnnAssign | ast.AugAssign):
@@ -366,7 +367,7 @@ def _names_defined(statement: ast.stmt) -> Iterator[str]:
         for target in targets:
             yield from (node.id for node in ast.walk(target) if isinstance(node, ast.Name))
     elif not isinstance(statement, ast.Import | ast.ImportFrom):
-        # A call such as TABLE.update(…), or a block of statements: all that it names.
+        # A call such as TABLE.update(…), or a block of statements: all names in it.
         for node in ast.walk(statement):
             if isinstance(node, ast.Name):
                 yield node.id
@@ -385,7 +386,7 @@ def _chain(node: object) -> list[str]:
 
 
 def _is_docstring(node: object) -> bool:
-    """Tell whether a statement is a string that stands alone: it carries no behaviour."""
+    """Tell whether a statement is nothing but a string, which has no behaviour."""
     return (
         isinstance(node, ast.Expr)
         and isinstance(node.value, ast.Constant)

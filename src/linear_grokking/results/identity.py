@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 Spec = Mapping[str, Any]
-"""All that decides the numbers of a run, by configuration keys."""
+"""Everything that determines the numbers of a run, by configuration key."""
 
 FOLDERS = {
     "dynamics": "histories",
@@ -19,17 +19,17 @@ FOLDERS = {
     "outputs": "outputs",
     "grokking_times": "grokking_times",
 }
-"""The folder under results/ of what each measure writes."""
+"""The folder under results/ for the files of each measure."""
 
 
 RUN_ID = re.compile("[0-9a-f]{16}")
-"""What `hashed` makes."""
+"""Pattern of the identities that `hashed` returns."""
 
 
 RECORDED = frozenset(
     ("run_id", "experiment", "figures", "realizations", "blocks", "seconds", "device", "revision")
 )
-"""Columns of the manifest of all runs that are no parameters."""
+"""Columns of the run manifest that are not parameters."""
 
 
 def canonical(spec: Spec) -> str:
@@ -54,7 +54,7 @@ class Block:
 
     @classmethod
     def parse(cls, text: str) -> "Block":
-        """Read a block as it stands in a file's name.
+        """Parse a block from its form in file names.
 
         Raises
         ------
@@ -68,15 +68,15 @@ class Block:
 
 
 def blocks_in(folder: Path) -> list[Block]:
-    """Return the blocks whose files lie in a folder, in order; other files are no concern.
+    """Return the blocks whose files are in a folder, in order; other files are ignored.
 
     Raises
     ------
     OSError
-        If the folder is there but cannot be read: it may hold any.
+        If the folder exists but cannot be read.
     """
     found = []
-    # A glob would find nothing in a folder that it may not read.
+    # A glob would silently find nothing in a folder that it may not read.
     with suppress(FileNotFoundError):
         for path in map(Path, os.listdir(folder)):
             with suppress(ValueError):

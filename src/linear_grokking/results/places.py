@@ -1,4 +1,4 @@
-"""Where results lie: those of all runs, those inside an archive, those that come with a clone."""
+"""Paths of results: of all runs, inside an archive, and those that come with the repository."""
 
 from pathlib import Path
 from typing import Literal
@@ -8,7 +8,7 @@ from typing import Literal
 MANIFEST = "results/runs.parquet"
 """The list of all runs."""
 CLAIMS = ("results/claims.csv", "results/claims.parquet")
-"""What was judged, for people and for programs."""
+"""The claims with their verdicts, for people and for programs."""
 REPORT = "results/report.html"
 ARCHIVE = "results/archive.zip"
 
@@ -17,16 +17,16 @@ ARCHIVE = "results/archive.zip"
 METADATA = "ro-crate-metadata.json"
 """What was run, and each file with its checksum; RO-Crate fixes the name."""
 CONFIGURATION = "config/config.yaml"
-"""The configuration as merged, where a folder has its own."""
+"""The merged configuration, at the path where a working directory has its own."""
 
 # ---- what comes with the repository ----
 
 REPOSITORY = Path(__file__).parents[3]
-"""The clone that this package is of."""
+"""The clone that contains this package."""
 
 Size = Literal["config", "paper"]
-"""Configurations whose figures come along: config/config.yaml alone, or with config/paper.yaml
-over it, the papers' own sizes."""
+"""Configurations whose figures come with the repository: config/config.yaml alone, or with
+config/paper.yaml, the papers' own sizes, over it."""
 
 SHIPPED: dict[Size, str] = {"config": "docs/gallery", "paper": "docs/paper_size"}
 """The folder of their pictures, tables and claims."""

@@ -25,15 +25,15 @@ class RunResult:
     Attributes
     ----------
     parameters
-        The grid point under its configuration keys, λ as the user wrote it.
+        The grid point by configuration key, with λ as the user wrote it.
     seed
-        That its draws come from; None where nothing is drawn.
+        Seed of its draws; None where nothing is drawn.
     realizations
         How many realizations the configuration asks for.
     made_of
         Digest of what its summary and its scalars must be made of.
     chosen
-        Those that are looked at; None for all.
+        The realizations to look at; None for all.
     """
 
     root: Path
@@ -45,7 +45,7 @@ class RunResult:
     chosen: tuple[int, ...] | None = None
 
     def only(self, chosen: Collection[int]) -> "RunResult":
-        """Return the run reduced over some of its realizations; if not all, from its history."""
+        """Return the run restricted to some realizations, whose summary comes from its history."""
         kept = tuple(int(k) for k in chosen)
         return self if kept == tuple(self.drawn) else replace(self, chosen=kept)
 
@@ -111,7 +111,7 @@ class RunResult:
 
 
 def by_value(runs: Iterable[RunResult], key: str) -> dict[Any, list[RunResult]]:
-    """Return runs by their values of a parameter, both in the order in which they come."""
+    """Group runs by their values of a parameter, both in order of appearance."""
     groups: dict[Any, list[RunResult]] = {}
     for run in runs:
         groups.setdefault(run.parameters[key], []).append(run)

@@ -1,7 +1,7 @@
-"""One row per realization: the numbers that figures and claims need of single ones.
+"""Scalars: one row per realization, with the numbers that figures and claims need.
 
-Times are in steps, inf where what they wait for did not come before the run ended; where a run
-has no end, never.
+Times are in steps.  inf means that the event did not happen before the run ended or, where a run
+has no end, that it never happens.
 """
 
 import numpy as np
@@ -57,8 +57,9 @@ def of_dynamics(history: Columns, *, threshold: float, loss_threshold: float) ->
     -------
     Columns
         ``t_train``, ``t_gen`` and ``grokking_time`` (Paper A, Sec. 3), ``t_train_loss`` and
-        ``t_gen_loss`` (Paper B, Sec. 4.1); ``final_<observable>``; of the generalization loss
-        the first and the least, and the first step with it; the largest generalization accuracy.
+        ``t_gen_loss`` (Paper B, Sec. 4.1); ``final_<observable>``; the first and the least
+        generalization loss, and the first step with the least; the largest generalization
+        accuracy.
 
     Raises
     ------
@@ -93,7 +94,7 @@ def of_dynamics(history: Columns, *, threshold: float, loss_threshold: float) ->
 
 
 def of_separability(rows: Columns) -> Columns:
-    """Return the scalars of separability: the rows, one per realization, and one more.
+    """Return the scalars of separability: the rows, one per realization, and one more column.
 
     Returns
     -------
@@ -107,9 +108,9 @@ def of_separability(rows: Columns) -> Columns:
 
 
 def of_grokking_times(rows: Columns) -> Columns:
-    """Return the scalars of grokking times: the rows, one per realization, and their difference.
+    """Return the scalars of grokking times: the rows, one per realization, and the difference.
 
-    Times are exact, and inf is never.
+    Times are exact, and inf means never.
     """
     rows = _in_order(rows)
     return {**rows, "grokking_time": grokking_delay(rows["t_train"], rows["t_gen"])}

@@ -1,11 +1,11 @@
-"""Numbers and curves of realizations reduced to medians, means and counts.
+"""Reduction of realizations' numbers and curves to medians, means and counts.
 
 A summary is a long table, one row per quantity and step:
 
 ===================  =======================================================================
 ``quantity``         name
 ``step``             step of a curve, null for a scalar
-``n``                realizations that the quantiles count: all where the quantity is defined
+``n``                realizations in the quantiles: all for which the quantity is defined
 ``n_infinite``       of these, known to be infinite
 ``n_censored``       of these, not reached before the run ended
 ``n_left_out``       realizations that the mean leaves out: infinite, censored or undefined
@@ -18,7 +18,7 @@ A summary is a long table, one row per quantity and step:
                      (Wilson's); for a proportion ``mean`` is the proportion
 ===================  =======================================================================
 
-What is undefined (a mean of nothing, a standard error of one value) is null, never NaN;
+Undefined numbers (a mean of nothing, a standard error of one value) are null, never NaN;
 an infinite quantile is inf.
 """
 
@@ -42,8 +42,8 @@ COLUMNS = ("quantity", "step", *COUNTS, "mean", "standard_error", *QUANTILES, "l
 
 
 def frame(columns: "Columns | pd.DataFrame") -> "pd.DataFrame":
-    """Return a summary as a data frame, undefined numbers null."""
-    import pandas as pd  # for readers: jobs write columns, and would wait for it
+    """Return a summary as a data frame, with null for undefined numbers."""
+    import pandas as pd  # only for readers: jobs write columns, and need not wait for it
 
     numbers = dict.fromkeys((name for name in COLUMNS if name not in COUNTS), "Float64")
     return pd.DataFrame(columns).astype(numbers | {"quantity": "str"})
@@ -126,7 +126,7 @@ def wilson_interval(successes: int, n: int) -> tuple[float, float]:
     z2 = _DEVIATIONS**2
     centre = (successes + z2 / 2) / (n + z2)
     spread = np.sqrt(z2 * (successes * (n - successes) / n + z2 / 4)) / (n + z2)
-    # The ends are exact where there is no rounding to do.
+    # Without a success, or without a failure, that end is exactly 0 or 1.
     low = float(centre - spread) if successes > 0 else 0.0
     return low, float(centre + spread) if successes < n else 1.0
 
@@ -166,7 +166,7 @@ def _median_rank(r: int) -> int:
 def deviation_interval(values: ArrayLike) -> tuple[float, float, float]:
     """Return the sample standard deviation with its 95 % interval, whatever the distribution.
 
-    Its logarithm is taken as normal, with the error that the fourth moment gives.
+    Its logarithm is taken as normal, with the standard error that the fourth moment gives.
 
     Parameters
     ----------
@@ -189,7 +189,7 @@ def deviation_interval(values: ArrayLike) -> tuple[float, float, float]:
 
 
 def quantile(values: ArrayLike, probability: float) -> np.ndarray:
-    """Return a quantile over the leading axis that is safe with infinite values.
+    """Return a quantile over the leading axis; infinite values are allowed.
 
     The inverse of the empirical distribution, with the mean of the two values where it
     jumps (type 2 of Hyndman and Fan 1996): the usual median for even numbers of values.

@@ -1,4 +1,4 @@
-"""Parquet files: schemas, provenance, writing whole or not at all, reading with checks."""
+"""Parquet files: schemas, provenance, atomic writing, checked reading."""
 
 import getpass
 import json
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SCHEMA_VERSION = "1"
-"""Raised whenever a file of an older version cannot be read as the present one."""
+"""Incremented whenever files of older versions cannot be read like those of the present one."""
 
 _PACKAGES = ("linear-grokking", "numpy", "scipy", "pyarrow", "torch", "matplotlib", "piqp")
-"""Whose versions a file names."""
+"""Packages whose versions a file records."""
 
 
 class StorageError(LinearGrokkingError):
-    """A file that cannot be used, and why; nothing says that it is damaged."""
+    """A file that cannot be used, and why; it need not be damaged."""
 
     def __init__(self, path: Path | zipfile.Path, reason: str):
         super().__init__(f"{path}: {reason}")
@@ -41,18 +41,18 @@ class StorageError(LinearGrokkingError):
 
 
 def unreadable(path: Path | zipfile.Path, error: OSError) -> StorageError:
-    """Return what to raise where the system failed, which says nothing about the file."""
+    """Return the error to raise where the system failed, which says nothing about the file."""
     return StorageError(path, os.strerror(error.errno) if error.errno else str(error))
 
 
 class DamagedError(StorageError):
-    """A file that was read, and whose contents are wrong."""
+    """A file that was read, but whose contents are wrong."""
 
 
 _OF_ANOTHER = "is of another request or code than what it is read for"
 
 _GIT_PATIENCE = 30.0
-"""Seconds that git may take to answer; a file system that hangs does not hold up a job."""
+"""Seconds that git may take to answer, so that a hanging file system does not hold up a job."""
 
 
 @cache
@@ -83,8 +83,8 @@ def revision() -> dict[str, Any]:
 def _git(*arguments: str) -> str:
     """Return what git says of the repository around this file, changing nothing in it.
 
-    Without optional locks and the file monitor, so that nobody's own git is in the way; and
-    without what the environment says of another repository.
+    Optional locks and the file monitor are off, so as not to interfere with the user's own git;
+    environment variables that may point to another repository are left out.
     """
     done = subprocess.run(
         ["git", "--no-optional-locks", "-c", "core.fsmonitor=false", *arguments],
@@ -101,17 +101,17 @@ def _git(*arguments: str) -> str:
 
 
 def user() -> str:
-    """Return who is at work: the name that git puts on commits here, or else the login's."""
+    """Return the user's name: the one that git puts on commits here, or else the login name."""
     with suppress(OSError, subprocess.SubprocessError):
         return _git("config", "user.name")
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # a number without a name
+    except (KeyError, OSError):  # a user ID without a name
         return "unknown"
 
 
 def provenance(**more: Any) -> dict[str, Any]:
-    """Return what made a file: `revision`, versions, host, time (UTC) and what is added."""
+    """Return the provenance of a file: `revision`, versions, host, time (UTC) and ``more``."""
     return {
         **revision(),
         "versions": {"python": platform.python_version(), **_versions()},
@@ -123,7 +123,7 @@ def provenance(**more: Any) -> dict[str, Any]:
 
 @cache
 def _versions() -> Mapping[str, str]:
-    """Return the versions of those packages that are installed: not all are always needed."""
+    """Return the versions of those packages that are installed; not all are always needed."""
     found = {}
     for package in _PACKAGES:
         with suppress(PackageNotFoundError):
@@ -132,10 +132,10 @@ def _versions() -> Mapping[str, str]:
 
 
 def in_arrow(values: np.ndarray, of: pa.DataType) -> pa.Array:
-    """Return a column (n,) of numbers, booleans or strings as Arrow's; NaN is null.
+    """Return a column (n,) of numbers, booleans or strings as an Arrow array; NaN becomes null.
 
-    Made of its buffers: `pyarrow.array` imports pandas, to ask whether ``values`` are of it,
-    and that takes longer than many a job.
+    The array is built from its buffers: `pyarrow.array` would import pandas to check for its
+    types, which takes longer than many a job.
     """
     missing = np.zeros(len(values), bool)
     if of == pa.string():
@@ -151,7 +151,7 @@ def in_arrow(values: np.ndarray, of: pa.DataType) -> pa.Array:
 
 
 def in_numpy(column: pa.ChunkedArray) -> np.ndarray:
-    """Return numbers, booleans or strings (n,) as NumPy's, null as NaN; as `in_arrow`."""
+    """Undo `in_arrow`: return numbers, booleans or strings (n,) as NumPy's, with null as NaN."""
     if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
         return np.array(column.to_pylist())
     whole = column.combine_chunks()
@@ -166,7 +166,7 @@ def in_numpy(column: pa.ChunkedArray) -> np.ndarray:
 
 
 def _bits(values: np.ndarray) -> pa.Buffer:
-    """Return booleans as Arrow keeps them."""
+    """Return booleans as Arrow stores them, one bit each."""
     return pa.py_buffer(np.packbits(values, bitorder="little"))
 
 
@@ -209,14 +209,14 @@ def write_table(table: pa.Table, path: Path, *, spec: str, provenance: Mapping[s
 
 
 def digest_of(path: Path, *, schema: pa.Schema | None = None, whole: bool = False) -> str:
-    """Return what a Parquet file says that it is made of: the digest of its spec and code.
+    """Return the digest of the spec and code that a Parquet file says it is made of.
 
     Parameters
     ----------
     schema
         What the file must hold; None takes any.
     whole
-        Read all of it and check its checksums, not only its footer, which is much quicker.
+        Read all of it and verify its checksums, instead of its footer only, which is much quicker.
 
     Raises
     ------
@@ -247,7 +247,7 @@ def read_table(path: Path | zipfile.Path, *, made_of: str | None = None) -> pa.T
         Naming the file, if it cannot be read, is damaged, or made of something else.
     """
     with _reading(path) as file:
-        # Not by `read_table` of Arrow's, which loads all that reads folders of files.
+        # Not by Arrow's own `read_table`, which imports all that is needed for folders of files.
         with pq.ParquetFile(file, page_checksum_verification=True) as content:
             table = content.read()
         _check_version(path, table.schema)
@@ -273,10 +273,11 @@ def read_made_of(path: Path, digest: str) -> bytes:
 def is_made_of(
     path: Path, digest: str, *, schema: pa.Schema | None = None, whole: bool = False
 ) -> bool:
-    """Tell whether a file of any kind is made of what has a digest.
+    """Tell whether a file of any kind is made of what the digest stands for.
 
-    A CSV, which carries nothing, counts as such: it is written with a Parquet file.  Of a Parquet
-    file, arguments and errors are those of `digest_of`; of others, errors those of `read_made_of`.
+    A CSV file carries no digest and always passes: it is written together with a Parquet file.
+    For a Parquet file, arguments and errors are those of `digest_of`; for any other, errors are
+    those of `read_made_of`.
     """
     if path.suffix == ".parquet":
         return digest_of(path, schema=schema, whole=whole) == digest
@@ -319,7 +320,7 @@ def _digest(schema: pa.Schema) -> str:
 
 @contextmanager
 def _reading(path: Path | zipfile.Path) -> Iterator[Any]:
-    """Give what Arrow reads; tell contents that are wrong from a system that fails."""
+    """Yield what Arrow reads; distinguish wrong contents from failures of the system."""
     try:
         # Arrow does not always say why it cannot open a file; the system does.
         with path.open("rb") as file:
@@ -329,7 +330,7 @@ def _reading(path: Path | zipfile.Path) -> Iterator[Any]:
     except pa.ArrowMemoryError:
         raise StorageError(path, "there is not enough memory to read it") from None
     except (OSError, pa.ArrowException) as error:
-        # For bytes that are no Parquet, Arrow may raise an OSError as well, without a number.
+        # For bytes that are not Parquet, Arrow may also raise an OSError, but without an errno.
         if isinstance(error, OSError) and error.errno is not None:
             raise unreadable(path, error) from None
         raise DamagedError(path, "not a readable Parquet file") from None

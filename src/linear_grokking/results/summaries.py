@@ -47,8 +47,8 @@ def scalars_of(rows: Columns, request: Mapping[str, Any]) -> Columns:
 def summary_of(rows: Columns, scalars: Columns, measure: str) -> Columns:
     """Return the summary of a run from the rows of its blocks and its scalars.
 
-    Curves have the names of the rows' columns, numbers those of the scalars' (`statistics`
-    has the columns of a summary).
+    Curves are named like the rows' columns, numbers like those of the scalars (`statistics`
+    describes the columns of a summary).
 
     Raises
     ------
@@ -64,7 +64,7 @@ def summary_of(rows: Columns, scalars: Columns, measure: str) -> Columns:
         parts += [of_curve(name, steps, v) for name, v in zip(names, values, strict=True)]
     for name in scalars:
         if name != "realization":
-            # Exact times are infinite for good.
+            # Exact times are not censored: there, infinite means never.
             censored = np.isinf(scalars[name]) & (name in TIMES and measure == "dynamics")
             parts.append(of_values(name, scalars[name], censored=censored))
     return _joined(parts)
@@ -83,9 +83,9 @@ def summarize_separability(scalars: Columns) -> Columns:
     Returns
     -------
     Columns
-        Scalars.  ``separable`` and ``certificate_<kind>`` are proportions, ``s_inf_norm``
-        counts separable draws as infinite, what is positive is over the inseparable draws,
-        margins over the separable ones.
+        Scalars.  ``separable`` and ``certificate_<kind>`` are proportions; ``s_inf_norm`` counts
+        separable draws as infinite; the ``positive_…`` quantities are over the inseparable
+        draws, margins over the separable ones.
 
     Raises
     ------
@@ -119,5 +119,5 @@ def summarize_separability(scalars: Columns) -> Columns:
 
 
 def _joined(parts: Sequence[Columns]) -> Columns:
-    """Return the rows of summaries as one."""
+    """Concatenate the rows of summaries."""
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

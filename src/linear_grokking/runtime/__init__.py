@@ -1,4 +1,4 @@
-"""How work runs: arrays and devices, memory, checkpoints, progress, a job's surroundings.
+"""How jobs run: arrays and devices, memory, checkpoints, progress, errors and signals.
 
-Nothing here changes a number in a result, so fingerprints of code leave this room out.
+Nothing here changes a number in a result, so fingerprints of code leave this package out.
 """

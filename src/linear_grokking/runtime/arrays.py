@@ -15,7 +15,7 @@ Namespace = Any
 def array_namespace(*arrays: Array) -> Namespace:
     """Return the library of arrays, with the functions of the Python array API standard.
 
-    NumPy has them itself, so that jobs without torch do not import what adds them.
+    NumPy has these functions itself, so jobs without torch need not import array_api_compat.
 
     Raises
     ------
@@ -30,12 +30,12 @@ def array_namespace(*arrays: Array) -> Namespace:
 
 
 def to_numpy(array: Array) -> np.ndarray:
-    """Return an array in host memory as NumPy's; a view where it is one already."""
+    """Return an array as a NumPy array in host memory; without a copy if it is there already."""
     return np.asarray(array.cpu() if hasattr(array, "cpu") else array)
 
 
 def to_host(arrays: Mapping[str, Array]) -> dict[str, np.ndarray]:
-    """Return arrays as NumPy's; those that lie elsewhere come in one transfer, of one dtype.
+    """Return arrays as NumPy arrays; torch tensors come in one transfer, with one dtype.
 
     At each transfer, however short, the host waits for the device.
     """

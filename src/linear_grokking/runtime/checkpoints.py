@@ -1,13 +1,13 @@
-"""Checkpoints that let a killed job go on.
+"""Checkpoints from which a killed job resumes.
 
 A solver offers its state at every step; the checkpoint decides when a state is worth
-writing.  `NoCheckpoint` never writes: it is what tests and single calls use.
-`BlockCheckpoint` keeps the state of the solver at work and the finished realizations of a block.
+writing.  `NoCheckpoint` never writes; tests and single calls use it.  `BlockCheckpoint` keeps
+the state of the running solver and the finished realizations of a block.
 
 Side files are written whole or not at all, hold plain arrays (no pickle), and carry the
-identity of the work: spec, fingerprint of the code, block.  A file that is damaged or of
-another identity is ignored.  Arrays come back with dtype, shape and memory order, so that
-work that was interrupted gives the same bits as work that was not.
+identity of the work: spec, fingerprint of the code, block.  A file that is damaged or has
+another identity is ignored.  Arrays keep their dtype, shape and memory order, so that an
+interrupted job gives the same bits as an uninterrupted one.
 """
 
 import contextlib
@@ -31,7 +31,7 @@ State = Mapping[str, np.ndarray]
 
 logger = logging.getLogger(__name__)
 
-# A write is followed by at least this many times its duration without one: below 2 %.
+# Shortest pause after a write, in units of its duration: writing takes less than 2 % of the time.
 PAUSE_PER_WRITE = 50
 
 _REALIZATIONS = "block:realizations"  # beside the names of a solver's or a result's arrays
@@ -40,7 +40,7 @@ _stop_requested = threading.Event()
 
 
 class Interrupted(LinearGrokkingError):
-    """The job was asked to stop, and has saved what it can go on from."""
+    """The job was asked to stop, and has saved what it can resume from."""
 
 
 class Checkpoint(Protocol):
@@ -60,15 +60,15 @@ class Checkpoint(Protocol):
 
 
 class NoCheckpoint(Checkpoint):
-    """A checkpoint that keeps nothing, and does as little as the protocol's own methods."""
+    """A checkpoint that keeps nothing; the protocol's own methods do nothing."""
 
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
-    """Let a signal that asks to stop mean "save and leave" inside the context.
+    """Make signals that ask to stop mean "save and leave" inside the context.
 
-    The next offer to a checkpoint saves and raises `Interrupted`.  To be entered in the
-    main thread; signals that arrive while the job is leaving change nothing.
+    The next offer to a checkpoint saves and raises `Interrupted`.  The context must be entered
+    in the main thread; further signals that arrive while the job is leaving change nothing.
     """
     try:
         with signals.answered(lambda *_: _stop_requested.set()):
@@ -78,19 +78,19 @@ def interruptible() -> Iterator[None]:
 
 
 class BlockCheckpoint:
-    """Finished realizations of a block, and the state of the solver at work.
+    """Finished realizations of a block, and the state of the running solver.
 
-    Finished realizations go to part files that are only ever added; several of them share
-    a part where they are quick.  A solver's state is never written before the realizations
-    that were finished earlier, so that it cannot hide them.
+    Finished realizations go to part files, which are added and never rewritten; quick
+    realizations share a part.  Realizations that finished earlier are written before a solver's
+    state, so that a saved state implies that they are saved too.
 
-    Realizations that a solver works on together are kept together, or not at all: a batch
-    takes common steps; made of other realizations it would end with other bits.
+    Realizations that a solver works on together are kept together or not at all: a batch takes
+    common steps, so with other realizations in it the results would have other bits.
 
     Parameters
     ----------
     directory
-        Folder of the side files, of this block alone; it is made when first needed.
+        Folder of the side files of this block alone; created when first needed.
     identity
         What the files belong to: spec, fingerprint of the code, block.
     interval_s
@@ -112,7 +112,7 @@ class BlockCheckpoint:
     def finished(self) -> dict[int, dict[str, np.ndarray]]:
         """Return the saved columns of each finished realization, by realization."""
         results = {}
-        # A glob would find nothing in a folder that it may not read.
+        # A glob would silently find nothing in a folder that it may not read.
         names = os.listdir(self._directory) if self._directory.exists() else []
         for name in names:
             if name.startswith("finished-") and name.endswith(".npz"):
@@ -160,7 +160,7 @@ class BlockCheckpoint:
                 if solver is not None:
                     _write(self._solver_path, self._identity, solver())
             except OSError as error:
-                # It costs safety, not the job.
+                # The job goes on; it only has no safety net.
                 logger.warning("cannot save progress in %s: %s", path, error)
             stop = time.monotonic()
             self._next_write = stop + max(self._interval_s, PAUSE_PER_WRITE * (stop - start))
@@ -231,12 +231,12 @@ def _write(path: Path, identity: str, arrays: State) -> None:
 
 
 def _read(path: Path, identity: str) -> dict[str, np.ndarray] | None:
-    """Return the arrays of a side file, or None where there is none to go on from.
+    """Return the arrays of a side file, or None where there is none to resume from.
 
     Raises
     ------
     OSError, MemoryError
-        If the system cannot give what the file holds: it may be whole.
+        If the system fails to read the file, which may be intact.
     """
     try:
         content = path.read_bytes()

@@ -1,7 +1,7 @@
-"""Compiled functions that are kept on disk, where that works.
+"""Compiled functions that are cached on disk where possible.
 
-What Numba finds on disk it trusts, and what it cannot write it fails for.  Here nothing that
-is wrong with the cache stops a job: the functions are compiled again, after one warning.
+Numba trusts whatever it finds in its cache, and fails where it cannot write one.  Here no fault
+of the cache stops a job: the functions are compiled again, after one warning.
 """
 
 import hashlib
@@ -32,13 +32,13 @@ def compile_kept(function: Callable, **options: Any) -> Callable:
     if compiled is not function:  # or else NUMBA_DISABLE_JIT is set
         try:
             compiled._cache = _Cache(function)  # as enable_caching, with another class
-        except Exception as error:  # no folder will do
+        except Exception as error:  # no folder is usable
             _warn(error)
     return compiled
 
 
 class _UserWide(UserWideCacheLocator):
-    """The user's cache folder; without a home its name begins with ``~``, in any folder."""
+    """The user's cache folder; refused without a home folder, as its name then begins with ~."""
 
     def ensure_cache_path(self) -> None:
         if not os.path.isabs(self.get_cache_path()):
@@ -51,9 +51,9 @@ class _Implementation(CompileResultCacheImpl):
 
 
 class _SealedFiles(IndexDataCacheFile):
-    """Files that end in a digest, which is not read as contents.
+    """Cache files that end in a digest of their contents, which is checked on loading.
 
-    Damaged machine code may crash, or compute.
+    Damaged machine code may crash, or run and give wrong numbers.
     """
 
     def _dump(self, obj: Any) -> bytes:
@@ -69,7 +69,7 @@ class _SealedFiles(IndexDataCacheFile):
 
 
 class _Cache(FunctionCache):
-    """A cache that may fail, in whatever way."""
+    """A cache whose failures, of whatever kind, do not stop the job."""
 
     _impl_class = _Implementation
 
@@ -103,7 +103,7 @@ class _Cache(FunctionCache):
             _warn(error)
 
     def _renew(self) -> None:
-        """Forget what is on disk, so that it is written again; or else the next job warns too."""
+        """Clear the cache on disk so that it is written anew; else the next job would warn too."""
         with suppress(OSError):
             self.flush()
 
@@ -112,7 +112,7 @@ _warned = False
 
 
 def _warn(error: Exception) -> None:
-    """Warn of the first error, whichever function it is of."""
+    """Warn of the first error only, whichever function it concerns."""
     global _warned
     if not _warned:
         logger.warning("Numba's cache cannot be used (%r): compiling anew, for seconds", error)

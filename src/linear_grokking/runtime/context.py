@@ -1,4 +1,4 @@
-"""What a job is given besides its run: device, memory, where to save, who looks on."""
+"""What a job is given besides its run: device, memory, checkpoints, a callback for records."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -18,12 +18,12 @@ OnRecord = Callable[[float, tuple[Any, ...]], None]
 
 @dataclass(frozen=True)
 class JobContext:
-    """Surroundings of a job; none of them changes a result, beyond the solvers' tolerance.
+    """The environment of a job; it changes no result by more than the solvers' tolerance.
 
     Attributes
     ----------
     device
-        As torch names it; on ``"cpu"`` NumPy is at home.
+        As torch names it; on ``"cpu"`` arrays are NumPy's.
     threads
         Threads that the job may use.
     host_bytes, device_bytes
@@ -31,10 +31,10 @@ class JobContext:
     checkpoint
         Makes the checkpoint of the solver that works on a batch of realizations.
     on_record
-        Called with step and parameters at each recorded step, in order, for somebody who
-        follows a single realization.
+        Called with step and parameters at each recorded step, in order, to follow a single
+        realization.
     more_steps : (n,)
-        Whole steps that are recorded besides those of the run, as more rows.
+        Whole steps to record besides those of the run, as additional rows.
     """
 
     device: str = "cpu"
@@ -48,7 +48,7 @@ class JobContext:
     more_steps: np.ndarray | None = None
 
     def steps(self, recorded: np.ndarray) -> np.ndarray:
-        """Return the recorded steps of a run, with those that were asked for besides."""
+        """Return the recorded steps of a run together with `more_steps`."""
         return recorded if self.more_steps is None else np.union1d(recorded, self.more_steps)
 
     def batches(self) -> FittingBatches:
@@ -60,7 +60,7 @@ class JobContext:
         realizations: Sequence[int],
         work: Callable[[Sequence[int]], Iterable[tuple[int, Result]]],
     ) -> Iterator[tuple[int, Result]]:
-        """Yield each realization with what ``work`` finds of it when given a batch.
+        """Yield each realization with what ``work``, which is given batches, finds for it.
 
         On a CPU they come one at a time, which keeps their data in the cache.
         """

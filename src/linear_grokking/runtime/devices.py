@@ -20,13 +20,13 @@ def resolve(requested: str, *, computes_there: bool) -> str:
     requested
         ``"auto"`` takes a GPU where there is one and the job computes on it.
     computes_there
-        Whether the job computes on a GPU at all; else it stays on the CPU.
+        Whether the job can compute on a GPU at all; else it stays on the CPU.
 
     Raises
     ------
     ValueError
-        If a GPU is requested and there is none, or no torch to use it with, or something else
-        than these three.
+        If a GPU is requested but there is none, or torch is not installed; or if the request is
+        none of ``"auto"``, ``"cpu"`` and ``"cuda"``.
     """
     if requested not in ("auto", "cpu", "cuda"):
         raise ValueError(f"device = {requested}: must be auto, cpu or cuda")
@@ -45,7 +45,7 @@ def resolve(requested: str, *, computes_there: bool) -> str:
 
 
 def _multiply_in_full_precision() -> None:
-    """Have torch round products of float32 on a GPU as the CPU does, not to TF32's 10 bits."""
+    """Make torch multiply float32 on a GPU in full precision, not with TF32's 10 bits."""
     import torch
 
     torch.set_float32_matmul_precision("highest")
@@ -54,15 +54,15 @@ def _multiply_in_full_precision() -> None:
 
 @cache
 def _take_a_card() -> None:
-    """Compute on a card that no other job has taken, for as long as this process lives.
+    """Take a GPU that no other job has taken, for as long as this process lives.
 
-    Where all are taken, jobs share one.
+    Where all are taken, jobs share them.
     """
     import torch
 
     count = torch.cuda.device_count()
     if count > 1:
-        # Which of all cards those are that a job sees differs from job to job.
+        # Jobs may see different cards, so their indices say nothing: use the cards' UUIDs.
         cards = [str(torch.cuda.get_device_properties(k).uuid) for k in range(count)]
         torch.cuda.set_device(_first_free(cards))
 
@@ -73,7 +73,7 @@ def _first_free(cards: Sequence[str]) -> int:
 
     for place, card in enumerate(cards):
         name = f"linear-grokking-{os.getuid()}-{card}.lock"
-        # Never closed: the system lets go of it when the process ends, however it ends.
+        # Never closed: the system releases the lock when the process ends, however it ends.
         lock = os.open(Path(tempfile.gettempdir(), name), os.O_CREAT | os.O_RDWR, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -93,7 +93,7 @@ def cores() -> int:
 def gpu_present() -> bool:
     """Tell whether torch sees a GPU, without importing torch where there is no driver.
 
-    Without torch there is none for this package.
+    Without torch the answer is no, as this package could not use it.
     """
     if not any(Path("/dev").glob("nvidia[0-9]*")) and not Path("/dev/dxg").exists():
         return False
@@ -131,7 +131,7 @@ def name(device: str) -> str:
 
 
 def mover(device: str) -> Callable[[np.ndarray], Any]:
-    """Return what puts an array on the device: nothing on a CPU, where NumPy is at home."""
+    """Return a function that puts a NumPy array on the device; on a CPU it stays as it is."""
     if device == "cpu":
         return lambda array: array
     import torch

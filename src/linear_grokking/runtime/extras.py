@@ -1,4 +1,4 @@
-"""Libraries that come with an extra of the package, and what is said where one is missing."""
+"""Libraries that extras of the package install, and the message where one is missing."""
 
 from collections.abc import Mapping
 
@@ -9,11 +9,11 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
         "snakemake",
     ),
 }
-"""What each extra of pyproject.toml brings, as it is imported."""
+"""Libraries that each extra of pyproject.toml installs, by the names of their imports."""
 
 
 def missing(error: BaseException) -> str | None:
-    """Return what to say where an error is that such a library is not installed, else None."""
+    """Return the message for an error that comes from a missing optional library, else None."""
     if not isinstance(error, ModuleNotFoundError):
         return None
     library = (error.name or "").partition(".")[0]

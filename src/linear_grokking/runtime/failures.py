@@ -1,4 +1,4 @@
-"""What can go wrong in a command or a job, said in one line."""
+"""Errors of commands and jobs that are reported in one line."""
 
 import sys
 
@@ -9,14 +9,13 @@ _EXPECTED = (LinearGrokkingError, ValueError, OSError, MemoryError)
 
 
 def expected(error: BaseException) -> bool:
-    """Tell whether the message of an error is enough.
+    """Tell whether the message of an error is enough, without a traceback.
 
-    So it is of what the package says itself, of values that cannot be used, of what the
-    system refuses, of libraries that an extra brings and that are not installed, and of memory
-    that does not suffice, torch's on a GPU included.  Any other error is a fault of the program,
-    which its traceback helps to find.
+    This holds for the package's own errors, unusable values, refusals by the system, optional
+    libraries that are not installed, and lack of memory, including torch's on a GPU.  Any other
+    error is a fault of the program, which its traceback helps to find.
     """
-    torch = sys.modules.get("torch")  # where it was not imported, the error is none of torch's
+    torch = sys.modules.get("torch")  # if it was not imported, the error cannot be torch's
     if extras.missing(error):
         return True
     return isinstance(error, _EXPECTED) or (
@@ -25,5 +24,5 @@ def expected(error: BaseException) -> bool:
 
 
 def line(error: BaseException) -> str:
-    """Return what to print of an expected error."""
+    """Return the line to print for an expected error."""
     return f"error: {extras.missing(error) or str(error) or type(error).__name__}"

@@ -1,4 +1,4 @@
-"""Files that are whole or not there."""
+"""Files that are either complete or absent."""
 
 import errno
 import json
@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any
 
 _NOT_OFFERED = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
-"""How a file system says that it does not know a request."""
+"""Errors by which a file system says that it does not support a request."""
 
 _TEMPORARY = re.compile(r"\.(.+(\.[^.]+))\.[0-9a-f]{8}\2")
-"""Names that `whole_file` gives, of files with a suffix."""
+"""Temporary names that `whole_file` gives to files with a suffix."""
 
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Give a temporary name beside ``path``, and rename it to ``path`` when all went well."""
+    """Yield a temporary file beside ``path``, and rename it to ``path`` if all went well."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{path.suffix}")
     try:
@@ -32,7 +32,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 def unfinished(path: Path) -> Path | None:
-    """Return what a temporary of `whole_file` was to become, or None if a path is none."""
+    """Return the file that a temporary file of `whole_file` was to become; None for others."""
     match = _TEMPORARY.fullmatch(path.name)
     return path.with_name(match[1]) if match else None
 
@@ -52,19 +52,19 @@ def existing(path: Path) -> Path:
 def check_place(
     option: str, path: Path, *, within: Iterable[Path] | None = None, force: bool
 ) -> None:
-    """Refuse a path, given by a command's option, where nothing can be written or may be lost.
+    """Refuse an option's path if it cannot be written to or existing files would be lost.
 
     Parameters
     ----------
     within
-        Files of a folder ``path`` that are written or replaced; None where it is a file itself.
+        Files to be written in the folder ``path``; None where ``path`` is a file itself.
     force
-        Whether files that are there may be replaced.
+        Whether existing files may be replaced.
 
     Raises
     ------
     ValueError
-        Naming the option and the path, or the file that is there, in one line.
+        Naming the option and the path, or the existing file, in one line.
     """
     if within is None and path.is_dir():
         raise ValueError(f"--{option} {path}: is a folder; give the name of a file")
@@ -81,7 +81,7 @@ def check_place(
 
 
 def _sync(path: Path) -> None:
-    """Have a file's contents on the disk, as far as its file system offers that."""
+    """Flush a file's contents to the disk, as far as its file system supports that."""
     with open(path, "rb") as written:
         try:
             os.fsync(written.fileno())

@@ -1,4 +1,4 @@
-"""How much is worked on at a time, so that it fits into memory."""
+"""How much is computed at a time, so that it fits into memory."""
 
 import itertools
 import logging
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 MOST_NUMBERS = 2**23
 """Most numbers in one array of residuals that a solver evaluates at once."""
 MOST_PENDING = 2**19
-"""Most numbers that records of a flow may keep waiting, to be measured together."""
+"""Most numbers in those records of a flow that wait to be measured together."""
 BATCH_BYTES = 1e9
 """Most memory of a batch's inputs on the host, which may hold two of them."""
 MEMORY_SHARE = 0.8
@@ -24,11 +24,12 @@ _log = logging.getLogger(__name__)
 
 
 class FittingBatches:
-    """Work on realizations in batches, smaller for good once the device ran out of memory.
+    """Process realizations in batches, which stay smaller once the device ran out of memory.
 
-    The size is always one of 1, 5, 10, 50, 100, … and batches are cut at its multiples, whatever
-    the first realization: each of these divides the next, and the larger blocks of a plan.  So a
-    realization has the same company however a run is cut into jobs, and after a resume.
+    The size is always one of 1, 5, 10, 50, 100, …, and batches are cut at its multiples, whatever
+    the first realization.  Each of these sizes divides the next one, and the larger blocks of a
+    plan.  A realization is therefore batched with the same others however a run is cut into jobs,
+    and after a resume.
 
     Parameters
     ----------
@@ -42,7 +43,7 @@ class FittingBatches:
     Attributes
     ----------
     size
-        Most realizations of a batch.
+        Largest number of realizations in a batch.
     """
 
     def __init__(self, device: "str | torch.device", bytes_each: float, largest: float):
@@ -54,7 +55,7 @@ class FittingBatches:
         self.size = round_size(largest)
 
     def cut(self, realizations: Sequence[int]) -> list[Sequence[int]]:
-        """Return increasing realizations as batches."""
+        """Cut increasing realizations into batches."""
         grouped = itertools.groupby(realizations, lambda realization: realization // self.size)
         return [list(batch) for _, batch in grouped]
 
@@ -63,7 +64,7 @@ class FittingBatches:
         realizations: Sequence[int],
         work: Callable[[Sequence[int]], Iterable[tuple[int, Result]]],
     ) -> Iterator[tuple[int, Result]]:
-        """Yield each realization with what ``work`` finds of it.
+        """Yield each realization with what ``work`` finds for it.
 
         ``work`` is given a batch, and yields its realizations in any order, as they are done.
 
@@ -108,7 +109,7 @@ def round_size(largest: float) -> int:
 
 
 def _free_bytes(device: "torch.device") -> int:
-    """Return what tensors may still take on a GPU: of its memory, and of torch's own cache."""
+    """Return the bytes that tensors may still take on a GPU, those in torch's cache included."""
     import torch
 
     free, _ = torch.cuda.mem_get_info(device)

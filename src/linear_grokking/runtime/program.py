@@ -1,4 +1,4 @@
-"""How a program of this package runs: what it can show, how it stops, how it ends."""
+"""How a program of this package runs: its output, how it is stopped, its exit status."""
 
 import io
 import os
@@ -10,20 +10,20 @@ from collections.abc import Callable
 from linear_grokking.runtime import failures, signals
 
 INTERRUPTED = 130
-"""Exit status of a program that was asked to stop, as the shell has it for Ctrl-C."""
+"""Exit status of a program that was asked to stop; the shell's for Ctrl-C."""
 NOT_READ = 141
-"""Of one whose output nobody reads to its end, as of ``| head``."""
+"""Exit status where nobody reads the output to its end, as with ``| head``."""
 WRONG_OPTIONS = 2
-"""Of one whose options, or what they name, cannot be used, as argparse has it."""
+"""Exit status where the options, or what they name, cannot be used; argparse's."""
 
 
 def run(work: Callable[[], int | None]) -> int:
     """Do the work of a program; return its exit status.
 
-    What goes wrong is said on stderr: in one line where that is enough (`failures.expected`),
-    with a traceback where it is a fault of the program.  A program that is asked to stop cleans
-    up as after Ctrl-C, unless the work answers for itself.  Nothing fails for a character that
-    a stream cannot show, and nothing is said where the output's reader has left.
+    Errors are reported on stderr: in one line where that is enough (`failures.expected`), with a
+    traceback where the program is at fault.  A program that is asked to stop cleans up as after
+    Ctrl-C, unless the work handles the signal itself.  A character that a stream cannot show is
+    no error, and the program ends silently once the reader of its output has left.
     """
     _show_any_character()
     try:
@@ -32,7 +32,7 @@ def run(work: Callable[[], int | None]) -> int:
             sys.stdout.flush()
             return status
     except BrokenPipeError:
-        # Else what is left of the output would fail again when Python ends.
+        # Otherwise the rest of the output would fail again when Python exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return NOT_READ
     except KeyboardInterrupt:
@@ -47,7 +47,7 @@ def run(work: Callable[[], int | None]) -> int:
 
 
 def _show_any_character() -> None:
-    """Have the standard streams write what their encoding lacks as an escape."""
+    """Make the standard streams escape characters that their encoding lacks."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

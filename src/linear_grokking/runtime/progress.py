@@ -61,16 +61,16 @@ class _Lines:
 
 @dataclass(frozen=True)
 class Progress:
-    """What a line of a log says of a job.
+    """The progress of a job, as a line of its log states it.
 
     Attributes
     ----------
     done, total
         Units, as the job counts them.
     elapsed
-        Seconds since the job began with them.
+        Seconds since the job started on them.
     left
-        Seconds that it expects to need; None before the first is done.
+        Estimated seconds to the end; None before the first unit is done.
     """
 
     done: int
@@ -80,7 +80,7 @@ class Progress:
 
 
 def read_line(line: str) -> Progress | None:
-    """Return what `progress` wrote into a log, or None where a line is another."""
+    """Parse a line that `progress` wrote into a log; return None for any other line."""
     found = _READ.fullmatch(line.strip())
     if not found:
         return None

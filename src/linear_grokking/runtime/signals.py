@@ -1,4 +1,4 @@
-"""Signals that ask a process to stop: all of them get one answer."""
+"""Signals that ask a process to stop, all answered in the same way."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -6,14 +6,14 @@ from contextlib import contextmanager
 from typing import Any
 
 NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
-"""Of Ctrl-C, of a scheduler and ``kill``, and of a terminal that closes, where there are such."""
+"""Sent by Ctrl-C, by schedulers and ``kill``, and by a closing terminal, where they exist."""
 
 
 @contextmanager
 def answered(answer: Callable[..., Any]) -> Iterator[None]:
-    """Call ``answer`` (signal number, frame) inside the context when asked to stop.
+    """Call ``answer(signal number, frame)`` when asked to stop inside the context.
 
-    What is ignored stays ignored, as SIGHUP under nohup.  To be entered in the main thread.
+    Ignored signals stay ignored, such as SIGHUP under nohup.  Must be entered in the main thread.
     """
     known = (getattr(signal, name) for name in NAMES if hasattr(signal, name))
     previous = {each: signal.getsignal(each) for each in known}

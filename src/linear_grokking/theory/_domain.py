@@ -30,13 +30,13 @@ _RANGES = {name: interval for interval, names in _NAMES.items() for name in name
 
 
 class ConvergenceError(LinearGrokkingError, RuntimeError):
-    """A number that is found by iteration was not found."""
+    """An iteration did not find what it was searching for."""
 
 
 def within(name: str, value: ArrayLike, interval: str = "") -> np.ndarray:
     """Return ``value`` as float64 if all of it lies in an interval such as ``"[0, inf)"``.
 
-    Without ``interval`` it is the one of all arguments of that name.
+    Without ``interval``, the range of all arguments of that name applies.
 
     Raises
     ------
@@ -80,6 +80,6 @@ class Parameters:
         return type(self)(*(values[index] for values in self))
 
     def checked(self, **others: ArrayLike) -> list[Any]:
-        """Return the other arguments, and last the parameters themselves, as `checked` does."""
+        """Return the other arguments and, last, the parameters, as the function `checked` does."""
         arrays = checked(**others, **vars(self))
         return [*arrays[: len(others)], type(self)(*arrays[len(others) :])]

@@ -1,4 +1,4 @@
-"""Averages over N(0, 1) of functions that bend at one place."""
+"""Averages over N(0, 1) of functions that bend at one point."""
 
 import numpy as np
 
@@ -13,7 +13,8 @@ _RANGE = 10.0  # of h, in standard deviations
 def normal_rule(r: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return weights for averages over h ~ N(0, 1), and rh at the nodes, both (..., nodes).
 
-    They suit functions of c + rh, r > 0, that bend over about 1 where that is 0; r and c (...).
+    They suit functions of c + rh, r > 0, that bend around 0 over a width of about 1; r and c are
+    of shape (...).
     """
     r, c = r[..., np.newaxis], c[..., np.newaxis]
     centre, sharpness = np.clip(-c / r, -2.0, 2.0), np.maximum(1.0, r)

@@ -23,10 +23,10 @@ def bracket(
     strides: Iterable[float],
     ceiling: ArrayLike = np.inf,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return ends between which ``function`` first rises through zero; as `root` takes them.
+    """Return ends, for `root`, between which ``function`` first rises through zero.
 
-    It walks from ``start`` in ``strides``, none of which passes ``ceiling``; a positive
-    stretch shorter than a stride may be missed.  The upper end is inf where none is found,
+    The search walks from ``start`` in ``strides``, never past ``ceiling``; a positive
+    stretch shorter than a stride may be missed.  The upper end is inf where no root is found,
     and the start where the function is not negative there.
     """
     low, high = np.array(start), np.full(start.shape, np.inf)
@@ -51,7 +51,7 @@ def root(
 ) -> np.ndarray:
     """Return where ``function`` rises through zero between two ends, by Chandrupatla's method.
 
-    Where it is not negative at ``low`` -inf, where ``high`` is inf that.
+    The result is -inf where it is not negative at ``low``, and inf where ``high`` is inf.
 
     Raises
     ------
@@ -90,6 +90,6 @@ def first_time(
 
 
 def around_least(grid: np.ndarray, values: np.ndarray) -> tuple[float, float]:
-    """Return the points of a grid next to that of the least value: bounds of a finer search."""
+    """Return the grid points next to that of the least value: bounds for a finer search."""
     best = int(np.argmin(values))
     return float(grid[max(best - 1, 0)]), float(grid[min(best + 1, len(grid) - 1)])

@@ -44,8 +44,8 @@ class PathRule(NamedTuple):
 def power_law_rule(exponent: float) -> tuple[np.ndarray, np.ndarray]:
     """Return τ = (p+1)u^p and weights of a rule for u uniform on [0, 1], each (M,).
 
-    The trapezoidal rule in the logit of u.  Integrands have poles at the angle `_ANGLE`/p or
-    more, which sets the spacing.
+    This is the trapezoidal rule in the logit of u.  Integrands have poles at angles of `_ANGLE`/p
+    or more, which sets the spacing.
     """
     spacing = 2.0 * np.pi * _ANGLE / max(exponent, 1.0) / _RULE_DIGITS
     logit = np.arange(-_RULE_END, _RULE_END, spacing)
@@ -88,8 +88,9 @@ def path_rule(lambda_: float, tau: np.ndarray, weights: np.ndarray) -> PathRule:
     """Return the rule for a law of τ that is given by nodes and weights (M,).
 
     The path leads from 0 into the upper half-plane at the angle `_ANGLE`, and around the
-    spectrum back to the real axis; steps in log |z| serve all times x = ηt/d_out alike.  Errors
-    are near 1e-13 of the first value of an average, and 1e-16 of its cut-off 1/x, up to x of 1e20.
+    spectrum back to the real axis; steps in log |z| serve all times x = ηt/d_out equally well.
+    Up to x = 1e20, errors are near 1e-13 of an average's value at x = 0, and 1e-16 of its cut-off
+    1/x.
 
     Raises
     ------

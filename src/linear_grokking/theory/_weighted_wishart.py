@@ -1,8 +1,8 @@
 """Edges of the spectrum of (1/N) Σ a_i z_i z_iᵀ, z_i ~ N(0, I) in λN dimensions, any a_i > 0.
 
-By Silverstein's equation z(m) = -1/m + E[a/(1 + λam)] rises or falls outside of the spectrum only:
-its lower edge is the maximum over m > 0, its upper one the minimum between -1/(λ max a) and 0
-(derived in docs/theory.md).
+By Silverstein's equation the edges are stationary values of z(m) = -1/m + E[a/(1 + λam)]: the
+lower one its maximum over m > 0, the upper one its minimum between -1/(λ max a) and 0 (derived in
+docs/theory.md).
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ from linear_grokking.theory._search import root
 
 _RESOLUTION = 1e-12
 _LOWEST, _HIGHEST = -20.0, 60.0
-"""Of ln |m|."""
+"""Range of ln |m| in which the edges are sought."""
 
 
 def lower_edge(lambda_: np.ndarray, weight: np.ndarray, a: np.ndarray) -> np.ndarray:
@@ -21,13 +21,13 @@ def lower_edge(lambda_: np.ndarray, weight: np.ndarray, a: np.ndarray) -> np.nda
     ----------
     lambda_ : (...)
     weight, a : (..., K)
-        Of a rule for averages over a; weights of sum 1.
+        Rule for averages over a; the weights sum to 1.
     """
     return _edge(lambda_, weight, a, 1.0, np.full(lambda_.shape, _HIGHEST))
 
 
 def upper_edge(lambda_: np.ndarray, weight: np.ndarray, a: np.ndarray) -> np.ndarray:
-    """Return the upper edge of a law of a that ends, where its weights do; see `lower_edge`."""
+    """Return the upper edge, for a law of a that ends at its last node; see `lower_edge`."""
     largest = np.max(np.where(weight > 0.0, a, 0.0), axis=-1)
     return _edge(lambda_, weight, a, -1.0, -np.log(lambda_ * largest) - _RESOLUTION)
 

@@ -1,10 +1,10 @@
 """Adam on sets of one label, at large size: where its small steps lead, and how fast (ours).
 
 Full-batch Adam tends to the direction of the largest margin in the box max(|S_j|, |b|) ≤ 1
-(Zhang, Zou and Cao 2024).  With one label b = -1 there, and S has the largest m with
-S·x_i ≤ -m.  This is positive from λ = ½ on, and S is so long, ρ√d, that the accuracy stays near
-chance.  Below ½ S tends to S_∞ as with any descent, while b falls as much in every step.  All of
-it is derived in docs/theory.md.
+(Zhang, Zou and Cao 2024).  With one label that direction has b = -1, and its S has the largest m
+with S·x_i ≤ -m for all i.  Above λ = ½ this m is positive, and S is so long, ‖S‖ = ρ√d, that the
+accuracy stays near chance.  Below ½, S tends to S_∞ as with any descent, while b falls by the
+same amount in every step.  All of it is derived in docs/theory.md.
 """
 
 from typing import NamedTuple
@@ -44,7 +44,7 @@ def box_margin(lambda_: ArrayLike) -> BoxMargin:
 
         G(κ) ρ² = λ P²/θ²,    Φ(κ) = λ P,
 
-    of which the second says that as many points lie on the margin as entries inside the box.
+    where the second says that as many points lie on the margin as entries lie inside the box.
 
     Parameters
     ----------
@@ -75,12 +75,12 @@ def _entries(kappa: np.ndarray, lambda_: np.ndarray) -> tuple[np.ndarray, np.nda
 
 
 def box_gen_accuracy(norm: ArrayLike, sigma: ArrayLike) -> Broadcast:
-    """Return A_gen = Φ(1/(σ‖S‖)) of b = -1 and a direction in the box.
+    """Return A_gen = Φ(1/(σ‖S‖)) for b = -1 and a direction in the box.
 
     Parameters
     ----------
     norm
-        ‖S‖ > 0, of entries up to 1 in modulus.
+        ‖S‖ > 0, with entries of modulus 1 at most.
     sigma
         Standard deviation of the inputs.
     """
@@ -88,7 +88,7 @@ def box_gen_accuracy(norm: ArrayLike, sigma: ArrayLike) -> Broadcast:
 
 
 def limit_gen_accuracy(lambda_: ArrayLike, sigma: ArrayLike, d: ArrayLike) -> Broadcast:
-    """Return Φ(1/(σρ√d)), where Adam's small steps lead a large separable set.
+    """Return Φ(1/(σρ√d)), the A_gen to which Adam's small steps lead on a large separable set.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def limit_gen_accuracy(lambda_: ArrayLike, sigma: ArrayLike, d: ArrayLike) -> Br
 
 
 def bias_speed(eta: ArrayLike, beta1: ArrayLike, beta2: ArrayLike) -> Broadcast:
-    """Return by how much b falls in each step once S has settled: about η, and less.
+    """Return by how much b falls in each step once S has settled: about η, but less.
 
     The gradient then falls as e^b, and both moments are averages over a past in which it was
     larger.  The speed u solves
@@ -166,9 +166,9 @@ def time_to_accuracy(
 
 
 def output_step(eta: ArrayLike, sigma: ArrayLike, d: ArrayLike) -> Broadcast:
-    """Return by how much a step moves an output at most, ησd√(2/π): steps are small below 1.
+    """Return the largest change of an output in a step, ησd√(2/π); steps are small below 1.
 
-    Every coordinate moves by up to η, so that an output moves by up to ηΣ|x_j|.
+    Every coordinate moves by up to η, so an output moves by up to ηΣ|x_j|.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 """Anisotropic Gaussian inputs above λ = ½: the large-size limit of A_gen (ours).
 
-Inputs are x = D z, z ~ N(0, I), D diagonal with D_k = σ c^{½-u}, u uniform on [0, 1].  With
-v = D S the set is separated at distance 1, v·z_i ≤ -1, by some v = -γ (D⁻² + κ)⁻¹ g,
-g ~ N(0, I): at fixed λ = d/N, and N → ∞, if and only if
+Inputs are x = D z, z ~ N(0, I), D diagonal with D_k = σ c^{½-u}, u uniform on [0, 1].  Let
+v = D S.  For N → ∞ at fixed λ = d/N, some v = -γ (D⁻² + κ)⁻¹ g, g ~ N(0, I), separates the set
+at distance 1, v·z_i ≤ -1, if and only if
 
     G(1/ρ) ≤ q₁²/q₂,    q_n = λ E_u[w^n],    w = 1/(D⁻² + κ),    ρ = ‖v‖,
 
@@ -21,7 +21,7 @@ from linear_grokking.theory.margin import inverse_truncated_second_moment
 
 _NODES = 128
 _LOG_RANGE = 14.0
-"""κ + min D⁻² is sought within this factor, as a logarithm, of D⁻²."""
+"""Logarithm of the factor around D⁻² within which κ + min D⁻² is sought."""
 
 
 def limit_gen_accuracy(*, lambda_: float, sigma: float, condition: float) -> float:

@@ -1,8 +1,8 @@
 """The bias-free limit direction S_∞ of a large inseparable set whose inputs have a random radius.
 
-Inputs are x = s z, z ~ N(0, I), the radius s of one of two values with E[s²] = 1.  Separability
-does not see s, so that the transition stays at λ = ½ (Wendel).  Below it the norm r = ‖S_∞‖ and
-an offset c solve
+Inputs are x = s z, z ~ N(0, I), where the radius s takes one of two values with E[s²] = 1.
+Separability does not depend on s, so the transition stays at λ = ½ (Wendel).  Below it the norm
+r = ‖S_∞‖ and an offset c solve
 
     E[w²/s²] = λ r²,    E[w/(1+w)] = λ,    w = ω(c + 2 ln s + s r h),
 
@@ -32,7 +32,7 @@ class Radii(NamedTuple):
     Attributes
     ----------
     near, far
-        In units of √E[s²]; the second has the probability ``far_share``.
+        In units of √E[s²]; ``far`` has the probability ``far_share``.
     """
 
     near: Broadcast
@@ -72,8 +72,8 @@ def radii(radius_ratio: ArrayLike, far_share: ArrayLike) -> Radii:
 def solve(lambda_: ArrayLike, radius_ratio: ArrayLike, far_share: ArrayLike) -> EllipticalLimit:
     """Solve the equations for r and c, each problem on its own.
 
-    Newton's iteration on (ln r, c) with the exact Jacobian, from the solution for one radius moved
-    by what the two differ in at λ = ½.
+    Newton's iteration on (ln r, c) with the exact Jacobian starts from the solution for one
+    radius, shifted by the difference of the two at λ = ½.
 
     Parameters
     ----------
@@ -126,9 +126,10 @@ def limit_loss(lambda_: ArrayLike, radius_ratio: ArrayLike, far_share: ArrayLike
 def settling_exponent(
     lambda_: ArrayLike, radius_ratio: ArrayLike, far_share: ArrayLike
 ) -> Broadcast:
-    """Return p₋: parts of S - S_∞ decay as t^{-σ²p} with p from there on, in units of 1/σ².
+    """Return p₋, the least p with which parts of S - S_∞ decay as t^{-σ²p}.
 
-    The lower edge for weights a = w/E[w/s²] of the z_i z_iᵀ; see `large_size.settling_exponent`.
+    It is the lower edge of the spectrum of Σ a_i z_i z_iᵀ/N with weights a = w/E[w/s²]; see
+    `large_size.settling_exponent`.
     """
     r, c = solve(lambda_, radius_ratio, far_share)
     lambda_, ratio, share = checked(lambda_=lambda_, radius_ratio=radius_ratio, far_share=far_share)
@@ -142,7 +143,7 @@ def settling_exponent(
 def largest_eigenvalue(
     lambda_: ArrayLike, radius_ratio: ArrayLike, far_share: ArrayLike
 ) -> Broadcast:
-    """Return that of XᵀX/N for N → ∞ at σ = 1, (1+√λ)² for one radius."""
+    """Return the largest eigenvalue of XᵀX/N for N → ∞ at σ = 1; (1+√λ)² for one radius."""
     lambda_, ratio, share = checked(lambda_=lambda_, radius_ratio=radius_ratio, far_share=far_share)
     s, p = _law_of_radius(ratio, share)
     return upper_edge(lambda_, p, s**2)
@@ -192,7 +193,7 @@ def log_time_to_accuracy(
         reach = np.exp(log_reach)
         return (1.0 - share) * ndtr(reach / near) + share * ndtr(reach / far) - level
 
-    # The reach -b/r lies between those of either radius alone.
+    # The reach -b/r lies between those for each radius alone.
     alone = np.log(ndtri(level))
     low, high = (alone + np.log(pick(near, far)) for pick in (np.minimum, np.maximum))
     problem = near, far, share, level

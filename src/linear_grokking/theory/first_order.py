@@ -1,8 +1,9 @@
 """First-order methods on a quadratic loss: each mode of the Hessian on its own.
 
 A linear method multiplies the mode of curvature h (an eigenvalue of the Hessian) by a polynomial
-a_t(h) with a_t(0) = 1.  Those with one memory are powers of a 2×2 matrix that acts on the mode and
-its memory.  For Paper A's linear regression h = 2(ν + γ/2)/d_out (Sec. 3, Eq. 3).
+a_t(h) with a_t(0) = 1.  For a method with one memory, it follows from powers of a 2×2 matrix that
+acts on the mode and its memory.  For Paper A's linear regression h = 2(ν + γ/2)/d_out (Sec. 3,
+Eq. 3).
 """
 
 from collections.abc import Iterable
@@ -19,9 +20,9 @@ from linear_grokking.theory._domain import within
 class Method(Protocol):
     """A method with one memory per parameter.
 
-    With the mode D, its gradient hD and the memory m a step is
+    With the mode D, its gradient hD and the memory m, a step is
 
-        D ← D - η(push hD + keep m),   m ← gain hD + decay m,   m = start hD at first.
+        D ← D - η(push hD + keep m),   m ← gain hD + decay m,   m = start hD initially.
     """
 
     @property
@@ -31,12 +32,12 @@ class Method(Protocol):
 
     @property
     def coefficients(self) -> "Coefficients":
-        """What a step takes of gradient and memory."""
+        """The coefficients of gradient and memory in a step."""
         ...
 
     @property
     def largest_curvature(self) -> float:
-        """The curvature from which on it diverges."""
+        """The curvature above which the method diverges."""
         ...
 
 
@@ -54,8 +55,8 @@ class Coefficients(NamedTuple):
 class Momentum:
     """``torch.optim.SGD(lr=eta, momentum=momentum, nesterov=nesterov)`` on the full batch.
 
-    The memory is the buffer m ← βm + g, at rest at first; the parameters move by -ηm, or with
-    Nesterov's look ahead by -η(g + βm).
+    The memory is the buffer m ← βm + g, initially 0; the parameters move by -ηm, or with
+    Nesterov's look-ahead by -η(g + βm).
 
     Raises
     ------
@@ -91,7 +92,7 @@ class Momentum:
 class Grokfast:
     """Gradient descent with its slow gradients amplified (Lee et al. 2024, ``gradfilter_ema``).
 
-    The memory is the moving average e ← αe + (1-α)g, at first g; a step is -η(g + κe).
+    The memory is the moving average e ← αe + (1-α)g, initially g; a step is -η(g + κe).
 
     Attributes
     ----------
@@ -131,7 +132,7 @@ def residuals(
 ) -> Float[np.ndarray, "T ..."]:
     """Return the polynomials a_t at some curvatures, for ascending whole numbers t of steps.
 
-    The relative error is about 1e-16 t.  Where the method diverges they grow.
+    Their relative error is about 1e-16 t.  Where the method diverges they grow.
     """
     h = np.asarray(curvatures, float)
     push, keep, gain, decay, start = method.coefficients

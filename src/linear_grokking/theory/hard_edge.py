@@ -1,12 +1,12 @@
-"""The law of the grokking time where N is d or little more: one slow mode decides.
+"""The law of the grokking time where N is d or slightly more: a single slow mode decides.
 
-The smallest eigenvalue ν of Σ = XᵀX/N, X of shape (N, d), then is of order 1/(Nd) and has no
-scale below: P(ν < x) ~ x^{(N-d+1)/2}.  Long after the other modes are gone its component g/√d of
-D leaves L_gen = (g²/d) e^{-4ηνt}, g a standard normal number, which falls to a loss L at
+The smallest eigenvalue ν of Σ = XᵀX/N, X of shape (N, d), is then of order 1/(Nd), and nothing
+keeps it away from 0: P(ν < x) ~ x^{(N-d+1)/2}.  Long after the other modes have decayed, its
+component g/√d of D leaves L_gen = (g²/d) e^{-4ηνt}, g ~ N(0, 1), which falls to a loss L at
 
     t_gen = log(g²/(dL))_+/(4ην).
 
-One output, α = 1, γ = s = 0; times in steps.  Ours, on Edelman (1988); derived in
+One output, α = 1, γ = s = 0; times in steps.  Ours, based on Edelman (1988); derived in
 docs/theory.md.  All arguments broadcast.
 """
 
@@ -21,13 +21,13 @@ from linear_grokking.theory._search import first_time
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(200)
 _LARGEST = 12.0
-"""Of |g| in averages: beyond lies 1e-32 of them."""
+"""Largest |g| in averages: about 1e-32 of the law lies beyond."""
 
 
 def tail_exponent(n_train: ArrayLike, d_in: ArrayLike) -> Broadcast:
-    """Return (N - d + 1)/2, of P(ν < x) ~ x^… and P(t_gen > T) ~ T^-….
+    """Return (N - d + 1)/2, the exponent of P(ν < x) ~ x^… and P(t_gen > T) ~ T^-….
 
-    Moments of t_gen from this order on are infinite: for N = d and d + 1 its mean.
+    Moments of t_gen of this order and above are infinite; for N = d and d + 1 its mean is.
 
     Raises
     ------
@@ -39,7 +39,7 @@ def tail_exponent(n_train: ArrayLike, d_in: ArrayLike) -> Broadcast:
 
 
 def smallest_eigenvalue_cdf(s: ArrayLike, excess: ArrayLike) -> Broadcast:
-    """Return P(Nd ν < s) for N - d = 0, in the limit of large N, or 1, exactly.
+    """Return P(Nd ν < s) for N - d = 0 (in the limit of large N) or N - d = 1 (exact).
 
     1 - e^{-s/2-√s} and 1 - e^{-s/2} (Edelman 1988, Cor. 3.1 and Thm. 3.2).
 
@@ -94,8 +94,8 @@ def gen_time_survival(
     """Return P(t_gen > t) of the slowest mode alone, for N - d = 0 or 1.
 
     `smallest_eigenvalue_cdf` at s = Nd log(g²/(dL))_+/(4ηt), averaged over g.  It is the law of
-    t_gen at late t, and for dL ≪ 1 of all of it that matters; elsewhere other modes add to it.
-    Arguments as `gen_time_tail`.
+    t_gen at late t, and for dL ≪ 1 at all t that matter; elsewhere other modes contribute.
+    Arguments are those of `gen_time_tail`.
     """
     t, loss, eta = _positive(t=t, loss=loss, eta=eta)
     n_train, d_in = _sizes(n_train, d_in)
@@ -111,9 +111,9 @@ def gen_time_quantile(
     d_in: ArrayLike,
     eta: ArrayLike,
 ) -> Broadcast:
-    """Return the step by which a share of draws generalizes, by `gen_time_survival`.
+    """Return the step by which a given share of draws generalizes, from `gen_time_survival`.
 
-    0 where the slowest mode alone starts below the loss in as many draws.
+    0 where the slowest mode alone starts below the loss in that share of draws.
     """
     loss, eta = _positive(loss=loss, eta=eta)
     n_train, d_in = _sizes(n_train, d_in)
@@ -123,7 +123,7 @@ def gen_time_quantile(
     def passed(log_t: np.ndarray, late: np.ndarray, *fields: np.ndarray) -> np.ndarray:
         return late - gen_time_survival(np.exp(log_t), *fields)
 
-    # All modes of a Wishart matrix of these sizes are faster than at this time.
+    # At this time no mode of a Wishart matrix of these sizes has decayed yet.
     start = np.log(1e-3 / eta.ravel())
     given = tuple(each.ravel() for each in (late, loss, n_train, d_in, eta))
     return first_time(passed, start, given).reshape(late.shape)[()]

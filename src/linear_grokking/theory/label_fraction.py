@@ -1,6 +1,6 @@
-"""Separability, bias included, when labels are assigned at random, and what follows from it.
+"""Separability with bias when labels are assigned at random, and what follows from it.
 
-Not in the papers: Paper B decides labels by the input (`threshold_labels`).
+Not in the papers: in Paper B the inputs decide the labels (`threshold_labels`).
 """
 
 import numpy as np
@@ -17,8 +17,8 @@ _LARGEST_BIAS = 6.0
 def separability_threshold(label_fraction: ArrayLike) -> Broadcast:
     """Return λ_c(r) above which a large set with random labels is separable with bias.
 
-    λ_c = min over b of r G(b) + (1-r) G(-b), G(m) = E[(h+m)₊²]: by Cover's count for r = ½
-    it is ½, and it falls to 0 as r → 1 (derived in docs/theory.md).
+    λ_c = min over b of r G(b) + (1-r) G(-b), G(m) = E[(h+m)₊²].  For r = ½ it is ½, in agreement
+    with Cover's count, and it falls to 0 as r → 1 (derived in docs/theory.md).
 
     Parameters
     ----------

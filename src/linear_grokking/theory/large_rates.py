@@ -1,4 +1,4 @@
-"""How large a learning rate is for literal steps of Paper B's model, at large size (ours).
+"""Which learning rates are large for literal steps of Paper B's model, at large size (ours).
 
 The paper takes η = 0.01 and speaks of gradient flow; docs/theory.md derives what follows for
 steps.  One label, inputs N(0, σ²I), f = S·x + b.
@@ -51,10 +51,10 @@ def _curvature(bias: ArrayLike, loss: str) -> Broadcast:
 
 
 def largest_eigenvalue(lambda_: ArrayLike, sigma: ArrayLike) -> Broadcast:
-    """Return that of the mean of (x, 1)(x, 1)ᵀ for N → ∞.
+    """Return the largest eigenvalue of the mean of (x, 1)(x, 1)ᵀ for N → ∞.
 
-    σ²(1+√λ)², or 1 + λσ²/(1-σ²) where the bias's own direction lies above that, at
-    σ² < 1/(1+√λ).
+    It is σ²(1+√λ)², or 1 + λσ²/(1-σ²) where the eigenvalue of the bias's own direction lies above
+    that, at σ² < 1/(1+√λ).
 
     Parameters
     ----------
@@ -76,11 +76,11 @@ def stable_rate(
     b0: ArrayLike = 0.0,
     loss: str = "cross_entropy",
 ) -> Broadcast:
-    """Return the rate up to which steps are stable all the way where S and b decay.
+    """Return the learning rate up to which all steps are stable where S and b decay.
 
-    2/(ℓ'' μ + γ) with μ of `largest_eigenvalue` and the largest ℓ'': ¼ of the cross-entropy, and
-    of the exponential loss that at S = 0 and the larger of 0 and b₀.  With decay b stays
-    where it is due, and no curvature dies out.
+    2/(ℓ'' μ + γ), with μ from `largest_eigenvalue` and the largest ℓ'': ¼ for the cross-entropy,
+    and the one at S = 0, b = max(0, b₀) for the exponential loss.  With decay b does not fall
+    forever, so the curvature does not die out.
 
     Parameters
     ----------

@@ -7,8 +7,8 @@ w = e^{c+f}.  The norm and the offset c solve
 
     E[w²] = λ r²,    E[w/(1+w)] = λ
 
-(derived in docs/theory.md).  For points of standard deviation σ, σ‖S_∞‖ takes the place of
-‖S_∞‖; outputs and C_∞ are unchanged.
+(derived in docs/theory.md).  For points of standard deviation σ, replace ‖S_∞‖ by σ‖S_∞‖;
+outputs and C_∞ are unchanged.
 """
 
 from typing import NamedTuple
@@ -45,7 +45,7 @@ CRITICAL_POSITIVE_MEAN = _critical_positive_mean()
 """Limit of the mean of the positive S_∞·x_i as λ → ½: 0.3611."""
 
 SETTLED = 5
-"""σ²p₋ ln t from which on S is taken as settled (Fig. B21), p₋ of `settling_exponent`."""
+"""σ²p₋ ln t above which S is taken as settled (Fig. B21); p₋ is `settling_exponent`."""
 
 _MAX_ITERATIONS = 100
 
@@ -69,7 +69,7 @@ def solve(lambda_: ArrayLike) -> LargeSizeLimit:
     """Solve the fixed-point equations for r and c.
 
     Newton's iteration on (ln r, c) with the exact Jacobian, from a start that has the
-    right limits at both ends; each λ on its own, so none depends on a neighbour.
+    right limits at both ends.  Each λ is solved on its own, so none depends on a neighbour.
 
     Parameters
     ----------
@@ -188,8 +188,8 @@ def share_near_zero(distance: ArrayLike, lambda_: float) -> Broadcast:
     """Return the share of training points whose projection on S_∞/‖S_∞‖ is within a distance of 0.
 
     Outputs are f = rh - w, so that f ≤ a where h ≤ (a + e^{c+a})/r; projections are f/r.  As
-    λ → ½ all points with h > 0 come to f/r = 0, and the share to Φ(distance): a half of them lie
-    on 0 (Paper B, App. E.1; derived in docs/theory.md).
+    λ → ½ all points with h > 0 come to f/r = 0, and the share tends to Φ(distance): half of the
+    points lie at 0 (Paper B, App. E.1; derived in docs/theory.md).
 
     Parameters
     ----------
@@ -207,18 +207,19 @@ def share_near_zero(distance: ArrayLike, lambda_: float) -> Broadcast:
 def normalized_positive_mean(lambda_: ArrayLike) -> Broadcast:
     """Return the mean of the positive projections of the training points on S_∞/‖S_∞‖.
 
-    It goes to 0 as CRITICAL_POSITIVE_MEAN/CRITICAL_NORM √(1-2λ) = 0.276 √(1-2λ) for λ → ½, as
-    Paper B's App. E.1 expects (derived in docs/theory.md); in units of the inputs' deviation.
+    In units of the inputs' standard deviation.  For λ → ½ it goes to 0 as
+    CRITICAL_POSITIVE_MEAN/CRITICAL_NORM √(1-2λ) = 0.276 √(1-2λ), as Paper B's App. E.1 expects
+    (derived in docs/theory.md).
     """
     return positive_mean(lambda_) / limit_norm(lambda_)
 
 
 def settling_exponent(lambda_: ArrayLike) -> Broadcast:
-    """Return p₋: parts of S - S_∞ decay as t^{-σ²p} with p from there on, in units of 1/σ².
+    """Return p₋, the least p with which parts of S - S_∞ decay as t^{-σ²p}.
 
-    With b = -ln(ηC_∞t), d(S-S_∞)/d ln t = -σ²H(S-S_∞), H = Σ a_i x_i x_iᵀ/N with weights
-    a = w/E[w].  p₋ is the lower edge of its spectrum, max over m > 0 of
-    -1/m + E[a/(1+λam)] (derived in docs/theory.md).
+    With b = -ln(ηC_∞t), d(S-S_∞)/d ln t = -σ²H(S-S_∞), where H = Σ a_i x_i x_iᵀ/N for
+    unit-variance points, with weights a = w/E[w].  p₋ is the lower edge of the spectrum of H,
+    max over m > 0 of -1/m + E[a/(1+λam)] (derived in docs/theory.md).
     """
     lambda_ = np.asarray(lambda_, float)
     weight, _, w = _gaussian_rule(*solve(lambda_))

@@ -64,8 +64,8 @@ def train_loss(t: ArrayLike, problem: Problem, *, discrete: bool = False) -> Bro
 
     L_tr = (1/d_out) E[ν (α²e² + h²)/2] + s² (1 − λ E[1 − h²]); for d_out = 1, α = 1,
     γ = s = 0 this is Paper A's E[ν e^{−4ηνt}] = e^{−4(1+λ)x} I₁(z)/(z/2), x = ηt, z = 8√λ x.
-    It decreases with t for all arguments.  A larger d_out divides the noise-free loss by d_out
-    and slows it by d_out, at the same γ.
+    It decreases with t for all arguments.  With several outputs, the noise-free loss at the same
+    γ is that of one output divided by d_out, and slower by the factor d_out.
 
     Parameters
     ----------
@@ -94,8 +94,8 @@ def gen_loss(t: ArrayLike, problem: Problem, *, discrete: bool = False) -> Broad
     """Return the generalization loss, measured against noise-free fresh labels.
 
     L_gen = (1/d_out) E[(α²e² + h²)/2] + λs² E[ν k²]; for d_out = 1, α = 1, γ = s = 0 this
-    is Paper A's E[e^{−4ηνt}].  Without noise it decreases with t.  With noise it
-    passes a minimum if γ < 4 λ d_out s² (`linear_overfitting.gen_loss_minimum`); the
+    is Paper A's E[e^{−4ηνt}].  Without noise it decreases with t.  With noise it passes
+    through a minimum if γ < 4 λ d_out s² (`linear_overfitting.gen_loss_minimum`); the
     paper's remark that label noise does not change the dynamics is an erratum.
 
     Arguments, result and errors are those of `train_loss`.
@@ -107,7 +107,7 @@ def gen_loss(t: ArrayLike, problem: Problem, *, discrete: bool = False) -> Broad
 def train_loss_floor(problem: Problem) -> Broadcast:
     """Return the training loss at t → ∞: (γ²/8d_out) E[ν/(ν+γ/2)²] + the noise term.
 
-    γ²/(8 d_out (1 − λ)) for γ ≪ (1 − √λ)², λ < 1 and no noise.  Without weight decay s²(1 − λ)₊.
+    γ²/(8 d_out (1 − λ)) for γ ≪ (1 − √λ)², λ < 1 and no noise; s²(1 − λ)₊ without weight decay.
     """
     (problem,) = problem.checked()
     undamped = problem.noise * np.maximum(0.0, 1.0 - problem.lambda_)
@@ -122,7 +122,7 @@ def gen_loss_floor(problem: Problem) -> Broadcast:
 
     Without weight decay: s²λ/(1 − λ) for λ < 1, (1 − 1/λ)(1 + α²)/(2 d_out) + s²/(λ − 1) for
     λ > 1, and ``inf`` for λ = 1 with noise.  For λ > 1 the limit γ → 0 differs from γ = 0 in
-    the term α²: any weight decay in the end forgets the initial student.
+    the term α²: with any weight decay the initial student is eventually forgotten.
     """
     (problem,) = problem.checked()
     lambda_, noise = problem.lambda_, problem.noise
@@ -138,8 +138,8 @@ def accuracy(loss: ArrayLike, epsilon: ArrayLike, d_out: ArrayLike = 1) -> Broad
 
     P(d_out/2, d_out ε/(2L)), P the regularized lower incomplete gamma function; erf √(ε/2L)
     for d_out = 1 (Paper A).  The outputs' errors are taken as independent normal variables
-    of equal variance L, which asks for d_out ≪ d_in: at d_in = 1000, d_out = 700, λ = 0.9 a
-    trained student generalizes about 10 % later than this says.
+    of equal variance L, which requires d_out ≪ d_in: at d_in = 1000, d_out = 700, λ = 0.9 a
+    trained student generalizes about 10 % later than this formula says.
     """
     loss, epsilon, d_out = checked(loss=loss, epsilon=epsilon, d_out=d_out)
     ratio = np.full(loss.shape, np.inf)
@@ -161,7 +161,7 @@ def loss_threshold(
 
 
 def alternation_rate(problem: Problem) -> Broadcast:
-    """Return the learning rate from which the step of a mode changes its sign (ours).
+    """Return the learning rate above which a step reverses the sign of a mode (ours).
 
     Half of `divergence_rate`.
     """
@@ -169,7 +169,7 @@ def alternation_rate(problem: Problem) -> Broadcast:
 
 
 def divergence_rate(problem: Problem) -> Broadcast:
-    """Return the learning rate from which gradient descent diverges, d_out/(ν + γ/2) (ours).
+    """Return the learning rate above which gradient descent diverges, d_out/(ν + γ/2) (ours).
 
     There a step multiplies the mode at the upper edge ν = (1 + √λ)² of the spectrum by -1.
     """

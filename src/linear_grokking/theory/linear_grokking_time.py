@@ -32,8 +32,8 @@ def train_time_to_loss(loss: ArrayLike, problem: Problem) -> Broadcast:
 def gen_time_to_loss(loss: ArrayLike, problem: Problem) -> Broadcast:
     """Return the first time at which the generalization loss falls to ``loss``.
 
-    As `train_time_to_loss`; but label noise may let the loss pass below ``loss`` for a while
-    only, on its way to a higher floor.
+    As `train_time_to_loss`, but with label noise the loss may stay below ``loss`` only for a
+    while, on its way to a higher floor.
     """
     target, problem = problem.checked(loss=loss)
     turn, lowest = gen_loss_minimum(problem)
@@ -82,9 +82,9 @@ def grokking_time(problem: Problem, epsilon: ArrayLike, *, accuracy: ArrayLike =
 def slowest_d_out(problem: Problem, epsilon: float, *, largest: int, accuracy: float = 0.95) -> int:
     """Return the output dimension up to ``largest`` with the longest finite grokking time.
 
-    It takes the place of the problem's own, whose fields are numbers.  The learning rate only
-    scales time and does not matter.  Paper A's Fig. 2 places it near 50 for λ = 0.9, ε = 1e-3;
-    its formulas have it at 26, with a broad maximum; at ε = 5e-4 they have 52.
+    It replaces the problem's own d_out; the problem's fields must be single numbers.  The
+    learning rate only scales time and does not matter.  Paper A's Fig. 2 places the maximum near
+    50 for λ = 0.9, ε = 1e-3; its formulas give 26, with a broad maximum, and 52 at ε = 5e-4.
 
     Raises
     ------

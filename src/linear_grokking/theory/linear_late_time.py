@@ -41,8 +41,9 @@ def late_time_gen_loss(t: ArrayLike, problem: Problem) -> Broadcast:
 def edge_gen_loss(t: ArrayLike, problem: Problem) -> Broadcast:
     """Return `late_time_train_loss`/q², all modes at the spectrum's edge (Paper A, Eq. 11), λ < 1.
 
-    It needs 4q²x ≫ 1, which comes very late near λ = 1: at λ = 0.9, η = 0.01 it is 8 times
-    too large at t = 1e3 and still twice at 1e4.  The paper's condition, x ≫ √λ, does not suffice.
+    It needs 4q²x ≫ 1, which comes very late near λ = 1: at λ = 0.9, η = 0.01 it is 8 times too
+    large at t = 1e3 and still twice too large at 1e4.  The paper's condition, x ≫ √λ, does not
+    suffice.
     """
     return late_time_train_loss(t, problem) / _lower_edge(problem.lambda_)
 
@@ -69,13 +70,13 @@ class Times(NamedTuple):
 def lambert_times(problem: Problem, epsilon: ArrayLike, *, accuracy: ArrayLike = 0.95) -> Times:
     """Return t*_tr and t*_gen of Paper A's Eqs. 24 and 25, for λ < 1.
 
-    t* = 3 d_out/(8ηq²) W(z), W Lambert's function, are when `late_time_train_loss` and
-    `edge_gen_loss` reach the loss threshold L/d_out, L = d_out times `loss_threshold`:
+    `late_time_train_loss` and `edge_gen_loss` reach the loss threshold L/d_out, where L = d_out
+    times `loss_threshold`, at t* = 3 d_out/(8ηq²) W(z), W Lambert's function, with
 
         z_tr = (8q²/3)(16√π λ^{3/4} L)^{−2/3},   z_gen = z_tr q^{−4/3}.
 
-    The paper's are those of d_out = 1, L = ε/4, an ``accuracy`` of erf √2.  At λ = 0.9,
-    ε = 1e-3 their difference is 1.12 of the exact delay.
+    The paper has d_out = 1 and L = ε/4, an ``accuracy`` of erf √2.  At λ = 0.9, ε = 1e-3 the
+    difference of the two times is 1.12 times the exact delay.
     """
     loss, problem = _target(problem, epsilon, accuracy)
     unit = problem.d_out / problem.eta
@@ -107,7 +108,7 @@ def expanded_delay(
 def late_time_delay(
     problem: Problem, epsilon: ArrayLike, *, accuracy: ArrayLike = 0.95
 ) -> Broadcast:
-    """Return the grokking time between the two late-time losses' crossings, for λ < 1.
+    """Return the grokking time as the delay between the late-time losses' crossings, for λ < 1.
 
     The training time is that of `lambert_times`, Paper A's Eq. 24; the generalization time is
     the root of `late_time_gen_loss`, its Eq. 23, which the paper does not solve.  For d_out = 1
@@ -121,14 +122,14 @@ def late_time_delay(
 
 
 def _target(problem: Problem, epsilon: ArrayLike, accuracy: ArrayLike) -> tuple[Any, Problem]:
-    """Return the loss at the threshold in units of that of d_out = 1, and the problem."""
+    """Return d_out times the threshold loss, and the problem."""
     epsilon, accuracy, problem = _plain(problem, epsilon=epsilon, accuracy=accuracy)
     d_out = problem.d_out
     return d_out * loss_threshold(epsilon, d_out=d_out, accuracy=accuracy), problem
 
 
 def _plain(problem: Problem, **others: ArrayLike) -> list[Any]:
-    """Return what `Problem.checked` does, if there is nothing beside λ, η and d_out."""
+    """Return what `Problem.checked` does; refuse γ ≠ 0, α ≠ 1 and noise."""
     for name, only in (("gamma", "[0, 0]"), ("alpha", "[1, 1]"), ("noise", "[0, 0]")):
         within(name, getattr(problem, name), only)
     return problem.checked(**others)
@@ -168,8 +169,8 @@ def _lambert_argument(loss: np.ndarray, lambda_: np.ndarray) -> np.ndarray:
 def _gen_time(loss: np.ndarray, lambda_: np.ndarray) -> np.ndarray:
     """Return x at which the late-time generalization loss (d_out = 1) is ``loss``, for λ < 1."""
     lower = _lower_edge(lambda_)
-    # Above the root: the simplest form, or the one for q = 0, are both larger.  Below it:
-    # a time at which the loss still is more than half of that for q = 0.
+    # Upper end: both the loss at the edge and the form for q = 0 are larger than the loss.
+    # Lower end: a time at which the loss is still more than half of that for q = 0.
     algebraic = (lambda_**-0.75 / (2.0 * np.sqrt(np.pi) * loss)) ** 2
     upper = np.minimum(_train_time(loss * lower, lambda_), algebraic)
     first = 1e-3 * np.minimum(1.0 / lower, algebraic)

@@ -28,8 +28,9 @@ class Losses(NamedTuple):
 def losses(t: ArrayLike, lambda_: float, method: Method) -> Losses:
     """Return the losses (T,) of a method with one memory at ascending whole steps t (T,).
 
-    Exact by Gauss's rule of more nodes than steps while modes may oscillate; once the memory has
-    forgotten that, only slow modes are left, to which the rule for exponentials is suited.
+    While modes may oscillate, a Gauss rule with more nodes than steps is exact.  Once the memory
+    has forgotten the oscillations, only slow modes are left, for which the rule for exponentials
+    is suited.
 
     Raises
     ------
@@ -60,16 +61,16 @@ def losses(t: ArrayLike, lambda_: float, method: Method) -> Losses:
 
 
 def divergence_rate(lambda_: ArrayLike, method: Method) -> Broadcast:
-    """Return the learning rate from which a method of this memory diverges.
+    """Return the learning rate above which a method with this memory diverges.
 
-    Where its largest stable curvature is that of the upper edge, 2(1 + √λ)².
+    At that rate its largest stable curvature is that of the upper edge, 2(1 + √λ)².
     """
     _, upper = marchenko_pastur.support(_below_one(lambda_))
     return method.eta * method.largest_curvature / (2.0 * upper)
 
 
 def tuned_momentum_losses(t: ArrayLike, lambda_: ArrayLike) -> Losses:
-    """Return the losses of the heavy ball that Polyak's rule tunes: η = ½, momentum λ.
+    """Return the losses of the heavy ball as tuned by Polyak's rule: η = ½, momentum λ.
 
     L_gen = λ^t, and L_tr = (1 + λ) λ^t from t = 1 on: generalization comes before training.
     """
@@ -128,7 +129,7 @@ def conjugate_gradient_losses(t: ArrayLike, lambda_: float) -> Losses:
 def conjugate_gradient_times(loss: float, lambda_: float) -> Losses:
     """Return the first whole steps at which `conjugate_gradient_losses` are at most ``loss``."""
     lambda_ = float(_below_one(lambda_))
-    # Training is below the heavy ball's loss; generalization is behind by the sum over modes.
+    # Training is below the heavy ball's loss; generalization lags by the sum over modes.
     slowest = tuned_momentum_times(0.1 * loss * (1.0 - lambda_) ** 3, lambda_).train
     found = conjugate_gradient_losses(np.arange(int(np.ceil(slowest)) + 2), lambda_)
     return Losses(*(float(np.argmax(each <= loss)) for each in found))

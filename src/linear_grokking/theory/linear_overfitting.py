@@ -1,4 +1,4 @@
-"""The minimum that Paper A's generalization loss passes when training labels are noisy."""
+"""The minimum of Paper A's generalization loss over time when training labels are noisy."""
 
 import numpy as np
 
@@ -11,11 +11,11 @@ from linear_grokking.theory.linear import Problem, gen_loss, gen_loss_floor
 def gen_loss_minimum(problem: Problem) -> tuple[Broadcast, Broadcast]:
     """Return when and how low the generalization loss is before the student overfits.
 
-    With label noise of variance s² the loss passes a minimum if γ < 4 λ d_out s²; with as
-    much weight decay or more it decreases for ever, and the time returned is ``inf``, the
+    With label noise of variance s² the loss passes through a minimum if γ < 4 λ d_out s².  With
+    as much weight decay or more it decreases forever; the time returned is then ``inf``, and the
     loss its floor.  (At γ = 4 λ d_out s² the floor is the ridge estimator's optimum.)  For
     λ > 1 with γ > 0 the loss may fall again later, or never rise, as weight decay forgets the
-    initial student; a rise is seen if it lasts for a factor of 4 in time.  Gradient flow;
+    initial student; a rise is found if it lasts for a factor of 4 in time.  Gradient flow;
     derived in docs/theory.md.
 
     Returns

@@ -2,9 +2,9 @@
 
 In the eigenbasis of Σ the entries of D are independent normal numbers, of variance V_ν/d_in by
 the large-size theory (`linear`); the generalization loss L = ‖D‖²/d_out therefore has, at a
-given spectrum, mean E[V] and variance 2 E[V²]/(d_in d_out).  That the spectrum itself differs
-is left out: it matters where few modes carry the loss (`effective_modes`), and for several outputs
-also where these are not far fewer than the modes, as its part does not fall with d_out.
+given spectrum, mean E[V] and variance 2 E[V²]/(d_in d_out).  Fluctuations of the spectrum are left
+out.  They matter where few modes carry the loss (`effective_modes`) and, as their contribution
+does not fall with d_out, also where the outputs are several and not far fewer than the modes.
 Ours; derived in docs/theory.md.
 """
 
@@ -18,11 +18,11 @@ from linear_grokking.theory._domain import Broadcast, within
 from linear_grokking.theory.linear import Problem
 
 MANY_MODES = 5
-"""Effective modes for each output, from which the first order holds: within 10 % for deviations,
+"""Effective modes per output above which the first order holds, within 10 % for deviations and
 5 % for medians."""
 MOST_PERCENT = 25
-"""Deviation of t_gen, in per cent of it, up to which the first order holds: beyond, as near the
-weight decay from which t_gen never comes, it comes for some draws and for others not."""
+"""Largest deviation of t_gen, in per cent of t_gen, for which the first order holds: beyond it, as
+near the weight decay at which t_gen becomes infinite, t_gen is finite only for some draws."""
 
 
 def effective_modes(t: ArrayLike, problem: Problem, d_in: ArrayLike) -> Broadcast:
@@ -52,7 +52,7 @@ def effective_modes(t: ArrayLike, problem: Problem, d_in: ArrayLike) -> Broadcas
 def gen_loss_deviation(t: ArrayLike, problem: Problem, d_in: ArrayLike) -> Broadcast:
     """Return the standard deviation of the generalization loss over draws, L √(2/(n d_out)).
 
-    √(2 L(2t)/d_in) for d_out = 1, α = 1 and γ = s = 0.  Arguments and errors as
+    √(2 L(2t)/d_in) for d_out = 1, α = 1 and γ = s = 0.  Arguments and errors are those of
     `effective_modes`.
     """
     steps, checked = problem.checked(t=t)
@@ -65,7 +65,7 @@ def gen_time_deviation(
 ) -> Broadcast:
     """Return the standard deviation of t*_gen over draws, in steps, to first order.
 
-    That of the loss over its slope where its mean reaches the threshold:
+    It is the loss's deviation over its slope, where the mean loss reaches the threshold:
     √(2 L(2t)/d_in)/(4η L_tr(t)) for d_out = 1, α = 1 and γ = s = 0.  0 where the mean starts
     there, inf where it never gets there.
 
@@ -87,7 +87,7 @@ def _square_mean(t: np.ndarray, problem: Problem) -> np.ndarray:
 
 
 def _mean(function: Any, t: np.ndarray, problem: Problem) -> np.ndarray:
-    """Return the average of function(ν, t, problem) over Marchenko and Pastur's law."""
+    """Return the average of function(ν, t, problem) over the Marchenko–Pastur law."""
     nodes, weights = marchenko_pastur.quadrature(problem.lambda_)
     inner = problem[..., np.newaxis]
     average = (function(nodes, t[..., np.newaxis], inner) / nodes) @ weights

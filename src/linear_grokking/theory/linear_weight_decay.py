@@ -20,10 +20,10 @@ def max_weight_decay(
 ) -> Broadcast:
     """Return γ_max, at which the generalization floor meets the loss threshold.
 
-    Δt diverges there; from there on the accuracy is never reached, which is the grey region of
-    Paper A's Fig. 3 (derived in docs/theory.md).  Up to there Δt grows with γ for d_out = 1
-    and λ ≤ 0.95, but close to λ = 1 or with more outputs a γ somewhat smaller speeds up the
-    slow directions and shortens Δt (to 0.58 of Δt(0) at λ = 1; at ε = 1e-3).
+    Δt diverges there; for larger γ the accuracy is never reached, which is the grey region of
+    Paper A's Fig. 3 (derived in docs/theory.md).  Below γ_max, Δt grows with γ for d_out = 1 and
+    λ ≤ 0.95; but close to λ = 1, or with more outputs, a γ somewhat below γ_max speeds up the
+    slow directions and shortens Δt (to 0.58 of Δt(0) at λ = 1, ε = 1e-3).
 
     ``inf`` where even the zero student is accurate enough, 0 where (at λ > 1) no weight decay
     is small enough.  The problem's own γ plays no role, nor do η and α.
@@ -51,7 +51,7 @@ def max_weight_decay(
 
 
 def twice_floor_delay(problem: Problem) -> Broadcast:
-    """Return the time between the two losses' reaching twice their floors, for γ > 0.
+    """Return the delay between the times at which the losses reach twice their floors, γ > 0.
 
     `saturation_delay` approximates it within 5 % for γ ≪ (1 − √λ)², without noise.
     """
@@ -64,9 +64,9 @@ def twice_floor_delay(problem: Problem) -> Broadcast:
 def saturation_delay(problem: Problem) -> Broadcast:
     """Return d_out log(1 + √λ)/(2η(1 − √λ)²), λ < 1 (Paper A, Eq. 16, there d_out = 1).
 
-    The paper gives it as the grokking time where ε lies below the floor's threshold, so that no
-    accuracy arrives.  It depends on neither γ nor ε; read as the delay between the two losses'
-    saturation it approximates `twice_floor_delay`.
+    The paper gives it as the grokking time where ε is so small that the floor keeps the accuracy
+    from its threshold.  It depends on neither γ nor ε; read as the delay between the saturation
+    of the two losses, it approximates `twice_floor_delay`.
     """
     (problem,) = problem.checked()
     lambda_ = within("lambda_", problem.lambda_, "(0, 1)")

@@ -24,10 +24,10 @@ from linear_grokking.theory._search import root
 from linear_grokking.theory.margin import limit_gen_accuracy
 
 _LOG_GAMMA = (np.log(1e-40), np.log(1e6))
-"""Range in which γ_max is sought."""
+"""Range of ln γ in which γ_max is sought."""
 _MAX_ITERATIONS = 400
 _LARGEST_LOG = 700.0
-"""Of V, so that it is a double."""
+"""Largest ln V, so that V is a finite double."""
 
 Responses = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Vℓ', Vℓ'' and Vℓ''' at the outputs z; each (..., nodes)."""
@@ -54,7 +54,7 @@ class Minimum(NamedTuple):
     Attributes
     ----------
     norm
-        ‖S‖, in units of one over the inputs'.
+        ‖S‖, in the inverse unit of the inputs.
     bias
         b.
     accuracy
@@ -121,8 +121,9 @@ def max_weight_decay(
     """Return γ_max, beyond which training with decay of S and b ends below an accuracy.
 
     The accuracy at the end falls with γ, from Φ(1/(σ²M̃)) (1 up to λ = ½) for γ → 0 to
-    Φ(1/(σ²√λ)) for γ → ∞, where one step decides.  0 where the first is not enough, or no γ
-    above 1e-40 is small enough; inf where the last is, or γ_max exceeds 1e6.
+    Φ(1/(σ²√λ)) for γ → ∞, where one step decides.  The result is 0 where the former is not
+    enough, or no γ above 1e-40 is small enough; inf where the latter is enough, or γ_max
+    exceeds 1e6.
 
     Parameters
     ----------
@@ -157,7 +158,8 @@ def _solve(
     if loss not in _RESPONSES:
         raise ValueError(f"loss = {loss}: must be one of {', '.join(_RESPONSES)}")
     respond = _RESPONSES[loss]
-    # Both limits of V for S = 0, no curvature and no ridge, the second a guess beyond small λ.
+    # This V has both limits at S = 0, without curvature and without ridge; the latter is a guess
+    # beyond small λ.
     slope = expit(bias) if loss == "cross_entropy" else np.exp(bias)
     log_v = -np.log(kappa / lambda_ + slope / (lambda_ * np.exp(8.0 * np.minimum(lambda_, 1.0))))
     log_r = np.minimum(log_v + np.log(slope / np.sqrt(lambda_)), 2.0)
@@ -168,10 +170,10 @@ def _solve(
         if np.all(worst < 1e-12):
             break
         step = np.linalg.solve(jacobian, residual[..., np.newaxis])[..., 0]
-        # No more than ½ at a time, of its size in a large b, a tenth of it in a large ln V.
+        # Steps of at most ½, in units of |b| where it is large, and of a tenth of a large ln V.
         size = np.maximum(1.0, np.abs(at) * [0.0, 0.1, 1.0])
         length = 2.0 * np.max(np.abs(step / size), axis=-1, keepdims=True)
-        # Points may lead to each other, with hardly another residual: not with a part of a step.
+        # Iterates may cycle between points of about equal residuals; shorter steps break that.
         stuck = (worst > 0.9 * before) & (length < 1.0)
         share = np.where(stuck, 0.5 * share, np.minimum(2.0 * share, 1.0))
         at, before = at - share * step / np.maximum(1.0, length), worst
@@ -241,7 +243,7 @@ def _respond_exponential(free: np.ndarray, log_v: np.ndarray) -> Responses:
 
 
 def _respond_cross_entropy(free: np.ndarray, log_v: np.ndarray) -> Responses:
-    """Solve z + V/(1+e^{-z}) = b + rh by Newton's iteration, from where it rises or falls to z."""
+    """Solve z + V/(1+e^{-z}) = b + rh by Newton's iteration, from where it is monotonic."""
     v = np.exp(log_v)
     # The left side is concave above 0 and convex below: ½ < V/(1+e^{-z}) < V and
     # ½ < (1+e^{-z})^{-1} e^{-z} < 1 bound z.

@@ -19,9 +19,9 @@ def _graded_angles() -> tuple[np.ndarray, np.ndarray]:
     """Return sin²(θ/2) and the weights (2/π) sin²θ dθ of a rule on 0 < θ < π.
 
     With ν = λ₋ + 4√λ sin²(θ/2) the law times ν is (2/π) sin²θ dθ, so one set of angles
-    serves every λ.  What an average weighs near the lower edge has its own small scale in
-    θ (1/√x at late times x, |1 − √λ| near λ = 1, √γ with weight decay), so the trapezoidal
-    rule is applied in log θ, where each of these scales looks alike: θ = π/(1 + e^{-v}).
+    serves every λ.  Near the lower edge integrands have small scales in θ of their own (1/√x
+    at late times x, |1 − √λ| near λ = 1, √γ with weight decay), so the trapezoidal rule is
+    applied in log θ, where all of these scales look alike: θ = π/(1 + e^{-v}).
     A factor e^{-aθ²} is bounded for |Im log θ| < π/4, hence an error of e^{-π²/(2h)} at
     spacing h, whatever a.  Below θ ~ e^{-33} the substitution v(u) closes the sum
     double-exponentially.
@@ -78,7 +78,7 @@ def quadrature(lambda_: ArrayLike) -> tuple[Float[np.ndarray, "*S K"], Float[np.
 def gauss_quadrature(
     lambda_: float, count: int
 ) -> tuple[Float[np.ndarray, " K"], Float[np.ndarray, " K"]]:
-    """Return nodes and weights as `quadrature`, exact for polynomials of degree 2 count - 1.
+    """Return nodes and weights like `quadrature`, exact for polynomials of degree 2 count - 1.
 
     ν = 1 + λ + 2√λ cos θ turns the law times ν into (2/π) sin²θ dθ, whose rule is that of
     Chebyshev's polynomials of the second kind.  For g/ν, g of degree 2 count at most and λ < 1,

@@ -5,8 +5,9 @@ anew at each step.  For many modes and one output the second moment v(ν) of a m
 
     v ← (1 - 2ην)² v + (4η²d/B) (1 - B/N) N/(N - 1) ν L_tr,   L_tr = E[νv],   L_gen = E[v],
 
-averages over the Marchenko–Pastur law (derived in docs/theory.md; Paquette et al. 2021 prove the
-like).  Moments are means over batches: near the limit of stability single runs lie below.
+averages over the Marchenko–Pastur law (derived in docs/theory.md; Paquette et al. 2021 prove
+similar results).  Moments are means over batches: near the limit of stability single runs lie
+below them.
 """
 
 import numpy as np

@@ -1,12 +1,12 @@
 """Paper B's model with decay of the weights alone: S follows the falling bias, at large size.
 
-With (γ/2)‖S‖² and no decay of b there is no minimum: b → -∞ and S → 0, whatever λ.  Late
-outputs see the loss e^{S·x+b}, so that for a slow b the weights are those of `ridge` with
+With (γ/2)‖S‖² and no decay of b there is no minimum: b → -∞ and S → 0, whatever λ.  At late
+times the loss is e^{S·x+b}.  As b changes slowly, the weights are then those of `ridge` at
 κ = γe^{-b}/σ², which grows, and the bias falls as db/dt = -ηe^b C(κ):
 
     ηγt = σ² ∫ dκ/C(κ)   from γ/σ² (b = 0) to γe^{-b}/σ²
 
-(derived in docs/theory.md).  S lags behind by about 1/(ηγt) of itself.
+(derived in docs/theory.md).  S lags behind by a share of about 1/(ηγt).
 """
 
 from typing import NamedTuple
@@ -20,18 +20,18 @@ from linear_grokking.theory._search import root
 from linear_grokking.theory.logistic_weight_decay import ridge
 
 _NODES, _SPAN = 24, 30.0
-"""Of each panel of the integral over ln κ, and the most that it spans."""
+"""Nodes of each panel of the integral over ln κ, and the most that a panel spans."""
 
 
 class Passage(NamedTuple):
-    """When the bias passes a value, and what has become of the weights by then.
+    """When the bias passes a value, and the weights at that time.
 
     Attributes
     ----------
     time
         In steps.
     norm
-        ‖S‖, in units of one over the inputs'.
+        ‖S‖, in the inverse unit of the inputs.
     accuracy
         A_gen = Φ(-b/(σ‖S‖)).
     """
@@ -44,7 +44,7 @@ class Passage(NamedTuple):
 def passage(
     bias: ArrayLike, lambda_: ArrayLike, sigma: ArrayLike, gamma: ArrayLike, eta: ArrayLike
 ) -> Passage:
-    """Return when, from b = 0, the bias passes a value below 0, and the weights then.
+    """Return when the bias, from b = 0 on, passes a negative value, and the weights then.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def time_to_accuracy(
 ) -> Broadcast:
     """Return the step at which A_gen reaches an accuracy, for γ > 0 and every λ.
 
-    It is a number near 1/(ηγ) that depends on γ by its logarithm only; inf where -b would have
+    It is 1/(ηγ) times a number that depends on γ only logarithmically; inf where -b would have
     to exceed 200.
 
     Parameters

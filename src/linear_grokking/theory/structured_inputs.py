@@ -7,8 +7,8 @@ Teacher and student are isotropic as in `linear`, and the dynamics in the eigenb
     D(t) = α e S₀ − h T,   e = e^{−2η(ν+γ/2)t/d_out},   h = (ν e + γ/2)/(ν + γ/2).
 
 Both losses are averages of |D|², over the spectrum of Σ weighted by ν and by C.  Their laws
-follow from Silverstein's equation (``_silverstein``; derived in docs/theory.md).  p = 0 is
-`linear`, there with discrete steps, label noise, and all digits at late times.
+follow from Silverstein's equation (``_silverstein``; derived in docs/theory.md).  p = 0 is the
+case of `linear`, which also has discrete steps, label noise, and all digits at late times.
 
 Gradient flow; time is in steps.  All arguments and the fields of a problem broadcast.
 """
@@ -62,8 +62,8 @@ def train_loss(t: ArrayLike, problem: StructuredProblem) -> Broadcast:
     -------
     array of the shape that ``t`` and the problem's fields broadcast to
 
-        Its relative error is about 1e-13 (ηt/d_out)^{1/p}; where the loss falls
-        exponentially (λ > 1, or p = 0) its absolute error is that.
+        The relative error is about 1e-13 (ηt/d_out)^{1/p}; where the loss falls
+        exponentially (λ > 1, or p = 0) that is the absolute error.
 
     Raises
     ------
@@ -91,8 +91,8 @@ def train_loss_floor(problem: StructuredProblem) -> Broadcast:
 def gen_loss_floor(problem: StructuredProblem) -> Broadcast:
     """Return the generalization loss at t → ∞.
 
-    Without weight decay 0 for λ ≤ 1 and (1 + α²)κ₀/(2λ d_out) for λ > 1; any weight decay in
-    the end forgets the initial student, and leaves out the α².
+    Without weight decay 0 for λ ≤ 1 and (1 + α²)κ₀/(2λ d_out) for λ > 1; with any weight decay
+    the initial student is eventually forgotten, and the α² is absent.
     """
     return gen_loss(np.inf, problem)
 
@@ -107,7 +107,7 @@ def effective_ridge(lambda_: ArrayLike, exponent: ArrayLike) -> Broadcast:
 
 
 def divergence_rate(problem: StructuredProblem) -> Broadcast:
-    """Return the learning rate from which gradient descent diverges, d_out/(ν + γ/2).
+    """Return the learning rate above which gradient descent diverges, d_out/(ν + γ/2).
 
     ν is the upper edge of Σ's spectrum; as `linear.divergence_rate`.
     """
@@ -117,7 +117,7 @@ def divergence_rate(problem: StructuredProblem) -> Broadcast:
 
 
 def _of_each(function: Callable[..., float], lambda_: np.ndarray, exponent: np.ndarray) -> Any:
-    """Return what a function of λ and a power law finds, for each pair."""
+    """Evaluate a function of λ and a power law's rule for each pair of λ and p."""
     pairs = zip(lambda_.flat, exponent.flat, strict=True)
     found = [function(float(one), *power_law_rule(float(p))) for one, p in pairs]
     return np.reshape(found, lambda_.shape)
@@ -159,7 +159,7 @@ def _loss(
         kept = np.where(endless & (half > 0), 0.0, np.exp(-passed[:, 0] * half))
         atom = np.array([rule.atom for rule in rules])
         result = result + atom * ((problem.alpha * kept) ** 2 + 1.0)
-    # Rounding may leave less than nothing of what has vanished.
+    # Rounding may make a loss that has vanished slightly negative.
     return np.maximum(result, 0.0) / (2.0 * problem.d_out)
 
 

@@ -1,4 +1,4 @@
-"""What the exact losses on structured inputs tend to: late times, λ = 1, λ near 1, λ > 1 (ours).
+"""Limits of the exact losses on structured inputs: late times, λ = 1, λ near 1, λ > 1 (ours).
 
 Power-law inputs as in `structured_inputs`; derived in docs/theory.md.  Time is in steps, and all
 arguments broadcast.  A problem with noise raises ValueError.
@@ -24,7 +24,7 @@ class Times(NamedTuple):
 
 
 def late_train_loss(t: ArrayLike, problem: StructuredProblem) -> Broadcast:
-    """Return (1 − λ)²  times `late_gen_loss`."""
+    """Return (1 − λ)² times `late_gen_loss`."""
     return (1.0 - np.asarray(problem.lambda_)) ** 2 * late_gen_loss(t, problem)
 
 
@@ -96,7 +96,7 @@ def lower_edge(lambda_: ArrayLike, eigenvalues: Float[np.ndarray, " d"]) -> Broa
     flat = np.ravel(lambda_)
 
     def fall(share: np.ndarray, lambda_: np.ndarray) -> np.ndarray:
-        """Return −dz/dw at w in parts of the smallest eigenvalue."""
+        """Return −dz/dw, w being given as a share of the smallest eigenvalue."""
         w = (share * tau.min())[..., None]
         return lambda_ * np.mean((tau / (tau - w)) ** 2, axis=-1) - 1.0
 
@@ -133,7 +133,7 @@ def forgetting_time(loss: ArrayLike, problem: StructuredProblem) -> Broadcast:
 
 
 def _plain(problem: StructuredProblem, *, critical: bool = False, **others: ArrayLike) -> list[Any]:
-    """Return the arguments, broadcast; the laws are of plain gradient flow."""
+    """Return the arguments, broadcast; refuse γ ≠ 0, α ≠ 1 and noise."""
     for name in ("gamma", "noise"):
         within(name, getattr(problem, name), "[0, 0]")
     within("alpha", problem.alpha, "[1, 1]")

@@ -1,7 +1,7 @@
 """When losses and accuracies on power-law inputs reach their thresholds (`structured_inputs`).
 
-As `linear_grokking_time`: in steps of gradient flow, ``inf`` where never; all arguments
-broadcast.  The losses fall monotonically, for there is no label noise.
+As in `linear_grokking_time`, times are in steps of gradient flow, ``inf`` where a threshold is
+never reached; all arguments broadcast.  Without label noise the losses fall monotonically.
 """
 
 from collections.abc import Callable

@@ -1,8 +1,8 @@
 """Labels that the first coordinate decides (Paper B, v2 App. I): limiting accuracy.
 
-y = +1 where x₁ > σΦ⁻¹(r), x ~ N(0, σ²I).  Such sets are separable with bias whatever λ, by
-b/S₁ = -σΦ⁻¹(r) along e₁, which alone would be right everywhere; gradient descent ends at the
-direction of the largest margin instead, which has a part S_⊥ across e₁.
+y = +1 where x₁ > σΦ⁻¹(r), x ~ N(0, σ²I).  Such sets are separable with bias whatever λ: S along
+e₁ with b/S₁ = -σΦ⁻¹(r), and only that, is right on all inputs.  Gradient descent ends instead at
+the direction of the largest margin, which has a part S_⊥ across e₁.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ from linear_grokking.theory._domain import ConvergenceError, within
 from linear_grokking.theory.margin import normal_density, truncated_second_moment
 
 _REACH = 9.0
-"""How many standard deviations of x₁ count."""
+"""Range of the quadrature, in standard deviations of x₁."""
 _PANELS, _POINTS = 24, 16
 """Panels of the quadrature on each side of the threshold, and its points in each."""
 _LARGEST_SLOPE = 100.0
@@ -89,7 +89,7 @@ def limit_gen_accuracy(lambda_: float, label_fraction: float, sigma: float) -> f
 
 
 def _law_of_first(threshold: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return points of g ~ N(0, 1) and their weights, for what is smooth but at a threshold."""
+    """Return points and weights for g ~ N(0, 1), for functions smooth except at a threshold."""
     nodes, weights = np.polynomial.legendre.leggauss(_POINTS)
     ends = np.concatenate(
         [

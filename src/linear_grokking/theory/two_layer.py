@@ -9,11 +9,11 @@ equals ‖S⁽¹⁾‖² at this start only: docs/errata.md.)  So
 
     L(t) = L(0) × L⁽¹⁾(η/(2 d_out²), t),   L_gen(0) = ‖D(0)‖²_F/d_out,  D = S⁽⁰⁾S⁽¹⁾ − T,
 
-L⁽¹⁾ the one-layer loss for d_out = 1 (the paper's Eq. 19, which writes ‖D(0)‖² times a loss whose
-own 1/d_out it leaves open; with the mean over outputs of its Eq. 17 it is as here).
-Against trained nets the generalization loss is some 10 % off and the training loss up to
-30 %; nets with φ = tanh stay within a few per cent of linear ones.  All arguments broadcast;
-time is in steps.
+where L⁽¹⁾ is the one-layer loss for d_out = 1.  (The paper's Eq. 19 has ‖D(0)‖² times a loss, and
+leaves open whether that loss includes 1/d_out; with the mean over outputs of its Eq. 17 it agrees
+with the form here.)  Compared with trained nets the generalization loss is some 10 % off and the
+training loss up to 30 %; nets with φ = tanh stay within a few per cent of linear ones.  All
+arguments broadcast; time is in steps.
 """
 
 from dataclasses import dataclass
@@ -77,10 +77,10 @@ def gen_time(problem: Problem, epsilon: ArrayLike, *, accuracy: ArrayLike = 0.95
 
 
 def divergence_rate(problem: Problem) -> Broadcast:
-    """Return the learning rate from which lazy steps diverge, 2d_out²/(1 + √λ)² (ours).
+    """Return the learning rate above which lazy steps diverge, 2d_out²/(1 + √λ)² (ours).
 
-    A net's loss may grow there for a while and settle, its weights being smaller then: it has
-    left the approximation.
+    There the loss of a net may grow for a while and then settle at smaller weights, outside the
+    range of the approximation.
     """
     one_layer = _one_layer(problem)
     return problem.eta / one_layer.eta * linear.divergence_rate(one_layer)

@@ -23,7 +23,8 @@ class TwoPoint(Parameters):
     Attributes
     ----------
     distance
-        δ = 1-2λ in [-1, 1], which λ would round to multiples of 1e-16; see `at_lambda`.
+        δ = 1-2λ in [-1, 1]; if λ were the field, δ would be rounded to multiples of 1e-16.  See
+        `at_lambda`.
     sigma
         σ > 0.
     eta

@@ -1,6 +1,6 @@
-"""Long-time laws of the two-point model, and a plain integration to set against them.
+"""Long-time laws of the two-point model, and a direct integration to compare them with.
 
-The integration knows nothing of orbits or closed forms: an implicit Runge-Kutta method on
+The integration uses no orbits or closed forms: it is an implicit Runge-Kutta method on
 the flow's equations in s = ln(1+t), with B = b + s in place of b so that e^b t stays in
 range at any t.
 """

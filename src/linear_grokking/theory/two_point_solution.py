@@ -37,7 +37,7 @@ class TwoPointState(NamedTuple):
 def solution(log_t: ArrayLike, problem: TwoPoint) -> TwoPointState:
     """Return the exact state at times e^{log_t} (Paper B, App. E).
 
-    ``log_t`` is ln of the time in steps, -inf for the start; t = e^1000 is as good as t = 1.
+    ``log_t`` is ln of the time in steps, -inf for the start; t = e^1000 is as exact as t = 1.
     """
     shape, log_t, orbit = orbits(problem, log_t=log_t)
 
@@ -54,7 +54,7 @@ def solution(log_t: ArrayLike, problem: TwoPoint) -> TwoPointState:
 
 
 def orbits(problem: TwoPoint, **others: ArrayLike) -> tuple:
-    """Return the common shape, then the others and the problem of flat float64 arrays.
+    """Return the common shape, then the other arguments and the problem as flat float64 arrays.
 
     Raises
     ------

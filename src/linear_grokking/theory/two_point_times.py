@@ -13,8 +13,8 @@ from linear_grokking.theory.two_point import TwoPoint, log_mean, settled_output
 from linear_grokking.theory.two_point_orbit import coordinate, log_time, point
 from linear_grokking.theory.two_point_solution import first_root, orbits
 
-# Steps from the start, in the orbit's coordinate, at which a loss that may fall, rise and
-# fall again is looked at: 1 % apart.
+# Distances from the start, in the orbit's coordinate, at which a loss that may fall, rise and
+# fall again is evaluated: 1 % apart.
 _SCAN = np.concatenate([[0.0], np.geomspace(1e-4, 1e13, 4000)])
 _SCANNED_AT_ONCE = 1000
 
@@ -76,7 +76,7 @@ def log_time_to_gen_accuracy(accuracy: ArrayLike, problem: TwoPoint) -> Broadcas
     zero = coordinate(np.zeros_like(start), orbit.distance)
     early = cut & (above(zero, z, orbit) >= 0.0)
     first = first_root(above, orbit, z, start, np.where(early, zero, np.inf))
-    # At S = b = 0 the accuracy is undefined: what counts is the way that it leaves.
+    # At S = b = 0 the accuracy is undefined: what counts is how the orbit leaves that point.
     at_rest = (orbit.u0 == 0.0) & (orbit.b0 == 0.0)
     second = first_root(above, orbit, z, np.where(cut, zero, start + 1e-6 * at_rest))
     return _log_times(np.where(early, first, second), orbit).reshape(shape)

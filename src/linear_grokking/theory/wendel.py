@@ -21,7 +21,7 @@ def separable_probability(n_train: ArrayLike, d: ArrayLike) -> Broadcast:
     Raises
     ------
     ValueError
-        If a size is below 1 or no integer.
+        If a size is below 1 or not an integer.
 
     Examples
     --------
