@@ -13,12 +13,12 @@ from linear_grokking.runtime.arrays import Array
 
 
 def make_pass(inputs: Array | Pass, threads: int = 1) -> Pass:
-    """Return the pass over ``inputs`` (R, N, d) that suits the array library they are of.
+    """Return the pass over ``inputs`` (R, N, d) that suits their array library.
 
     Parameters
     ----------
     inputs
-        An array; or a pass, which is returned.
+        An array, or a pass, which is returned as it is.
     threads
         Threads that share large NumPy matrices.  Results do not depend on it.
     """

@@ -1,4 +1,4 @@
-"""The pass over matrices in products of whole arrays, for any array library."""
+"""The pass over data matrices by products of whole arrays, for any array library."""
 
 import numpy as np
 
@@ -7,11 +7,11 @@ from linear_grokking.runtime.arrays import Array, array_namespace
 from linear_grokking.shapes import Float
 
 _ENTRIES = 10**4
-"""Entries that give their root mean square to a percent."""
+"""Number of entries that give the root mean square within a percent."""
 
 
 class ArrayPass(Pass):
-    """All realizations in one batched product; for GPUs, and any array library.
+    """A pass that takes all realizations in one batched product, on a GPU or in any array library.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class ArrayPass(Pass):
         return xp.astype(product[..., 0, :], xp.float64)
 
     def input_size(self) -> float:
-        """Return the root mean square of entries enough for a percent."""
+        """Return the root mean square of the inputs' entries, within a percent."""
         xp = self.xp
         rows = max(1, _ENTRIES // (self.shape[0] * self.shape[2]))
         return float(xp.mean(xp.astype(self._inputs[:, :rows], xp.float64) ** 2)) ** 0.5

@@ -1,4 +1,4 @@
-"""The pass over inputs without a matrix, drawn as far as training asks for them."""
+"""The pass over inputs without a matrix: products are drawn as training asks for them."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,9 +10,9 @@ from linear_grokking.shapes import Float
 
 
 class DeferredPass(Pass):
-    """Sets of one law and size, one realization after another, on the host.
+    """A pass over sets of one law and size, one realization after another, on the host.
 
-    Vectors are in coordinates of the sets' own (`data.deferred`).
+    Vectors are in the coordinates of each set (`data.deferred`).
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ class DeferredPass(Pass):
         return {f"{k} {name}": v for k, state in enumerate(states) for name, v in state.items()}
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        """Take back what `state` returned."""
+        """Restore what `state` returned."""
         for k, each in enumerate(self._sets):
             mine = f"{k} "
             each.restore({n.removeprefix(mine): v for n, v in state.items() if n.startswith(mine)})

@@ -1,4 +1,4 @@
-"""What a pass makes of the two products of a training set, however those are found."""
+"""A pass over a training set: its outputs and pull-backs, however the products are computed."""
 
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 _TINY = 1e-300
 _LEAST = -1e300
-"""The logarithm of a largest weight that is 0."""
+"""Stands for the logarithm of the largest weight if that is 0."""
 
 
 class Pass(ABC):
-    """The inputs of R training sets, as far as training sees them: outputs and pull-backs.
+    """The inputs of R training sets, which training sees only through outputs and pull-backs.
 
     Attributes
     ----------
@@ -33,7 +33,7 @@ class Pass(ABC):
 
     @abstractmethod
     def outputs(self, vectors: Float[Array, "*S d"]) -> Float[Array, "*S N"]:
-        """Return Xv (..., R, N) in float64 for vectors (..., R, d); many at a time are cheap."""
+        """Return Xv (..., R, N) in float64 for vectors (..., R, d); many at a time cost little."""
 
     @abstractmethod
     def pull_back(self, weights: Float[Array, "R N"]) -> Float[Array, "R d"]:
@@ -61,7 +61,7 @@ class Pass(ABC):
         vectors, offsets
             v and offset.
         weighing, factors
-            What makes the weights w of the outputs.
+            Determine the weights w from the outputs.
 
         Returns
         -------
@@ -84,7 +84,7 @@ class Pass(ABC):
     ) -> tuple[Float[Array, "R d"], Float[Array, " R"], Float[Array, " R"]]:
         """Return pull-back and total in units of the largest weight, and its logarithm.
 
-        However small the weights are, these do not vanish.  Parameters as of `__call__`.
+        They do not underflow, however small the weights are.  Parameters as in `__call__`.
         """
         xp = self.xp
         margins = factors * (self.outputs(vectors) + offsets[..., None])
@@ -95,5 +95,5 @@ class Pass(ABC):
     def stretches(
         self, weighing: Weighing, signs: Array, *, bias: bool, decays: tuple[float, float]
     ) -> "Stretches | None":
-        """Return what takes many gradients in one call; None where there is no such loop."""
+        """Return compiled loops that take many gradients in one call, or None if there are none."""
         return None

@@ -1,7 +1,7 @@
 """Compiled loops over the rows of training sets, one realization after another.
 
-`row_pass` and `stretches` make them of use.  All are in one file: Numba keeps compiled code on
-disk until the file of the function that Python calls changes, whatever that calls in turn.
+`row_pass` and `stretches` call them.  All are in one file, because Numba keeps compiled code on
+disk until the file of the called function changes, whatever that function calls in turn.
 """
 
 import math
@@ -12,22 +12,22 @@ import numpy as np
 from linear_grokking.models.passes.weighing import EXPONENTIAL, LOGISTIC
 from linear_grokking.runtime.compiled import compile_kept
 
-# Weights are rounded to float32 in units of the first few; should others exceed these by
-# this factor, all is done again in units of the largest.
+# Weights are rounded to float32 in units of the first few.  If others exceed these by this
+# factor, everything is computed again in units of the largest.
 _ROOM = 1e15
-# What is smaller is nothing: near the end of float32's range products take processors a
-# hundred times longer.
+# Smaller weights are set to 0: products near the end of float32's range take a hundred times
+# longer.
 _NEGLIGIBLE = 1e-30
 _TINY = 1e-300
 
 RESOLVED = -600.0
 """The logarithm of a largest weight down to which the loops resolve the weights."""
 
-# Sums may be taken in any order, as by BLAS; what is infinite or no number stays so.
+# Sums may be taken in any order, as in BLAS; infinities and NaN are preserved.
 _compile = partial(
     compile_kept, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"}
 )
-# Where the factors of a product may be larger and smaller than its range, their order counts.
+# The order counts where factors of a product may be out of range although it is not.
 _compile_in_order = partial(compile_kept, nogil=True, error_model="numpy")
 
 
@@ -59,10 +59,10 @@ def sweep(inputs, vectors, offsets, weighing, factors, first, last, outputs):  #
 
 @_compile
 def _sweep_rows(of_rows, unit, sums):  # pragma: no cover
-    """Fill outputs (n,), and add Xᵀw to sums (d,) in a unit; 0 leaves its choice.
+    """Fill outputs (n,), and add Xᵀw to sums (d,) in a unit; with unit 0 the loop chooses one.
 
     The pull-back of four rows, still in the cache, is added in the loop that reads the next
-    four.  Beyond the last row it is taken again, with no weight.
+    four.  Beyond the last row, that row is read again with weight 0.
 
     Returns Σw, the unit, and the largest |w|.
     """
@@ -111,7 +111,7 @@ def _sweep_rows(of_rows, unit, sums):  # pragma: no cover
 
 @_compile
 def _weight(weighing, output, factor):  # pragma: no cover
-    """Return the weight of one sample; ways are numbered in `weighing`."""
+    """Return the weight of one sample; `weighing` has the numbers of the ways."""
     product = factor * output
     if weighing == LOGISTIC:
         return factor / (1.0 + math.exp(-product))
@@ -189,7 +189,7 @@ def _adapt_row(factors, sums, theta, first, second):  # pragma: no cover
 
 @_compile
 def _log_slope(weighing, margin):  # pragma: no cover
-    """Return log ℓ'(m), for the numbers of losses; as their `log_slope` does."""
+    """Return log ℓ'(m) for the number of a loss, as the `log_slope` of the loss does."""
     if weighing == LOGISTIC:
         size = abs(margin)
         return 0.5 * (margin - size) - math.log1p(math.exp(-size))

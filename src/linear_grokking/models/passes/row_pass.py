@@ -1,4 +1,4 @@
-"""The pass over the data in compiled loops: each matrix is read from memory once.
+"""The pass over the data in compiled loops, which read each matrix from memory once.
 
 BLAS has no call for both products: it would read a matrix twice, or stop reading while it
 works on what is in the cache.
@@ -15,20 +15,20 @@ from linear_grokking.models.passes.stretches import Stretches
 from linear_grokking.models.passes.weighing import LogWeighing, Weighing
 from linear_grokking.shapes import Float
 
-# A matrix is cut in ranges of at least this size that threads may share.  The cut depends
-# on the matrix alone, so that the sums do not depend on the number of threads.
+# A matrix is cut into ranges of at least this size, which threads share.  The cut depends
+# only on the matrix, so that the sums do not depend on the number of threads.
 _RANGE_BYTES = 2**23
 _MOST_RANGES = 32
 
 
 class RowPass(ArrayPass):
-    """`ArrayPass` for NumPy, one realization after another.
+    """An `ArrayPass` for NumPy that takes one realization after another.
 
     Parameters
     ----------
     inputs : (R, N, d)
     threads
-        Threads that share matrices beyond the cache.
+        Number of threads that share matrices larger than the cache.
     """
 
     def __init__(self, inputs: Float[np.ndarray, "R N d"], threads: int = 1) -> None:
@@ -51,7 +51,7 @@ class RowPass(ArrayPass):
             return super().__call__(vectors, offsets, weighing, factors)
         outputs = np.empty(self._inputs.shape[:2])
         vectors = np.ascontiguousarray(self._cast(vectors))
-        # Of one layout, or the loops would be compiled for each.
+        # Of one memory layout, as the loops are compiled for each.
         offsets, factors = np.ascontiguousarray(offsets), np.ascontiguousarray(factors)
 
         def sweep(ends: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
@@ -74,7 +74,7 @@ class RowPass(ArrayPass):
         """See `ArrayPass.scaled`."""
         outputs, pull_back, totals = self(vectors, offsets, weighing, factors)
         scale = weighing.log_slope(self.xp, np.max(factors * outputs, axis=-1))
-        if np.min(scale) < row_loops.RESOLVED:  # in logarithms, which reads the matrix twice
+        if np.min(scale) < row_loops.RESOLVED:  # in logarithms; this reads the matrix twice
             return super().scaled(vectors, offsets, weighing, factors)
         unit = np.exp(-scale)
         return unit[:, np.newaxis] * pull_back, unit * totals, scale
@@ -82,7 +82,7 @@ class RowPass(ArrayPass):
     def stretches(
         self, weighing: Weighing, signs: np.ndarray, *, bias: bool, decays: tuple[float, float]
     ) -> Stretches | None:
-        """See `ArrayPass.stretches`; there is none for sets beyond the cache."""
+        """See `ArrayPass.stretches`; None for sets larger than the cache."""
         if weighing.number is None or len(self._ranges) > 1:
             return None
         return Stretches(self._inputs, weighing.number, signs, bias=bias, decays=decays)

@@ -7,16 +7,16 @@ from linear_grokking.shapes import Float
 
 
 class Stretches:
-    """Many gradients in one call: of small sets they take less time than Python's calls.
+    """Loops that take many gradients in one call, as small sets take less time than a Python call.
 
-    Each method does what the solver that calls it does without.  All arrays are float64 and
-    C-contiguous; states are (R, d + 2): S, b and conformal time τ, or log(1 + τ).
+    Each method does the same as the Python steps of the solver that calls it.  All arrays are
+    float64 and C-contiguous; states are (R, d + 2): S, b and conformal time τ, or log(1 + τ).
 
     Parameters
     ----------
     inputs : (R, N, d)
     number
-        By which the loops know the slope of the loss (`weighing`).
+        Number of the loss's slope in the loops (`weighing`).
     signs : (R, N)
         -y of each sample.
     bias
@@ -34,7 +34,8 @@ class Stretches:
         bias: bool,
         decays: tuple[float, float],
     ) -> None:
-        decays = float(decays[0]), float(decays[1])  # of one type, or loops would be compiled anew
+        # Of one type, as the loops are compiled for each.
+        decays = float(decays[0]), float(decays[1])
         self._sets = inputs, np.ascontiguousarray(signs), number, bias, decays
 
     def descend(self, state: Float[np.ndarray, "R width"], *, eta: float, steps: int) -> None:
@@ -52,7 +53,7 @@ class Stretches:
         done: int,
         steps: int,
     ) -> int:
-        """Take Adam's steps, in place, as far as the slopes do not fall below e^-600.
+        """Take Adam's steps in place, until a slope falls below e^-600.
 
         Parameters
         ----------
@@ -61,19 +62,19 @@ class Stretches:
         clock
             τ.
         moments, units
-            First and second ones of S and b, and U: see `solvers.adam`.
+            First and second moments of S and b, and their units U; see `solvers.adam`.
         rates
-            η, decay factors of the moments, their logarithms, and that of ε.
+            η, the decay factors of the moments, their logarithms, and the logarithm of ε.
         done
-            Steps taken before, which the correction of the moments' bias counts.
+            Steps taken before, which enter the bias correction of the moments.
         steps
-            How many are wanted.
+            Number of steps to take.
 
         Returns
         -------
         int
-            How many were taken: fewer where, for one of the sets, the next one's slopes
-            are smaller.
+            Number of steps taken; fewer if the slopes of one of the sets would be smaller at
+            the next.
         """
         return row_loops.adapt(self._sets, rates, done, steps, params, clock, moments, units)
 

@@ -1,4 +1,4 @@
-"""How a pass weighs the samples, and the numbers by which compiled loops know the ways."""
+"""How a pass weights the samples, and the numbers of these ways in the compiled loops."""
 
 from typing import ClassVar, Protocol
 
@@ -6,7 +6,7 @@ from linear_grokking.runtime.arrays import Array, Namespace
 from linear_grokking.shapes import Float
 
 LOGISTIC, EXPONENTIAL, LINEAR = range(3)
-"""Ways that compiled loops know.  The loops are kept on disk: leave the numbers."""
+"""Ways that the compiled loops implement.  The loops are cached on disk: keep the numbers."""
 
 
 class Weighing(Protocol):
@@ -15,7 +15,7 @@ class Weighing(Protocol):
     Attributes
     ----------
     number
-        Among those above; None leaves the way to products of whole arrays.
+        One of the above; None if only products of whole arrays implement it.
     """
 
     number: ClassVar[int | None]
@@ -28,7 +28,7 @@ class Weighing(Protocol):
 
 
 class LogWeighing(Weighing, Protocol):
-    """Weights c ℓ'(c o) of factors c = ±1, of a loss that is convex and does not fall."""
+    """Weights c ℓ'(c o) with factors c = ±1, for a convex, non-decreasing loss ℓ."""
 
     def log_slope(self, xp: Namespace, margins: Float[Array, "*S"]) -> Float[Array, "*S"]:
         """Return log ℓ'(m), which rises with m = c o."""
@@ -36,7 +36,7 @@ class LogWeighing(Weighing, Protocol):
 
 
 class LinearWeighing:
-    """w = c o: with c = ℓ'' the product with a Hessian."""
+    """w = c o, which with c = ℓ'' gives the product with a Hessian."""
 
     number: ClassVar[int | None] = LINEAR
 
