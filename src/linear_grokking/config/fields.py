@@ -1,4 +1,4 @@
-"""Field types of the configuration: numbers as YAML writes them, and axes of a grid."""
+"""Field types of the configuration: numbers as written in YAML, and axes of a grid."""
 
 from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
@@ -17,12 +17,12 @@ class Section(BaseModel):
 
 
 def refused(text: str) -> PydanticCustomError:
-    """Return the error that says, behind the place of a value, what is wrong with it."""
+    """Return the error whose text, after the place of a value, says what is wrong with it."""
     return PydanticCustomError("refused", "{text}", {"text": text})
 
 
 def _number(value: Any) -> Any:
-    """Read a number as a person writes it; YAML hands over 1e-3 as text, and yes as True."""
+    """Read a number as people write it: YAML gives 1e-3 as text, and yes as True."""
     if isinstance(value, bool):
         raise PydanticCustomError("number", "must be a number, not true or false")
     if isinstance(value, bytes):
@@ -33,7 +33,7 @@ def _number(value: Any) -> Any:
             value = int(value) if value.strip("+-").isdecimal() else float(value)
         except ValueError:
             raise PydanticCustomError("number", "must be a number") from None
-    # Minus zero is zero: the two are written differently, and would name two runs.
+    # Minus zero becomes zero, as the two are written differently and would name two runs.
     return value + 0.0 if isinstance(value, float) else value
 
 
@@ -77,7 +77,7 @@ Axis = Annotated[
 
 
 class OneOf:
-    """Marks a text as one of the names of a table that lies elsewhere."""
+    """Marks a text as one of the names of a table defined elsewhere."""
 
     def __init__(self, *names: str):
         self.names = names

@@ -1,4 +1,4 @@
-"""What a figure's options may hold."""
+"""Types of the options of figures."""
 
 from dataclasses import dataclass
 from typing import Annotated

@@ -1,6 +1,6 @@
-"""Configuration files: plain YAML, small, without repeated keys, and nothing that runs.
+"""Configuration files: plain YAML, small, without repeated keys, and without code.
 
-Every file is read by this module before Snakemake reads it for itself.
+This module reads every file before Snakemake reads it.
 """
 
 from collections.abc import Hashable, Iterable, Mapping
@@ -52,7 +52,7 @@ def load(path: Path) -> dict[str, Any]:
         raise ConfigurationError(f"{path}: a number or date cannot be read: {reason}") from None
     except RecursionError:
         raise ConfigurationError(f"{path}: is nested too deeply") from None
-    # Of comments alone: an overlay that changes nothing.
+    # A file with comments only is an overlay that changes nothing.
     raw = {} if raw is None else raw
     if not isinstance(raw, dict):
         raise ConfigurationError(
@@ -73,7 +73,7 @@ def main_file() -> Path:
 
 
 def load_merged(paths: Iterable[Path]) -> dict[str, Any]:
-    """Read files and lay each over those before it: keys by keys, lists as wholes."""
+    """Read files and merge each over those before it, key by key; a list replaces a list."""
     merged: dict[str, Any] = {}
     for path in paths:
         merged = _laid_over(merged, load(path))
@@ -121,7 +121,7 @@ def _problem(error: yaml.YAMLError) -> str:
 
 
 def _exceeds(value: Any, most: int) -> bool:
-    """Tell whether a value holds more than so many keys and values, however shared."""
+    """Return whether a value has more than ``most`` keys and values, counting aliases each time."""
     waiting, count = [value], 0
     while waiting and count <= most:
         count += 1

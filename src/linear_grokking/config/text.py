@@ -1,4 +1,4 @@
-"""Values and keys as messages show them, on one line however large they are."""
+"""Values and keys as messages show them: on one line, however large they are."""
 
 import difflib
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ def percent(fraction: float) -> str:
 
 
 def shown(value: Any) -> str:
-    """Return a value on one line, at most `LONGEST` characters, in time however large it is."""
+    """Return a value on one line of at most `LONGEST` characters, quickly however large it is."""
     text = "".join(c if c.isprintable() else " " for c in _beginning(value))
     return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
 
@@ -47,6 +47,6 @@ def _joined(parts: Any) -> str:
 
 
 def nearest(key: Any, known: Iterable[str]) -> str:
-    """Return ``; did you mean "…"?`` with the known key nearest to a key, or nothing."""
+    """Return ``; did you mean "…"?`` with the known key closest to a key, or an empty string."""
     close = difflib.get_close_matches(shown(key), list(known), n=1)
     return f'; did you mean "{close[0]}"?' if close else ""

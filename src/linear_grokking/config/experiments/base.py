@@ -22,15 +22,15 @@ from linear_grokking.config.fields import (
 from linear_grokking.jobs.kinds import KINDS, kind_of
 
 SIZE_TOLERANCE = 1e-3
-"""Relative change of λ that rounding to whole sizes may bring."""
+"""Largest relative change of λ by rounding to whole sizes."""
 
 MAX_GRID = 10_000
 
 MAX_LITERAL_STEPS = 1e9
-"""Most steps of a solver that takes them one by one."""
+"""Largest number of steps of a solver that takes them one by one."""
 
 MAX_REALIZATION_BYTES = 1e12
-"""Most memory that one realization may need."""
+"""Largest memory that one realization may need."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,9 @@ class GridPoint:
     Attributes
     ----------
     parameters
-        Under their configuration keys, λ as the user wrote it.
+        The parameters under their configuration keys, λ as the user wrote it.
     spec
-        What the numbers depend on, canonical.
+        What the numbers depend on, in canonical form.
     """
 
     parameters: dict[str, Any]
@@ -50,13 +50,13 @@ class GridPoint:
 
 
 class Experiment(Section):
-    """What all experiments share."""
+    """Keys and checks that all experiments share."""
 
     plain: ClassVar[frozenset[str]] = frozenset({"realizations", "block", "seed"})
     random: ClassVar[bool] = True
     """Whether the runs depend on the seed."""
     timed: ClassVar[bool] = False
-    """Whether they depend on the accuracy that counts as reached; others are read off later."""
+    """Whether the runs depend on the accuracy threshold, rather than times being read off later."""
 
     realizations: Count = Field(1, description="Independent draws of data and initial weights.")
     block: Count | None = Field(
@@ -80,9 +80,9 @@ class Experiment(Section):
         Parameters
         ----------
         seed
-            The configuration's, for experiments that have none of their own.
+            The seed of the configuration, for experiments without their own.
         accuracy
-            That counts as reached.
+            The accuracy threshold of grokking times.
         """
         fields = {key: self.value(key) for key in self.parameters()}
         axes = {
@@ -106,18 +106,18 @@ class Experiment(Section):
         return dict(parameters)
 
     def unused(self, parameters: Mapping[str, Any]) -> Iterator[str]:
-        """Yield the keys that have no meaning at a grid point."""
+        """Yield the keys that have no effect at a grid point."""
         for solver, keys in self._solver_keys().items():
             if solver != parameters["solver"]:
                 yield from keys
 
     def check_keys(self) -> None:
-        """Raise where keys are set that do not go together."""
+        """Raise if keys are set that exclude each other."""
         for solver, keys in self._solver_keys().items():
             only_with(self, f"solver: {solver}", solver == self.value("solver"), keys)
 
     def _solver_keys(self) -> dict[str, tuple[str, ...]]:
-        """Return the keys of each solver of the model."""
+        """Return the keys that belong to each solver of the model."""
         mine = (self.value("model"), self.value("measure"))
         return {k.solver: k.options for k in KINDS if (k.model, k.measure) == mine}
 
@@ -136,7 +136,7 @@ class Experiment(Section):
 
 
 def whole_size(key: str, exact: float, lambda_: float) -> int:
-    """Round a size that λ implies; refuse a λ that no whole size comes close to."""
+    """Round a size implied by λ; refuse a λ to which no whole size is close enough."""
     size = round(exact) if exact <= MAX_SIZE else 0
     if size >= 1 and abs(size - exact) <= SIZE_TOLERANCE * exact:
         return size
@@ -150,7 +150,7 @@ def whole_size(key: str, exact: float, lambda_: float) -> int:
 
 
 def check_feasible(spec: Mapping[str, Any]) -> None:
-    """Refuse a run that could never end, or that no machine could hold."""
+    """Refuse a run that would never end, or that no machine has the memory for."""
     kind = kind_of(spec)
     if kind.literal and spec["t_max"] > MAX_LITERAL_STEPS:
         raise refused(
@@ -174,14 +174,14 @@ def one_of(experiment: Experiment, first: str, second: str) -> None:
 
 
 def only_with(section: Section, condition: str, holds: bool, keys: tuple[str, ...]) -> None:
-    """Refuse keys that were set although the solver or law at hand does not use them."""
+    """Refuse keys that are set although the chosen solver or law does not use them."""
     for key in keys if not holds else ():
         if key in section.model_fields_set and getattr(section, key) is not None:
             raise refused(f"sets {key}, which has a meaning only with {condition}")
 
 
 class Trained(Experiment, title="How it is trained"):
-    """An experiment with steps."""
+    """An experiment that trains for a number of steps."""
 
     eta: Axis[Positive] = Field((0.01,), description="Learning rate η.")
     t_max: Time = Field(1.0e7, description="Last step.")
@@ -191,7 +191,7 @@ class Trained(Experiment, title="How it is trained"):
 
 
 class WithAdam(Trained, title="How it is trained"):
-    """An experiment that Adam can train, which knows no weight decay."""
+    """An experiment that Adam can train, without weight decay."""
 
     beta1: OpenProbability = Field(0.9, description="adam: decay of the first moment.")
     beta2: OpenProbability = Field(0.999, description="adam: decay of the second moment.")

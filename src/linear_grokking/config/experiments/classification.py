@@ -34,7 +34,7 @@ from linear_grokking.models.losses import LOSSES
 
 @cache
 def _laws_by_key() -> dict[str, list[str]]:
-    """Return the keys of laws of inputs, each with the laws that have it."""
+    """Return the keys of the input laws, each with the laws that have it."""
     found: dict[str, list[str]] = {}
     for law in LAWS:
         for key in law_keys(law):
@@ -105,7 +105,7 @@ class Classification(Experiment, title="Sets of inputs for logistic classificati
 
 
 _NEEDS: Mapping[tuple[str, str], Mapping[str, tuple[Any, ...]]] = {
-    # The observables are closed forms there.
+    # Their observables are closed forms, which hold under these conditions only.
     ("labels", "threshold"): {
         "measure": ("dynamics",),
         "law": ("gaussian",),
@@ -113,7 +113,8 @@ _NEEDS: Mapping[tuple[str, str], Mapping[str, tuple[Any, ...]]] = {
         "n_gen": (0,),
         "data": ("matrix",),
     },
-    # Products with Gaussian inputs alone can be drawn given others, and training must see no more.
+    # Only products with Gaussian inputs can be drawn given earlier ones, and training may not see
+    # more than such products.
     ("data", "deferred"): {
         "law": tuple(name for name, law in LAWS.items() if law.isotropic_across),
         "solver": tuple(k.solver for k in KINDS if (k.measure, k.data) == ("dynamics", "deferred")),
@@ -121,11 +122,11 @@ _NEEDS: Mapping[tuple[str, str], Mapping[str, tuple[Any, ...]]] = {
         "dtype": (None, "float64"),
     },
 }
-"""What goes with a value of a key: for each other key the values that are allowed."""
+"""For a key and one of its values: which values of other keys are allowed with it."""
 
 
 def _values(value: Any) -> tuple[Any, ...]:
-    """Return the values of a key, of which an axis has several."""
+    """Return the values of a key as a tuple; an axis has several."""
     return value if isinstance(value, tuple) else (value,)
 
 
@@ -134,7 +135,7 @@ class LogisticExperiment(
     Classification,
     title="Paper B: logistic classification, dynamics or the outputs at its end",
 ):
-    """Training on such sets."""
+    """Training on such sets, or the outputs at its end."""
 
     model: Literal["logistic"] = Field(description="Logistic classification.")
     measure: Literal["dynamics", "outputs"] = Field(
@@ -196,7 +197,7 @@ class LogisticExperiment(
                     self._check_with(f"{key}: {value}", other, allowed)
 
     def _check_with(self, chosen: str, key: str, allowed: tuple[Any, ...]) -> None:
-        """Refuse a key whose values do not go with what was chosen."""
+        """Refuse a key with a value that is not allowed with what was chosen."""
         for each in _values(self.value(key)):
             if each not in allowed:
                 needed = " or ".join(str(value) for value in allowed if value is not None)
@@ -205,10 +206,10 @@ class LogisticExperiment(
     def unused(self, parameters: Mapping[str, Any]) -> Iterator[str]:
         """See `Experiment.unused`."""
         yield from super().unused(parameters)
-        # At random is what a spec says that says nothing; with r = 1 all labels are -1 anyway.
+        # A spec without the key stands for random labels; with r = 1 all labels are -1 anyway.
         if parameters["labels"] == "random" or parameters["label_fraction"] == 1:
             yield "labels"
-        # A matrix is what a spec says that says nothing.
+        # A spec without the key stands for a matrix.
         if parameters["data"] == "matrix":
             yield "data"
         if not parameters["gamma"] or not parameters["bias"]:
@@ -219,7 +220,7 @@ class LogisticExperiment(
         exact = self.solver == "adam" or self.data == "deferred"
         parameters.setdefault("dtype", "float64" if exact else "float32")
         spec = super().sized(parameters)
-        # No decay is what a spec says that says nothing.
+        # A spec without the key stands for no decay.
         if not spec["gamma"]:
             del spec["gamma"]
         return spec
@@ -228,7 +229,7 @@ class LogisticExperiment(
 class SeparabilityExperiment(
     Classification, title="Paper B: verdict, limit direction and margin of each training set"
 ):
-    """What such sets are, without training."""
+    """Separability statistics of such sets, without training."""
 
     model: Literal["logistic"] = Field("logistic", description="Logistic classification.")
     measure: Literal["separability"] = Field(description="Separability statistics.")

@@ -26,7 +26,7 @@ from linear_grokking.jobs.kinds import solvers_of
 
 
 class Regression(Experiment, title="Linear regression and two-layer nets (Paper A)"):
-    """Sizes of a teacher's problem, and when its student is right."""
+    """Sizes of a teacher-student problem, and the tolerance of its accuracy."""
 
     d_in: Axis[Count] = Field((1000,), description="Input dimension.")
     lambda_: Axis[Positive] | None = Field(
@@ -54,7 +54,7 @@ class Regression(Experiment, title="Linear regression and two-layer nets (Paper 
 
 
 class TeacherStudent(WithAdam, Regression, title="Linear regression and two-layer nets (Paper A)"):
-    """A student that learns a teacher of its own kind."""
+    """A student that learns from a teacher with the same architecture."""
 
     measure: Literal["dynamics"] = Field("dynamics", description="What is measured.")
     d_out: Axis[Count] = Field((1,), description="Output dimension.")
@@ -111,7 +111,7 @@ class LinearExperiment(
         yield from super().unused(parameters)
         if parameters["solver"] == "conjugate_gradients":
             yield "eta"
-        # Isotropic is what a spec says that says nothing.
+        # A spec without these keys stands for isotropic inputs.
         if parameters["law"] == "gaussian":
             yield from ("law", "spectral_exponent")
 
@@ -135,7 +135,7 @@ class LinearExperiment(
 class GrokkingTimesExperiment(
     Regression, title="Paper A, one layer: exact grokking times of many draws, without data"
 ):
-    """Draws of the one-layer problem's spectrum, and when their losses fall."""
+    """Exact times at which accuracies are reached, from random spectra of the one-layer model."""
 
     timed: ClassVar[bool] = True
 
