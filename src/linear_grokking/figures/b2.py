@@ -183,7 +183,7 @@ def _draw_paths(axes: Axes, table: pd.DataFrame, colours: dict[float, str]) -> N
     handles.append(legends.line("without bias", color=legends.GREY, **thin))
     axes.set(xscale="log", xlabel=r"conformal time $\tau$ (steps)")
     axes.set(yscale="log", ylabel=r"$\|S\|$")
-    # Above ½ the path with bias goes on for ever, beyond the end of the one without.
+    # Above ½ the path with bias goes on forever, beyond the end of the one without.
     axes.set_xlim(1.0, rows(paths, series="without_bias")["x"].max() * 1.2)
     inside = paths[paths["x"] <= axes.get_xlim()[1]]["y"]
     axes.set_ylim(inside.min() / 1.5, inside.max() * 2)

@@ -83,7 +83,7 @@ NAMES = {"train": "training", "generalization": "generalization"}
 """How a series is written in a legend."""
 
 LOSS_FLOOR = 1e-8
-"""Losses below this are not shown: only a decay that goes on for ever lies there."""
+"""Losses below this are not shown: only a decay that goes on forever lies there."""
 LOSS_CEILING = 1e8
 """Losses above this are not shown: only a divergence lies there."""
 
