@@ -33,7 +33,7 @@ def draws_of(
         draws = with_limits(run, sets).assign(lambda_=run.parameters["lambda"]).query(query)
         found += [(run, draws)] if len(draws) else []
     if not found:
-        raise Undecidable(f"no realization of {dynamics} is {query!r}")
+        raise Undecidable(f"no realization of {dynamics} satisfies {query!r}")
     return found
 
 
@@ -48,7 +48,7 @@ def by_sigma(evidence: Evidence) -> list[RunResult]:
     runs = evidence.runs("dynamics", keep=lambda p: p["lambda"] < CRITICAL)
     _, nearest = max(by_value(runs, "lambda").items())
     if len(nearest) < 2:
-        raise Undecidable("fewer than two σ below λ = ½")
+        raise Undecidable("the largest λ below ½ has fewer than two values of σ")
     return sorted(nearest, key=lambda run: run.parameters["sigma"])
 
 

@@ -22,7 +22,11 @@ from linear_grokking.theory.linear_grokking_time import grokking_time
 _SECTION = "Sec. 3.1.3 (Effects of Initialization and Label Noise)"
 
 
-@claims_of("A7", statement="Losses scale by (1+α²)/2.", source=paper_a(_SECTION))
+@claims_of(
+    "A7",
+    statement="Scaling the initial student by α scales the losses by (1+α²)/2.",
+    source=paper_a(_SECTION),
+)
 def scale(evidence: Evidence) -> Iterator[Claim]:
     """Compare early losses with those at α = 1."""
     runs, reference = _scaled(evidence)
@@ -34,8 +38,8 @@ def scale(evidence: Evidence) -> Iterator[Claim]:
         ratio = log_time_average(steps[early], np.log(losses[:n] / unscaled[:n])[:, early])
         yield Claim(
             f"A7-scale-alpha-{alpha:g}",
-            f"Scaling the initial student by α = {alpha:g} scales the losses by (1+α²)/2, "
-            "within 10 % (averaged over log t up to 1e4 steps).",
+            f"Scaling the initial student by α = {alpha:g} multiplies the generalization loss by "
+            "(1+α²)/2, within 10 % (ratio averaged over log t up to 1e4 steps).",
             geometric_mean_of(np.exp(ratio), run, reference).within((1 + alpha**2) / 2, 0.1),
         )
 
@@ -68,26 +72,27 @@ def scaled_times(evidence: Evidence) -> Iterator[Claim]:
         of_threshold.append(geometric_mean_of(after / expected, run))
     yield Claim(
         "A7-scale-increases-time",
-        "A larger initial scale increases the grokking time: the ratio to that without scaling "
-        "(its inverse where α < 1) is above 1 at every α (the smallest; λ = "
-        f"{reference.parameters['lambda']:g}).",
+        "A larger initial scale α of the student increases the grokking time: its ratio to the "
+        "time without scaling (the inverse ratio for α < 1) is above 1 at every α "
+        f"(λ = {reference.parameters['lambda']:g}; measured: the smallest ratio).",
         furthest(increases, lambda ratio: -ratio).at_least(1.0),
     )
     yield Claim(
         "A7-scale-as-threshold",
-        "Scaling by α is the same as a threshold of 2ε/(1+α²): the grokking time is the "
-        "formula's there, within 20 % (the α of the largest difference; tolerance ours).",
+        "Scaling the initial student by α acts as a smaller threshold, 2ε/(1+α²): the grokking "
+        "time is the one that the formula gives at this threshold, within 20 % (measured: the α "
+        "of the largest difference; tolerance ours).",
         furthest(of_threshold).within(1.0, 0.2),
         source=paper_a(_SECTION),
     )
     largest = max(ratios)
     yield Claim(
         f"A7-scale-leaves-time-alpha-{largest:g}",
-        f"Scaling the initial student leaves the result unchanged: the grokking time at "
-        f"α = {largest:g} is that at α = 1, within 10 %.",
+        f"Scaling the initial student leaves the grokking time unchanged: at α = {largest:g} it "
+        "is the same as at α = 1, within 10 %.",
         ratios[largest].within(1.0, 0.1),
-        note="So it is for Eq. 12, the limit ε → 0, which knows no ε; at the figures' ε the "
-        "smaller threshold counts, as the paper's introduction says.",
+        note="Eq. 12, the limit ε → 0, does not contain ε and is unchanged; at the figures' ε the "
+        "effectively smaller threshold counts, as the paper's introduction says.",
         source=paper_a(_SECTION),
         otherwise=Disagreement.RANGE,
     )
@@ -97,7 +102,11 @@ def _noisy(evidence: Evidence) -> list[RunResult]:
     return evidence.runs("noise", keep=lambda p: p["noise"] > 0 and p["lambda"] < 1)
 
 
-@claims_of("A7", statement="The student overfits noisy labels, up to a plateau.", source=ours())
+@claims_of(
+    "A7",
+    statement="The student overfits noisy labels: the loss on clean labels ends at a plateau.",
+    source=ours(),
+)
 def plateau(evidence: Evidence) -> Iterator[Claim]:
     """Compare final losses with the plateau's height."""
     for run in _noisy(evidence):
@@ -105,14 +114,15 @@ def plateau(evidence: Evidence) -> Iterator[Claim]:
         height = lambda_ * noise / (1 - lambda_)
         yield Claim(
             f"A7-plateau-noise-{noise:g}",
-            f"With label noise s² = {noise:g} the clean-test loss ends at λs²/(1-λ), within 20 %.",
+            f"With label noise of variance s² = {noise:g} (λ = {lambda_:g}), the generalization "
+            "loss against clean labels ends at λs²/(1-λ), within 20 %.",
             geometric_mean_of(run.scalars["final_gen_loss"], run).within(height, 0.2),
         )
 
 
 @claims_of(
     "A7",
-    statement="Label noise leaves the dynamics, and adds a constant to the generalization loss.",
+    statement="Label noise only adds a constant to the generalization loss.",
     source=paper_a(_SECTION),
 )
 def noise_contribution(evidence: Evidence) -> Iterator[Claim]:
@@ -130,16 +140,18 @@ def noise_contribution(evidence: Evidence) -> Iterator[Claim]:
     predicted = float(expected[0] / expected[1])
     yield Claim(
         "A7-noise-constant",
-        "Label noise adds a constant to the generalization loss, the dynamics being the same: at "
-        f"s² = {noise:g} its contribution at {steps[k]:.0f} steps is that at the end, within 10 %.",
+        "Label noise leaves the dynamics unchanged and adds a constant to the generalization "
+        f"loss: at noise variance s² = {noise:g} its contribution after {steps[k]:.0f} steps "
+        "equals its final contribution, within 10 % (measured: their ratio).",
         share.within(1.0, 0.1),
-        note="The student fits the noise too, in the slow modes last: its contribution grows as "
-        "they are learned, so that the clean-test loss passes a minimum and rises again.",
+        note="The student also fits the noise, in the slow modes last: its contribution grows as "
+        "they are learned, so that the generalization loss passes a minimum and rises again.",
     )
     yield Claim(
         "A7-noise-contribution",
-        f"The contribution of label noise, λs²E[(1-e^(-2ηνt))²/ν], is at {steps[k]:.0f} steps "
-        f"{predicted:.2f} of that at the end, within 20 %.",
+        "Label noise contributes λs²E[(1-e^(-2ηνt))²/ν] to the generalization loss: after "
+        f"{steps[k]:.0f} steps this is {predicted:.2f} of its final value, within 20 % "
+        f"(λ = {lambda_:g}, s² = {noise:g}).",
         share.within(predicted, 0.2),
         source=ours(),
     )
@@ -147,16 +159,16 @@ def noise_contribution(evidence: Evidence) -> Iterator[Claim]:
     accuracy = float(linear.accuracy(lambda_ * noise / (1 - lambda_), epsilon, d_out))
     yield Claim(
         "A7-noise-finite-accuracy",
-        f"With noisy labels some finite accuracy is reached: at λ = {lambda_:g}, s² = {noise:g}, "
-        f"ε = {epsilon:g} it ends at that of the loss λs²/(1-λ), {accuracy:.3f}, within 0.03 "
-        "(level ours).",
+        "With noisy labels the generalization accuracy ends at a finite value: at "
+        f"λ = {lambda_:g}, s² = {noise:g}, ε = {epsilon:g} it is {accuracy:.3f}, the accuracy of "
+        "the loss λs²/(1-λ), within 0.03 (value ours).",
         mean_of(noisiest.scalars["final_gen_accuracy"], noisiest).near(accuracy, 0.03),
     )
 
 
 @claims_of(
     "A7",
-    statement="The loss passes a minimum before the student overfits noisy labels.",
+    statement="The generalization loss passes a minimum before the student overfits noisy labels.",
     source=ours(),
 )
 def minimum(evidence: Evidence) -> Iterator[Claim]:
@@ -169,7 +181,8 @@ def minimum(evidence: Evidence) -> Iterator[Claim]:
         depth = interpolated(smallest, noise, logarithmic=True)
         yield Claim(
             f"A7-minimum-noise-{noise:g}",
-            f"With label noise s² = {noise:g} (λ = {run.parameters['lambda']:g}) the loss passes a "
-            "minimum of the predicted depth, within 20 %.",
+            f"With label noise of variance s² = {noise:g} (λ = {run.parameters['lambda']:g}), the "
+            "smallest generalization loss against clean labels during training is the one that "
+            "the formula predicts, within 20 %.",
             geometric_mean_of(run.scalars["min_gen_loss"], run).within(depth, 0.2),
         )

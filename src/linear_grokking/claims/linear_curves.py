@@ -29,7 +29,7 @@ ACCURACY_TOLERANCE = 0.03
     "A1",
     "A2",
     "A3",
-    statement="Each loss and accuracy curve agrees with the large-size theory.",
+    statement="The curves of loss and accuracy agree with the large-size theory.",
     source=paper_a("Sec. 3, Figs. 1 to 3"),
 )
 def dynamics_follow_theory(evidence: Evidence) -> Iterator[Claim]:
@@ -54,9 +54,9 @@ def dynamics_follow_theory(evidence: Evidence) -> Iterator[Claim]:
             ratio = log_time_average(steps[kept], np.log(losses[:, kept] / theory[kept]))
             yield Claim(
                 f"{figure}-{which}-loss-{slug}",
-                f"The {word} loss at {name} follows the large-size theory: its ratio to it, "
-                "averaged over log t until a tenth of the loss at which the accuracy is "
-                f"{evidence.percent}, is 1 within {100 * LOSS_TOLERANCE:.0f} %.",
+                f"The {word} loss at {name} follows the large-size theory: measured over "
+                f"predicted loss is 1 within {100 * LOSS_TOLERANCE:.0f} % (averaged over log t "
+                f"until the prediction is a tenth of the loss of {evidence.percent} accuracy).",
                 geometric_mean_of(np.exp(ratio), run).within(1.0, LOSS_TOLERANCE),
                 source=loss_source,
             )
@@ -65,8 +65,9 @@ def dynamics_follow_theory(evidence: Evidence) -> Iterator[Claim]:
             difference = log_time_average(steps, accuracies - formula)
             yield Claim(
                 f"{figure}-{which}-accuracy-{slug}",
-                f"The {word} accuracy at {name} follows the formula P(d_out/2, d_out ε/2L): "
-                f"averaged over log t it differs by at most {ACCURACY_TOLERANCE}.",
+                f"The {word} accuracy at {name} is P(d_out/2, d_out ε/2L), with L the large-size "
+                f"{word} loss and P the regularized incomplete gamma function: averaged over "
+                f"log t they differ by at most {ACCURACY_TOLERANCE}.",
                 mean_of(difference, run).near(0.0, ACCURACY_TOLERANCE),
                 source=paper_a(f"Sec. {_ACCURACY[figure]}, Fig. {figure[1:]}"),
             )
@@ -74,7 +75,8 @@ def dynamics_follow_theory(evidence: Evidence) -> Iterator[Claim]:
 
 @claims_of(
     "A1",
-    statement="The losses fall for ever, the one at the rate that the other sets.",
+    statement="Both losses decrease monotonically, and the training loss sets the rate of the "
+    "generalization loss.",
     source=paper_a("Sec. 3.1.4"),
 )
 def falls(evidence: Evidence) -> Iterator[Claim]:
@@ -89,8 +91,9 @@ def falls(evidence: Evidence) -> Iterator[Claim]:
             rises.append((told[:, 1:] / told[:, :-1]).max())
     yield Claim(
         "A1-monotone",
-        "No loss rises between two records, and none knows the threshold: the largest ratio of "
-        "a loss to that of the record before is at most 1, in every realization.",
+        "Training and generalization loss decrease monotonically, whatever the accuracy's "
+        "threshold: the largest ratio of a loss to that at the previous record is at most 1 in "
+        "every realization.",
         extremes_of(rises, *runs).at_most(1.0 + 1e-9, 1.0),
     )
     for run in runs:
@@ -102,9 +105,9 @@ def falls(evidence: Evidence) -> Iterator[Claim]:
         fall = gen[:, late][:, 0] - gen[:, late][:, -1]
         yield Claim(
             f"A1-fall-lambda-{lambda_:g}",
-            f"The generalization loss falls at the rate 4η times the training loss: at "
-            f"λ = {lambda_:g} its fall from 100 steps on over that integral is 1 within 5 % "
-            "(tolerance ours).",
+            "The generalization loss falls at a rate of 4η times the training loss: at "
+            f"λ = {lambda_:g} its fall after 100 steps is the integral of that rate, within 5 % "
+            "(measured: their ratio; tolerance ours).",
             mean_of(fall / lost, run).within(1.0, 0.05),
             source=paper_a("App. B, Eq. 21"),
         )
@@ -112,7 +115,7 @@ def falls(evidence: Evidence) -> Iterator[Claim]:
 
 @claims_of(
     "A1",
-    statement="What is sampled over fresh inputs agrees with the exact generalization loss.",
+    statement="The accuracy over fresh samples agrees with the exact generalization loss.",
     source=paper_a("Sec. 3 (after Eq. 3) and Eq. 10"),
 )
 def sampled(evidence: Evidence) -> Iterator[Claim]:
@@ -123,16 +126,17 @@ def sampled(evidence: Evidence) -> Iterator[Claim]:
         exact = linear.accuracy(np.maximum(losses, 1e-300), epsilon, run.parameters["d_out"])
         yield Claim(
             f"A1-sampled-lambda-{lambda_:g}",
-            f"At λ = {lambda_:g} the accuracy over fresh samples is that of the realization's "
-            "‖D‖², by erf √(ε/2L): averaged over log t it differs by at most 0.003 (tolerance "
-            "ours).",
+            f"At λ = {lambda_:g} the generalization accuracy over fresh samples is erf √(ε/2L), "
+            "with L = ‖D‖² the realization's own generalization loss: averaged over log t they "
+            "differ by at most 0.003 (tolerance ours).",
             mean_of(log_time_average(steps, accuracies - exact), run).near(0.0, 0.003),
         )
 
 
 @claims_of(
     "A1",
-    statement="For λ > 1 the loss stops at the unseen directions' share: no generalization.",
+    statement="For λ > 1 the generalization loss stops at the share of the directions that no "
+    "sample has, and nothing generalizes.",
     source=paper_a("Sec. 3.1.1 (λ > 1, d_out = 1)"),
 )
 def floor_above_one(evidence: Evidence) -> Iterator[Claim]:
@@ -149,6 +153,6 @@ def floor_above_one(evidence: Evidence) -> Iterator[Claim]:
         yield Claim(
             f"A1-never-lambda-{lambda_:g}",
             f"At λ = {lambda_:g}, d_out = 1, no realization generalizes: the fraction that "
-            f"reaches {evidence.percent} is at most 0.4.",
+            f"reaches {evidence.percent} generalization accuracy is at most 0.4.",
             proportion_of(np.isfinite(run.scalars["t_gen"]), run).at_most(0.4, 0.0),
         )

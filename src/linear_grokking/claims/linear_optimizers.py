@@ -19,19 +19,19 @@ from linear_grokking.theory.linear_optimizers import least_gen_loss
 
 THEORY = "docs/theory.md, Other optimizers"
 _NAMES = {
-    "larger_rate": "Gradient descent with a larger rate",
-    "momentum": "Momentum",
-    "nesterov": "Nesterov's momentum",
-    "grokfast": "Grokfast",
+    "larger_rate": "Gradient descent with a larger learning rate",
+    "momentum": "Momentum β = {momentum:g}",
+    "nesterov": "Nesterov's momentum β = {momentum:g}",
+    "grokfast": "Grokfast with κ = {grokfast_lamb:g}",
     "tuned": "Momentum β = λ",
-    "conjugate_gradients": "The method of conjugate gradients",
+    "conjugate_gradients": "Conjugate gradients",
 }
 GROKFAST = ours(f"{THEORY}; the method: Lee et al. 2024, arXiv 2405.20233")
 
 
 @claims_of(
     "A8",
-    statement="Every method's times are those of its polynomial on the Marchenko–Pastur law.",
+    statement="The times of each method follow from its polynomial on the Marchenko–Pastur law.",
     source=ours(THEORY),
 )
 def times_follow_theory(evidence: Evidence) -> Iterator[Claim]:
@@ -49,10 +49,10 @@ def times_follow_theory(evidence: Evidence) -> Iterator[Claim]:
             rate = f"η = {run.parameters['eta']:g}, " if "eta" in run.parameters else ""
             yield Claim(
                 f"A8-{series}-sooner-{role.replace('_', '-')}",
-                f"{name} ({rate}λ = {run.parameters['lambda']:g}) reaches {evidence.percent} "
-                f"{style.NAMES[series]} accuracy sooner than gradient descent with "
-                f"η = {plain.parameters['eta']:g}, by the formulas' factor {factor:.3g} within "
-                f"{100 * tolerance:.0f} % (on the same draws; tolerance ours).",
+                f"{name.format_map(run.parameters)} ({rate}λ = {run.parameters['lambda']:g}): "
+                f"{evidence.percent} {style.NAMES[series]} accuracy is reached earlier than by "
+                f"gradient descent with η = {plain.parameters['eta']:g}, by the formulas' factor "
+                f"{factor:.3g} within {100 * tolerance:.0f} % (on the same draws; tolerance ours).",
                 geometric_mean_of(measured[1] / measured[0], run, plain).within(factor, tolerance),
             )
     for role in ("tuned", "conjugate_gradients"):
@@ -62,12 +62,12 @@ def times_follow_theory(evidence: Evidence) -> Iterator[Claim]:
                 geometric_mean_of(run.scalars[quantity] / theory[series], run)
                 for series, quantity in SERIES.items()
             ]
-            name, lambda_ = role.replace("_", " "), run.parameters["lambda"]
+            name, lambda_ = _NAMES[role], run.parameters["lambda"]
             yield Claim(
                 f"A8-times-{role.replace('_', '-')}-lambda-{lambda_:g}",
-                f"The times of {evidence.percent} accuracy of "
-                f"{'momentum β = λ' if role == 'tuned' else name} at λ = {lambda_:g} are those "
-                "of the formulas within 15 % (the ratio that is further from 1; tolerance ours).",
+                f"{name} at λ = {lambda_:g}: {evidence.percent} training and generalization "
+                "accuracy are reached at the times that the formulas give, within 15 % (measured: "
+                "the ratio further from 1; tolerance ours).",
                 furthest(ratios).within(1.0, 0.15),
             )
 
@@ -80,7 +80,7 @@ def _plain(evidence: Evidence, run: RunResult) -> RunResult:
 
 @claims_of(
     "A8",
-    statement="With momentum λ training comes last.",
+    statement="With momentum β = λ training accuracy is reached after generalization accuracy.",
     source=ours(f"{THEORY}; Polyak 1964, Pedregosa and Scieur 2020"),
 )
 def no_delay(evidence: Evidence) -> Iterator[Claim]:
@@ -94,8 +94,8 @@ def no_delay(evidence: Evidence) -> Iterator[Claim]:
         yield Claim(
             f"A8-losses-lambda-{lambda_:g}",
             f"With momentum β = λ = {lambda_:g} the training loss lies above the generalization "
-            "loss, by the formulas' factor (1 + λ at Polyak's own rate η = ½): average ratio at "
-            "steps 1 to 6 within 15 % (tolerance ours).",
+            "loss, by the formulas' factor (1 + λ at Polyak's rate η = ½), within 15 % (measured: "
+            "geometric mean of their ratio over steps 1 to 6; tolerance ours).",
             geometric_mean_of(ratios, run).within(
                 float(np.exp(np.mean(np.log(theory.train / theory.gen)))), 0.15
             ),
@@ -103,15 +103,16 @@ def no_delay(evidence: Evidence) -> Iterator[Claim]:
         ahead = run.scalars["t_gen"] / run.scalars["t_train"]
         yield Claim(
             f"A8-no-delay-lambda-{lambda_:g}",
-            f"With momentum β = λ = {lambda_:g} there is no delay: generalization reaches "
-            f"{evidence.percent} no later than training (ratio of the times).",
+            f"With momentum β = λ = {lambda_:g} there is no delay: the generalization accuracy "
+            f"reaches {evidence.percent} no later than the training accuracy (measured: ratio of "
+            "the times).",
             geometric_mean_of(ahead, run).at_most(1.0),
         )
 
 
 @claims_of(
     "A8",
-    statement="Delays are a matter of the optimizer: conjugate gradients train first.",
+    statement="Delays depend on the optimizer: conjugate gradients train before they generalize.",
     source=ours(THEORY),
 )
 def conjugate_gradients_grok(evidence: Evidence) -> Iterator[Claim]:
@@ -121,15 +122,17 @@ def conjugate_gradients_grok(evidence: Evidence) -> Iterator[Claim]:
     expected = theory["generalization"] / theory["train"]
     yield Claim(
         "A8-conjugate-gradients-grok",
-        f"At λ = {run.parameters['lambda']:g} conjugate gradients generalize later than they "
-        "train, by the formulas' factor within 20 % (tolerance ours).",
+        f"With conjugate gradients at λ = {run.parameters['lambda']:g} generalization comes later "
+        f"than training, by the formulas' factor within 20 % (measured: ratio of the times of "
+        f"{evidence.percent} accuracy; tolerance ours).",
         geometric_mean_of(run.scalars["t_gen"] / run.scalars["t_train"], run).within(expected, 0.2),
     )
 
 
 @claims_of(
     "A8",
-    statement="No method in the span of past gradients generalizes faster than the bound.",
+    statement="No method whose iterates lie in the span of past gradients generalizes faster than "
+    "the bound.",
     source=ours(f"{THEORY}, large size"),
 )
 def nothing_is_faster(evidence: Evidence) -> Iterator[Claim]:
@@ -142,17 +145,17 @@ def nothing_is_faster(evidence: Evidence) -> Iterator[Claim]:
         closest = np.argmin(np.median(early, axis=0))
         yield Claim(
             f"A8-speed-limit-lambda-{lambda_:g}",
-            f"At λ = {lambda_:g} the generalization loss of the fastest method, conjugate "
-            "gradients, stays above the least that any method in the span of past gradients "
-            "reaches at large size, while it is above 0.01 (ratio where they are closest; 5 % left "
-            "to finite size).",
+            f"At λ = {lambda_:g} no method in the span of past gradients beats the large-size "
+            "lower bound on the generalization loss: the loss of the fastest, conjugate gradients, "
+            "stays above it while it exceeds 0.01 (measured: ratio where they are closest; 5 % "
+            "allowed for finite size).",
             geometric_mean_of(early[:, closest], run).at_least(0.95),
         )
 
 
 @claims_of(
     "A8",
-    statement="Grokfast does what a (1 + κ) times larger learning rate does.",
+    statement="Grokfast has the effect of a 1 + κ times larger learning rate.",
     source=GROKFAST,
 )
 def grokfast_is_a_larger_rate(evidence: Evidence) -> Iterator[Claim]:
@@ -173,17 +176,20 @@ def grokfast_is_a_larger_rate(evidence: Evidence) -> Iterator[Claim]:
     pair = of_shared_draws([fast, larger], "t_gen")
     yield Claim(
         "A8-grokfast-helps",
-        "Amplifying slow gradients helps beyond a larger learning rate: generalization comes at "
-        f"least 5 % earlier than with a {factor:g} times larger one.",
+        f"Grokfast with κ = {factor - 1:g} helps more than a larger learning rate: "
+        f"generalization comes at least 5 % earlier than for gradient descent at a {factor:g} "
+        "times larger rate.",
         geometric_mean_of(pair[1] / pair[0], fast, larger).at_least(1.05),
-        note="Below the larger rate's own limit of stability there is no gain; Grokfast's limit "
-        "lies at a rate about 1 + κ times larger than gradient descent's with it.",
+        note="There is no gain as long as gradient descent at the larger rate is stable; "
+        "Grokfast reaches its limit of stability at an effective rate, (1 + κ)η, about 1 + κ "
+        "times larger.",
     )
 
 
 @claims_of(
     "A8",
-    statement="The time of gradient descent grows like (1 - λ)⁻², that of the best like its root.",
+    statement="The generalization time grows as (1 - λ)⁻² for gradient descent, and as (1 - λ)⁻¹ "
+    "for momentum β = λ.",
     source=ours(THEORY),
 )
 def exponents(evidence: Evidence) -> Iterator[Claim]:
@@ -196,12 +202,13 @@ def exponents(evidence: Evidence) -> Iterator[Claim]:
         distance = [1.0 - run.parameters["lambda"] for run in runs]
         scale = np.log(distance[0] / distance[1])
         expected = [times_of(run, evidence.threshold)["generalization"] for run in runs]
-        name = role.replace("_", " ")
+        name = "momentum β = λ" if role == "tuned" else role.replace("_", " ")
         yield Claim(
             f"A8-exponent-{role.replace('_', '-')}",
-            f"Between λ = {1 - distance[0]:g} and {1 - distance[1]:g} the time of {name} grows "
-            "with 1/(1 - λ) by the formulas' local exponent, which tends to "
-            f"{2 if role == 'gradient_descent' else 1} at λ = 1, within {tolerance:g} (ours).",
+            f"Between λ = {1 - distance[0]:g} and {1 - distance[1]:g} the generalization time of "
+            f"{name} grows as a power of 1/(1 - λ), with the formulas' local exponent (which "
+            f"tends to {2 if role == 'gradient_descent' else 1} at λ = 1) within {tolerance:g} "
+            "(tolerance ours).",
             mean_of(np.log(near / far) / scale, *runs).near(
                 float(np.log(expected[1] / expected[0]) / scale), tolerance
             ),
@@ -210,7 +217,7 @@ def exponents(evidence: Evidence) -> Iterator[Claim]:
 
 @claims_of(
     "A8",
-    statement="Noise of mini-batches makes training later, and generalization no earlier.",
+    statement="Mini-batches delay training, and do not make generalization earlier.",
     source=ours("docs/theory.md, Mini-batches; Paquette et al. 2021"),
 )
 def batches(evidence: Evidence) -> Iterator[Claim]:
@@ -221,12 +228,16 @@ def batches(evidence: Evidence) -> Iterator[Claim]:
     steps, train, gen = small.curves("train_loss", "gen_loss")
     expected = losses_of(small, steps)
     middle = (steps >= 30) & (steps <= 300)
-    for name, found, theory in (("train", train, expected.train), ("gen", gen, expected.gen)):
+    for name, word, found, theory in (
+        ("train", "training", train, expected.train),
+        ("gen", "generalization", gen, expected.gen),
+    ):
         ratios = np.exp(np.mean(np.log(found[:, middle] / theory[middle]), axis=1))
         yield Claim(
             f"A8-batches-{name}-loss",
-            f"With batches of {size} samples the {name} loss is that of the recursion at "
-            "steps 30 to 300, within 15 % on (geometric) average (tolerance ours).",
+            f"With batches of {size} samples (λ = {lambda_:g}) the {word} loss follows the "
+            "recursion for the modes' second moments: measured over predicted loss is 1 within "
+            "15 % on (geometric) average over steps 30 to 300 (tolerance ours).",
             geometric_mean_of(ratios, small).within(1.0, 0.15),
         )
     full = evidence.runs("gradient_descent", keep=lambda p: p["lambda"] == lambda_)[0]
@@ -234,8 +245,9 @@ def batches(evidence: Evidence) -> Iterator[Claim]:
     trained = of_shared_draws([small, full], "t_train")
     yield Claim(
         "A8-batches-train-later",
-        f"Batches of B = {size} samples (λ = {lambda_:g}) train later than full ones by the "
-        "recursion's factor, within 15 % (tolerance ours).",
+        f"With batches of B = {size} samples (λ = {lambda_:g}) the time of {evidence.percent} "
+        "training accuracy is longer than with full batches by the factor of the recursion, "
+        "within 15 % (tolerance ours).",
         geometric_mean_of(trained[0] / trained[1], small, full).within(
             theory[0]["train"] / theory[1]["train"], 0.15
         ),
@@ -243,7 +255,8 @@ def batches(evidence: Evidence) -> Iterator[Claim]:
     generalized = of_shared_draws([small, full], "t_gen")
     yield Claim(
         "A8-batches-generalize-no-earlier",
-        f"Batches of B = {size} samples (λ = {lambda_:g}) generalize no earlier than full ones "
-        "(2 % ours).",
+        f"With batches of B = {size} samples (λ = {lambda_:g}) the time of {evidence.percent} "
+        "generalization accuracy is not shorter than with full batches, within 2 % (tolerance "
+        "ours).",
         geometric_mean_of(generalized[0] / generalized[1], small, full).at_least(0.98),
     )

@@ -50,7 +50,7 @@ def _setting(run: RunResult) -> str:
 
 @claims_of(
     "A9",
-    statement="Draws differ by sd(t_gen) = √(2L(2t)/d)/(4ηL_tr(t)).",
+    statement="Over draws t_gen has the standard deviation √(2L(2t)/d)/(4ηL_tr(t)).",
     source=ours("first order in the scatter of the loss at a given spectrum"),
 )
 def scatter(evidence: Evidence) -> Iterator[Claim]:
@@ -62,26 +62,29 @@ def scatter(evidence: Evidence) -> Iterator[Claim]:
     mean, deviation, _ = theory[law.run_id]
     many = [run for run in runs if theory[run.run_id][2] >= MANY_MODES]
     if not many:
-        raise Undecidable(f"none has {MANY_MODES:g} effective modes or more")
+        raise Undecidable(f"no run has {MANY_MODES:g} effective modes or more")
     yield Claim(
         f"A9-deviation-lambda-{law.parameters['lambda']:g}-d_in-{law.parameters['d_in']}",
-        f"At {_setting(law)}, ε = {law.parameters['epsilon']:g} the standard deviation of t_gen "
-        f"over draws is √(2L(2t)/d)/(4ηL_tr(t)), {100 * deviation / mean:.0f} % of t_gen, within "
-        "15 % (measured: their ratio).",
+        f"At {_setting(law)}, ε = {law.parameters['epsilon']:g} the standard deviation of the "
+        f"generalization time t_gen over draws is √(2L(2t)/d)/(4ηL_tr(t)) at t = t_gen, "
+        f"{100 * deviation / mean:.0f} % of t_gen, within 15 % (measured: deviation over formula).",
         (deviation_of(law.scalars["t_gen"], law) / deviation).within(1.0, 0.15),
     )
     yield Claim(
         "A9-deviation-many-modes",
-        f"So it is within 15 % wherever {MANY_MODES:g} modes or more carry the loss (measured: "
-        f"the ratio furthest from 1, of {len(many)}).",
+        "The standard deviation of the generalization time t_gen over draws is "
+        "√(2L(2t)/d)/(4ηL_tr(t)) at t = t_gen, within 15 %, wherever "
+        f"{MANY_MODES:g} effective modes or more carry the loss (measured: the ratio furthest "
+        f"from 1, of {len(many)} settings).",
         furthest(
             deviation_of(run.scalars["t_gen"], run) / theory[run.run_id][1] for run in many
         ).within(1.0, 0.15),
     )
     yield Claim(
         "A9-median-many-modes",
-        f"Where {MANY_MODES:g} modes or more carry the loss the median of t_gen is that of the "
-        "large-size formula, within 5 % (measured: the ratio furthest from 1).",
+        "The median over draws of the generalization time t_gen is that of the large-size "
+        f"formula, within 5 %, wherever {MANY_MODES:g} effective modes or more carry the loss "
+        "(measured: the ratio furthest from 1).",
         furthest(
             median_of(run.scalars["t_gen"], run) / theory[run.run_id][0] for run in many
         ).within(1.0, 0.05),
@@ -90,18 +93,20 @@ def scatter(evidence: Evidence) -> Iterator[Claim]:
     for run in few:
         yield Claim(
             f"A9-median-few-modes-lambda-{run.parameters['lambda']:g}-d_in-{run.parameters['d_in']}",
-            f"The median of t_gen is that of the large-size formula within 5 % also at "
-            f"{_setting(run)} (measured: their ratio).",
+            "The median over draws of the generalization time t_gen is that of the large-size "
+            f"formula, within 5 %, also at {_setting(run)}, where few modes carry the loss "
+            "(measured: median over formula).",
             (median_of(run.scalars["t_gen"], run) / theory[run.run_id][0]).within(1.0, 0.05),
-            note=f"Here {theory[run.run_id][2]:.2g} effective modes carry the loss: t_gen is "
-            "skewed, with its mean still near the formula and its median below.",
+            note=f"Here only {theory[run.run_id][2]:.2g} effective modes carry the loss: t_gen "
+            "has a skewed distribution, with its mean still close to the formula and its median "
+            "below.",
             otherwise=Disagreement.SIZE,
         )
 
 
 @claims_of(
     "A9",
-    statement="Draws of bidiagonal matrices have the grokking times of data matrices.",
+    statement="Bidiagonal random matrices give the same distribution of t_gen as data matrices.",
     source=ours("Dumitriu and Edelman 2002"),
 )
 def same_law(evidence: Evidence) -> Iterator[Claim]:
@@ -116,17 +121,18 @@ def same_law(evidence: Evidence) -> Iterator[Claim]:
             n = min(map(len, times))
             yield Claim(
                 f"A9-same-law-{role.replace('_', '-')}",
-                f"At {_setting(run)} {len(times[0])} runs with data matrices"
-                f"{' (of A1)' if role == 'matrices_of_a1' else ''} and {len(times[1])} draws of "
-                "bidiagonal matrices have one law of t_gen: Kolmogorov and Smirnov's p-value is "
-                f"at least {SIGNIFICANCE}.",
+                f"At {_setting(run)}, data matrices ({len(times[0])} runs"
+                f"{' of A1' if role == 'matrices_of_a1' else ''}) and bidiagonal random matrices "
+                f"({len(times[1])} draws) give the same distribution of t_gen, the time at which "
+                f"the generalization loss falls to that of {evidence.percent} accuracy: the "
+                f"Kolmogorov-Smirnov p-value is at least {SIGNIFICANCE}.",
                 Measurement(value, value, value, n, (run, drawn)).at_least(SIGNIFICANCE),
             )
 
 
 @claims_of(
     "A9",
-    statement="P(t_gen > T) falls as T^(-(N-d+1)/2) where N is d or little more.",
+    statement="P(t_gen > T) falls as T^(-(N-d+1)/2) where N is d or slightly larger.",
     source=ours("Edelman 1988"),
 )
 def tails(evidence: Evidence) -> Iterator[Claim]:
@@ -139,14 +145,16 @@ def tails(evidence: Evidence) -> Iterator[Claim]:
         found = hill_exponent_of(times, _TAIL_SHARE, run)
         yield Claim(
             f"A9-tail-exponent-excess-{excess}",
-            f"At {where} P(t_gen > T) falls as T^(-{exponent:g}), within 30 % (Hill's estimate "
-            f"from the latest {100 * _TAIL_SHARE:g} % of draws).",
+            f"At {where} the distribution of the generalization time t_gen has the power-law tail "
+            f"P(t_gen > T) ∝ T^(-{exponent:g}): its exponent is {exponent:g} within 30 % (Hill's "
+            f"estimate from the latest {100 * _TAIL_SHARE:g} % of draws).",
             found.within(exponent, 0.3),
         )
         if excess == 0:
             yield Claim(
                 "A9-no-mean",
-                f"At {where} t_gen has no mean: the exponent of its tail is below 1.",
+                f"At {where} the generalization time t_gen has no finite mean over draws: the "
+                "exponent a of its tail, P(t_gen > T) ∝ T^(-a), is below 1.",
                 found.at_most(1.0, exponent),
             )
         if excess > 2:
@@ -157,9 +165,9 @@ def tails(evidence: Evidence) -> Iterator[Claim]:
         late = float(hard_edge.gen_time_tail(1.0, **given) / _SHARE) ** (1.0 / exponent)
         yield Claim(
             f"A9-tail-share-excess-{excess}",
-            f"At {where} the formula of the tail, which nothing is fitted to, has "
-            f"{100 * _SHARE:g} % of draws beyond T = {late:.2g}: so it is within 50 % (measured: "
-            "their share over the formula's).",
+            f"At {where} a share {100 * _SHARE:g} % of draws generalizes later than "
+            f"T = {late:.2g}, as the formula of the tail of P(t_gen > T) says without any fit: "
+            "within 50 % (measured: share over formula).",
             (proportion_of(times > late, run) / _SHARE).within(1.0, 0.5),
         )
         if excess > 1:
@@ -168,14 +176,15 @@ def tails(evidence: Evidence) -> Iterator[Claim]:
         law = float(1.0 - hard_edge.smallest_eigenvalue_cdf(1.0, excess))
         yield Claim(
             f"A9-smallest-eigenvalue-excess-{excess}",
-            f"At {where} P(Nd ν_min > 1) is {law:.3f}, Edelman's, within 0.03.",
+            f"At {where} the smallest eigenvalue ν_min of XᵀX/N follows Edelman's law: "
+            f"P(Nd ν_min > 1) is {law:.3f} within 0.03.",
             proportion_of(scaled > 1.0, run).near(law, 0.03),
         )
 
 
 @claims_of(
     "A9",
-    statement="At λ = 1 the median of t_gen grows as d², where d L is small.",
+    statement="At λ = 1 the median of t_gen grows as d² as long as dL is small.",
     source=ours("the slowest mode alone, t_gen = log(g²/(dL))/(4ην)"),
 )
 def critical(evidence: Evidence) -> Iterator[Claim]:
@@ -198,11 +207,11 @@ def critical(evidence: Evidence) -> Iterator[Claim]:
         )
         yield Claim(
             f"A9-median-growth-epsilon-{epsilon:g}",
-            f"At λ = 1, ε = {epsilon:g} the median of t_gen grows as d² from d = {sizes[0]} to "
-            f"{sizes[1]}: its exponent is 2 within 15 %.",
+            f"At λ = 1, ε = {epsilon:g} the median over draws of the generalization time t_gen "
+            f"grows as d²: its exponent from d = {sizes[0]} to {sizes[1]} is 2 within 15 %.",
             growth.within(2.0, 0.15),
-            note=f"It does for dL ≪ 1, and logarithms of dL hold it back: dL = {level:.2g} at "
-            "the largest d, the loss L being that of the accuracy.",
+            note="The law d² holds for dL ≪ 1, up to logarithms of dL, with L the loss at which "
+            f"the accuracy is reached: dL = {level:.2g} at the largest d.",
             otherwise=Disagreement.RANGE,
         )
     epsilon, smallest = by_epsilon[0]
@@ -217,13 +226,14 @@ def critical(evidence: Evidence) -> Iterator[Claim]:
         near.append(proportion_of((times > middle / 2) & (times < 2 * middle), run))
     yield Claim(
         "A9-median-slowest-mode",
-        f"At λ = 1, ε = {epsilon:g} the median of t_gen is that of the slowest mode's law, "
-        "within 30 % (measured: the ratio furthest from 1).",
+        f"At λ = 1, ε = {epsilon:g} the median over draws of the generalization time t_gen is "
+        "that of the slowest mode alone, t_gen = log(g²/(dL))/(4ην), within 30 % (measured: the "
+        "ratio furthest from 1 over all d).",
         furthest(ratios).within(1.0, 0.3),
     )
     yield Claim(
         "A9-quartiles",
-        f"At λ = 1, ε = {epsilon:g} fewer than half of the draws lie within a factor of 2 of the "
-        "median, whatever d (measured: the largest share).",
+        f"At λ = 1, ε = {epsilon:g} fewer than half of the draws have a generalization time "
+        "within a factor of 2 of the median, at every d (measured: the largest share).",
         furthest(near, lambda share: share).at_most(0.5),
     )

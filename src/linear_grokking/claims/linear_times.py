@@ -36,7 +36,7 @@ TOLERANCE = 0.2
     "A1",
     "A2",
     "A3",
-    statement="Measured grokking times agree with those of the theory's curves.",
+    statement="Measured grokking times agree with the large-size theory.",
     source=paper_a("Sec. 3, Figs. 1 to 3"),
 )
 def grokking_times_follow_theory(evidence: Evidence) -> Iterator[Claim]:
@@ -53,9 +53,9 @@ def grokking_times_follow_theory(evidence: Evidence) -> Iterator[Claim]:
         ratios = times[reached] / theory[reached, np.newaxis]
         yield Claim(
             f"{figure}-grokking-time-{key}-{value:g}",
-            f"The grokking time at {symbol} = {value:g} is that of the formulas for loss and "
-            f"accuracy, solved numerically, within {100 * TOLERANCE:.0f} % (ours) on (geometric) "
-            f"average over {len(ratios)} of the curve's points.",
+            f"The grokking time at {symbol} = {value:g} is the one that the large-size formulas "
+            f"for loss and accuracy, solved numerically, give, within {100 * TOLERANCE:.0f} % "
+            f"(tolerance ours) on (geometric) average over {len(ratios)} of the curve's points.",
             geometric_mean_of(np.exp(np.log(ratios).mean(axis=0)), *chosen).within(1.0, TOLERANCE),
             source=paper_a(_SOURCES[figure]),
         )
@@ -68,7 +68,7 @@ def theory_at(function: Callable[..., Any], run: RunResult, threshold: float) ->
 
 @claims_of(
     "A2",
-    statement="The accuracy formula gives t*_gen.",
+    statement="The accuracy formula of Eq. 13 gives the generalization time.",
     source=paper_a("Sec. 3.2, Eq. 13 (limit d_in → ∞) at finite d_in; tolerance ours"),
 )
 def generalization_time(evidence: Evidence) -> Iterator[Claim]:
@@ -84,24 +84,25 @@ def generalization_time(evidence: Evidence) -> Iterator[Claim]:
             modes = effective_modes(theory, problem, d_in)
             note = (
                 "An effect of finite d_in: the formula takes a sample's d_out errors as "
-                "independent, for which far more modes than d_out must carry the loss; when "
-                f"{evidence.percent} is due there are n_eff = d_in L(t)²/(L(0) L(2t)) = "
-                f"{modes:.0f} of them, errors scatter more from sample to sample, and "
-                f"{evidence.percent} comes later."
+                "independent, which holds only if far more modes than d_out carry the loss; at the "
+                f"predicted time there are n_eff = d_in L(t)²/(L(0) L(2t)) = {modes:.0f} of them, "
+                "so that errors scatter more from sample to sample and "
+                f"{evidence.percent} accuracy comes later."
             )
         else:
             tolerance = 0.15
             at = run.parameters["epsilon"]
             scatter = gen_time_deviation(problem, d_in, at, accuracy=evidence.threshold) / theory
             note = (
-                "One output is exact on average, but few slow modes carry its loss: one draw's "
-                f"time scatters by {100 * scatter:.0f} %, by the formula."
+                "With one output the formula is exact on average, but few slow modes carry the "
+                f"loss: by the formula for their scatter, times of single draws have a standard "
+                f"deviation of {100 * scatter:.0f} %."
             )
         yield Claim(
             f"A2-generalization-time-d_out-{d_out}",
-            f"The accuracy formula gives the time of {evidence.percent} generalization accuracy "
-            f"within {100 * tolerance:.0f} % (tolerance ours) at d_out = {d_out}, "
-            f"d_in = {d_in}.",
+            "The large-size formula for the accuracy (Eq. 13) gives the time of "
+            f"{evidence.percent} generalization accuracy within {100 * tolerance:.0f} % (tolerance "
+            f"ours) at d_out = {d_out}, d_in = {d_in}.",
             geometric_mean_of(times / theory, run).within(1.0, tolerance),
             note=note,
             otherwise=Disagreement.SIZE,
@@ -110,7 +111,7 @@ def generalization_time(evidence: Evidence) -> Iterator[Claim]:
 
 @claims_of(
     "A2",
-    statement="The grokking time is largest at d_out of about 50.",
+    statement="The grokking time is largest at a d_out of about 50.",
     source=paper_a("Fig. 2 (caption)"),
 )
 def slowest(evidence: Evidence) -> Iterator[Claim]:
@@ -127,17 +128,17 @@ def slowest(evidence: Evidence) -> Iterator[Claim]:
     at_50, longest = grokking_time(problem, epsilon, **accuracy)
     yield Claim(
         "A2-slowest-d_out",
-        f"The grokking time at λ = {lambda_:g}, ε = {epsilon:g} is largest at d_out of about 50 "
-        "(within 25 %; tolerance ours).",
+        f"The grokking time at λ = {lambda_:g}, ε = {epsilon:g} is largest at a d_out of about 50 "
+        "(within 25 %; tolerance ours; measured: d_out at the maximum of the formula).",
         Measurement.exact(found).within(50.0, 0.25),
-        note="The maximum of the paper's own formula is broad and lies lower, in proportion to "
-        f"1/ε: with half the threshold, ε = {epsilon / 2:g}, it lies at {largest(epsilon / 2)}; at "
-        f"50 the time is {100 * (1 - at_50 / longest):.0f} % shorter than at {found}.",
+        note="The maximum of the paper's own formula is broad, lies lower, and moves as 1/ε: with "
+        f"half the threshold, ε = {epsilon / 2:g}, it lies at {largest(epsilon / 2)}; at 50 the "
+        f"time is {100 * (1 - at_50 / longest):.0f} % shorter than at {found}.",
     )
     yield Claim(
         "A2-broad-maximum",
-        "The maximum over d_out is broad: at d_out = 50 the grokking time is above 90 % of its "
-        "maximum.",
+        f"The maximum of the grokking time over d_out at λ = {lambda_:g}, ε = {epsilon:g} is "
+        "broad: at d_out = 50 the formula gives more than 90 % of it.",
         Measurement.exact(at_50 / longest).at_least(0.9),
         source=ours(),
     )
@@ -145,7 +146,7 @@ def slowest(evidence: Evidence) -> Iterator[Claim]:
 
 @claims_of(
     "A2",
-    statement="The grokking time rises with d_out, then falls, and in the end there is none.",
+    statement="With growing d_out the grokking time first rises and then falls to 0.",
     source=paper_a("Secs. 1 and 3.2"),
 )
 def rise_and_fall(evidence: Evidence) -> Iterator[Claim]:
@@ -155,11 +156,11 @@ def rise_and_fall(evidence: Evidence) -> Iterator[Claim]:
     many = 2.0 / epsilon
     yield Claim(
         "A2-no-wait",
-        f"For d_out → ∞ nothing groks: at d_out = 2/ε both accuracies are above "
+        f"For d_out → ∞ there is no grokking: at d_out = 2/ε both accuracies are above "
         f"{evidence.percent} from the start (measured: the accuracy of the initial loss).",
         Measurement.exact(linear.accuracy(1 / many, epsilon, many)).at_least(evidence.threshold),
-        note="What Sec. 3.2 says for any loss holds for that of d_out = 1: at a fixed loss above "
-        "ε the accuracy tends to 0 with d_out.",
+        note="Sec. 3.2 says so for any loss, which is true if that is the loss of d_out = 1, "
+        "divided by d_out; at a fixed loss above ε the accuracy tends to 0 for d_out → ∞.",
     )
     rising, falling = [], []
     for lambda_, chosen in sorted(by_value(runs, "lambda").items()):
@@ -177,23 +178,25 @@ def rise_and_fall(evidence: Evidence) -> Iterator[Claim]:
     if rising:
         yield Claim(
             "A2-rise",
-            "Below its maximum the grokking time rises with d_out: the smallest ratio of the "
-            "times at neighbouring d_out is above 1.",
+            "Below its maximum over d_out the grokking time rises with d_out: the ratio of the "
+            "times at the larger and the smaller of two neighbouring d_out is above 1 (measured: "
+            "the smallest ratio).",
             furthest(rising, lambda ratio: -ratio).at_least(1.0),
         )
     if not falling:
         raise Undecidable("no two d_out lie beyond the maximum")
     yield Claim(
         "A2-fall",
-        "Beyond its maximum the grokking time falls with d_out: the largest ratio of the times "
-        "at neighbouring d_out is below 1.",
+        "Beyond its maximum over d_out the grokking time falls with d_out: the ratio of the times "
+        "at the larger and the smaller of two neighbouring d_out is below 1 (measured: the "
+        "largest ratio).",
         furthest(falling, lambda ratio: ratio).at_most(1.0),
     )
 
 
 @claims_of(
     "A1",
-    statement="The delay grows without bound as λ → 1 from below.",
+    statement="The grokking time grows without bound for λ → 1 from below.",
     source=paper_a("Sec. 3.1.3 and Fig. 1, right; factor 10 ours"),
 )
 def growth(evidence: Evidence) -> Iterator[Claim]:
@@ -202,7 +205,7 @@ def growth(evidence: Evidence) -> Iterator[Claim]:
     epsilon = min(run.parameters["epsilon"] for run in runs)
     by_lambda = {r.parameters["lambda"]: r for r in runs if r.parameters["epsilon"] == epsilon}
     if len(by_lambda) < 2:
-        raise Undecidable(f"one λ below 1 has ε = {epsilon:g}")
+        raise Undecidable(f"only one λ below 1 has runs at ε = {epsilon:g}")
     low, high = min(by_lambda), max(by_lambda)
     ends = by_lambda[low], by_lambda[high]
     first, last = (run.scalars["grokking_time"].to_numpy() for run in ends)

@@ -167,7 +167,7 @@ def of_shared_draws(runs: Sequence[RunResult], scalar: str) -> np.ndarray:
     """
     seeds = {run.seed for run in runs}
     if len(seeds) > 1:
-        raise Undecidable(f"seed = {', '.join(sorted(map(str, seeds)))}: must be one for all runs")
+        raise Undecidable(f"the runs have different seeds, {', '.join(sorted(map(str, seeds)))}")
     by_run = [run.scalars.set_index("realization")[scalar] for run in runs]
     return pd.concat(by_run, axis=1, join="inner").to_numpy(float).T
 
@@ -181,7 +181,7 @@ def log_time_average(steps: np.ndarray, values: np.ndarray) -> np.ndarray:
         If there are fewer than two steps.
     """
     if len(steps) < 2:
-        raise Undecidable(f"there are {len(steps)} records to average over")
+        raise Undecidable(f"an average over log t needs two records or more, not {len(steps)}")
     clock = np.log1p(steps)
     return np.trapezoid(values, clock, axis=-1) / (clock[-1] - clock[0])
 
@@ -196,7 +196,7 @@ def interpolated(curve: pd.DataFrame, at: float, *, logarithmic: bool = False) -
     """
     x, y = curve.sort_values("x")[["x", "y"]].to_numpy(float).T
     if not x[0] <= at <= x[-1]:
-        raise Undecidable(f"the curve goes from {x[0]:.3g} to {x[-1]:.3g} and not to {at:.3g}")
+        raise Undecidable(f"the curve runs from {x[0]:.3g} to {x[-1]:.3g}, without {at:.3g}")
     if logarithmic:
         return float(np.exp(np.interp(np.log(at), np.log(x), np.log(y))))
     return float(np.interp(at, x, y))

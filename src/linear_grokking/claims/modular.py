@@ -33,7 +33,7 @@ _STRONGEST = 1.0
 
 @claims_of(
     "C1",
-    statement="The net groks: it generalizes long after it is trained, from chance level.",
+    statement="The net groks: it generalizes long after training, from chance level.",
     source=paper_b("App. B (of Power et al. 2022)"),
 )
 def grokking(evidence: Evidence) -> Iterator[Claim]:
@@ -44,14 +44,16 @@ def grokking(evidence: Evidence) -> Iterator[Claim]:
         steps, accuracy, loss = run.curves("gen_accuracy", "gen_loss")
         yield Claim(
             "C1-grokking",
-            "With half of the pairs in the training set the generalization accuracy takes at "
-            f"least 5 times as many steps to {evidence.percent} as the training accuracy.",
+            "With half of all pairs in the training set, a net that learns addition modulo p takes "
+            f"at least 5 times as many steps to {evidence.percent} generalization accuracy as to "
+            f"{evidence.percent} training accuracy.",
             geometric_mean_of(t_gen / t_train, run).at_least(5.0),
         )
         at_training = [np.interp(t, steps, each) for t, each in zip(t_train, accuracy, strict=True)]
         yield Claim(
             "C1-chance",
-            "There it is at chance level or below, 1/p, when the training accuracy gets to "
+            "With half of all pairs in the training set, the generalization accuracy in addition "
+            "modulo p is still at chance level, 1/p, or below when the training accuracy reaches "
             f"{evidence.percent}: at most 2/p (measured in units of 1/p).",
             mean_of(np.array(at_training) * run.parameters["p"], run).at_most(2.0, 1.0),
         )
@@ -61,16 +63,17 @@ def grokking(evidence: Evidence) -> Iterator[Claim]:
         ]
         yield Claim(
             "C1-loss-rises",
-            "There the generalization loss is not monotonic: after the training accuracy has "
-            f"reached {evidence.percent} it rises to at least 1.1 times what it was at its least "
-            "before.",
+            "With half of all pairs in the training set, the generalization loss in addition "
+            f"modulo p is not monotonic: after {evidence.percent} training accuracy it rises to at "
+            "least 1.1 times its minimum before.",
             geometric_mean_of(rise, run).at_least(1.1),
         )
 
 
 @claims_of(
     "C1",
-    statement="There is a critical fraction, near which the dynamics are slow.",
+    statement="There is a critical fraction of pairs in the training set, near which the dynamics "
+    "are slow.",
     source=paper_b("App. B (of Power et al. 2022); numbers ours"),
 )
 def critical_fraction(evidence: Evidence) -> Iterator[Claim]:
@@ -79,34 +82,37 @@ def critical_fraction(evidence: Evidence) -> Iterator[Claim]:
     lowest = runs[0]
     yield Claim(
         "C1-none-below",
-        f"At the fraction {lowest.parameters[FRACTION]:g} no net reaches {evidence.percent} within "
-        f"{lowest.parameters['t_max']:g} steps: of all draws at most 0.4 do.",
+        f"With a fraction {lowest.parameters[FRACTION]:g} of all pairs in the training set, no net "
+        f"reaches {evidence.percent} generalization accuracy in addition modulo p within "
+        f"{lowest.parameters['t_max']:g} steps: the share of draws that do is at most 0.4.",
         proportion_of(np.isfinite(lowest.scalars["t_gen"]), lowest).at_most(0.4, 0.0),
-        note="A longer run may end otherwise: what a net does for t → ∞ is not known.",
+        note="A longer run may end differently: what a net does for t → ∞ is not known.",
     )
     dense = [run for run in runs if run.parameters[FRACTION] >= 0.5]
     if len(dense) < 2:
-        raise Undecidable("fewer than two fractions from 0.5 on")
+        raise Undecidable("fewer than two fractions of 0.5 or more have runs")
     reached = np.concatenate([np.isfinite(run.scalars["t_gen"]) for run in dense])
     yield Claim(
         "C1-all-above",
-        f"From the fraction 0.5 on every net reaches {evidence.percent}: of all draws at least "
-        "0.8 do.",
+        "With half of all pairs or more in the training set, every net reaches "
+        f"{evidence.percent} generalization accuracy in addition modulo p: the share of draws that "
+        "do is at least 0.8.",
         proportion_of(reached, *dense).at_least(0.8, 1.0),
     )
     slow, fast = _near(runs, 0.45), _near(runs, 0.7)
     later, earlier = _reached([slow, fast], "t_gen")
     yield Claim(
         "C1-slow-near",
-        "Near it the dynamics are slow: at the fraction 0.45 generalization takes at least 3 times "
-        "as long as at 0.7.",
+        "Near the critical fraction the dynamics of addition modulo p are slow: with a fraction "
+        "0.45 of all pairs in the training set generalization takes at least 3 times as long as "
+        "with 0.7.",
         geometric_mean_of(later / earlier, slow, fast).at_least(3.0),
     )
 
 
 @claims_of(
     "C1",
-    statement="The time of training depends little on the fraction.",
+    statement="The training time depends little on the fraction of pairs in the training set.",
     source=ours("an experiment"),
 )
 def training_times(evidence: Evidence) -> Iterator[Claim]:
@@ -119,16 +125,17 @@ def training_times(evidence: Evidence) -> Iterator[Claim]:
     times = _reached(runs, "t_train")
     yield Claim(
         "C1-training-independent",
-        f"The time of {evidence.percent} training accuracy does not depend on the fraction: "
-        f"{between} the longest is at most 1.5 times the shortest.",
+        f"In addition modulo p the time of {evidence.percent} training accuracy does not depend on "
+        f"the fraction of pairs in the training set: {between} the longest time is at most 1.5 "
+        "times the shortest.",
         geometric_mean_of(times.max(axis=0) / times.min(axis=0), *runs).at_most(1.5, 1.0),
-        note="It grows with the number of pairs to be memorized.",
+        note="The training time grows with the number of pairs to be memorized.",
         otherwise=Disagreement.CONJECTURE,
     )
     yield Claim(
         "C1-training-proportional",
-        f"The time of {evidence.percent} training accuracy grows like the number of pairs: "
-        f"{between} its logarithmic slope is 1 ± 0.25.",
+        f"In addition modulo p the time of {evidence.percent} training accuracy is proportional to "
+        f"the number of pairs in the training set: {between} its logarithmic slope is 1 ± 0.25.",
         mean_of(_slopes(np.log(fractions), np.log(times)), *runs).near(1.0, 0.25),
     )
 
@@ -151,11 +158,11 @@ def decay_law(evidence: Evidence) -> Iterator[Claim]:
         slopes = _slopes(np.log(gammas), np.log(_if_reached(weak, "t_gen")))
         yield Claim(
             f"C1-decay-slope-fraction-{fraction:g}",
-            f"At the fraction {fraction:g} the time of {evidence.percent} generalization accuracy "
-            f"is ∝ 1/γ: its logarithmic slope for γ between {min(gammas):g} and {max(gammas):g} is "
-            "-1 ± 0.1.",
+            f"In addition modulo p, with a fraction {fraction:g} of all pairs in the training set, "
+            f"the time of {evidence.percent} generalization accuracy is ∝ 1/γ, γ the weight decay: "
+            f"its logarithmic slope for γ between {min(gammas):g} and {max(gammas):g} is -1 ± 0.1.",
             mean_of(slopes, *weak).near(-1.0, 0.1),
-            note="Near the critical fraction it holds; with more pairs the slope is another one.",
+            note="The law 1/γ holds near the critical fraction; with more pairs the slope differs.",
             otherwise=Disagreement.CONJECTURE,
         )
     for other, run in _of_one_product(runs, standard):
@@ -163,8 +170,9 @@ def decay_law(evidence: Evidence) -> Iterator[Claim]:
         eta, gamma = other.parameters["eta"], run.parameters["gamma"]
         yield Claim(
             f"C1-product-eta-{eta:g}",
-            f"Only the product ηγ counts: (η, γ) = ({eta:g}, 1) takes as many steps as "
-            f"({standard:g}, {gamma:g}), within 30 % (their ratio).",
+            "In addition modulo p the generalization time depends on learning rate and weight "
+            f"decay only through ηγ: (η, γ) = ({eta:g}, {other.parameters['gamma']:g}) takes as "
+            f"many steps as ({standard:g}, {gamma:g}), within 30 % (measured: their ratio).",
             geometric_mean_of(first / second, other, run).within(1.0, 0.3),
         )
 
@@ -196,7 +204,7 @@ def _reached(runs: Sequence[RunResult], time: str) -> np.ndarray:
     """Return a time (runs, R) of the draws that all runs share; all must have reached it."""
     times = _if_reached(runs, time)
     if np.isnan(times).any():
-        raise Undecidable(f"{time} was not reached in all draws")
+        raise Undecidable(f"not every draw reaches {time}")
     return times
 
 

@@ -53,7 +53,9 @@ class Evidence(FigureData):
         """
         found = [run for run in super().runs(*roles) if keep(run.parameters)]
         if not found:
-            raise Undecidable(f"no run of {' or '.join(roles)} has the parameters that it is about")
+            raise Undecidable(
+                f"no run of {' or '.join(roles)} has the parameters that the claim needs"
+            )
         return found
 
     def rows(self, panel: str, series: str | None = None) -> pd.DataFrame:
@@ -66,7 +68,7 @@ class Evidence(FigureData):
         """
         found = rows(self.table, panel, series)
         if found.empty:
-            raise Undecidable(f"the table has no {series or 'rows'} in its panel {panel}")
+            raise Undecidable(f"panel {panel} of the table has no {series or 'rows'}")
         return found
 
 
@@ -123,7 +125,7 @@ def _made(maker: Registered, evidence: Evidence) -> Iterator[Claim]:
             nothing = False
             yield claim
         if nothing:
-            raise Undecidable("no run holds what it is about")
+            raise Undecidable("no run holds what the claim is about")
     except Undecidable as reason:
         yield Claim(
             f"{evidence.figure}-{maker.make.__name__.replace('_', '-')}",

@@ -28,7 +28,7 @@ def _nets(evidence: Evidence, activation: str) -> list[RunResult]:
 
 @claims_of(
     "A5",
-    statement="The loss starts at ‖D(0)‖²_F/d_out.",
+    statement="The generalization loss of a linear two-layer net starts at ‖D(0)‖²_F/d_out.",
     source=paper_a("Eqs. 17 and 19 with the mean over outputs"),
 )
 def prefactor(evidence: Evidence) -> Iterator[Claim]:
@@ -40,17 +40,19 @@ def prefactor(evidence: Evidence) -> Iterator[Claim]:
         d_outs.append(d_out)
         yield Claim(
             f"A5-prefactor-d_h-{d_h}",
-            f"At d_h = {d_h} the loss starts at ‖D(0)‖²_F/d_out, where ‖D(0)‖²_F is 1/(2 d_h) on "
-            "average, within 15 % (tolerance ours; measured: 2 d_h times the loss).",
+            f"The generalization loss of a linear two-layer net of d_h = {d_h} starts at "
+            "‖D(0)‖²_F/d_out, where ‖D(0)‖²_F is 1/(2 d_h) on average, within 15 % (tolerance "
+            "ours; measured: 2 d_h times the loss).",
             starts[-1].within(1 / d_out, 0.15),
         )
     yield Claim(
         "A5-prefactor-without-d_out",
-        "The loss starts at ‖D(0)‖²_F, as Eq. 19 has it with L^{1-layer} read as the function of "
-        f"d_out = 1, within 15 % (measured: 2 d_h times the loss, d_out = {max(d_outs)}).",
+        "The generalization loss of a linear two-layer net starts at ‖D(0)‖²_F, which is Eq. 19 "
+        "with L^{1-layer} read as the function of d_out = 1, within 15 % (measured: 2 d_h times "
+        f"the loss, d_out = {max(d_outs)}).",
         furthest(starts).within(1.0, 0.15),
-        note="Eq. 19 does not say whether its L^{1-layer} carries the 1/d_out of Eq. 13; with it "
-        "the formula is right, and the paper says that its Fig. 5 agrees.",
+        note="Eq. 19 does not say whether its L^{1-layer} contains the 1/d_out of Eq. 13; with "
+        "this factor the formula is right, and the paper says that its Fig. 5 agrees.",
         source=paper_a("Sec. 4.1, Eq. 19, with L^{1-layer} read as the d_out = 1 function"),
         otherwise=Disagreement.NOTATION,
     )
@@ -78,12 +80,12 @@ def lazy(evidence: Evidence) -> Iterator[Claim]:
             worst = np.argmax(np.abs(np.log(np.median(ratio, axis=0))))
             yield Claim(
                 f"A5-lazy-{which}-d_h-{d_h}",
-                f"The lazy approximation gives the {word} loss at d_h = {d_h} within "
-                f"{100 * WORST_TOLERANCE:.0f} % at its worst time until it falls to ε/10 "
-                "(tolerance ours).",
+                f"The lazy approximation (Eq. 19) gives the {word} loss of a linear two-layer net "
+                f"of d_h = {d_h} within {100 * WORST_TOLERANCE:.0f} % until it falls to ε/10 "
+                "(measured: the ratio at the time of the largest deviation; tolerance ours).",
                 geometric_mean_of(ratio[:, worst], run).within(1.0, WORST_TOLERANCE),
-                note="The approximation holds each layer's Gram matrix at its initial value; the "
-                "narrower the net, the more it moves.",
+                note="The approximation keeps each layer's Gram matrix at its initial value; the "
+                "narrower the net, the more these matrices change.",
             )
 
 
@@ -113,9 +115,9 @@ def tanh(evidence: Evidence) -> Iterator[Claim]:
             worst = medians[np.argmax(np.abs(np.log(medians)))]
             yield Claim(
                 f"A5-tanh-eq-19-d_h-{d_h}",
-                f"The generalization loss of a tanh net of d_h = {d_h} follows Eq. 19: its ratio "
-                "to it, averaged over log t until Eq. 19 falls to ε/10, is 1 within 10 % (at its "
-                f"worst time {worst:.2f}).",
+                f"The generalization loss of a tanh net of d_h = {d_h} follows Eq. 19: measured "
+                "over predicted loss, averaged over log t until Eq. 19 falls to ε/10, is 1 within "
+                f"10 % (at the time of the largest deviation it is {worst:.2f}).",
                 geometric_mean_of(np.exp(log_time_average(steps, np.log(ratio))), run).within(
                     1.0, 0.1
                 ),
@@ -133,8 +135,9 @@ def tanh(evidence: Evidence) -> Iterator[Claim]:
         at_end = np.median(ratio, axis=0)[-1]
         yield Claim(
             f"A5-tanh-d_h-{d_h}",
-            f"Replacing the identity by tanh at d_h = {d_h} changes the generalization loss by at "
-            f"most 5 %, averaged over log t (by {at_end - 1:+.1%} where it falls to ε/10).",
+            f"In a two-layer net of d_h = {d_h} tanh in place of the identity changes the "
+            "generalization loss by at most 5 %, averaged over log t until the loss of the linear "
+            f"net falls to ε/10 (by {at_end - 1:+.1%} at that time).",
             geometric_mean_of(average, linear_nets[d_h], run).near(1.0, 0.05),
             source=ours(),
         )
@@ -153,16 +156,16 @@ def any_lambda(evidence: Evidence) -> Iterator[Claim]:
         ended = geometric_mean_of(left, run)
         yield Claim(
             f"A5-any-lambda-{lambda_:g}",
-            f"What holds for λ < 1 holds for a linear two-layer net at λ = {lambda_:g} too: its "
-            "generalization loss falls, to below a tenth of its start (bound ours).",
+            f"A linear two-layer net generalizes at λ = {lambda_:g} as it does for λ < 1: its "
+            "generalization loss falls to less than a tenth of its initial value (bound ours).",
             ended.at_most(0.1, 0.0),
-            note="The first layer does not move along directions that no sample has: the loss "
-            "stops at their share, as with one layer.",
+            note="The first layer does not change along directions that no sample has, so the "
+            "loss stops at their share, as with one layer.",
         )
         yield Claim(
             f"A5-floor-lambda-{lambda_:g}",
             f"At λ = {lambda_:g} the generalization loss of a linear two-layer net ends at 1-1/λ "
-            "of its start, within 10 %.",
+            "times its initial value, within 10 %.",
             ended.within(1 - 1 / lambda_, 0.1),
             source=ours(),
         )
@@ -170,7 +173,7 @@ def any_lambda(evidence: Evidence) -> Iterator[Claim]:
 
 @claims_of(
     "A5",
-    statement="One step of gradient descent moves the norms h and the deviation D as Eq. 18 says.",
+    statement="One step of gradient descent changes the norms h and the deviation D as in Eq. 18.",
     source=paper_a("Sec. 4.1 and App. E, Eqs. 18 and 39"),
 )
 def one_step(evidence: Evidence) -> Iterator[Claim]:
@@ -179,16 +182,17 @@ def one_step(evidence: Evidence) -> Iterator[Claim]:
     moved = [_moved(realization, 1.0, d_out) for realization in range(5)]
     for slug, factor, source, words, note in (
         (
-            *("eq-18", 8.0, None, "8η₀ (T+D)ᵀΣD as Eq. 18 has it, its trace taken"),
-            "With its norms (½ of the squares) it is 4η₀/d_out: a factor 2 and the loss's 1/d_out "
-            "are lost.",
+            *("eq-18", 8.0, None, "8η₀ (T+D)ᵀΣD of Eq. 18 (its trace)"),
+            "With these norms (½ of the squares) the factor is 4η₀/d_out; the paper has lost a "
+            "factor ½ and the 1/d_out of the loss.",
         ),
         (*("step", 4.0 / d_out, ours("Paper A, Eq. 38"), "4η₀/d_out Tr[(T+D)ᵀΣD]"), ""),
     ):
         yield Claim(
             f"A5-norms-{slug}",
-            f"The norms h = (‖S⁽⁰⁾‖²+‖S⁽¹⁾‖²)/2 fall at the rate {words}, within 5 %, at "
-            f"d_out = {d_out} (measured: the factor, over 5 draws).",
+            "In a linear two-layer net the norms h = (‖S⁽⁰⁾‖²+‖S⁽¹⁾‖²)/2 fall at the rate "
+            f"{words}, within 5 %, at d_out = {d_out} (measured: the factor in units of η₀, over "
+            "5 draws).",
             extremes_of([each[0] for each in moved]).within(factor, 0.05),
             note=note,
             source=source,
@@ -197,16 +201,17 @@ def one_step(evidence: Evidence) -> Iterator[Claim]:
     for slug, k, source, words, note in (
         (
             *("h", 1, None, "h, the mean of both layers' squared norms"),
-            "The second layer's norm alone does it: h equals it at the paper's start only, where "
-            "both are about ½.",
+            "The rate follows the second layer's norm alone, which h equals only at the paper's "
+            "initial weights, where both squared norms are about ½.",
         ),
         ("second-layer", 2, ours("Paper A, Eq. 38"), "‖S⁽¹⁾‖²", ""),
     ):
         shares = [after[k] / before[k] for before, after in zip(moved, scaled, strict=True)]
         yield Claim(
             f"A5-rate-follows-{slug}",
-            f"D moves at a rate proportional to {words}: with the layers scaled by ½ and 2, which "
-            "leaves D, rate over norm stays as it is, within 30 % (tolerance ours; 5 draws).",
+            f"In a linear two-layer net D changes at a rate proportional to {words}: scaling the "
+            "layers by ½ and 2, which leaves D unchanged, leaves rate over norm unchanged, within "
+            "30 % (tolerance ours; 5 draws).",
             extremes_of(shares).within(1.0, 0.3),
             note=note,
             source=source,

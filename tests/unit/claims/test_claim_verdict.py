@@ -119,12 +119,12 @@ def test_log_time_average_gives_each_decade_one_weight():
 
 
 def test_too_few_records_or_a_short_curve_decide_nothing():
-    with pytest.raises(Undecidable, match="1 records"):
+    with pytest.raises(Undecidable, match="not 1"):
         measuring.log_time_average(np.ones(1), np.ones((3, 1)))
     curve = pd.DataFrame({"x": [100.0, 1.0], "y": [1e4, 1.0]})
     assert measuring.interpolated(curve, 10.0, logarithmic=True) == pytest.approx(100)
     assert measuring.interpolated(curve, 50.5) == pytest.approx(5000.5)
-    with pytest.raises(Undecidable, match="not to 200"):
+    with pytest.raises(Undecidable, match="without 200"):
         measuring.interpolated(curve, 200.0)
 
 
@@ -132,7 +132,7 @@ def test_draws_of_several_seeds_are_not_shared():
     runs = [DrawnRun({}, {"realization": draws, "t": draws}) for draws in ([0, 1, 2], [1, 2, 3])]
     assert measuring.of_shared_draws(runs, "t").tolist() == [[1, 2], [1, 2]]
     runs[1].seed = 5
-    with pytest.raises(Undecidable, match="seed = 0, 5: must be one"):
+    with pytest.raises(Undecidable, match="different seeds, 0, 5"):
         measuring.of_shared_draws(runs, "t")
 
 
