@@ -14,7 +14,7 @@ from linear_grokking.results.reading import RunResult
 
 @claims_of(
     "B5",
-    statement="With Adam the generalization accuracy first stays at chance.",
+    statement="With Adam the generalization accuracy first stays at chance while training goes on.",
     source=paper_b("App. B and Fig. 5; factor 3 ours"),
 )
 def plateau(evidence: Evidence) -> Iterator[Claim]:
@@ -28,13 +28,14 @@ def plateau(evidence: Evidence) -> Iterator[Claim]:
         yield Claim(
             "B5-plateau",
             "With Adam the generalization accuracy stays at chance after the training accuracy has "
-            "left it: it takes at least 3 times as many steps to reach 60 %.",
+            "left it: it takes at least 3 times as many steps as the training accuracy to reach "
+            "60 %.",
             measured.at_least(3.0),
         )
         yield Claim(
             "B5-while-training",
-            f"With Adam it is still near chance when the training accuracy reaches "
-            f"{evidence.percent}: at most 0.6 in every draw.",
+            "With Adam the generalization accuracy is still near chance when the training accuracy "
+            f"reaches {evidence.percent}: at most 0.6 in every draw.",
             extremes_of(_accuracy_at_training(run), run).at_most(0.6, 0.5),
             source=paper_b("App. B; bound ours"),
         )
@@ -50,8 +51,9 @@ def no_plateau_without(evidence: Evidence) -> Iterator[Claim]:
     for run in evidence.runs("dynamics", keep=lambda p: p["sigma"] == 1 and p["lambda"] < 0.5):
         yield Claim(
             "B9-while-training",
-            "With gradient descent at σ = 1, as in Fig. 5 with Adam, it is at least 0.8 when the "
-            f"training accuracy reaches {evidence.percent}, in every draw.",
+            "With gradient descent at σ = 1, the σ of Fig. 5 with Adam, the generalization "
+            "accuracy is at least 0.8 in every draw when the training accuracy reaches "
+            f"{evidence.percent}.",
             extremes_of(_accuracy_at_training(run), run).at_least(0.8),
         )
 
@@ -61,7 +63,7 @@ def _accuracy_at_training(run: RunResult) -> np.ndarray:
     steps, accuracy = run.curves("gen_accuracy")
     times = run.scalars["t_train"].to_numpy()
     if not np.isfinite(times).all():
-        raise Undecidable("training is not done in all draws")
+        raise Undecidable("the training accuracy does not reach its threshold in all draws")
     return np.array([np.interp(t, steps, each) for t, each in zip(times, accuracy, strict=True)])
 
 
@@ -69,7 +71,7 @@ def _accuracy_at_training(run: RunResult) -> np.ndarray:
     "B5",
     "B10",
     statement="Adam's first step moves ‖S‖ by √d times as much as b.",
-    source=paper_b('App. F.2 (a "probable" reason)'),
+    source=paper_b('App. F.2 (given as a "probable" reason)'),
 )
 def first_step(evidence: Evidence) -> Iterator[Claim]:
     """Take ‖S‖/|b| after one step, at each λ: every coordinate moves by the learning rate."""
@@ -80,8 +82,8 @@ def first_step(evidence: Evidence) -> Iterator[Claim]:
             raise Undecidable("the first step is not recorded")
         yield Claim(
             f"{evidence.figure}-first-step-lambda-{lambda_:g}",
-            f"At λ = {lambda_:g}, N = {n_train} ‖S‖/|b| after Adam's first step is √d, within 10 % "
-            "(the initial ‖S₀‖ included).",
+            f"At λ = {lambda_:g}, N = {n_train}, ‖S‖/|b| after Adam's first step is √d, within "
+            "10 % (the initial S₀ included).",
             geometric_mean_of(norm[:, 1] / np.abs(bias[:, 1]), run).within(
                 np.sqrt(lambda_ * n_train), 0.1
             ),
@@ -100,15 +102,15 @@ def adam_perfect(evidence: Evidence) -> Iterator[Claim]:
         lambda_ = run.parameters["lambda"]
         yield Claim(
             f"B10-adam-perfect-lambda-{lambda_:g}",
-            f"At λ = {lambda_:g} Adam generalizes perfectly on sets that are not separable: "
-            "the accuracy ends within 0.02 of 1.",
+            f"At λ = {lambda_:g} Adam ends at perfect generalization on sets that are not "
+            "separable: the final generalization accuracy is 1 within 0.02.",
             mean_of(draws["final_gen_accuracy"], run).near(1.0, 0.02),
         )
 
 
 @claims_of(
     "B10",
-    statement="On separable sets Adam ends neither at the max-margin accuracy nor at 1.",
+    statement="On separable sets Adam's accuracy ends neither at the max-margin value nor at 1.",
     source=paper_b("App. F.2"),
 )
 def adam_margin(evidence: Evidence) -> Iterator[Claim]:
@@ -118,13 +120,14 @@ def adam_margin(evidence: Evidence) -> Iterator[Claim]:
         lambda_, final = run.parameters["lambda"], draws["final_gen_accuracy"]
         yield Claim(
             f"B10-adam-margin-lambda-{lambda_:g}",
-            f"At λ = {lambda_:g} Adam ends at another solution than the max-margin one: its "
-            "accuracy on separable sets differs from Φ(1/(σM)) by at least 0.02.",
+            f"At λ = {lambda_:g} Adam does not end at the max-margin solution: on separable sets "
+            "of margin M its final generalization accuracy differs from Φ(1/(σM)) by at least "
+            "0.02.",
             mean_of(np.abs(final - draws["limit"]), run).at_least(0.02),
         )
         yield Claim(
             f"B10-adam-imperfect-lambda-{lambda_:g}",
-            f"At λ = {lambda_:g} Adam's accuracy on separable sets stays below 1 too (at most "
-            "0.999).",
+            f"At λ = {lambda_:g} Adam does not end at perfect generalization on separable sets: "
+            "its final generalization accuracy is at most 0.999.",
             mean_of(final, run).at_most(0.999),
         )

@@ -22,8 +22,8 @@ from linear_grokking.results.reading import RunResult
 from linear_grokking.theory import adam_limit
 
 _LIMIT = ours("large-size limit of the largest margin in the box, docs/theory.md")
-_TENDS = ours("Zhang, Zou and Cao, arXiv 2406.10650: Adam tends to that margin's direction")
-_TIME = ours("b falls by the same in every step, docs/theory.md")
+_TENDS = ours("Zhang, Zou and Cao, arXiv 2406.10650: Adam tends to the largest margin in the box")
+_TIME = ours("Adam lowers b by the same amount in every step, docs/theory.md")
 _SMALL, _LARGE = 1.0, 5.0
 """Steps that move outputs by up to `_SMALL` are small, by `_LARGE` or more large."""
 
@@ -34,7 +34,7 @@ def _step(run: RunResult) -> float:
     return float(adam_limit.output_step(eta, sigma, lambda_ * n_train))
 
 
-@claims_of("B19", statement="The largest margin in the box is Gordon's.", source=_LIMIT)
+@claims_of("B19", statement="The largest margin in the box is the large-size one.", source=_LIMIT)
 def box(evidence: Evidence) -> Iterator[Claim]:
     """Compare margins and lengths from linear programs with large-size ones, at each λ and N."""
     for run in evidence.runs("separability", "large_sets", keep=lambda p: p["lambda"] >= 0.6):
@@ -45,20 +45,23 @@ def box(evidence: Evidence) -> Iterator[Claim]:
         where = f"At λ = {lambda_:g}, N = {n_train}"
         yield Claim(
             f"B19-box-size-lambda-{lambda_:g}-n-{n_train}",
-            f"{where} the direction of the largest margin in the box is as long as that of large "
-            "sets, ‖S‖ = ρ√d: within 6 %.",
+            f"{where}, the S with the largest margin in the box |S_j| ≤ 1 has the norm ‖S‖ = ρ√d "
+            "of large sets, within 6 % (measured: ‖S‖/√d on separable sets).",
             geometric_mean_of(found["box_norm"] / root, run).within(float(limit.size), 0.06),
             otherwise=Disagreement.SIZE,
         )
         yield Claim(
             f"B19-box-margin-lambda-{lambda_:g}-n-{n_train}",
-            f"{where} the largest margin in the box is that of large sets within 0.02 σ√d.",
+            f"{where}, the largest margin in the box |S_j| ≤ 1 is that of large sets within "
+            "0.02 σ√d (measured: margin/(σ√d) on separable sets).",
             mean_of(found["box_margin"] / (sigma * root), run).near(float(limit.margin), 0.02),
             otherwise=Disagreement.SIZE,
         )
 
 
-@claims_of("B19", statement="Adam ends at the largest margin in the box.", source=_TENDS)
+@claims_of(
+    "B19", statement="Adam's direction tends to the largest margin in the box.", source=_TENDS
+)
 def adam_end(evidence: Evidence) -> Iterator[Claim]:
     """Compare the final ‖S‖/|b| and accuracy with those of that margin, at each λ."""
     for run, sets in pair_runs(evidence.runs("above"), evidence.runs("separability")):
@@ -67,34 +70,38 @@ def adam_end(evidence: Evidence) -> Iterator[Claim]:
         limit = float(adam_limit.limit_gen_accuracy(lambda_, sigma, lambda_ * n_train))
         yield Claim(
             f"B19-adam-direction-lambda-{lambda_:g}",
-            f"At λ = {lambda_:g} ‖S‖/|b| ends at that of the set's largest margin in the box: "
-            f"within 8 % (an output moves by {_step(run):.2g} in a step at most).",
+            f"On separable sets at λ = {lambda_:g}, Adam's ‖S‖/|b| ends at that of the set's "
+            "largest margin in the box max(|S_j|, |b|) ≤ 1: median ratio 1 within 8 % (a step "
+            f"moves an output by at most {_step(run):.2g}).",
             median_of(ends["norm_ratio"], run).within(1.0, 0.08),
         )
         yield Claim(
             f"B19-adam-end-lambda-{lambda_:g}",
-            f"At λ = {lambda_:g}, σ = {sigma:g}, N = {n_train} Adam's accuracy ends at "
-            f"Φ(1/(σρ√d)) = {limit:.3f}: within 0.005.",
+            f"On separable sets at λ = {lambda_:g}, σ = {sigma:g}, N = {n_train}, Adam's "
+            f"generalization accuracy ends at Φ(1/(σρ√d)) = {limit:.3f}, within 0.005.",
             mean_of(ends["final_gen_accuracy"], run).near(limit, 0.005),
         )
 
 
 @claims_of(
-    "B19", statement="Adam ends at chance where gradient descent ends near 1.", source=_TENDS
+    "B19",
+    statement="On the same separable sets Adam's accuracy ends at chance, gradient descent's near "
+    "1.",
+    source=_TENDS,
 )
 def opposite_ends(evidence: Evidence) -> Iterator[Claim]:
     """Take both solvers' final accuracies on the same sets, at the smallest λ above ½."""
     smallest = min(run.parameters["lambda"] for run in evidence.runs("above"))
     for role, solver, words in (
-        ("above", "adam", "Adam's accuracy ends below 0.55"),
-        ("above_descent", "descent", "gradient descent's accuracy ends above 0.9"),
+        ("above", "adam", "Adam's generalization accuracy ends below 0.55"),
+        ("above_descent", "descent", "gradient descent's generalization accuracy ends above 0.9"),
     ):
         runs = evidence.runs(role, keep=lambda p: p["lambda"] == smallest)
         for run, sets in pair_runs(runs, evidence.runs("separability")):
             final = extremes_of(separable_ends(run, sets)["final_gen_accuracy"], run)
             yield Claim(
                 f"B19-opposite-{solver}",
-                f"At λ = {smallest:g}, σ = {run.parameters['sigma']:g} {words} on every separable "
+                f"At λ = {smallest:g}, σ = {run.parameters['sigma']:g}, {words} on every separable "
                 "set (measured: mean, smallest and largest).",
                 final.at_most(0.55) if solver == "adam" else final.at_least(0.9),
             )
@@ -102,8 +109,9 @@ def opposite_ends(evidence: Evidence) -> Iterator[Claim]:
 
 @claims_of(
     "B19",
-    statement="Where a step moves outputs by more than 1 Adam does not end at that margin.",
-    source=ours("the step that throws outputs about, docs/theory.md"),
+    statement="Where a step moves outputs by more than 1, Adam does not end at the largest margin "
+    "in the box.",
+    source=ours("steps that move outputs by more than 1, docs/theory.md"),
 )
 def large_steps(evidence: Evidence) -> Iterator[Claim]:
     """Compare the final ‖S‖/|b| with that margin's, at each learning rate and σ."""
@@ -115,10 +123,10 @@ def large_steps(evidence: Evidence) -> Iterator[Claim]:
         yield Claim(
             f"B19-step-eta-{eta:g}-sigma-{sigma:g}",
             f"At η = {eta:g}, σ = {sigma:g}, λ = {lambda_:g}, where a step moves an output by up "
-            f"to {_step(run):.2g}, ‖S‖/|b| ends at that of the largest margin in the box: within "
-            "12 %.",
+            f"to {_step(run):.2g}, Adam's ‖S‖/|b| on separable sets ends at that of the largest "
+            "margin in the box max(|S_j|, |b|) ≤ 1: median ratio 1 within 12 %.",
             median_of(ratio, run).within(1.0, 0.12),
-            note="The margin is the limit of small steps, which move outputs by less than 1.",
+            note="This margin is Adam's limit for small steps, which move outputs by less than 1.",
             otherwise=Disagreement.RANGE if _step(run) > _SMALL else None,
         )
 
@@ -126,7 +134,7 @@ def large_steps(evidence: Evidence) -> Iterator[Claim]:
 @claims_of(
     "B19",
     "B5",
-    statement="Below ½ Adam's time of an accuracy is linear in ‖S_∞‖.",
+    statement="Below λ = ½ Adam's time to an accuracy is proportional to ‖S_∞‖.",
     source=_TIME,
 )
 def time(evidence: Evidence) -> Iterator[Claim]:
@@ -141,28 +149,38 @@ def time(evidence: Evidence) -> Iterator[Claim]:
         small = _step(run) <= _SMALL
         yield Claim(
             f"{evidence.figure}-time-lambda-{lambda_:g}",
-            f"At λ = {lambda_:g} Adam reaches {evidence.percent} accuracy when |b| = ut has come "
-            f"to {ndtri(evidence.threshold):.3f} σ‖S_∞‖, u = {float(speed):.3g} a step: within 8 % "
-            "in every draw that is not separable (measured: mean, smallest and largest ratio).",
+            f"At λ = {lambda_:g}, on sets that are not separable, Adam's time to "
+            f"{evidence.percent} accuracy is {ndtri(evidence.threshold):.3f} σ‖S_∞‖/u, as |b| = ut "
+            f"with u = {float(speed):.3g} per step: within 8 % in every draw (measured: mean, "
+            "smallest and largest ratio).",
             extremes_of(draws["t_gen"] / expected, run).within(1.0, 0.08),
             otherwise=None if small else Disagreement.RANGE,
         )
 
 
 @claims_of(
-    "B19", statement="Gradient descent's time is exponential where Adam's is linear.", source=_TIME
+    "B19",
+    statement="The time to an accuracy is linear in ‖S_∞‖ with Adam, exponential with gradient "
+    "descent.",
+    source=_TIME,
 )
 def linear_not_exponential(evidence: Evidence) -> Iterator[Claim]:
     """Fit the power of ‖S_∞‖ in Adam's times, and the rate of gradient descent's exponential."""
     query = f"lambda_ < {CRITICAL} and not separable"
     quantile = float(ndtri(evidence.threshold))
     for role, name, statement, expected, tolerance, note in (
-        ("below", "power", "Adam's times grow as the power 1 of ‖S_∞‖", 1.0, 0.05, ""),
+        (
+            *("below", "power"),
+            f"Adam's time to {evidence.percent} accuracy grows as the power 1 of ‖S_∞‖",
+            *(1.0, 0.05, ""),
+        ),
         (
             *("below_descent", "rate"),
-            f"gradient descent's times grow as the exponential of {quantile:.3f} σ‖S_∞‖",
+            f"gradient descent's time to {evidence.percent} accuracy grows as the exponential of "
+            f"{quantile:.3f} σ‖S_∞‖",
             *(quantile, 0.25),
-            "Where ‖S_∞‖ is large S still grows when the accuracy comes, which makes it sooner.",
+            "Where ‖S_∞‖ is large, S still grows when the accuracy is reached, which makes the "
+            "time shorter.",
         ),
     ):
         found = draws_of(evidence, role, "separability", query)
@@ -174,8 +192,8 @@ def linear_not_exponential(evidence: Evidence) -> Iterator[Claim]:
         lambdas = ", ".join(f"{run.parameters['lambda']:g}" for run in runs)
         yield Claim(
             f"B19-{name}",
-            f"Over sets that are not separable (λ = {lambdas}) {statement}: within "
-            f"{100 * tolerance:.0f} %.",
+            f"Over sets that are not separable (λ = {lambdas}) {statement}: the fitted {name} is "
+            f"that within {100 * tolerance:.0f} %.",
             slope_of(np.log(r) if role == "below" else r, log_t, *runs).within(expected, tolerance),
             note=note,
         )
@@ -183,7 +201,7 @@ def linear_not_exponential(evidence: Evidence) -> Iterator[Claim]:
 
 @claims_of(
     "B10",
-    statement="At the paper's steps Adam ends near its limit of small steps.",
+    statement="At the paper's learning rate Adam's accuracy ends near its limit of small steps.",
     source=_TENDS,
 )
 def paper_steps(evidence: Evidence) -> Iterator[Claim]:
@@ -194,11 +212,12 @@ def paper_steps(evidence: Evidence) -> Iterator[Claim]:
         limit = float(adam_limit.limit_gen_accuracy(lambda_, sigma, lambda_ * n_train))
         yield Claim(
             f"B10-adam-limit-lambda-{lambda_:g}",
-            f"At λ = {lambda_:g}, σ = {sigma:g}, N = {n_train} Adam ends at its limit of small "
-            f"steps and large sets, Φ(1/(σρ√d)) = {limit:.4f}: A_gen - ½ within 10 % on every "
-            "separable set (measured: mean, smallest and largest).",
+            f"On separable sets at λ = {lambda_:g}, σ = {sigma:g}, N = {n_train}, Adam's "
+            "generalization accuracy ends at the limit of small steps and large sets, Φ(1/(σρ√d)) "
+            f"= {limit:.4f}: A_gen - ½ within 10 % on every set (measured: mean, smallest and "
+            "largest).",
             extremes_of(draws["final_gen_accuracy"] - 0.5, run).within(limit - 0.5, 0.1),
-            note=f"A step moves an output by up to ησd√(2/π) = {_step(run):.2g}; the limit asks "
-            "for steps that move it by less than 1.",
+            note=f"A step moves an output by up to ησd√(2/π) = {_step(run):.2g}; the limit holds "
+            "for steps that move outputs by less than 1.",
             otherwise=Disagreement.RANGE,
         )

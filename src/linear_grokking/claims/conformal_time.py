@@ -17,7 +17,7 @@ _SHARE_RANGE = 0.2
 
 @claims_of(
     "B2",
-    statement="S(τ) with bias is the path without.",
+    statement="As a function of conformal time τ, S is the same with bias as without.",
     source=paper_b("v1 Eqs. 9-10 / v2 Eqs. 7-8, App. C, Fig. 2"),
 )
 def conformal(evidence: Evidence) -> Iterator[Claim]:
@@ -35,8 +35,9 @@ def conformal(evidence: Evidence) -> Iterator[Claim]:
         both = (run for run in runs if run.parameters["lambda"] == lambda_)
         yield Claim(
             f"B2-conformal-lambda-{lambda_:g}",
-            f"At λ = {lambda_:g} the exponential loss's S(τ) is the path without bias: ‖S‖ differs "
-            "by at most 1 % at any τ, interpolation included (measured: the largest difference).",
+            f"With the exponential loss at λ = {lambda_:g}, ‖S‖ as a function of conformal time τ "
+            "is the same with bias as without: within 1 % at any τ ≥ 1 that both runs reach, "
+            "interpolation included (measured: the largest relative difference).",
             extremes_of([worst], *both).between(0.0, 0.01, 0.0),
         )
 
@@ -57,8 +58,9 @@ def lower_bound(evidence: Evidence) -> Iterator[Claim]:
         least = np.min(tau[:, 1:] / bound[:, 1:], axis=1)
         yield Claim(
             f"B2-conformal-bound-lambda-{lambda_:g}",
-            f"At λ = {lambda_:g} τ ≥ log(1 + ηC_max e^(b₀) t)/(ηC_max) at all t, C_max the largest "
-            "C(S) = L e^(-b) on the path (measured: the least multiple of the bound).",
+            f"At λ = {lambda_:g} conformal time τ is at least log(1 + ηC_max e^(b₀) t)/(ηC_max) at "
+            "all t, where C_max is the largest C(S) = L e^(-b) on the path (measured: the smallest "
+            "ratio of τ to the bound).",
             extremes_of(least, run).at_least(1.0),
         )
 
@@ -76,8 +78,9 @@ def singular_density(evidence: Evidence) -> Iterator[Claim]:
         share = large_size.share_near_zero(range_, (1 - gap) / 2)
         yield Claim(
             "B6-singular-density",
-            "As λ → ½ half of the large-size projections on S_∞/‖S_∞‖ fall on 0: at 1-2λ = 2e-4 "
-            f"the share within {range_} is at least 0.45 (a Gaussian has 0.04).",
+            "As λ → ½, in the large-size limit, half of the points have projection 0 on S_∞/‖S_∞‖: "
+            f"at 1-2λ = 2e-4 the share within {range_}σ of 0 is at least 0.45 (for a Gaussian, "
+            "0.04).",
             Measurement.exact(share).at_least(0.45, 0.5),
         )
         return
@@ -93,8 +96,8 @@ def singular_density(evidence: Evidence) -> Iterator[Claim]:
         yield Claim(
             f"B2-share-near-zero-lambda-{lambda_:g}",
             f"At λ = {lambda_:g} the share of training points whose projection on S/‖S‖ is within "
-            f"{_SHARE_RANGE}σ of 0 is the large-size one, within 0.04, at t = "
-            f"{run.parameters['t_max']:.0e}; it grows towards ½.",
+            f"{_SHARE_RANGE}σ of 0 is that of the large-size limit, which grows as λ → ½: within "
+            f"0.04 at t = {run.parameters['t_max']:.0e}.",
             replace(proportion_of(near, run, norms[lambda_]), n=run.realizations).near(
                 expected, 0.04
             ),

@@ -30,23 +30,23 @@ def _log_time(evidence: Evidence, lambda_: Any, eta: float = 1.0) -> Any:
 
 @claims_of(
     "B1",
-    statement="The median time of generalization follows the large-size curve, from λ = 0.3 on.",
+    statement="The median time to generalization follows the large-size curve from λ = 0.3 on.",
     source=ours("large-size limit"),
 )
 def t95(evidence: Evidence) -> Iterator[Claim]:
     """Fit the curve's exponent at ½, and compare the medians with the curve."""
     yield Claim(
         "B1-t95-divergence",
-        f"For large N and settled S the logarithm of the time of {evidence.percent} accuracy "
-        "diverges as (1-2λ)^(-½): the curve's exponent for 1-2λ from 2e-4 to 2e-3 is ½ within "
-        "10 %.",
+        f"For large N and settled S, the logarithm of the time to {evidence.percent} accuracy "
+        "diverges as (1-2λ)^(-½): the exponent of the large-size curve for 1-2λ from 2e-4 to 2e-3 "
+        "is ½, within 10 %.",
         exponent_at_half(lambda lambda_: _log_time(evidence, lambda_)).within(0.5, 0.1),
     )
     runs = evidence.runs("final_dynamics", keep=lambda p: 0.3 <= p["lambda"] < 0.46)
     yield Claim(
         "B1-t95-curve",
-        f"From λ = 0.3 to 0.46 the median time of {evidence.percent} accuracy at N = "
-        f"{runs[0].parameters['n_train']} is that of the large-size curve: log t within 10 % "
+        f"From λ = 0.3 to 0.46 the median time t to {evidence.percent} accuracy at N = "
+        f"{runs[0].parameters['n_train']} follows the large-size curve: log t within 10 % "
         "(measured: the ratio furthest from 1).",
         furthest(
             median_of(np.log(run.scalars["t_gen"]), run)
@@ -58,7 +58,7 @@ def t95(evidence: Evidence) -> Iterator[Claim]:
 
 @claims_of(
     "B17",
-    statement="The median time of generalization approaches the large-size curve as N grows.",
+    statement="The median time to generalization approaches the large-size curve as N grows.",
     source=ours("large-size limit"),
 )
 def t95_of_largest(evidence: Evidence) -> Iterator[Claim]:
@@ -69,15 +69,15 @@ def t95_of_largest(evidence: Evidence) -> Iterator[Claim]:
     predicted = _log_time(evidence, lambda_, eta)
     yield Claim(
         "B17-t95",
-        f"At λ = {lambda_:g} and the largest N = {n_train} the median of the logarithm of the time "
-        f"of {evidence.percent} accuracy is the large-size value, within 5 %.",
+        f"At λ = {lambda_:g} and the largest N = {n_train} the median of log t, t the time to "
+        f"{evidence.percent} accuracy, is the large-size value, within 5 %.",
         median_of(np.log(run.scalars["t_gen"]), run).within(predicted, 0.05),
     )
 
 
 @claims_of(
     "B1",
-    statement="Just below ½ generalization lags training by decades.",
+    statement="Just below λ = ½ generalization lags training by decades in t.",
     source=paper_b("Fig. 1 (delay); three decades ours"),
 )
 def delay(evidence: Evidence) -> Iterator[Claim]:
@@ -91,14 +91,15 @@ def delay(evidence: Evidence) -> Iterator[Claim]:
     yield Claim(
         f"B1-delay-lambda-{lambda_:g}",
         f"Just below the transition (λ = {lambda_:g}) generalization lags training by at "
-        "least three decades in t.",
+        "least three decades in t (measured: log₁₀ of the ratio of the times to "
+        f"{evidence.percent} accuracy).",
         measured.at_least(3.0),
     )
 
 
 @claims_of(
     "B13",
-    statement="Training groks with the exponential loss, too.",
+    statement="Training with the exponential loss groks, too.",
     source=paper_b("App. F.4; factors ours"),
 )
 def exponential_loss_groks(evidence: Evidence) -> Iterator[Claim]:
@@ -109,21 +110,23 @@ def exponential_loss_groks(evidence: Evidence) -> Iterator[Claim]:
         yield Claim(
             f"B13-delay-lambda-{lambda_:g}",
             f"With the exponential loss at λ = {lambda_:g} generalization takes at least 10 times "
-            "as long as training.",
+            f"as long as training (measured: the ratio of the times to {evidence.percent} "
+            "accuracy).",
             geometric_mean_of(run.scalars["t_gen"] / run.scalars["t_train"], run).at_least(10.0),
         )
     nearest = max(runs, key=lambda run: run.parameters["lambda"])
     yield Claim(
         "B13-rising-loss",
-        f"At λ = {nearest.parameters['lambda']:g} its generalization loss rises by a factor of at "
-        "least 100 before it falls.",
+        f"With the exponential loss at λ = {nearest.parameters['lambda']:g} the generalization "
+        "loss rises by a factor of at least 100 before it falls (measured: its largest value over "
+        "its first).",
         geometric_mean_of(_rise(nearest), nearest).at_least(100.0),
     )
 
 
 @claims_of(
     "B15",
-    statement="Other symmetric laws show the same delay below ½.",
+    statement="Other symmetric laws of the inputs show the same delay below λ = ½.",
     source=paper_b("v2 App. G; factor 2 ours"),
 )
 def delay_of_other_laws(evidence: Evidence) -> Iterator[Claim]:
@@ -149,7 +152,7 @@ _NON_MONOTONIC = paper_b("Sec. 3.1 and v2 abstract; factors ours")
 
 
 @claims_of(
-    "B1", statement="Near ½ the generalization loss is not monotonic.", source=_NON_MONOTONIC
+    "B1", statement="Near λ = ½ the generalization loss is not monotonic.", source=_NON_MONOTONIC
 )
 def rising_loss(evidence: Evidence) -> Iterator[Claim]:
     """Compare the largest loss with the first one, at each λ below ½."""
@@ -158,7 +161,7 @@ def rising_loss(evidence: Evidence) -> Iterator[Claim]:
         yield Claim(
             f"B1-rising-loss-lambda-{lambda_:g}",
             f"At λ = {lambda_:g} the generalization loss rises by at least a tenth of its first "
-            "value before it falls.",
+            "value before it falls (measured: its largest value over its first).",
             geometric_mean_of(_rise(run), run).at_least(1.1),
         )
 
@@ -173,14 +176,16 @@ def rising_loss_by_sigma(evidence: Evidence) -> Iterator[Claim]:
     smallest, *_, largest = by_sigma(evidence)
     yield Claim(
         "B9-rising-loss-large",
-        f"At σ = {largest.parameters['sigma']:g} the generalization loss rises by at least a tenth "
-        "of its first value before it falls.",
+        f"At σ = {largest.parameters['sigma']:g}, λ = {largest.parameters['lambda']:g} the "
+        "generalization loss rises by at least a tenth of its first value before it falls "
+        "(measured: its largest value over its first).",
         geometric_mean_of(_rise(largest), largest).at_least(1.1),
     )
     yield Claim(
         "B9-rising-loss-small",
-        f"At σ = {smallest.parameters['sigma']:g} it never rises above its first value (by more "
-        "than 0.1 %).",
+        f"At σ = {smallest.parameters['sigma']:g}, λ = {smallest.parameters['lambda']:g} the "
+        "generalization loss never rises above its first value by more than 0.1 % (measured: its "
+        "largest value over its first; mean, smallest and largest ratio).",
         extremes_of(_rise(smallest), smallest).at_most(1.001, 1.0),
     )
 
@@ -188,7 +193,8 @@ def rising_loss_by_sigma(evidence: Evidence) -> Iterator[Claim]:
 @claims_of(
     "B11",
     "B12",
-    statement="Initial conditions change the non-monotonic loss, and the time.",
+    statement="Initial conditions change how far the generalization loss rises, and the time to "
+    "generalization.",
     source=paper_b("App. F.3; factors ours"),
 )
 def initial_conditions(evidence: Evidence) -> Iterator[Claim]:
@@ -196,25 +202,27 @@ def initial_conditions(evidence: Evidence) -> Iterator[Claim]:
     key, letter = {"B11": ("s0_norm", "‖S₀‖"), "B12": ("b0", "b₀")}[evidence.figure]
     runs = sorted(evidence.runs("dynamics"), key=lambda run: run.parameters[key])
     if len(runs) < 2:
-        raise Undecidable(f"all runs have one {key}")
+        raise Undecidable(f"all runs have the same {key}")
     first, last = runs[0], runs[-1]
     low, high = (run.parameters[key] for run in (first, last))
     common = min(first.realizations, last.realizations)
     ratio = _rise(first)[:common] / _rise(last)[:common]
     yield Claim(
         f"{evidence.figure}-rising-loss",
-        f"The rise of the generalization loss depends on the start: from {letter} = {low:g} it is "
-        f"at least 1.2 times that from {high:g}, on the same sets.",
+        "How far the generalization loss rises depends on the start: from "
+        f"{letter} = {low:g} its largest value over its first is at least 1.2 times that from "
+        f"{letter} = {high:g}, on the same sets.",
         geometric_mean_of(ratio, first, last).at_least(1.2),
     )
     if evidence.figure == "B11":
         early, late = of_shared_draws([first, last], "t_gen")
         if not np.isfinite([early, late]).all():
-            raise Undecidable(f"{evidence.percent} accuracy does not come in all draws")
+            raise Undecidable(f"{evidence.percent} accuracy is not reached in all draws")
         yield Claim(
             "B11-later",
-            f"A large ‖S₀‖ acts as a large σ does: {evidence.percent} accuracy comes at least "
-            f"twice as late from ‖S₀‖ = {high:g} as from {low:g}, on the same sets (λ = "
-            f"{first.parameters['lambda']:g}, σ = {first.parameters['sigma']:g}).",
+            f"A large ‖S₀‖ delays generalization as a large σ does: {evidence.percent} accuracy is "
+            f"reached at least twice as late from ‖S₀‖ = {high:g} as from ‖S₀‖ = {low:g}, on the "
+            f"same sets (λ = {first.parameters['lambda']:g}, "
+            f"σ = {first.parameters['sigma']:g}).",
             geometric_mean_of(late / early, first, last).at_least(2.0),
         )

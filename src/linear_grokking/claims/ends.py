@@ -33,7 +33,7 @@ _LOG_LAW = paper_b("v1 Eqs. 12-13 and App. G, Eqs. 56-59 / v2 Prop. 3.2(ii)")
 
 @claims_of(
     "B1",
-    statement="Sets that are not separable end at perfect generalization.",
+    statement="Training on sets that are not separable ends at perfect generalization.",
     source=_UNIQUE_MINIMUM,
 )
 def perfect_below(evidence: Evidence) -> Iterator[Claim]:
@@ -42,9 +42,9 @@ def perfect_below(evidence: Evidence) -> Iterator[Claim]:
     runs = [run for run, _ in below]
     yield Claim(
         "B1-perfect-below",
-        "For λ ≤ 0.42 every set that is not separable comes to perfect generalization: at t = "
-        f"{runs[0].parameters['t_max']:.0e} its accuracy is at least 0.99 (measured: mean, "
-        "smallest and largest).",
+        "For λ ≤ 0.42 training on every set that is not separable ends at perfect generalization: "
+        f"at t = {runs[0].parameters['t_max']:.0e} the generalization accuracy is at least 0.99 "
+        "(measured: mean, smallest and largest).",
         extremes_of(column(below, "final_gen_accuracy"), *runs).at_least(0.99, 1.0),
     )
 
@@ -56,11 +56,11 @@ def margin_accuracy(evidence: Evidence) -> Iterator[Claim]:
     runs = [run for run, _ in above]
     yield Claim(
         "B1-slow-approach",
-        f"When training ends, at t = {runs[0].parameters['t_max']:.0e}, separable sets "
-        f"(λ ≥ {_ABOVE}) "
-        "have reached Φ(1/(σM)), M the margin of the very set, within 0.01 on average.",
+        f"For λ ≥ {_ABOVE} the generalization accuracy tends to Φ(1/(σM)), M the margin of the "
+        f"set: at t = {runs[0].parameters['t_max']:.0e} it is there within 0.01 (measured: the "
+        "mean difference).",
         mean_of(column(above, "limit") - column(above, "final_gen_accuracy"), *runs).near(0, 0.01),
-        note="What is left closes only as 1/log t.",
+        note="The remaining difference closes only as 1/log t.",
     )
     deviations = (
         mean_of(
@@ -72,8 +72,9 @@ def margin_accuracy(evidence: Evidence) -> Iterator[Claim]:
     )
     yield Claim(
         "B1-margin-accuracy",
-        f"For λ ≥ {_ABOVE} the limit Φ(1/(σM)) is that of the large-size margin, within 0.04 "
-        "(measured: the deviation furthest from 0; one λ's mean scatters by 0.014).",
+        f"For λ ≥ {_ABOVE} the limit Φ(1/(σM)) of the generalization accuracy is that with the "
+        "large-size margin, within 0.04 (measured: the mean deviation furthest from 0 over λ; the "
+        "mean at one λ scatters by 0.014).",
         furthest(deviations, distance=abs).near(0.0, 0.04),
         source=ours("large-size limit; the limits are computed from the sets' margins"),
     )
@@ -81,7 +82,8 @@ def margin_accuracy(evidence: Evidence) -> Iterator[Claim]:
 
 @claims_of(
     "B1",
-    statement="Above ½ weights, bias and population loss grow with log t as the margin says.",
+    statement="Above λ = ½ weights, bias and generalization loss grow with log t, with slopes that "
+    "the margin gives.",
     source=_LOG_LAW,
 )
 def log_laws_above(evidence: Evidence) -> Iterator[Claim]:
@@ -106,25 +108,26 @@ def log_laws_above(evidence: Evidence) -> Iterator[Claim]:
         ("bias", "b falls as -log t/(1+M²)", 0.05, _LOG_LAW),
         (
             "loss",
-            "the population loss diverges, as E[(σMz-1)₊]/(1+M²) log t",
+            "the generalization loss diverges as E[(σMz-1)₊]/(1+M²) log t",
             0.05,
             paper_b("Sec. 3.3, v2 contributions (it diverges); slope ours"),
         ),
     ):
         yield Claim(
             f"B1-log-slope-{name}-above",
-            f"On separable sets (λ ≥ {_ABOVE}) {words}, M the margin of the very set: the slope "
-            f"over the second half of log t is that within {100 * tolerance:.0f} % (measured: the "
-            "mean ratio furthest from 1).",
+            f"On separable sets (λ ≥ {_ABOVE}) {words}, M the margin of the set: the slope over "
+            f"the second half of log t is the predicted one within {100 * tolerance:.0f} % "
+            "(measured: the mean ratio of the two furthest from 1, over λ).",
             furthest(ratios[name], _from_one).within(1.0, tolerance),
             source=source,
         )
     yield Claim(
         "B1-ratio-above",
-        f"On separable sets (λ ≥ {_ABOVE}) |b|/‖S‖ tends to 1/M: when training ends it is between "
-        "0.85 and 1 of that (measured: the mean ratio furthest from 1).",
+        f"On separable sets (λ ≥ {_ABOVE}) |b|/‖S‖ tends to 1/M, M the margin of the set: when "
+        "training ends it is between 0.85 and 1 times 1/M (measured: the mean ratio furthest from "
+        "1, over λ).",
         furthest(closing, _from_one).between(0.85, 1.0, 1.0),
-        note="What is left closes as 1/log t.",
+        note="The remaining difference closes as 1/log t.",
     )
 
 
@@ -136,7 +139,7 @@ def training_loss(evidence: Evidence) -> Iterator[Claim]:
     """Take ηt L_tr when training ends, on sets with and without a margin."""
     for query, name, words, law in (
         ("not separable", "below", "sets that are not separable", "1"),
-        ("separable", "above", "separable sets", "1/(1+M²)"),
+        ("separable", "above", "separable sets of margin M", "1/(1+M²)"),
     ):
         draws = draws_of(evidence, *_FINAL, query)
         products = [
@@ -147,14 +150,14 @@ def training_loss(evidence: Evidence) -> Iterator[Claim]:
         ]
         yield Claim(
             f"B1-train-loss-{name}",
-            f"On {words} ηt L_tr → {law}, whatever λ: within 2 % in every draw at t = "
-            f"{draws[0][0].parameters['t_max']:.0e} (measured: mean, smallest and largest multiple "
-            "of it).",
+            f"On {words}, ηt times the training loss tends to {law} at every λ: within 2 % in "
+            f"every draw at t = {draws[0][0].parameters['t_max']:.0e} (measured: mean, smallest "
+            f"and largest ratio of ηt L_tr to {law}).",
             extremes_of(np.concatenate(products), *(run for run, _ in draws)).within(1.0, 0.02),
         )
 
 
-@claims_of("B1", statement="Below ½ the bias falls as -log t.", source=_UNIQUE_MINIMUM)
+@claims_of("B1", statement="Below λ = ½ the bias falls as -log t.", source=_UNIQUE_MINIMUM)
 def bias_slope(evidence: Evidence) -> Iterator[Claim]:
     """Fit the slope of the bias in log t at late times."""
     for run in evidence.runs("dynamics", keep=lambda p: p["lambda"] < CRITICAL):
@@ -164,8 +167,8 @@ def bias_slope(evidence: Evidence) -> Iterator[Claim]:
         slopes = [slope_of(np.log(steps[late]), each[late]).value for each in bias]
         yield Claim(
             f"B1-bias-slope-lambda-{lambda_:g}",
-            f"At λ = {lambda_:g} the bias ends as -log t: its slope over the last four decades "
-            "is -1 within 10 %.",
+            f"At λ = {lambda_:g} the bias falls as -log t at late times: its slope in log t over "
+            "the last four decades is -1, within 10 %.",
             mean_of(slopes, run).within(-1.0, 0.1),
             source=paper_b("v1 Eq. 7 with Sec. 3.3 (w_SVM = (0, -1)); v2 Thm. 1"),
         )
@@ -189,11 +192,12 @@ def log_slope(evidence: Evidence) -> Iterator[Claim]:
         for (name, letter, words), law, slope in zip(_LOG_LAWS, laws, slopes, strict=True):
             yield Claim(
                 f"B2-log-slope-{name}-lambda-{lambda_:g}",
-                f"On a separable set (λ = {lambda_:g}) {letter} grows as {words} times log t: the "
-                f"slope over the second half of log t, to t = {run.parameters['t_max']:.0e}, is "
-                "that within 10 %.",
+                f"On a separable set of margin M (λ = {lambda_:g}) {letter} is {words} times log t "
+                "at late times: the slope over the second half of log t, up to "
+                f"t = {run.parameters['t_max']:.0e}, is {words} within 10 % (measured: their "
+                "ratio).",
                 extremes_of(slope / law, run).within(1.0, 0.1),
-                note="The corrections fall only with log t.",
+                note="Corrections decrease only with log t.",
             )
 
 
@@ -208,7 +212,7 @@ _STARTS = {
     "B11",
     "B12",
     "B13",
-    statement="Initial conditions and loss change the way, not the end: ‖S‖ tends to ‖S_∞‖.",
+    statement="‖S‖ tends to ‖S_∞‖ from any initial condition and with either loss.",
     source=paper_b("Sec. 3.3 / v2 Prop. 3.2(i) (unique minimum); figures of Apps. F.3 and F.4"),
 )
 def end(evidence: Evidence) -> Iterator[Claim]:
@@ -219,9 +223,10 @@ def end(evidence: Evidence) -> Iterator[Claim]:
         value = run.parameters[key]
         yield Claim(
             f"{evidence.figure}-end-{key}-{value:g}",
-            f"{words.format(value)}, ‖S‖ comes to the sets' ‖S_∞‖, the same whatever the start: "
-            f"within 10 % at t = {run.parameters['t_max']:.0e} (measured: their ratio).",
+            f"{words.format(value)}, on sets that are not separable, ‖S‖ tends to ‖S_∞‖, which "
+            f"does not depend on the start: within 10 % at t = {run.parameters['t_max']:.0e} "
+            "(measured: the ratio of the two).",
             geometric_mean_of(draws["final_weight_norm"] / draws["norm"], run).within(1.0, 0.1),
-            note="The last soft directions settle as a small power of t, the more slowly the "
-            "closer λ is to ½.",
+            note="S settles last along soft directions, as a small power of t and the more slowly "
+            "the closer λ is to ½.",
         )

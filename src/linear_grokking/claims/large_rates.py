@@ -23,7 +23,7 @@ from linear_grokking.figures.b20 import (
 from linear_grokking.results.reading import RunResult, by_value
 from linear_grokking.results.statistics import wilson_interval
 
-_STEPS = ours("the curvature where training begins, docs/theory.md")
+_STEPS = ours("η_c from the curvature where training begins, docs/theory.md")
 _CONVERGES = ours("Wu et al., arXiv 2305.11788: separable sets converge at every rate")
 _FLAT, _SLOW, _PERCEPTRON = 2.6, 8.0, 50.0
 """Values of η/η_c.  Up to the first, times do not change; from the second on they are long;
@@ -39,7 +39,7 @@ def _by(runs: list[RunResult], key: str) -> list[tuple[float, list[RunResult]]]:
 
 @claims_of(
     "B20",
-    statement="Up to 2.5 η_c the learning rate is no more than a unit of time.",
+    statement="Up to 2.5 η_c the learning rate only sets the unit of time.",
     source=_STEPS,
 )
 def flat(evidence: Evidence) -> Iterator[Claim]:
@@ -53,19 +53,19 @@ def flat(evidence: Evidence) -> Iterator[Claim]:
         times = against_flow(run, evidence.runs("flow", "flow_sigma"))
         yield Claim(
             f"B20-flat-lambda-{lambda_:g}-sigma-{sigma:g}-eta-{eta:g}",
-            f"At λ = {lambda_:g}, σ = {sigma:g} and η = {ratio:.2g} η_c the time of "
-            f"{evidence.percent} accuracy is the flow's over η: median ratio within 15 %, over "
-            "sets that come there with the flow in half the steps.",
+            f"At λ = {lambda_:g}, σ = {sigma:g} and η = {ratio:.2g} η_c, ηt at {evidence.percent} "
+            "accuracy is that of gradient flow: median ratio 1 within 15 %, over the sets that the "
+            "flow brings there within half of the run's ηt.",
             median_of(times, run).within(1.0, 0.15),
-            note="It takes small steps of b, of which the first is η/2; here η_c itself is "
-            f"{critical:.2g}."
+            note="The prediction assumes small steps of b, of which the first is η/2; here η_c "
+            f"itself is {critical:.2g}."
             if critical > _SMALL_RATE
             else "",
             otherwise=Disagreement.RANGE if critical > _SMALL_RATE else None,
         )
 
 
-@claims_of("B20", statement="The fewest steps are those at 3 to 6 η_c.", source=_STEPS)
+@claims_of("B20", statement="Generalization takes the fewest steps at 3 to 6 η_c.", source=_STEPS)
 def optimum(evidence: Evidence) -> Iterator[Claim]:
     """Find the learning rate with the fewest steps for each set, at each λ."""
     for lambda_, runs in _by(evidence.runs("rates"), "lambda"):
@@ -78,8 +78,8 @@ def optimum(evidence: Evidence) -> Iterator[Claim]:
         yield Claim(
             f"B20-optimum-lambda-{lambda_:g}",
             f"At λ = {lambda_:g} a set takes the fewest steps to {evidence.percent} accuracy at "
-            "a rate of 3 to 6 η_c (measured: median of its η/η_c; rates are "
-            f"{', '.join(f'{ratio:.2g}' for ratio in ratios)} η_c).",
+            "a learning rate of 3 to 6 η_c (measured: median over sets of the best η/η_c, of "
+            f"{', '.join(f'{ratio:.2g}' for ratio in ratios)}).",
             median_of(best, *runs).between(3.0, 6.0),
         )
 
@@ -95,8 +95,9 @@ def late(evidence: Evidence) -> Iterator[Claim]:
             times = against_flow(run, evidence.runs("flow"))
             yield Claim(
                 f"B20-late-lambda-{lambda_:g}",
-                f"At λ = {lambda_:g} and η = {ratio:.2g} η_c it takes at least three times the "
-                f"flow's ηt to {evidence.percent} accuracy (median).",
+                f"At λ = {lambda_:g} and η = {ratio:.2g} η_c, ηt at {evidence.percent} accuracy is "
+                "at least three times that of gradient flow (measured: the median ratio, over the "
+                "sets that the flow brings there within half of the run's ηt).",
                 median_of(times, run).at_least(3.0),
             )
         for run in (run for run in runs if rate_ratio(run) > _PERCEPTRON):
@@ -105,19 +106,22 @@ def late(evidence: Evidence) -> Iterator[Claim]:
             reached = np.isfinite(run.scalars["t_gen"].to_numpy(float))
             yield Claim(
                 f"B20-fitted-lambda-{lambda_:g}",
-                f"{where} nearly every training set is fit without an error: 80 % at least.",
+                f"{where}, training ends without a training error on nearly every set: on at least "
+                "80 %.",
                 proportion_of(fitted, run).at_least(0.8),
             )
             yield Claim(
                 f"B20-frozen-lambda-{lambda_:g}",
-                f"{where} few reach {evidence.percent} accuracy in {run.parameters['t_max']:g} "
-                "steps, which is long after: 25 % at most.",
+                f"{where}, few sets reach {evidence.percent} generalization accuracy in "
+                f"{run.parameters['t_max']:g} steps, long after they are fitted: at most 25 %.",
                 proportion_of(reached, run).at_most(0.25),
             )
 
 
 @claims_of(
-    "B20", statement="At large rates gradient descent is the batch perceptron.", source=_CONVERGES
+    "B20",
+    statement="At large learning rates gradient descent is the batch perceptron.",
+    source=_CONVERGES,
 )
 def perceptron(evidence: Evidence) -> Iterator[Claim]:
     """Compare accuracies at the first step without an error with the perceptron's, at each λ."""
@@ -131,23 +135,25 @@ def perceptron(evidence: Evidence) -> Iterator[Claim]:
             gap = _known(error_free_accuracies(largest) - limit)
             yield Claim(
                 f"B20-perceptron-lambda-{lambda_:g}",
-                f"At λ = {lambda_:g} the first step without an error generalizes at "
-                f"{rate_ratio(largest):.2g} η_c as the batch perceptron's last: mean difference "
-                "of accuracies 0 within 0.02.",
+                f"At λ = {lambda_:g} and η = {rate_ratio(largest):.2g} η_c the generalization "
+                "accuracy at the first step without a training error is that of the batch "
+                "perceptron: mean difference 0 within 0.02.",
                 mean_of(gap, largest, limits[lambda_]).near(0.0, 0.02),
             )
         final = limits[lambda_].scalars["final_gen_accuracy"].to_numpy(float)
         yield Claim(
             f"B20-stops-lambda-{lambda_:g}",
-            f"At λ = {lambda_:g} the perceptron stops at its first step without an error: the "
-            "accuracy at the end is the one there (measured: mean, smallest, largest difference).",
+            f"At λ = {lambda_:g} the batch perceptron stops at its first step without a training "
+            "error: the final generalization accuracy is the one there, to within rounding "
+            "(measured: mean, smallest and largest difference).",
             extremes_of(_known(final - limit), limits[lambda_]).near(0.0, 1e-12),
         )
         gain = _known(limit - error_free_accuracies(runs[0]))
         yield Claim(
             f"B20-fit-generalizes-lambda-{lambda_:g}",
-            f"At λ = {lambda_:g} the perceptron's first step without an error generalizes better "
-            f"than that at {rate_ratio(runs[0]):.2g} η_c: mean difference at least 0.02.",
+            f"At λ = {lambda_:g} the batch perceptron generalizes better at its first step without "
+            f"a training error than gradient descent with η = {rate_ratio(runs[0]):.2g} η_c at its "
+            "own: mean difference of the accuracies at least 0.02.",
             mean_of(gain, runs[0], limits[lambda_]).at_least(0.02),
         )
 
@@ -162,11 +168,15 @@ def _known(values: np.ndarray) -> np.ndarray:
     """
     known = values[~np.isnan(values)]
     if not len(known):
-        raise Undecidable("no set is fit without an error")
+        raise Undecidable("no set is fitted without a training error")
     return known
 
 
-@claims_of("B20", statement="Late steps do not know the learning rate.", source=_CONVERGES)
+@claims_of(
+    "B20",
+    statement="At late times the training loss depends on the learning rate only through ηt.",
+    source=_CONVERGES,
+)
 def late_loss(evidence: Evidence) -> Iterator[Claim]:
     """Compare the final training loss, to which the sharpness is proportional, with 1/(ηt)."""
     for lambda_, runs in _by(evidence.runs("rates"), "lambda"):
@@ -181,15 +191,16 @@ def late_loss(evidence: Evidence) -> Iterator[Claim]:
         )
         yield Claim(
             f"B20-late-loss-lambda-{lambda_:g}",
-            f"At λ = {lambda_:g} the training loss ends at 1/(ηt) at every rate below 6 η_c, and "
-            "the sharpness, which is in proportion to it, with it: within 4 %.",
+            f"At λ = {lambda_:g} the training loss, and the sharpness in proportion to it, falls "
+            "as 1/(ηt) at every learning rate below 6 η_c: ηt times the final loss is 1 within 4 % "
+            "(measured: the geometric mean).",
             geometric_mean_of(losses, *chosen).within(1.0, 0.04),
         )
 
 
 @claims_of(
     "B20",
-    statement="With the exponential loss steps depend on η and b₀ through log η + b₀ alone.",
+    statement="With the exponential loss training depends on η and b₀ only through log η + b₀.",
     source=ours("S and b + log η obey a recursion without η, docs/theory.md"),
 )
 def rate_and_bias(evidence: Evidence) -> Iterator[Claim]:
@@ -204,7 +215,7 @@ def rate_and_bias(evidence: Evidence) -> Iterator[Claim]:
             steps, norm, bias, loss = run.curves(*names)
             other_steps, other_norm, other_bias, other_loss = other.curves(*names)
             if not np.array_equal(steps, other_steps) or len(norm) != len(other_norm):
-                raise Undecidable("the runs compared have other records or sets")
+                raise Undecidable("the runs compared have different records or sets")
             shift = other.parameters["b0"] - run.parameters["b0"]
             ratios = [
                 other_norm / norm,
@@ -213,17 +224,18 @@ def rate_and_bias(evidence: Evidence) -> Iterator[Claim]:
             ]
             yield Claim(
                 f"B20-rate-and-bias-{ratio:.2g}",
-                f"With the exponential loss at η = {ratio:.2g} η_c ‖S‖, b - b₀ and the loss over "
-                f"e^b₀ are the same from b₀ = {run.parameters['b0']:g} and "
-                f"{other.parameters['b0']:g} with one ηe^b₀, at every record of every set: within "
-                "0.001 %, as rounding is (measured: mean, smallest and largest ratio).",
+                f"With the exponential loss at η = {ratio:.2g} η_c, ‖S‖, e^(b-b₀) and the training "
+                f"loss over e^b₀ are the same from b₀ = {run.parameters['b0']:g} and from b₀ = "
+                f"{other.parameters['b0']:g} with equal ηe^b₀, at every record of every set: "
+                "within 0.001 %, the size of rounding (measured: mean, smallest and largest "
+                "ratio).",
                 extremes_of(np.stack(ratios, axis=1), run, other).within(1.0, 1e-5),
             )
 
 
 @claims_of(
     "B20",
-    statement="The exponential loss overflows from about its η_c on.",
+    statement="Training with the exponential loss overflows from about its η_c on.",
     source=_STEPS,
 )
 def overflow(evidence: Evidence) -> Iterator[Claim]:
@@ -233,11 +245,12 @@ def overflow(evidence: Evidence) -> Iterator[Claim]:
         yield Claim(
             f"B20-overflow-sigma-{sigma:g}",
             f"At σ = {sigma:g}, λ = {chosen[0].parameters['lambda']:g} the exponential loss "
-            "overflows on half of the sets at its η_c, within 60 % (measured: interpolated "
-            "between rates; interval: rates at which it surely does on fewer, and on more).",
+            "overflows on half of the sets at η = η_c, within 60 % (measured: with the "
+            "cross-entropy from a b₀ so low that it is the exponential loss, interpolated between "
+            "learning rates; interval: from where surely fewer overflow to where surely more do).",
             _half_overflows(chosen).within(1.0, 0.6),
-            note="η_c is that of S = 0, b = b₀.  Where σ‖S₀‖ is 1 the mean of e^(S·x) is above 1 "
-            "already, and where few steps bring b down they end before S has grown.",
+            note="η_c holds at S = 0, b = b₀.  Where σ‖S₀‖ is 1, the mean of e^(S·x) is above 1 "
+            "already; and where a few steps bring b down, they end before S has grown.",
             otherwise=Disagreement.RANGE,
         )
 
@@ -258,7 +271,8 @@ def _half_overflows(runs: list[RunResult]) -> Measurement:
 
 @claims_of(
     "B20",
-    statement="Without bias, on sets that are not separable, large rates never settle.",
+    statement="Without bias, on sets that are not separable, training at large learning rates "
+    "never settles.",
     source=ours("Meng et al., arXiv 2406.05033: cycles at large rates"),
 )
 def cycles(evidence: Evidence) -> Iterator[Claim]:
@@ -269,13 +283,13 @@ def cycles(evidence: Evidence) -> Iterator[Claim]:
         settled = ratio < 1.0
         if not settled and ratio < _SLOW - 1.0:
             continue
-        words = "settles: it changes by 0.01 at most" if settled else "goes on by 0.02 at least"
+        words = "settles: it varies by at most 0.01" if settled else "varies by at least 0.02"
         found = extremes_of(spread, run)
         yield Claim(
             f"B20-cycles-eta-{run.parameters['eta']:g}",
             f"Without bias, on sets that are not separable, at η = {ratio:.2g} η_c the training "
-            f"accuracy {words}, over the second half of the steps of every set (measured: mean, "
-            "smallest and largest).",
+            f"accuracy {words} over the second half of the steps, on every set (measured: mean, "
+            "smallest and largest range).",
             found.at_most(0.01) if settled else found.at_least(0.02),
         )
 

@@ -25,7 +25,7 @@ _FORMULA = ours("large-size limit, S settled; docs/theory.md")
 
 @claims_of(
     "B21",
-    statement="Inputs drawn product by product have the law of a matrix.",
+    statement="Runs on inputs drawn product by product have the law of runs on a matrix of inputs.",
     source=ours("deferred decisions, docs/theory.md; Lu 2021"),
 )
 def same_law(evidence: Evidence) -> Iterator[Claim]:
@@ -36,16 +36,17 @@ def same_law(evidence: Evidence) -> Iterator[Claim]:
     n = direct.realizations + deferred.realizations
     yield Claim(
         "B21-same-law",
-        f"At N = {direct.parameters['n_train']} both times of {evidence.percent} and the final "
-        "norm have the law of runs on matrices: two-sample Kolmogorov-Smirnov tests have p of at "
-        f"least {SIGNIFICANCE} (measured: the least of {len(found)}, times {len(found)}).",
+        f"At N = {direct.parameters['n_train']}, runs on inputs drawn product by product have the "
+        "law of runs on matrices of inputs: two-sample Kolmogorov-Smirnov tests of the times to "
+        f"{evidence.percent} training and generalization accuracy and of the final ‖S‖ have p of "
+        f"at least {SIGNIFICANCE} (measured: the least of {len(found)}, times {len(found)}).",
         Measurement(p, p, p, n, (direct, deferred)).at_least(SIGNIFICANCE),
     )
 
 
 @claims_of(
     "B21",
-    statement="The time scatters as one over the root of N about that of a settled S.",
+    statement="The time to an accuracy scatters as 1/√N about the formula for a settled S.",
     source=_FORMULA,
 )
 def sizes(evidence: Evidence) -> Iterator[Claim]:
@@ -55,11 +56,12 @@ def sizes(evidence: Evidence) -> Iterator[Claim]:
     p = large[0].parameters
     yield Claim(
         "B21-time",
-        f"On large sets (λ = {p['lambda']:g}, σ = {p['sigma']:g}) {evidence.percent} accuracy "
-        "comes when the formula of a settled S says: within 15 % (measured: the geometric mean of "
-        "the ratio, over all deferred draws).",
+        f"On large sets (λ = {p['lambda']:g}, σ = {p['sigma']:g}) the time to {evidence.percent} "
+        "accuracy is that of the large-size formula for a settled S, within 15 % (measured: the "
+        "geometric mean of their ratio, over all draws of inputs product by product).",
         geometric_mean_of(np.exp(np.concatenate(logs)), *large).within(1.0, 0.15),
-        note="The formula leaves out the start from b = 0, by which the time is some percent less.",
+        note="The formula neglects the start from b = 0, which makes the time shorter by some "
+        "percent.",
     )
     scattered = [
         (run, values)
@@ -70,15 +72,15 @@ def sizes(evidence: Evidence) -> Iterator[Claim]:
     spread = [deviation_interval(values)[0] for _, values in scattered]
     yield Claim(
         "B21-scatter",
-        "The standard deviation of the logarithm of that time falls as N^(-1/2): the power fitted "
-        f"from N = {min(sizes)} to {max(sizes)} is within 0.2 of it.",
+        f"The standard deviation of log t, t the time to {evidence.percent} accuracy, falls as "
+        f"N^(-1/2): the power fitted from N = {min(sizes)} to {max(sizes)} is -1/2 within 0.2.",
         slope_of(np.log(sizes), np.log(spread), *(run for run, _ in scattered)).near(-0.5, 0.2),
     )
 
 
 @claims_of(
     "B21",
-    statement="The formula of a settled S holds for large σ²p₋ log t, and not for small.",
+    statement="The formula for a settled S holds where σ²p₋ log t is large, not where it is small.",
     source=_FORMULA,
 )
 def settled(evidence: Evidence) -> Iterator[Claim]:
@@ -86,12 +88,13 @@ def settled(evidence: Evidence) -> Iterator[Claim]:
     runs = evidence.runs("times", keep=lambda p: p["lambda"] < 0.5)
     late = [run for run in runs if settling(run, evidence.threshold) >= SETTLED]
     if not late:
-        raise Undecidable(f"none has σ²p₋ log t of {SETTLED:g}")
+        raise Undecidable(f"no run has σ²p₋ log t of at least {SETTLED:g}")
     shares = np.concatenate([settled_shares(run, evidence.threshold) for run in late])
     yield Claim(
         "B21-settled",
-        f"Where σ²p₋ log t is at least {SETTLED:g}, log t of {evidence.percent} accuracy is that "
-        f"of a settled S: within 10 % (measured: the mean of the ratio over {len(late)} points).",
+        f"Where σ²p₋ log t is at least {SETTLED:g} at the time t that the formula for a settled S "
+        f"gives, log t at {evidence.percent} accuracy is that of the formula, within 10 % "
+        f"(measured: the mean of their ratio over {len(late)} points).",
         mean_of(shares, *late).within(1.0, 0.1),
     )
     early = [run for run in runs if settling(run, evidence.threshold) <= 1.0]
@@ -99,15 +102,16 @@ def settled(evidence: Evidence) -> Iterator[Claim]:
         ratios = np.concatenate([np.exp(log_ratios(run, evidence.threshold)) for run in early])
         yield Claim(
             "B21-not-settled",
-            f"Where it is below 1, {evidence.percent} accuracy comes at least 10 times sooner than "
-            "the formula says (measured: mean, smallest and largest of the ratio).",
+            "Where σ²p₋ log t is at most 1 at the time t that the formula for a settled S gives, "
+            f"{evidence.percent} accuracy is reached at least 10 times sooner than by the formula "
+            "(measured: mean, smallest and largest ratio of the times).",
             extremes_of(ratios, *early).at_most(0.1),
         )
 
 
 @claims_of(
     "B21",
-    statement="At λ = ½ and a fixed σ the time is finite, for large sets too.",
+    statement="At λ = ½ and fixed σ the time to an accuracy is finite, for large sets too.",
     source=paper_b("Sec. 3.4 (σ → ∞ before λ → ½)"),
 )
 def at_one_half(evidence: Evidence) -> Iterator[Claim]:
@@ -116,13 +120,13 @@ def at_one_half(evidence: Evidence) -> Iterator[Claim]:
     largest = max(run.parameters["sigma"] for run in runs)
     runs = [run for run in runs if run.parameters["sigma"] < largest]
     if not runs:
-        raise Undecidable("there is one σ alone")
+        raise Undecidable("all runs have the same σ")
     reached = np.concatenate([np.isfinite(run.scalars["t_gen"]) for run in runs])
     p = runs[0].parameters
     yield Claim(
         "B21-one-half",
-        f"At λ = ½, N = {p['n_train']}, most sets come to {evidence.percent} accuracy before "
-        f"t = {p['t_max']:.0e} for σ below {largest:g}.",
+        f"At λ = ½, N = {p['n_train']} and σ below {largest:g} the time to {evidence.percent} "
+        f"accuracy is finite: at least half of the sets reach it before t = {p['t_max']:.0e}.",
         proportion_of(reached, *runs).at_least(0.5, 1.0),
-        note="The formula of a settled S has no finite time there.",
+        note="The formula for a settled S gives no finite time at λ = ½.",
     )

@@ -41,16 +41,16 @@ def no_regularization(evidence: Evidence) -> Iterator[Claim]:
     times = runs[0].scalars[["t_gen", "t_train"]].to_numpy(float)
     yield Claim(
         "B18-no-regularization",
-        f"Without weight decay generalization at λ = {runs[0].parameters['lambda']:g} comes to "
-        f"{evidence.percent} at least 10 times as late as training (median; sets that never do "
-        "count as infinitely late).",
+        f"Without weight decay at λ = {runs[0].parameters['lambda']:g} generalization reaches "
+        f"{evidence.percent} accuracy at least 10 times as late as training (measured: the median "
+        "ratio; sets that never reach it count as infinitely late).",
         median_of(times[:, 0] / times[:, 1], runs[0]).at_least(10.0),
     )
 
 
 @claims_of(
     "B18",
-    statement="With decay of the weights alone every set, separable or not, generalizes.",
+    statement="With weight decay of S alone every set, separable or not, generalizes.",
     source=ours("no minimum at finite bias"),
 )
 def weights_reach(evidence: Evidence) -> Iterator[Claim]:
@@ -61,8 +61,9 @@ def weights_reach(evidence: Evidence) -> Iterator[Claim]:
         share = wendel.separable_probability(p["n_train"], d)
         yield Claim(
             f"B18-weights-reach-lambda-{lambda_:g}",
-            f"At λ = {lambda_:g} (separable with probability {share:.3g}) decay of the weights "
-            f"alone brings every set to {evidence.percent}: over all γ at least 0.9 of them.",
+            f"At λ = {lambda_:g} (separable with probability {share:.3g}) weight decay of S alone "
+            f"brings every set to {evidence.percent} generalization accuracy: at least 0.9 of "
+            "them, over all γ.",
             proportion_of(_reached(*runs), *runs).at_least(0.9, 1.0),
         )
     plain = evidence.runs("dynamics", keep=lambda p: p["gamma"] == 0 and p["lambda"] > _ABOVE)
@@ -70,9 +71,9 @@ def weights_reach(evidence: Evidence) -> Iterator[Claim]:
     for run in {run.run_id: run for run in plain}.values():
         yield Claim(
             f"B18-none-reach-lambda-{run.parameters['lambda']:g}",
-            f"Without decay no separable set does at λ = {run.parameters['lambda']:g}, "
-            f"σ = {run.parameters['sigma']:g}: at most 0.2 of them by "
-            f"t = {run.parameters['t_max']:.0e}.",
+            f"Without weight decay no set at λ = {run.parameters['lambda']:g}, "
+            f"σ = {run.parameters['sigma']:g}, above the transition, reaches {evidence.percent} "
+            f"generalization accuracy: at most 0.2 of them by t = {run.parameters['t_max']:.0e}.",
             proportion_of(_reached(run), run).at_most(0.2, 0.0),
             source=paper_b("Sec. 3.3 (the limit is Φ(1/(σM))); bound ours"),
         )
@@ -80,7 +81,7 @@ def weights_reach(evidence: Evidence) -> Iterator[Claim]:
 
 @claims_of(
     "B18",
-    statement="With decay of the weights alone the time of 95 % is a number over ηγ.",
+    statement="With weight decay of S alone the time to an accuracy is a number over ηγ.",
     source=ours("quasi-static weights"),
 )
 def time_against_decay(evidence: Evidence) -> Iterator[Claim]:
@@ -98,17 +99,19 @@ def time_against_decay(evidence: Evidence) -> Iterator[Claim]:
             measured = mean_of(slopes, first, last)
         yield Claim(
             f"B18-time-slope-lambda-{lambda_:g}",
-            f"At λ = {lambda_:g} t ∝ 1/γ: d log t/d log γ between γ = {gammas[0]:g} and "
-            f"{gammas[1]:g} is -1 within 0.05 (ηγt = {least:.2g} at the smaller one).",
+            f"With weight decay of S alone at λ = {lambda_:g} the time t to {evidence.percent} "
+            f"accuracy is proportional to 1/γ: d log t/d log γ between γ = {gammas[0]:g} and "
+            f"{gammas[1]:g} is -1 within 0.05 (quasi-static ηγt = {least:.2g} at the smaller γ).",
             measured.near(-1.0, 0.05),
-            note="" if least >= 1 else "Where ηγt ≪ 1 weights and bias arrive before decay acts.",
+            note="" if least >= 1 else "Where ηγt ≪ 1, the accuracy is reached before decay acts.",
             otherwise=Disagreement.RANGE if least < 1 else None,
         )
 
 
 @claims_of(
     "B18",
-    statement="The quasi-static weights give that time where ηγt is large.",
+    statement="With weight decay of S alone the quasi-static weights give the time to an accuracy "
+    "where ηγt is large.",
     source=ours("quasi-static weights at large size"),
 )
 def quasi_static_time(evidence: Evidence) -> Iterator[Claim]:
@@ -116,36 +119,39 @@ def quasi_static_time(evidence: Evidence) -> Iterator[Claim]:
     groups = _by_lambda(evidence)
     lambda_ = max(groups)
     for name, words, runs, tolerance in (
-        ("", f"at λ = {lambda_:g} for every γ (the furthest)", groups[lambda_], 0.35),
-        ("-large-sigma", "where σ is large", evidence.runs("large_sigma"), 0.25),
+        ("", f"at λ = {lambda_:g} for every γ", groups[lambda_], 0.35),
+        ("-large-sigma", "at large σ", evidence.runs("large_sigma"), 0.25),
     ):
         scaled = [_scaled_time(run, evidence.threshold) for run in runs]
         yield Claim(
             f"B18-quasi-static{name}",
-            f"Late, {words} (σ = {runs[0].parameters['sigma']:g}, ηγt = {min(scaled):.3g} to "
-            f"{max(scaled):.3g}), the median time of {evidence.percent} is the quasi-static one, "
-            f"within {100 * tolerance:.0f} %.",
+            f"With weight decay of S alone {words}, where ηγt is large "
+            f"(σ = {runs[0].parameters['sigma']:g}, ηγt = {min(scaled):.3g} to {max(scaled):.3g}), "
+            f"the median time to {evidence.percent} accuracy is the quasi-static one, within "
+            f"{100 * tolerance:.0f} % (measured: the ratio furthest from 1).",
             furthest([_over_theory(run, evidence.threshold) for run in runs]).within(
                 1.0, tolerance
             ),
-            note="The weights lag behind by about 1/(ηγt) of themselves.",
+            note="S lags behind its quasi-static value by about 1/(ηγt) of it.",
         )
     for lambda_, runs in groups.items():
         scaled = _scaled_time(runs[0], evidence.threshold)
         if _ABOVE < lambda_ < max(groups):
             yield Claim(
                 f"B18-quasi-static-early-lambda-{lambda_:g}",
-                f"It is so at λ = {lambda_:g} too, where ηγt is only {scaled:.2g} at γ = "
-                f"{runs[0].parameters['gamma']:g}: within 35 %.",
+                f"With weight decay of S alone the median time to {evidence.percent} accuracy is "
+                f"the quasi-static one at λ = {lambda_:g} too, where ηγt is only {scaled:.2g} at γ "
+                f"= {runs[0].parameters['gamma']:g}: ratio 1 within 35 %.",
                 _over_theory(runs[0], evidence.threshold).within(1.0, 0.35),
-                note="The weights lag behind by about 1/(ηγt) of themselves.",
+                note="S lags behind its quasi-static value by about 1/(ηγt) of it.",
                 otherwise=Disagreement.RANGE,
             )
 
 
 @claims_of(
     "B18",
-    statement="With decay of all parameters accuracy ends below 1, and beyond γ_max below 95 %.",
+    statement="With weight decay of S and b the accuracy ends below 1, and beyond γ_max below its "
+    "threshold.",
     source=_EQUATIONS,
 )
 def decay_of_all(evidence: Evidence) -> Iterator[Claim]:
@@ -168,15 +174,17 @@ def decay_of_all(evidence: Evidence) -> Iterator[Claim]:
         accepted = measured.at_most(0.1, 0.0) if side == "beyond" else measured.at_least(0.9, 1.0)
         yield Claim(
             f"B18-all-{side}",
-            f"With decay of S and b {side} {words} reaches {evidence.percent} (λ ≤ {_BELOW} or "
-            f"≥ {_ABOVE}): {'at most 0.1' if side == 'beyond' else 'at least 0.9'} of them.",
+            f"With weight decay of S and b {side} {words} reaches {evidence.percent} accuracy, "
+            f"where γ_max is the largest γ with which large sets do (λ ≤ {_BELOW} or ≥ {_ABOVE}): "
+            f"{'at most 0.1' if side == 'beyond' else 'at least 0.9'} of them.",
             accepted,
         )
 
 
 @claims_of(
     "B18",
-    statement="With decay of all parameters weights and accuracy end as the ridge equations say.",
+    statement="With weight decay of S and b the final ‖S‖ and accuracy are those of the large-size "
+    "ridge equations.",
     source=_EQUATIONS,
 )
 def minimum_of_all(evidence: Evidence) -> Iterator[Claim]:
@@ -193,14 +201,14 @@ def minimum_of_all(evidence: Evidence) -> Iterator[Claim]:
             accuracies.append(mean_of(run.scalars["final_gen_accuracy"] - end.accuracy, run))
         yield Claim(
             f"B18-minimum-norm-{name}",
-            f"For {words} ‖S‖ ends as in large sets, within {100 * tolerance:.0f} % (measured: "
-            "the ratio furthest from 1, over λ and γ).",
+            f"With weight decay of S and b for {words}, the final ‖S‖ is that of large sets, "
+            f"within {100 * tolerance:.0f} % (measured: the ratio furthest from 1, over λ and γ).",
             furthest(norms).within(1.0, tolerance),
         )
         yield Claim(
             f"B18-minimum-accuracy-{name}",
-            f"For {words} the accuracy ends as in large sets, within 0.025 (measured: the "
-            "deviation furthest from 0, over λ and γ).",
+            f"With weight decay of S and b for {words}, the final generalization accuracy is that "
+            "of large sets, within 0.025 (measured: the deviation furthest from 0, over λ and γ).",
             furthest(accuracies, distance=abs).near(0.0, 0.025),
         )
 

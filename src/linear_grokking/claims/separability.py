@@ -43,7 +43,7 @@ def _counts(runs: Sequence[RunResult]) -> np.ndarray:
     "B6",
     "B15",
     "B17",
-    statement="The separable fraction is Wendel's at every λ (and N, and law).",
+    statement="The fraction of separable sets is Wendel's at every λ (and N, and law of inputs).",
     source=paper_b("App. A (Wendel 1962)"),
 )
 def wendel_joint(evidence: Evidence) -> Iterator[Claim]:
@@ -54,8 +54,9 @@ def wendel_joint(evidence: Evidence) -> Iterator[Claim]:
         predicted = wendel.separable_probability(n_train, np.round(lambda_ * n_train))
         yield Claim(
             f"{evidence.figure}-wendel-{law}",
-            f"The fraction of separable sets ({law} inputs) is Wendel's at every point: the joint "
-            f"χ² test over {len(chosen)} points has p of at least {SIGNIFICANCE}.",
+            f"{law.capitalize()} inputs are separable with Wendel's probability at every λ and N: "
+            f"the joint χ² test of the fractions at {len(chosen)} points has p of at least "
+            f"{SIGNIFICANCE}.",
             joint_binomial_p(hits, n, predicted, *chosen).at_least(SIGNIFICANCE),
             source=paper_b(
                 "App. A (Wendel) with v2 App. G"
@@ -65,8 +66,8 @@ def wendel_joint(evidence: Evidence) -> Iterator[Claim]:
         )
         yield Claim(
             f"{evidence.figure}-critical-{law}",
-            f"The transition ({law} inputs) is at λ = ½: Wendel's curve, shifted to fit the "
-            "fractions, is centred within 0.005 of it.",
+            f"{law.capitalize()} inputs become separable at λ = ½: Wendel's curve, shifted in λ to "
+            "fit the fractions of separable sets, is centred within 0.005 of ½.",
             _transition(chosen).near(CRITICAL, 0.005),
             source=paper_b(
                 "v2 App. G with App. A"
@@ -103,11 +104,11 @@ def scaled_distance(run: RunResult) -> float:
 
 
 _LARGE_SIZE = {
-    "s_inf_norm": ("‖S_∞‖", large_size.limit_norm),
-    "positive_fraction": ("fraction of positive S_∞·x_i", large_size.positive_fraction),
-    "positive_mean": ("mean of the positive S_∞·x_i", large_size.positive_mean),
+    "s_inf_norm": ("‖S_∞‖ (infinite for separable sets)", large_size.limit_norm),
+    "positive_fraction": ("the fraction of positive S_∞·x_i", large_size.positive_fraction),
+    "positive_mean": ("the mean of the positive S_∞·x_i", large_size.positive_mean),
     "positive_projection": (
-        "mean of the positive projections on S_∞/‖S_∞‖",
+        "the mean of the positive projections on S_∞/‖S_∞‖",
         large_size.normalized_positive_mean,
     ),
 }
@@ -130,13 +131,13 @@ def _median_claim(
                 values = values.mask(run.scalars["separable"], np.inf) * run.parameters["sigma"]
             ratios.append(median_of(values.dropna(), run) / curve(run.parameters["lambda"]))
     if not ratios:
-        raise Undecidable("none has √N (1-2λ) > 2")
+        raise Undecidable("no run has √N (1-2λ) > 2")
     worst = furthest(ratios)
     return Claim(
         id_,
-        f"The median {words} at N = {worst.runs[0].parameters['n_train']} is that of the "
+        f"At N = {worst.runs[0].parameters['n_train']} the median over sets of {words} follows the "
         f"large-size curve within {100 * tolerance:.0f} % where √N (1-2λ) > 2 (measured: the ratio "
-        "furthest from 1).",
+        "furthest from 1, over λ).",
         worst.within(1.0, tolerance),
         source=_OURS,
     )
@@ -156,19 +157,19 @@ def limit_norm(evidence: Evidence) -> Iterator[Claim]:
     ]
     yield Claim(
         "B1-limit-norm-two-point",
-        f"The mean ‖S_∞‖ at N = {runs[0].parameters['n_train']} over the draws that are not "
+        f"At N = {runs[0].parameters['n_train']} the mean of ‖S_∞‖ over the draws that are not "
         "separable, the paper's statistic, follows the two-point model's curve within 15 % "
-        "(measured: the ratio furthest from 1).",
+        "(measured: the ratio furthest from 1, over λ).",
         furthest(means).within(1.0, 0.15),
-        note="The paper sees the data “quite well” described and names no tolerance.  Both grow "
-        "towards ½, but the two-point model's ‖S_∞‖ as a logarithm and that of many points as "
-        "1/√(1-2λ).",
+        note="The paper finds the data “quite well” described and names no tolerance.  Both "
+        "diverge as λ → ½, but the two-point model's ‖S_∞‖ as a logarithm and that of many points "
+        "as 1/√(1-2λ).",
         source=paper_b("v1 Sec. 4.1, v2 Sec. 4 and Fig. 1, upper right; tolerance ours"),
         otherwise=Disagreement.NOTATION,
     )
 
 
-@claims_of("B17", statement="‖S_∞‖ approaches its curve as N grows.", source=_OURS)
+@claims_of("B17", statement="‖S_∞‖ approaches the large-size curve as N grows.", source=_OURS)
 def limit_norm_of_largest(evidence: Evidence) -> Iterator[Claim]:
     """Compare the medians at the largest N with the curve."""
     _, largest = max(by_value(evidence.runs("large"), "n_train").items())
@@ -187,16 +188,16 @@ def divergence(evidence: Evidence) -> Iterator[Claim]:
     exponent = exponent_at_half(large_size.limit_norm)
     yield Claim(
         "B1-divergence-exponent",
-        "For large N ‖S_∞‖ diverges as (1-2λ)^(-½): the exponent of the curve for 1-2λ from 2e-4 "
-        "to 2e-3 is ½ within 2 %.",
+        "In the large-size limit ‖S_∞‖ diverges as (1-2λ)^(-½): the exponent of its curve for 1-2λ "
+        "from 2e-4 to 2e-3 is ½, within 2 %.",
         exponent.within(0.5, 0.02),
     )
     yield Claim(
         "B1-divergence-logarithmic",
-        "The full model's ‖S_∞‖ diverges as log(1-2λ), as the two-point model's does: the large-N "
-        "curve's exponent in 1/(1-2λ) is 0, within 0.1.",
+        "The full model's ‖S_∞‖ diverges as log(1-2λ), like that of the two-point model: the "
+        "exponent of the large-size curve in 1/(1-2λ) is 0, within 0.1.",
         exponent.near(0.0, 0.1),
-        note="Only the two-point model's does; for large N the exponent is ½ "
+        note="Only the two-point model's ‖S_∞‖ diverges so; for large N the exponent is ½ "
         "(B1-divergence-exponent), and the medians at finite N follow that curve.",
         source=paper_b("v1 Sec. 4.1 (assumed, said to be verified); v2 Sec. 4, second bullet"),
     )
@@ -204,7 +205,8 @@ def divergence(evidence: Evidence) -> Iterator[Claim]:
     prefactor = Measurement.exact(large_size.limit_norm((1 - gap) / 2) * np.sqrt(gap))
     yield Claim(
         "B1-divergence-prefactor",
-        "The prefactor of the divergence is √(π²/8 + ln²2), within 1 %.",
+        "In the large-size limit σ‖S_∞‖ diverges as √(π²/8 + ln²2) (1-2λ)^(-½): the prefactor is "
+        "that within 1 % at 1-2λ = 2e-4.",
         prefactor.within(large_size.CRITICAL_NORM, 0.01),
     )
     runs = evidence.runs("statistics")
@@ -215,13 +217,14 @@ def divergence(evidence: Evidence) -> Iterator[Claim]:
     ]
     lambda_, median = np.array([each for each in points if np.isfinite(each[1])]).reshape(-1, 2).T
     if len(median) < 4:
-        raise Undecidable("fewer than four have λ ≥ 0.25 and √N (1-2λ) > 1")
+        raise Undecidable("fewer than four λ of at least 0.25 have √N (1-2λ) > 1")
     x = -np.log(1 - 2 * lambda_)
     predicted = slope_of(x, np.log(large_size.limit_norm(lambda_))).value
     yield Claim(
         "B1-divergence-measured",
-        f"The medians of ‖S_∞‖ at N = {runs[0].parameters['n_train']} rise towards ½ with the "
-        "slope in log-log that the large-size curve has at these λ, within 25 %.",
+        f"At N = {runs[0].parameters['n_train']} the median of ‖S_∞‖ rises as λ → ½ as the "
+        "large-size curve does: the slope of its logarithm against -log(1-2λ) is that of the curve "
+        "at the same λ ≥ ¼ with √N (1-2λ) > 1, within 25 %.",
         slope_of(x, np.log(median), *runs).within(predicted, 0.25),
     )
 
@@ -249,8 +252,8 @@ def positive(evidence: Evidence) -> Iterator[Claim]:
     limit = Measurement.exact(curve(0.5 - 1e-4))
     yield Claim(
         f"{figure}-positive-{name}-limit",
-        f"As λ → ½ the {words} of large sets tends to a constant, not to 0: the curve at "
-        "1-2λ = 2e-4 is the constant within 3 %.",
+        f"As λ → ½, in the large-size limit, {words} tends to a constant, not to 0: the curve at "
+        "1-2λ = 2e-4 is at the constant within 3 %.",
         limit.within(constant, 0.03),
         source=of_limit,
     )
@@ -270,13 +273,14 @@ def positive_projection(evidence: Evidence) -> Iterator[Claim]:
     limit = Measurement.exact(large_size.normalized_positive_mean((1 - gap) / 2))
     yield Claim(
         "B7-positive-projection-vanishes",
-        "As λ → ½ the mean of the positive projections on S_∞/‖S_∞‖ goes to 0: the large-size "
+        "As λ → ½ the mean of the positive projections on S_∞/‖S_∞‖ tends to 0: the large-size "
         "curve at 1-2λ = 2e-4 is at most 0.01.",
         limit.at_most(0.01, 0.0),
     )
     yield Claim(
         "B7-positive-projection-law",
-        "It does so as 0.276 √(1-2λ), the positive mean's limit over the prefactor of ‖S_∞‖: the "
+        "As λ → ½ the mean of the positive projections on S_∞/‖S_∞‖ vanishes as 0.276 √(1-2λ), the "
+        "limit of the mean of the positive S_∞·x_i over the prefactor of ‖S_∞‖: the large-size "
         "curve at 1-2λ = 2e-4 is that within 3 %.",
         (limit / np.sqrt(gap)).within(
             large_size.CRITICAL_POSITIVE_MEAN / large_size.CRITICAL_NORM, 0.03
@@ -291,20 +295,22 @@ def positive_projection(evidence: Evidence) -> Iterator[Claim]:
         if scaled_distance(run) > 2
     ]
     if not means:
-        raise Undecidable("none has √N (1-2λ) > 2")
+        raise Undecidable("no run has √N (1-2λ) > 2")
     yield Claim(
         "B7-positive-projection-two-point",
-        "It is near 1-2λ, as for the two points: within 20 % where √N (1-2λ) > 2 (measured: the "
-        "mean's ratio to it furthest from 1).",
+        "The mean of the positive projections on S_∞/‖S_∞‖ is near 1-2λ, its value in the "
+        "two-point model: within 20 % where √N (1-2λ) > 2 (measured: the ratio of its mean over "
+        "sets to 1-2λ furthest from 1).",
         furthest(mean / (1 - 2 * lambda_) for mean, lambda_ in means).within(1.0, 0.2),
-        note="Only there: it vanishes as the root of 1-2λ (B7-positive-projection-law).",
+        note="This holds only away from ½: as λ → ½ the mean vanishes as √(1-2λ) "
+        "(B7-positive-projection-law).",
         source=paper_b("App. E.1 (compared with the two-point model); tolerance ours"),
     )
 
 
 @claims_of(
     "B7",
-    statement="The mean margin starts linearly, and follows the large-size curve.",
+    statement="Above λ = ½ the mean margin grows linearly at first, as the large-size curve does.",
     source=_OURS,
 )
 def margin_curve(evidence: Evidence) -> Iterator[Claim]:
@@ -313,18 +319,20 @@ def margin_curve(evidence: Evidence) -> Iterator[Claim]:
     slope = Measurement.exact(margin.mean_margin(0.5 + step / 2) / step)
     yield Claim(
         "B7-margin-slope",
-        "Above λ = ½ the margin grows as √(π/8) (2λ-1): the curve's slope there, within 1 %.",
+        "Just above λ = ½ the large-size margin grows as √(π/8) (2λ-1): its slope in 2λ-1 is "
+        "√(π/8), within 1 %.",
         slope.within(margin.MARGIN_SLOPE, 0.01),
         source=paper_b("App. E.1 (it should vanish at ½), v2 Sec. 4; slope ours"),
     )
     runs = evidence.runs("margins", keep=lambda p: p["lambda"] > CRITICAL)
     kept = [run for run in runs if run.scalars["separable"].mean() > 0.98]
     if not kept:
-        raise Undecidable("none has over 98 % of separable draws")
+        raise Undecidable("at no λ are over 98 % of draws separable")
     yield Claim(
         "B7-margin-curve",
-        f"The mean margin at N = {kept[0].parameters['n_train']} is that of the large-size curve "
-        "within 10 % where over 98 % of draws are separable (measured: the ratio furthest from 1).",
+        f"The mean margin at N = {kept[0].parameters['n_train']} follows the large-size curve "
+        "within 10 % where over 98 % of draws are separable (measured: the ratio furthest from 1, "
+        "over λ).",
         furthest(
             mean_of(run.scalars["margin"].dropna(), run)
             / margin.mean_margin(run.parameters["lambda"])
@@ -334,14 +342,15 @@ def margin_curve(evidence: Evidence) -> Iterator[Claim]:
     )
     yield Claim(
         "B7-margin-equal",
-        "The margin is 2λ-1, as for the two points: within 10 % where over 98 % of draws are "
-        "separable (measured: the mean's ratio to it furthest from 1).",
+        "The margin is 2λ-1, as in the two-point model: within 10 % where over 98 % of draws are "
+        "separable (measured: the ratio of the mean margin to 2λ-1 furthest from 1).",
         furthest(
             mean_of(run.scalars["margin"].dropna(), run) / (2 * run.parameters["lambda"] - 1)
             for run in kept
         ).within(1.0, 0.1),
-        note="It has the same dependence, linear, with the factor √(π/8) = 0.627 at ½ and less "
-        "above (B7-margin-slope): “the same” as a proportion holds, as an equality not.",
+        note="The margin is linear in 2λ-1 as well, but with the factor √(π/8) = 0.627 at ½ and a "
+        "smaller one above (B7-margin-slope): “the same dependence” holds as a proportionality, "
+        "not as an equality.",
         source=paper_b("v2 Sec. 4 (the same dependence as 2λ-1)"),
         otherwise=Disagreement.NOTATION,
     )

@@ -15,7 +15,11 @@ from linear_grokking.theory.two_point_solution import solution
 from linear_grokking.theory.two_point_times import log_grokking_ratio, log_time_to_gen_accuracy
 
 SLOPE = 1 / np.sqrt(2)
-_LAWS = {"constant": "S_∞", "log_t": "the factor of log t", "log_log_t": "that of log log t"}
+_LAWS = {
+    "constant": "S_∞",
+    "log_t": "the factor of log t",
+    "log_log_t": "the factor of log log t",
+}
 
 
 def _problem(evidence: Evidence, distance: float | np.ndarray, sigma: float) -> TwoPoint:
@@ -25,7 +29,7 @@ def _problem(evidence: Evidence, distance: float | np.ndarray, sigma: float) -> 
 
 @claims_of(
     "BT1",
-    statement="Each row of the paper's table holds at long times.",
+    statement="The two-point model's long-time laws in the paper's Table 1 hold.",
     source=paper_b("Table 1 and App. E.2"),
 )
 def long_time_laws(evidence: Evidence) -> Iterator[Claim]:
@@ -39,8 +43,8 @@ def long_time_laws(evidence: Evidence) -> Iterator[Claim]:
         letter = {"weight": "S", "bias": "b"}[series]
         yield Claim(
             f"BT1-{series}-lambda-{lambda_:g}",
-            f"At λ = {lambda_:g} the long-time law of {letter} holds at t = {latest:.0e}: "
-            f"{_LAWS[panel]} is as predicted, within {tolerance}.",
+            f"The two-point model's long-time law of {letter} at λ = {lambda_:g} holds at "
+            f"t = {latest:.0e}: {_LAWS[panel]} is as predicted, within {tolerance}.",
             Measurement.exact(measured).near(predicted, tolerance),
             note="At λ = ½ corrections of order log log t / log t remain." if slow else "",
         )
@@ -48,7 +52,8 @@ def long_time_laws(evidence: Evidence) -> Iterator[Claim]:
 
 @claims_of(
     "B8",
-    statement="√log(t*_gen/t*_tr) against |log(1-2λ)| has slope 1/√2 where S has settled.",
+    statement="In the two-point model √log(t*_gen/t*_tr) against |log(1-2λ)| has slope 1/√2 where "
+    "S has settled.",
     source=paper_b("v1 Sec. 4.1"),
 )
 def square_root_slope(evidence: Evidence) -> Iterator[Claim]:
@@ -58,14 +63,14 @@ def square_root_slope(evidence: Evidence) -> Iterator[Claim]:
     smallest = evidence.options["fit_sigma"]
     yield Claim(
         "B8-slope",
-        f"For σ ≥ {smallest:g} and settled S, √log(t*_gen/t*_tr) of the two-point model against "
+        f"In the two-point model with σ ≥ {smallest:g} and settled S, √log(t*_gen/t*_tr) against "
         "|log(1-2λ)| has slope 1/√2, within 5 %.",
         Measurement(fit["y"], fit["y"] - spread, fit["y"] + spread, 0).within(SLOPE, 0.05),
         source=paper_b("v1 Eqs. 16, 44, Fig. 4 right and Fig. 8 / v2 Eq. 39, Fig. 9"),
     )
     near_edge, nearer = np.geomspace(3e-4, 0.03, 9), np.geomspace(1e-6, 1e-5, 9)
-    settled = "1/√2, within 5 %: S has settled."
-    unsettled = "less than half of 1/√2: S has not settled, which takes σ²(1-2λ) log t ≳ 4."
+    settled = "1/√2, within 5 %, as S has settled."
+    unsettled = "less than half of 1/√2, as S has not settled, which takes σ²(1-2λ) log t ≳ 4."
     for name, sigma, gaps, words in (
         ("inside", smallest, near_edge, settled),
         ("closer", smallest, nearer, unsettled),
@@ -75,8 +80,8 @@ def square_root_slope(evidence: Evidence) -> Iterator[Claim]:
         slope = Measurement.exact(slope_of(-np.log(gaps), np.sqrt(ratio)).value)
         yield Claim(
             f"B8-slope-{name}",
-            f"At σ = {sigma:g} and 1-2λ from {gaps[0]:.0e} to {gaps[-1]:.0e} the slope of "
-            f"√log(t*_gen/t*_tr) is {words}",
+            f"In the two-point model at σ = {sigma:g} and 1-2λ from {gaps[0]:.0e} to "
+            f"{gaps[-1]:.0e}, √log(t*_gen/t*_tr) against |log(1-2λ)| has a slope of {words}",
             slope.within(SLOPE, 0.05) if words is settled else slope.at_most(SLOPE / 2),
             source=paper_b("Sec. 4.1 (its condition: σ large enough); bound ours"),
         )
@@ -84,7 +89,7 @@ def square_root_slope(evidence: Evidence) -> Iterator[Claim]:
 
 @claims_of(
     "B8",
-    statement="The delay in conformal time is log²(1-2λ)/η.",
+    statement="In the two-point model generalization lags by log²(1-2λ)/η in conformal time.",
     source=paper_b("v1 Eq. 46 / v2 Eq. 41"),
 )
 def conformal_constant(evidence: Evidence) -> Iterator[Claim]:
@@ -92,8 +97,8 @@ def conformal_constant(evidence: Evidence) -> Iterator[Claim]:
     eta, gap = evidence.options["eta"], 1e-12
     share = settled_conformal_delay((1 - gap) / 2, eta) * eta / np.log(gap) ** 2
     reason = (
-        "The paper, whose formula has no η, sets b = -τ, that is ηC_∞ = 1; C_∞ tends to ½, and the "
-        "delay is |b|/(ηC_∞)."
+        "The paper, whose formula has no η, sets b = -τ, that is ηC_∞ = 1.  But C_∞ tends to ½, "
+        "and the delay is |b|/(ηC_∞)."
     )
     for value, words, source, note in (
         (1.0, "log²(1-2λ)/η", ours("Paper B, v1 Eq. 46 / v2 Eq. 41 corrected"), ""),
@@ -101,8 +106,8 @@ def conformal_constant(evidence: Evidence) -> Iterator[Claim]:
     ):
         yield Claim(
             f"B8-conformal-{value:g}",
-            f"Near λ = ½ the delay in conformal time is {words}, within 10 % (measured: its "
-            "multiple of log²(1-2λ)/η at 1-2λ = 1e-12).",
+            "In the two-point model near λ = ½ generalization lags training in conformal time by "
+            f"{words}, within 10 % (measured: the delay over log²(1-2λ)/η at 1-2λ = 1e-12).",
             Measurement.exact(share).within(value, 0.1),
             note=note,
             source=source,
@@ -111,7 +116,7 @@ def conformal_constant(evidence: Evidence) -> Iterator[Claim]:
 
 @claims_of(
     "B8",
-    statement="In the full model the ratio of the times grows as a power of 1/(1-2λ).",
+    statement="In the full model log(t*_gen/t*_tr) grows as a power of 1/(1-2λ).",
     source=ours("large-size limit"),
 )
 def full_model(evidence: Evidence) -> Iterator[Claim]:
@@ -120,11 +125,12 @@ def full_model(evidence: Evidence) -> Iterator[Claim]:
     near_edge = curve[curve["x"] >= curve["x"].median()]
     yield Claim(
         "B8-full-model-slope",
-        "√log(t*_gen/t*_tr) of the full model for large N grows against |log(1-2λ)| with the slope "
-        "1/√2 too, within 20 % (fitted over the nearer half of the figure's curve).",
+        "√log(t*_gen/t*_tr) of the full model at large N has the slope 1/√2 against |log(1-2λ)|, "
+        "too, within 20 % (fitted over the half of the figure's curve that is nearer to λ = ½).",
         Measurement.exact(slope_of(near_edge["x"], near_edge["y"]).value).within(SLOPE, 0.2),
-        note="The expectation rests on a logarithmic ‖S_∞‖; that of N points diverges as "
-        "1/√(1-2λ), and the log ratio as 0.857/(1-2λ): no line against |log(1-2λ)|.",
+        note="The paper's expectation rests on a logarithmic ‖S_∞‖; that of N points diverges as "
+        "1/√(1-2λ), and log(t*_gen/t*_tr) as 0.857/(1-2λ), which is no straight line against "
+        "|log(1-2λ)|.",
         source=paper_b("v1 Sec. 4.1 (on condition of a logarithmic ‖S_∞‖); not seen in v2"),
     )
     run = min(evidence.runs("full"), key=lambda run: run.parameters["lambda"])
@@ -133,8 +139,8 @@ def full_model(evidence: Evidence) -> Iterator[Claim]:
     predicted = interpolated(curve, -np.log(1 - 2 * lambda_))
     yield Claim(
         "B8-full-model-ratio",
-        f"√log(t*_gen/t*_tr) of the full model at λ = {lambda_:g}, N = {n_train}, is that of the "
-        "large-size limit within 10 %.",
+        f"√log(t*_gen/t*_tr) of the full model at λ = {lambda_:g}, N = {n_train} is that of the "
+        "large-size limit, within 10 % (measured: the median).",
         median_of(root, run).within(predicted, 0.1),
         source=ours("large-size limit"),
     )
@@ -142,7 +148,8 @@ def full_model(evidence: Evidence) -> Iterator[Claim]:
 
 @claims_of(
     "B3",
-    statement="The time of generalization grows without bound only near λ = ½ and for large σ.",
+    statement="In the two-point model the time to generalization grows without bound only where "
+    "both λ → ½ and σ → ∞.",
     source=paper_b("Sec. 3.4 and Fig. 3"),
 )
 def both_limits_needed(evidence: Evidence) -> Iterator[Claim]:
@@ -156,27 +163,30 @@ def both_limits_needed(evidence: Evidence) -> Iterator[Claim]:
 
     yield Claim(
         "B3-sigma-alone",
-        f"At fixed 1-2λ = 0.1 the time of {evidence.percent} accuracy stays finite as σ grows: "
-        "from σ = 100 to 1000 it changes by less than a factor 1.5 (measured: the change of ln t).",
+        f"In the two-point model at fixed 1-2λ = 0.1 the time t to {evidence.percent} accuracy "
+        "stays finite as σ grows: from σ = 100 to 1000 it changes by less than a factor of 1.5 "
+        "(measured: the change of ln t).",
         change((1e2, 0.1), (1e3, 0.1)).between(0.0, np.log(1.5), 0.0),
     )
     yield Claim(
         "B3-distance-alone",
-        f"At fixed σ = 1 the time of {evidence.percent} accuracy stays finite as λ → ½: from "
-        "1-2λ = 1e-3 to 1e-6 it changes by less than a factor 1.5 (measured: the change of ln t).",
+        f"In the two-point model at fixed σ = 1 the time t to {evidence.percent} accuracy stays "
+        "finite as λ → ½: from 1-2λ = 1e-3 to 1e-6 it changes by less than a factor of 1.5 "
+        "(measured: the change of ln t).",
         change((1.0, 1e-3), (1.0, 1e-6)).between(0.0, np.log(1.5), 0.0),
     )
     yield Claim(
         "B3-both",
-        "With both limits the time grows: from (σ, 1-2λ) = (10, 1e-2) to (100, 1e-4) by more "
-        "than a factor 10 (measured: the change of ln t).",
+        f"In the two-point model the time t to {evidence.percent} accuracy grows if both σ → ∞ and "
+        "λ → ½: from (σ, 1-2λ) = (10, 1e-2) to (100, 1e-4) by more than a factor of 10 (measured: "
+        "the change of ln t).",
         change((10.0, 1e-2), (100.0, 1e-4)).at_least(np.log(10)),
     )
     below = evidence.rows("sigma_distance").query("y > 0")
     yield Claim(
         "B3-always-below",
-        f"Below λ = ½ the accuracy reaches {evidence.percent} at every σ: the reached fraction of "
-        "that half of the map is 1.",
+        "In the two-point model below λ = ½ the generalization accuracy reaches "
+        f"{evidence.percent} at every σ: it does on a fraction 1 of that half of Fig. 3's map.",
         Measurement.exact(below["z"].notna().mean()).near(1.0, 0.0),
         source=paper_b("Secs. 3.3 and 4"),
     )
@@ -184,7 +194,7 @@ def both_limits_needed(evidence: Evidence) -> Iterator[Claim]:
 
 @claims_of(
     "B4",
-    statement="Both models end on the same side of the accuracy's threshold.",
+    statement="The two-point and the full model end on the same side of the accuracy's threshold.",
     source=paper_b("v1 Sec. 4 and Fig. 4 / v2 Fig. 8 (remarkably similar); criterion ours"),
 )
 def same_side(evidence: Evidence) -> Iterator[Claim]:
@@ -196,13 +206,14 @@ def same_side(evidence: Evidence) -> Iterator[Claim]:
         two = Measurement.exact(two_points)
         above = full >= evidence.threshold
         differ = (
-            "In numbers they differ: the two-point margin 2λ-1 exceeds the full model's, "
+            "The accuracies differ in number: the two-point margin 2λ-1 exceeds the full model's, "
             "√(π/8)(2λ-1) near ½."
         )
         yield Claim(
             f"B4-limit-lambda-{lambda_:g}",
-            f"At λ = {lambda_:g} the two-point model ends as the full model does "
-            f"(large N: {full:.3g}), {'above' if above else 'below'} {evidence.percent}.",
+            f"At λ = {lambda_:g} the generalization accuracy of the two-point model ends "
+            f"{'above' if above else 'below'} {evidence.percent}, as that of the full model does "
+            f"(large N: {full:.3g}).",
             (two.at_least if above else two.at_most)(evidence.threshold, full),
             note="" if above else differ,
         )
@@ -214,7 +225,9 @@ def _at_half(evidence: Evidence, distance: float, s0: float = 0.0) -> TwoPoint:
 
 
 @claims_of(
-    "BT1", statement="Closed forms of App. E.2 are the flow.", source=paper_b("App. E.2 (A)-(C)")
+    "BT1",
+    statement="The closed forms of App. E.2 solve the two-point model's gradient flow.",
+    source=paper_b("App. E.2 (A)-(C)"),
 )
 def closed_forms(evidence: Evidence) -> Iterator[Claim]:
     """Compare the closed forms with the exact orbit, at times up to 1e300."""
@@ -225,22 +238,23 @@ def closed_forms(evidence: Evidence) -> Iterator[Claim]:
     artanh = flow.weight - 2 * np.arctanh(decayed)
     half, critical = solution(log_t, _at_half(evidence, 0.0)), critical_state(log_t, eta)
     lambert = [np.max(np.abs(ours - theirs)) for ours, theirs in zip(half, critical, strict=False)]
-    form = "S = log(1+W), b = -W - log(1+W), W = W(ηt/2)"
+    form = "S = log(1+W), b = -W - log(1+W), Lambert's W = W(ηt/2)"
     for slug, words, worst, where in (
-        ("0", "S = 2 artanh(tanh(S₀/2) e^(-ητ)) at λ = 0", artanh, "App. E.2 (A)"),
-        ("0.5", f"{form}, at λ = ½", lambert, "App. E.2 (B), Eq. 36"),
+        ("0", "λ = 0, S = 2 artanh(tanh(S₀/2) e^(-ητ))", artanh, "App. E.2 (A)"),
+        ("0.5", f"λ = ½, {form},", lambert, "App. E.2 (B), Eq. 36"),
     ):
         yield Claim(
             f"BT1-closed-form-lambda-{slug}",
-            f"{words} is the flow up to t = 1e300, within 1e-9 (measured: the largest difference).",
+            f"In the two-point model at {words} is the solution of gradient flow up to t = 1e300, "
+            "within 1e-9 (measured: the largest difference).",
             Measurement.exact(np.max(np.abs(worst))).between(0.0, 1e-9, 0.0),
             source=paper_b(where),
         )
     end = solution(log_t[-1], _at_half(evidence, -1.0, evidence.options["s0"]))
     yield Claim(
         "BT1-accuracy-lambda-1",
-        "At λ = 1, σ = 1 the generalization accuracy tends to Φ(1) = 0.841: within 0.001 at "
-        "t = 1e300.",
+        "In the two-point model at λ = 1, σ = 1 the generalization accuracy tends to Φ(1) = 0.841: "
+        "within 0.001 at t = 1e300.",
         Measurement.exact(ndtr(-end.bias / end.weight)).near(ndtr(1.0), 1e-3),
         source=paper_b("App. E.2 (C)"),
     )
@@ -248,7 +262,8 @@ def closed_forms(evidence: Evidence) -> Iterator[Claim]:
 
 @claims_of(
     "BT1",
-    statement="Above ½ the correction to S = M log t/(1+M²) is log log t.",
+    statement="In the two-point model above λ = ½ the correction to S = M log t/(1+M²) is log log "
+    "t.",
     source=paper_b("App. E.4"),
 )
 def subleading_term(evidence: Evidence) -> Iterator[Claim]:
@@ -263,15 +278,16 @@ def subleading_term(evidence: Evidence) -> Iterator[Claim]:
 
     yield Claim(
         "BT1-subleading-early",
-        "S - M log t/(1+M²) grows as log log t while M log t ≪ 1: its slope at M = 1e-3, "
-        "log t = 100 is 1 within 10 %.",
+        "In the two-point model with a margin M, S - M log t/(1+M²) grows as log log t while "
+        "M log t ≪ 1: its slope in log log t at M = 1e-3, log t = 100 is 1, within 10 %.",
         growth(100.0).within(1.0, 0.1),
     )
     yield Claim(
         "BT1-subleading-late",
-        "It does so for ever: the slope at M log t = 100 is 1 within 10 %.",
+        "In the two-point model with a margin M, S - M log t/(1+M²) grows as log log t for ever: "
+        "its slope in log log t at M = 1e-3, M log t = 100 is 1, within 10 %.",
         growth(100.0 / margin).within(1.0, 0.1),
-        note="Once M log t ≫ 1 the flow follows e^(MS+b) alone and the difference is a constant, "
+        note="Once M log t ≫ 1 the flow follows e^(MS+b) alone, and the difference is a constant "
         "near log(1/M).",
     )
 
@@ -279,7 +295,7 @@ def subleading_term(evidence: Evidence) -> Iterator[Claim]:
 @claims_of(
     "B4",
     "B8",
-    statement="The training loss falls as 1/(ηt), by a margin's factor on separable sets.",
+    statement="The training loss falls as 1/(ηt), on separable sets of margin M as 1/((1+M²)ηt).",
     source=paper_b("v1 App. E.3"),
 )
 def training_loss(evidence: Evidence) -> Iterator[Claim]:
@@ -292,15 +308,15 @@ def training_loss(evidence: Evidence) -> Iterator[Claim]:
             product = Measurement.exact(run.scalars["final_train_loss"].iloc[0] * time)
             yield Claim(
                 f"B4-train-loss-lambda-{lambda_:g}",
-                f"For two separable points (λ = {lambda_:g}, M = {margin:g}) ηt L_tr → 1/(1+M²), "
-                "within 1 %.",
+                f"For two separable points (λ = {lambda_:g}) of margin M = {margin:g}, ηt times "
+                "the training loss tends to 1/(1+M²): within 1 % when training ends.",
                 product.within(1 / (1 + margin**2), 0.01),
             )
         return
     yield Claim(
         "B8-train-time",
-        "In the full model t*_tr = 1/(ηε) whatever λ < ½, within 5 % (measured: the median's "
-        "multiple of it furthest from 1).",
+        "In the full model the training loss reaches ε at t*_tr = 1/(ηε) for every λ < ½, within "
+        "5 % (measured: the ratio of the median of t*_tr to 1/(ηε) furthest from 1, over λ).",
         furthest(
             median_of(run.scalars["t_train_loss"], run)
             / (1 / (run.parameters["eta"] * evidence.loss_threshold))

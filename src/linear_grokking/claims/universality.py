@@ -27,33 +27,38 @@ from linear_grokking.results.reading import RunResult, by_value
 from linear_grokking.theory import elliptical, large_size, wendel
 
 _SYMMETRIC = paper_b("v2 App. G with App. A (Wendel 1962)")
-_DISCRETE = ours("Wendel 1962 bounds from above what is not in general position")
+_DISCRETE = ours("Wendel 1962, an upper bound for points that are not in general position")
 _ODD = ours("odd features have a law symmetric about the origin, docs/theory.md; Wendel 1962")
 _UNIVERSAL = ours("large-size limit of Gaussian inputs")
 _RADIUS = ours("large-size limit of a random radius, docs/theory.md")
 _NO_FOURTH_MOMENT = 4.0
 """Degrees of freedom up to which Student's t has no fourth moment."""
 _HEAVY = (
-    "Entries without a fourth moment come to the curve slowly: the lengths of finitely many "
-    "coordinates differ, as with a random radius."
+    "For entries without a fourth moment σ‖S_∞‖ approaches the curve slowly as N grows: in finite "
+    "sets the lengths of the coordinates differ, as with a random radius."
 )
 _OF_WENDEL: dict[str, tuple[Source, str]] = {
     "gaussian": (_SYMMETRIC, ""),
     "student_t": (_SYMMETRIC, ""),
     "rademacher": (
         _DISCRETE,
-        "Some d of the points may be dependent, which can only lower the fraction; here by too "
-        "little to be seen.",
+        "Some d of the points may be linearly dependent, which can only lower the fraction; here "
+        "the effect is too small to be seen.",
     ),
     "tanh_features": (_ODD, ""),
 }
 """Law → who states that its fraction is Wendel's, and a note."""
 
 
+def _name(law: str) -> str:
+    """Return how a law is written in a sentence, without the marks of a legend's mathematics."""
+    return NAMES[law].replace("$", "")
+
+
 @claims_of(
     "B22",
-    statement="The separable fraction is Wendel's for laws symmetric about the origin, random odd "
-    "features among them.",
+    statement="The fraction of separable sets is Wendel's for laws symmetric about the origin, "
+    "random odd features among them.",
     source=_SYMMETRIC,
 )
 def fractions(evidence: Evidence) -> Iterator[Claim]:
@@ -69,8 +74,9 @@ def fractions(evidence: Evidence) -> Iterator[Claim]:
         found = joint_binomial_p(hits, [run.realizations for run in chosen], predicted, *chosen)
         yield Claim(
             f"B22-wendel-{law}",
-            f"The fraction of separable sets ({NAMES[law]}) is Wendel's at every point: the joint "
-            f"χ² test over {len(chosen)} points has p of at least {SIGNIFICANCE}.",
+            f"The fraction of separable sets (inputs: {_name(law)}) is Wendel's probability at "
+            f"every λ: the joint χ² test over {len(chosen)} points has p of at least "
+            f"{SIGNIFICANCE}.",
             found.at_least(SIGNIFICANCE),
             source=source,
             note=note,
@@ -79,8 +85,9 @@ def fractions(evidence: Evidence) -> Iterator[Claim]:
 
 @claims_of(
     "B22",
-    statement="Features that are nowhere negative are separable at every λ, and generalize early.",
-    source=ours("S = (-1, …, -1) is right on all inputs"),
+    statement="Sets of features that are nowhere negative are separable at every λ, and generalize "
+    "early.",
+    source=ours("S = (-1, …, -1) classifies all inputs correctly"),
 )
 def one_sided(evidence: Evidence) -> Iterator[Claim]:
     """Count the separable sets of ReLU features, and look at when they generalize."""
@@ -89,15 +96,16 @@ def one_sided(evidence: Evidence) -> Iterator[Claim]:
         yield Claim(
             "B22-relu-separable",
             "Sets of ReLU features are separable at every λ, on both sides of ½: at least 99 % of "
-            "them.",
+            "them are.",
             proportion_of(verdicts, *chosen).at_least(0.99, 1.0),
-            note="An input all of whose features are 0 is not; it has the probability 2^-d.",
+            note="A set with an input whose features are all 0 is not; such an input has the "
+            "probability 2^-d.",
         )
     for run in by_value(evidence.runs("dynamics"), "law").get("relu_features", ()):
         yield Claim(
             "B22-relu-at-once",
-            f"On ReLU features there is no grokking: {evidence.percent} accuracy on fresh inputs "
-            "comes within 10 steps in every draw (measured: mean, first and last).",
+            f"On ReLU features there is no grokking: {evidence.percent} generalization accuracy is "
+            "reached within 10 steps in every draw (measured: mean, smallest and largest number).",
             extremes_of(run.scalars["t_gen"], run).at_most(10.0),
         )
 
@@ -109,7 +117,7 @@ def _median_ratio(runs: Sequence[RunResult], curve: Callable[[RunResult], float]
     """
     runs = [run for run in runs if scaled_distance(run) > 2]
     if not runs:
-        raise Undecidable("none has √N (1-2λ) > 2")
+        raise Undecidable("no run has √N (1-2λ) > 2")
     ratios = []
     for run in runs:
         norms = run.scalars["s_inf_norm"].mask(run.scalars["separable"].astype(bool), np.inf)
@@ -134,9 +142,9 @@ def universal(evidence: Evidence) -> Iterator[Claim]:
         tolerance = 0.03 if heavy else 0.08
         yield Claim(
             f"B22-norm-{law}",
-            f"σ‖S_∞‖ ({NAMES[law]}) is that of large Gaussian sets: within {100 * tolerance:.0f} % "
-            f"(measured: the median of their ratio, over all draws of N = {first['n_train']} with "
-            "√N (1-2λ) > 2).",
+            f"σ‖S_∞‖ (inputs: {_name(law)}) is that of large sets of Gaussian inputs, within "
+            f"{100 * tolerance:.0f} % (measured: the median of their ratio, over all draws of N = "
+            f"{first['n_train']} with √N (1-2λ) > 2).",
             _median_ratio(chosen, _one_radius).within(1.0, tolerance),
             note=_HEAVY if heavy else "",
             otherwise=Disagreement.SIZE if heavy else None,
@@ -156,27 +164,28 @@ def radius(evidence: Evidence) -> Iterator[Claim]:
         def own(run: RunResult, ratio: float = ratio, share: float = share) -> float:
             return float(elliptical.limit_norm(run.parameters["lambda"], ratio, share))
 
-        where = f"Where {100 * share:g} % of the inputs are {ratio:g} times as far out"
+        where = f"If {100 * share:g} % of the inputs have {ratio:g} times the radius of the others"
         yield Claim(
             f"B22-radius-ratio-{ratio:g}",
-            f"{where}, σ‖S_∞‖ is that of large sets of this law: within 8 % (measured: the median "
+            f"{where}, σ‖S_∞‖ is that of large sets of this law, within 8 % (measured: the median "
             "of their ratio).",
             _median_ratio(chosen, own).within(1.0, 0.08),
         )
         yield Claim(
             f"B22-one-radius-ratio-{ratio:g}",
-            f"{where}, σ‖S_∞‖ is that of Gaussian inputs of the same deviation: within 8 %.",
+            f"{where}, σ‖S_∞‖ is that of large sets of Gaussian inputs with the same standard "
+            "deviation, within 8 % (measured: the median of their ratio).",
             _median_ratio(chosen, _one_radius).within(1.0, 0.08),
             source=_UNIVERSAL,
-            note="The transition is universal; what S_∞ is below it is not.",
+            note="The transition is universal; S_∞ below it is not.",
             otherwise=Disagreement.CONJECTURE,
         )
 
 
 @claims_of(
     "B22",
-    statement="Independent entries of any law take as long as Gaussian ones; a random radius does "
-    "not.",
+    statement="The time to an accuracy is that of Gaussian inputs for independent entries of any "
+    "law, but not with a random radius.",
     source=_UNIVERSAL,
 )
 def times(evidence: Evidence) -> Iterator[Claim]:
@@ -188,17 +197,19 @@ def times(evidence: Evidence) -> Iterator[Claim]:
         if law == "elliptical":
             yield Claim(
                 "B22-time-elliptical",
-                f"With a random radius (ratio {run.parameters['radius_ratio']:g}) "
-                f"{evidence.percent} accuracy comes at least 10 times as late as that of large "
-                "Gaussian sets (measured: the median time over it).",
+                f"With inputs of two radii (ratio {run.parameters['radius_ratio']:g}) "
+                f"{evidence.percent} accuracy is reached at least 10 times as late as in large "
+                "sets of Gaussian inputs (measured: the ratio of the median time to theirs).",
                 (median_of(run.scalars["t_gen"], run) / np.exp(settled)).at_least(10.0),
                 source=_RADIUS,
-                note="Inputs near the origin are right early, those far out only late.",
+                note="Inputs near the origin are classified correctly early, those far out only "
+                "late.",
             )
         elif law in ("gaussian", "rademacher", "uniform", "student_t"):
             yield Claim(
                 f"B22-time-{law}",
-                f"The time of {evidence.percent} accuracy ({NAMES[law]}) is that of large Gaussian "
-                "sets: log t within 15 % (measured: the ratio of the logarithms).",
+                f"The time t to {evidence.percent} accuracy (inputs: {_name(law)}) is that of "
+                "large sets of Gaussian inputs: log t within 15 % (measured: the ratio of the "
+                "logarithms).",
                 geometric_mean_of(np.log(run.scalars["t_gen"]) / settled, run).within(1.0, 0.15),
             )

@@ -26,19 +26,19 @@ _SETTLING_STEP = 1e4
 """Step at which ‖S‖ is compared between values of σ: after literal training, before the end."""
 
 
-@claims_of("B9", statement="Generalization needs more time the larger σ.", source=_BY_SIGMA)
+@claims_of("B9", statement="The larger σ, the later generalization.", source=_BY_SIGMA)
 def sigma(evidence: Evidence) -> Iterator[Claim]:
     """Compare the smallest and the largest σ at which all draws generalize."""
     runs = by_sigma(evidence)
     times = of_shared_draws(runs, "t_gen")
     finite = np.flatnonzero(np.isfinite(times).all(axis=1))
     if len(finite) < 2:
-        raise Undecidable("fewer than two σ generalize in all draws")
+        raise Undecidable("at fewer than two σ all draws generalize")
     first, last = finite[[0, -1]]
     smallest, largest = (runs[k].parameters["sigma"] for k in (first, last))
     yield Claim(
         "B9-sigma",
-        f"Generalization needs more time the larger σ: the time of {evidence.percent} accuracy at "
+        f"The larger σ, the later generalization: the time to {evidence.percent} accuracy at "
         f"σ = {largest:g} is at least 10 times that at σ = {smallest:g}, on the same sets (λ = "
         f"{runs[0].parameters['lambda']:g}).",
         geometric_mean_of(times[last] / times[first], *runs).at_least(10.0),
@@ -46,7 +46,7 @@ def sigma(evidence: Evidence) -> Iterator[Claim]:
     )
 
 
-@claims_of("B9", statement="S settles the sooner the larger σ.", source=_BY_SIGMA)
+@claims_of("B9", statement="The larger σ, the sooner S settles.", source=_BY_SIGMA)
 def settles_sooner(evidence: Evidence) -> Iterator[Claim]:
     """Compare ‖S‖/‖S_∞‖ at one step between the smallest and the largest σ."""
     runs = by_sigma(evidence)
@@ -65,17 +65,18 @@ def settles_sooner(evidence: Evidence) -> Iterator[Claim]:
     ends = [run.parameters["sigma"] for run in chosen]
     yield Claim(
         "B9-settles-sooner",
-        f"S settles the sooner the larger σ: at t = {_SETTLING_STEP:.0e} ‖S‖/‖S_∞‖ is at "
-        f"σ = {ends[1]:g} at least twice what it is at σ = {ends[0]:g}, on the same sets.",
+        f"The larger σ, the sooner S settles: at t = {_SETTLING_STEP:.0e} ‖S‖/‖S_∞‖ with "
+        f"σ = {ends[1]:g} is at least twice that with σ = {ends[0]:g}, on the same sets that are "
+        "not separable.",
         geometric_mean_of(largest[kept] / smallest[kept], *chosen).at_least(2.0),
         source=paper_b("App. F.1 and v2 Prop. 3.5; factor 2 ours"),
-        note="σS obeys the equations of σ = 1 with its rate times σ².",
+        note="σS obeys the equation of S at σ = 1, with σ² times the learning rate.",
     )
 
 
 @claims_of(
     "B9",
-    statement="The time of generalization grows with σ only up to a certain point.",
+    statement="The time to generalization grows with σ only up to a certain point.",
     source=paper_b("App. F.1; value ours"),
 )
 def saturates(evidence: Evidence) -> Iterator[Claim]:
@@ -93,10 +94,10 @@ def saturates(evidence: Evidence) -> Iterator[Claim]:
     settled = ndtri(evidence.threshold) * reach + draws["final_bias"] + np.log(t_max)
     yield Claim(
         "B9-saturates",
-        "The time grows with σ only up to a certain point: at the largest "
-        f"σ = {run.parameters['sigma']:g} the time of {evidence.percent} accuracy is that for a "
-        "settled S, zσ‖S_∞‖ - log(ηC_∞) in its logarithm, the same for any larger σ, within 2 % "
-        "(measured: the ratio of the logarithms).",
+        f"The time t to {evidence.percent} accuracy grows with σ only up to a certain point: at "
+        f"the largest σ = {run.parameters['sigma']:g}, log t is zσ‖S_∞‖ - log(ηC_∞), that of a "
+        "settled S, which is the same for any larger σ: within 2 % on sets that are not separable "
+        "(measured: the ratio of the two).",
         geometric_mean_of(np.log(draws["t_gen"]) / settled, run).within(1.0, 0.02),
         note="Φ(z) is the accuracy that counts as reached; σ‖S_∞‖ and C_∞ do not depend on σ.",
     )
@@ -118,11 +119,12 @@ def separable_limit(evidence: Evidence) -> Iterator[Claim]:
         lambda_, value = run.parameters["lambda"], run.parameters["sigma"]
         yield Claim(
             f"B9-margin-lambda-{lambda_:g}-sigma-{value:g}",
-            f"On separable sets (λ = {lambda_:g}) with σ = {value:g} the accuracy comes to "
-            f"Φ(1/(σ²M̃)), M̃ the margin of the set at σ = 1, within 0.05 at "
-            f"t = {run.parameters['t_max']:.0e} (measured: the difference of the two).",
+            f"On separable sets (λ = {lambda_:g}) with σ = {value:g} the generalization accuracy "
+            "tends to Φ(1/(σ²M̃)), M̃ the margin of the set at σ = 1: within 0.05 at "
+            f"t = {run.parameters['t_max']:.0e} (measured: the mean difference of the two).",
             mean_of(draws["final_gen_accuracy"] - draws["limit"], run).near(0.0, 0.05),
-            note="What is left closes only logarithmically in t: |b|/‖S‖ is still below 1/M.",
+            note="The remaining difference closes only logarithmically in t: |b|/‖S‖ is still "
+            "below 1/M.",
         )
 
 
@@ -139,7 +141,8 @@ def _two_gaussians_limit(run: RunResult) -> float:
 
 @claims_of(
     "B14",
-    statement="The final accuracy is the large-size limit, whatever the spread along the axis.",
+    statement="For two Gaussians the final accuracy is the large-size limit at every spread σ_A "
+    "along their axis.",
     source=_TWO_GAUSSIANS,
 )
 def two_gaussians_limit(evidence: Evidence) -> Iterator[Claim]:
@@ -148,8 +151,8 @@ def two_gaussians_limit(evidence: Evidence) -> Iterator[Claim]:
         spread = run.parameters["sigma_a"]
         yield Claim(
             f"B14-limit-sigma_a-{spread:g}",
-            f"With σ_A = {spread:g} the accuracy at t = {run.parameters['t_max']:.0e} "
-            "is the large-size limit, within 0.02.",
+            f"For two Gaussians with spread σ_A = {spread:g} along their axis the generalization "
+            f"accuracy at t = {run.parameters['t_max']:.0e} is the large-size limit, within 0.02.",
             mean_of(run.scalars["final_gen_accuracy"], run).near(_two_gaussians_limit(run), 0.02),
             note="Separable sets approach their limit only logarithmically in t.",
         )
@@ -157,7 +160,8 @@ def two_gaussians_limit(evidence: Evidence) -> Iterator[Claim]:
 
 @claims_of(
     "B14",
-    statement="A small spread along the axis changes nothing: it generalizes as σ_A = 0 does.",
+    statement="For two Gaussians a small spread σ_A along their axis changes nothing: "
+    "generalization is as at σ_A = 0.",
     source=_TWO_GAUSSIANS,
 )
 def small_spread(evidence: Evidence) -> Iterator[Claim]:
@@ -176,15 +180,17 @@ def small_spread(evidence: Evidence) -> Iterator[Claim]:
         spread = run.parameters["sigma_a"]
         yield Claim(
             f"B14-follows-sigma_a-{spread:g}",
-            f"With σ_A = {spread:g} the time of {evidence.percent} accuracy is that of σ_A = 0 on "
-            "the same sets, within 20 % (measured: their ratio).",
+            f"For two Gaussians with spread σ_A = {spread:g} along their axis the time to "
+            f"{evidence.percent} accuracy is that with σ_A = 0 on the same sets, within 20 % "
+            "(measured: their ratio).",
             geometric_mean_of(times[0] / times[1], run, reference).within(1.0, 0.2),
         )
 
 
 @claims_of(
     "B14",
-    statement="With a larger spread the accuracy stays below 1, and the loss turns and rises.",
+    statement="For two Gaussians with a larger spread along their axis the accuracy stays below 1, "
+    "and the generalization loss turns and rises.",
     source=_TWO_GAUSSIANS,
 )
 def large_spread(evidence: Evidence) -> Iterator[Claim]:
@@ -195,13 +201,14 @@ def large_spread(evidence: Evidence) -> Iterator[Claim]:
         spread, scalars = run.parameters["sigma_a"], run.scalars
         yield Claim(
             f"B14-below-one-sigma_a-{spread:g}",
-            f"With σ_A = {spread:g} the accuracy stays below 1: it ends at 0.99 at most.",
+            f"For two Gaussians with spread σ_A = {spread:g} along their axis the generalization "
+            "accuracy stays below 1: it ends at 0.99 at most.",
             mean_of(scalars["final_gen_accuracy"], run).at_most(0.99),
         )
         yield Claim(
             f"B14-turns-sigma_a-{spread:g}",
-            f"With σ_A = {spread:g} the generalization loss turns and rises: it ends at least 5 % "
-            "above its least (measured: their ratio).",
+            f"For two Gaussians with spread σ_A = {spread:g} along their axis the generalization "
+            "loss turns and rises: it ends at least 5 % above its minimum (measured: their ratio).",
             geometric_mean_of(scalars["final_gen_loss"] / scalars["min_gen_loss"], run).at_least(
                 1.05
             ),
@@ -210,7 +217,9 @@ def large_spread(evidence: Evidence) -> Iterator[Claim]:
 
 _DECIDED = paper_b("v2 App. I, Fig. 16; law of x₁ ours")
 _RANDOM = ours("random labels; those of Paper B's Fig. 16 are decided by the input")
-_SCATTER = "Of few samples labelled +1, sets scatter by some 0.02 about the large-size value."
+_SCATTER = (
+    "With few samples labelled +1, single sets scatter by some 0.02 about the large-size value."
+)
 
 
 def _unequal(evidence: Evidence, role: str) -> Iterator[tuple[RunResult, float]]:
@@ -221,8 +230,8 @@ def _unequal(evidence: Evidence, role: str) -> Iterator[tuple[RunResult, float]]
 
 @claims_of(
     "B16",
-    statement="With labels that the input decides sets are separable, but the accuracy stays "
-    "below 1.",
+    statement="With labels that the input decides, sets are separable, but the generalization "
+    "accuracy stays below 1.",
     source=_DECIDED,
 )
 def decided(evidence: Evidence) -> Iterator[Claim]:
@@ -233,20 +242,22 @@ def decided(evidence: Evidence) -> Iterator[Claim]:
         limit = threshold_labels.limit_gen_accuracy(lambda_, r, sigma)
         yield Claim(
             f"B16-separable-r-{r:g}",
-            f"With a share r = {r:g} of labels -1 that x₁ decides the sets are separable with "
-            "bias: training ends with every sample right, accuracy above 0.999.",
+            f"With labels that x₁ decides, a share r = {r:g} of them -1, the sets are separable "
+            "with bias: the training accuracy ends above 0.999 in every draw.",
             extremes_of(scalars["final_train_accuracy"], run).at_least(0.999, 1.0),
         )
         yield Claim(
             f"B16-below-one-r-{r:g}",
-            f"With r = {r:g} decided by x₁ the direction of x₁ alone would be right everywhere, "
-            "but the accuracy stays below 1: it ends at 0.95 at most.",
+            f"With labels that x₁ decides, a share r = {r:g} of them -1, the direction of x₁ alone "
+            "would classify every input correctly, but the generalization accuracy stays below 1: "
+            "it ends at 0.95 at most.",
             mean_of(scalars["final_gen_accuracy"], run).at_most(0.95),
         )
         yield Claim(
             f"B16-limit-r-{r:g}",
-            f"With r = {r:g} decided by x₁ the accuracy comes to the large-size limit of the "
-            f"max-margin solution: within 0.05 at t = {t_max:.0e}.",
+            f"With labels that x₁ decides, a share r = {r:g} of them -1, the generalization "
+            "accuracy tends to the large-size limit of the max-margin solution: within 0.05 at "
+            f"t = {t_max:.0e}.",
             mean_of(scalars["final_gen_accuracy"], run).near(limit, 0.05),
             note=_SCATTER,
             source=ours("large-size limit of Paper B's max-margin solution, v2 App. I"),
@@ -255,7 +266,8 @@ def decided(evidence: Evidence) -> Iterator[Claim]:
 
 @claims_of(
     "B16",
-    statement="With labels that the input decides generalization is late, its loss not monotonic.",
+    statement="With labels that the input decides, generalization is late and the generalization "
+    "loss not monotonic.",
     source=_DECIDED,
 )
 def decided_dynamics(evidence: Evidence) -> Iterator[Claim]:
@@ -270,27 +282,35 @@ def decided_dynamics(evidence: Evidence) -> Iterator[Claim]:
             measured = geometric_mean_of(late / trained, run)
         yield Claim(
             f"B16-delay-r-{r:g}",
-            f"With r = {r:g} decided by x₁ generalization is late: its accuracy takes at least 10 "
-            f"times as many steps to {evidence.percent} of where it ends as that of training.",
+            f"With labels that x₁ decides, a share r = {r:g} of them -1, generalization is late: "
+            f"the generalization accuracy reaches {evidence.percent} of its final value after at "
+            f"least 10 times as many steps as the training accuracy reaches {evidence.percent}.",
             measured.at_least(10.0),
         )
         rise = np.max(loss / np.minimum.accumulate(loss, axis=1), axis=1)
         yield Claim(
             f"B16-not-monotonic-r-{r:g}",
-            f"With r = {r:g} decided by x₁ the generalization loss is not monotonic: it rises to "
-            "at least 1.2 times what it was before (measured: the largest such ratio).",
+            f"With labels that x₁ decides, a share r = {r:g} of them -1, the generalization loss "
+            "is not monotonic: it rises to at least 1.2 times an earlier value (measured: the "
+            "largest such ratio).",
             geometric_mean_of(rise, run).at_least(1.2),
         )
 
 
-@claims_of("B16", statement="Random labels cap the accuracy at their share r.", source=_RANDOM)
+@claims_of(
+    "B16",
+    statement="With random labels, a share r of them -1, the accuracy on fresh samples is at most "
+    "r.",
+    source=_RANDOM,
+)
 def random_cap(evidence: Evidence) -> Iterator[Claim]:
     """Average the best accuracy of each draw, at each r."""
     for run, r in _unequal(evidence, "random"):
         yield Claim(
             f"B16-random-cap-r-{r:g}",
             f"With random labels, -1 with probability r = {r:g}, the accuracy on fresh samples "
-            "never exceeds r, by more than 0.005 (measured: the mean of the realizations' best).",
+            "never exceeds r by more than 0.005 (measured: the mean over realizations of the "
+            "largest accuracy).",
             mean_of(run.scalars["max_gen_accuracy"], run).at_most(r + 0.005, r),
         )
 
@@ -309,15 +329,15 @@ def random_overfit(evidence: Evidence) -> Iterator[Claim]:
         lambda_, threshold = run.parameters["lambda"], label_fraction.separability_threshold(r)
         yield Claim(
             f"B16-random-overfit-r-{r:g}",
-            f"With random labels and r = {r:g} the sets are separable with bias above "
-            f"λ = {threshold:.3f}, so at λ = {lambda_:g} training ends with every sample right: "
-            "accuracy above 0.999.",
+            f"With random labels, -1 with probability r = {r:g}, the sets are separable with bias "
+            f"above λ = {threshold:.3f}: at λ = {lambda_:g} the training accuracy ends above 0.999 "
+            "in every draw.",
             extremes_of(run.scalars["final_train_accuracy"], run).at_least(0.999, 1.0),
         )
         yield Claim(
             f"B16-random-limit-r-{r:g}",
-            f"With random labels and r = {r:g} the accuracy on fresh samples comes to the "
-            "large-size limit of the separating direction, far below r: within 0.05 at "
+            f"With random labels, -1 with probability r = {r:g}, the accuracy on fresh samples "
+            "tends to the large-size limit of the max-margin solution, far below r: within 0.05 at "
             f"t = {run.parameters['t_max']:.0e}.",
             mean_of(run.scalars["final_gen_accuracy"], run).near(limit, 0.05),
             note=_SCATTER,

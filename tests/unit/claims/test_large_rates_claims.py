@@ -101,7 +101,7 @@ def test_sets_that_are_never_fit_say_nothing_of_the_perceptron():
     never = stopping(1e13, 0.85, 0.85)
     never.found["train_accuracy"][:] = 0.9
     evidence = DrawnEvidence("B20", rates=[stopping(100.0, 0.8, 0.8)], perceptron=[never])
-    with pytest.raises(Undecidable, match="no set is fit without an error"):
+    with pytest.raises(Undecidable, match="no set is fitted without a training error"):
         list(claims.perceptron(evidence))
 
 
@@ -139,7 +139,7 @@ def test_rate_and_bias(error, expected):
 def test_runs_with_other_records_are_not_compared():
     shifted = [exponential(-5.0, records=-1)]
     evidence = DrawnEvidence("B20", exponential=[exponential(0.0)], shifted=shifted)
-    with pytest.raises(Undecidable, match="other records or sets"):
+    with pytest.raises(Undecidable, match="different records or sets"):
         list(claims.rate_and_bias(evidence))
 
 
