@@ -221,7 +221,7 @@ def draw(table: pd.DataFrame) -> Figure:
     _note(axes[1, 2], ", ".join(there))
     legends.of_values(axes[1, 2], "alpha", scales, loc="upper right")
     also = [
-        legends.line("what it tends to", **LAW),
+        legends.line("asymptotic law", **LAW),
         legends.mark("(d), (f): generalization", legends.GREY, markersize=3.2),
         legends.mark("(d), (f): training", legends.GREY, "s", markersize=3.2, fillstyle="none"),
     ]
@@ -260,7 +260,7 @@ def _draw_ratio(axes: Axes, table: pd.DataFrame, colours: Mapping[Any, str]) -> 
     draw_lines(axes, after, "loss_ratio", "late", zorder=5, **LAW)
     step_axis(axes)
     limit = rows(after, "loss_ratio", "late")["y"].min()
-    axes.set(yscale="log", ylabel="training loss / gen. loss", ylim=(limit / 20, 2))
+    axes.set(yscale="log", ylabel="training / generalization loss", ylim=(limit / 20, 2))
 
 
 def _draw_times(
@@ -293,5 +293,5 @@ def _draw_time_ratio(axes: Axes, table: pd.DataFrame, colours: Mapping[Any, str]
     for value, points in rows(table, "time_ratio", source="experiment").groupby(P):
         draw_points(axes, points, colours[value])
     axes.set(xscale="log", yscale="log", xlabel=style.SYMBOLS["epsilon"])
-    axes.set_ylabel(r"$t_\mathrm{tr}/t_\mathrm{gen}$, of the losses")
+    axes.set_ylabel(r"$t_\mathrm{tr}/t_\mathrm{gen}$ of the losses")
     _plain_ticks(axes.yaxis, (0.03, 0.05, 0.1, 0.2, 0.5))

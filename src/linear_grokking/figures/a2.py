@@ -90,7 +90,7 @@ def draw(table: pd.DataFrame) -> Figure:
     place = {"xycoords": right.get_xaxis_transform(), "va": "top", "fontsize": 6.5}
     offset = {"xytext": (3, 0), "textcoords": "offset points"}
     right.annotate(f"paper: {CAPTION}", (CAPTION, 0.99), **place, **offset)
-    label = r"maximum, at this $d_\mathrm{out}$"
+    label = r"maximum, with its $d_\mathrm{out}$"
     mark = legends.mark(label, "none", MAXIMUM, markersize=4.5, markeredgecolor="black")
     legends.of_values(right, "lambda", colours, also=[mark], loc="lower center")
     return figure

@@ -16,7 +16,7 @@ from linear_grokking.figures.linear_panels import colours_of, ratio, tabulate_lo
 from linear_grokking.figures.tables import FigureData, TableBuilder, rows, transformed
 from linear_grokking.theory import two_layer
 
-TITLE = "Grokking in two-layer nets against the lazy approximation (Paper A, Fig. 5)"
+TITLE = "Grokking in two-layer nets, compared with the lazy approximation (Paper A, Fig. 5)"
 ERROR_BAR_EVERY = 8
 
 COMPARISON = "tanh_over_linear"
@@ -164,7 +164,7 @@ def _say_end(axes: Axes, ratios: pd.DataFrame) -> None:
     if len(beyond):
         nets = [f"{y:.2g} ({style.label('d_h', d_h)})" for d_h, y in beyond.items()]
         place = {"transform": axes.transAxes, "va": "top", "fontsize": 6.5}
-        axes.text(0.02, 0.93, f"in the end up to {', '.join(nets)}", **place)
+        axes.text(0.02, 0.93, f"up to {', '.join(nets)} at the end", **place)
 
 
 def _draw_comparison(axes: Axes, table: pd.DataFrame, colours: Mapping[int, str]) -> None:

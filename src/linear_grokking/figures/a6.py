@@ -18,7 +18,7 @@ from linear_grokking.theory import linear
 from linear_grokking.theory import linear_late_time as late
 from linear_grokking.theory.linear_grokking_time import grokking_time
 
-TITLE = "Late-time approximations against the exact losses and grokking times (Paper A, Fig. 6)"
+TITLE = "Late-time approximations compared with exact losses and grokking times (Paper A, Fig. 6)"
 APPROXIMATIONS = {
     "train_late": ("train", late.late_time_train_loss),
     "generalization_late": ("generalization", late.late_time_gen_loss),
@@ -113,7 +113,7 @@ def draw(table: pd.DataFrame) -> Figure:
     _prepare_ratios(axes[1, 1], TIME_RATIOS)
     for series, look in {**DELAYS, "small_epsilon": {"linestyle": "--"}}.items():
         _draw_coloured(axes[1, 1], table, "grokking_time_ratio", series, colours, look)
-    axes[1, 1].set(xlabel=style.SYMBOLS["lambda"], ylabel="formula / exact")
+    axes[1, 1].set(xlabel=style.SYMBOLS["lambda"], ylabel="approximation / exact")
     return figure
 
 

@@ -98,9 +98,9 @@ def draw(table: pd.DataFrame) -> Figure:
     _draw_minima(axes[1, 2], table, colours)
     bars = {"marker": "o", "markersize": 3.2, "linestyle": ""}
     marks = [
-        legends.line("(d): overfitting minimum", color=legends.GREY, **MARKS["experiment"]),
-        legends.line("(d): its prediction", color=style.THEORY, **MARKS["theory"]),
-        legends.line("(c), (f): medians, quartiles", color=legends.GREY, **bars),
+        legends.line("(d): measured minimum", color=legends.GREY, **MARKS["experiment"]),
+        legends.line("(d): predicted minimum", color=style.THEORY, **MARKS["theory"]),
+        legends.line("(c), (f): median, quartiles", color=legends.GREY, **bars),
     ]
     legends.of_dynamics(figure, table, theory=True, also=marks, columns=4)
     return figure
@@ -123,7 +123,12 @@ def _draw_minima(axes: Axes, table: pd.DataFrame, colours: dict[float, str]) -> 
     losses[spread] = losses[spread].div(losses["x"], axis=0)
     handles = []
     for series, line, marker, name in (
-        ("final", ":", {"marker": "s", "markersize": 6, "fillstyle": "none"}, r"end, $t\to\infty$"),
+        (
+            "final",
+            ":",
+            {"marker": "s", "markersize": 6, "fillstyle": "none"},
+            r"final, $t\to\infty$",
+        ),
         ("minimum", "-", {"marker": "o", "markersize": 3.2}, "minimum"),
     ):
         look = {**style.THEORY_LINE, "linestyle": line}

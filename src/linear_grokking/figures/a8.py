@@ -15,7 +15,7 @@ from linear_grokking.figures import legends, style
 from linear_grokking.figures import linear_panels as panels
 from linear_grokking.figures.dynamics import draw_band, step_axis, tabulate_dynamics
 from linear_grokking.figures.points import draw_lines, draw_points
-from linear_grokking.figures.tables import FigureData, TableBuilder, rows
+from linear_grokking.figures.tables import FigureData, TableBuilder, percent, rows
 from linear_grokking.jobs import expected
 from linear_grokking.results.reading import RunResult
 from linear_grokking.theory import linear, linear_optimizers
@@ -182,7 +182,7 @@ def draw(table: pd.DataFrame) -> Figure:
     handles = [legends.line(_label(m, scaling), color=c) for m, c in colours.items()]
     handles += [
         legends.line("theory", **style.THEORY_LINE),
-        legends.line("no Krylov method is faster", **_BOUND),
+        legends.line("lower bound for Krylov methods", **_BOUND),
         legends.mark("training", legends.GREY, MARKERS["train"], fillstyle="none", markersize=4),
         legends.mark("generalization", legends.GREY, MARKERS["generalization"], markersize=4),
     ]
@@ -251,7 +251,7 @@ def _draw_times(axes: Axes, table: pd.DataFrame, colours: Mapping[tuple, str]) -
             points = rows(found, source="experiment")
             draw_points(axes, points, colours[method], marker=marker, fillstyle=fill)
     draw_lines(axes, table, "times", "bound", **_BOUND)
-    axes.set(xscale="log", yscale="log", xlabel=r"$1-\lambda$", ylabel="time (steps)")
+    axes.set(xscale="log", yscale="log", xlabel=r"$1-\lambda$", ylabel=_time_label(table))
     axes.invert_xaxis()
 
 
@@ -268,7 +268,7 @@ def _draw_methods(axes: Axes, table: pd.DataFrame, colours: Mapping[tuple, str])
             axes.errorbar(point["y"], k, xerr=spread, linestyle="", linewidth=0.8, **look)
             expected = rows(found, source="theory")["y"].iloc[0]
             axes.plot(expected, k, marker="|", markersize=9, color=style.THEORY, zorder=6)
-    axes.set(xscale="log", xlabel="time (steps)", ylim=(-0.7, len(colours) - 0.3), yticks=[])
+    axes.set(xscale="log", xlabel=_time_label(table), ylim=(-0.7, len(colours) - 0.3), yticks=[])
 
 
 def _draw_batches(axes: Axes, table: pd.DataFrame) -> None:
@@ -282,4 +282,8 @@ def _draw_batches(axes: Axes, table: pd.DataFrame) -> None:
         points = rows(found, source="experiment")
         draw_points(axes, points, style.BLUE, marker=marker, fillstyle=fill)
     axes.axvline(rows(table, "batches", "limit")["x"].iloc[0], **style.GUIDE)
-    axes.set(xscale="log", yscale="log", xlabel="batch size $B$", ylabel="time (steps)")
+    axes.set(xscale="log", yscale="log", xlabel="batch size $B$", ylabel=_time_label(table))
+
+
+def _time_label(table: pd.DataFrame) -> str:
+    return f"time to {percent(table)} accuracy (steps)"

@@ -14,7 +14,7 @@ from linear_grokking.figures import linear_law_panels as law
 from linear_grokking.figures.points import draw_beside, draw_lines, draw_points
 from linear_grokking.figures.tables import FigureData, TableBuilder, rows
 
-TITLE = "The law of the grokking time in one-layer linear regression (ours)"
+TITLE = "Distribution of the grokking time in one-layer linear regression (beyond Paper A)"
 TIME = r"$t_\mathrm{gen}$"
 _DASHED = {**style.THEORY_LINE, "linestyle": (0, (5, 2))}
 _ASIDE = 0.012
@@ -77,8 +77,8 @@ def draw(table: pd.DataFrame) -> Figure:
     _draw_hard_edge(axes[1, :2], table)
     _draw_median(axes[1, 2], table)
     handles = [
-        legends.line("formula", **style.THEORY_LINE),
-        legends.line("normal law, or tail", **_DASHED),
+        legends.line("theory", **style.THEORY_LINE),
+        legends.line("(a), (b): normal law; (d), (e): tail", **_DASHED),
         legends.line("slope 2", **_GUIDE),
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
@@ -110,13 +110,13 @@ def _setting(drawn: pd.DataFrame) -> str:
 def _draw_cumulative(axes: Axes, table: pd.DataFrame) -> None:
     drawn, matrices = (rows(table, "cumulative", each) for each in ("draws", "matrices"))
     for some, colour, name, width in (
-        (drawn, style.SKY, "bidiagonal", 3.0),
+        (drawn, style.SKY, "bidiagonal matrices", 3.0),
         (matrices, style.VERMILION, "data matrices", 1.0),
     ):
         axes.step(some["x"] / 1e3, some["y"], color=colour, label=name, linewidth=width)
     normal = rows(table, "cumulative", "normal")
     draw_lines(axes, normal.assign(x=normal["x"] / 1e3), "cumulative", "normal", **_DASHED)
-    axes.set(xlabel=f"{TIME} ($10^3$ steps)", ylabel="share of draws below", ylim=(0, 1))
+    axes.set(xlabel=f"{TIME} ($10^3$ steps)", ylabel="cumulative share of draws", ylim=(0, 1))
     axes.set_xlim(0, matrices["x"].quantile(0.99) / 1e3)
     axes.set_title(_setting(matrices), loc="right", fontsize="medium")
     axes.legend(loc="lower right")
@@ -158,7 +158,7 @@ def _draw_hard_edge(axes: np.ndarray, table: pd.DataFrame) -> None:
         )
         for more, colour in colours.items()
     ]
-    legends.add(axes[0], handles, loc="upper left", title="exponent at", alignment="left")
+    legends.add(axes[0], handles, loc="upper left", title="tail exponents", alignment="left")
     for each in axes:
         each.set_title(style.label("d_in", drawn["d_in"].iloc[0]), loc="right", fontsize="medium")
 

@@ -132,9 +132,13 @@ def draw(table: pd.DataFrame) -> Figure:
         legends.line(**_TWO_POINT),
         _mark("median", "median and quartiles"),
         _mark("mean", "mean and standard error"),
-        _mark("at_t_max", "median when the runs end"),
+        _mark("at_t_max", "median at the end of the run"),
         legends.mark(
-            "median not reached by then", style.GREEN, "^", markersize=4.5, markerfacecolor="none"
+            "median not reached in the run",
+            style.GREEN,
+            "^",
+            markersize=4.5,
+            markerfacecolor="none",
         ),
     ]
     legends.of_dynamics(figure, table, limit=True, large_size=True, also=also, columns=4)
@@ -181,7 +185,7 @@ def _write_left_out(axes: Axes, points: pd.DataFrame) -> None:
             axes.text(x, 1.01, f"{100 * share:.0f} %", ha="center", **look)
             last = x
     if np.isfinite(last):
-        text = "above: share of the draws\nthat the mean leaves out"
+        text = "above: share of draws\nleft out of the mean"
         axes.text(0.04, 0.97, text, **{**look, "va": "top", "transform": axes.transAxes})
 
 
@@ -209,7 +213,7 @@ def _draw_times(axes: Axes, table: pd.DataFrame) -> None:
     draw_lines(axes, table, "grokking_time", "unsettled", **_UNSETTLED)
     _draw_measured(axes, table, "grokking_time", {"t95": "median"})
     _draw_lower_quartiles(axes, points)
-    panels.lambda_axis(axes, f"time to {percent(table)} accuracy")
+    panels.lambda_axis(axes, f"time to {percent(table)} accuracy (steps)")
     for x in rows(table, "final_accuracy", "threshold")["x"]:
         text = rf"$N\to\infty$: never" "\n" rf"above $\lambda$ = {x:.2f}"
         place = {"xycoords": axes.get_xaxis_transform(), "textcoords": axes.transAxes}

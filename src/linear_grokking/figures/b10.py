@@ -13,7 +13,7 @@ from linear_grokking.figures.separability_panels import CRITICAL
 from linear_grokking.figures.tables import FigureData, TableBuilder, rows
 from linear_grokking.theory.adam_limit import limit_gen_accuracy
 
-TITLE = "Adam below, near and above λ = ½, beside gradient descent (Paper B, App. F.2)"
+TITLE = "Adam and gradient descent below, near and above λ = ½ (Paper B, App. F.2)"
 
 _OTHERS = {"linewidth": 0.6, "alpha": 0.8, "zorder": 2}
 """Line of draws that lie on the other side of the transition than their λ."""
@@ -75,7 +75,7 @@ def draw(table: pd.DataFrame) -> Figure:
     logistic.align(axes)
     also = logistic.solver_lines()
     if rows(table, "loss").groupby("lambda")["separable"].nunique().max() > 1:
-        also.append(legends.line("the other draws", color=legends.GREY, **_OTHERS))
+        also.append(legends.line("other draws", color=legends.GREY, **_OTHERS))
     legends.of_dynamics(figure, table, limit=True, large_size=True, also=also, columns=3)
     return figure
 
@@ -92,5 +92,5 @@ def _write_end(axes: Axes, table: pd.DataFrame) -> None:
 def _title(lambda_: float, table: pd.DataFrame, side: bool) -> str:
     counts = rows(table, "loss").groupby("separable")["n"].max()
     which = "separable" if side else "not separable"
-    draws = f"{counts.get(side, 0)} of {counts.sum()} draws: {which}"
+    draws = f"{counts.get(side, 0)} of {counts.sum()} draws {which}"
     return f"{style.label('lambda', lambda_)}\n{draws}"

@@ -18,7 +18,7 @@ from linear_grokking.figures.logistic_panels import (
 from linear_grokking.figures.tables import FigureData, TableBuilder, rows
 
 TITLES = {
-    "B11": "Effect of the initial weights' norm (Paper B, App. F.3)",
+    "B11": "Effect of the initial weight norm (Paper B, App. F.3)",
     "B12": "Effect of the initial bias (Paper B, App. F.3)",
 }
 KEYS = {"B11": "s0_norm", "B12": "b0"}

@@ -57,6 +57,6 @@ def draw(table: pd.DataFrame) -> Figure:
     smallest = (-rows(others, "bias")["y"]).loc[lambda size: size > 0].min()
     for each in axes[2]:
         each.set_ylim(bottom=min(each.get_ylim()[0], smallest / 1.3))
-    other = legends.line("cross-entropy, the same sets", **_OTHER)
+    other = legends.line("cross-entropy, same sets", **_OTHER)
     legends.of_dynamics(figure, table, limit=True, large_size=True, also=[other], columns=3)
     return figure

@@ -96,11 +96,11 @@ def draw(table: pd.DataFrame) -> Figure:
         _draw_separation(axes, rows(table, "separation", sigma_a=value), colour)
         axes.set_title(style.label("sigma_a", value), color=colour)
         axes.label_outer()
-    lower[0].set_ylabel(r"$x\cdot u$, $u$ along $S$ across $e_1$")
+    lower[0].set_ylabel(r"$x\cdot u$ ($u$: $S$ perpendicular to $e_1$)")
     law = f"law, {_DEVIATIONS:g} standard deviations"
     also = [
         *(
-            legends.mark(f"training, $y={y:+.0f}$", **_marker(look))
+            legends.mark(f"training point, $y={y:+.0f}$", **_marker(look))
             for y, look in _CLASSES.values()
         ),
         legends.line(law, **style.THEORY_LINE),

@@ -12,7 +12,7 @@ from linear_grokking.figures.tables import FigureData, TableBuilder, rows
 from linear_grokking.results.reading import RunResult
 from linear_grokking.theory import label_fraction, threshold_labels
 
-TITLE = "A share r of labels −1: decided by x₁ (Paper B, Fig. 16), or drawn at random (ours)"
+TITLE = "A share r of labels −1: decided by x₁ (Paper B, Fig. 16) or at random (beyond Paper B)"
 _PANELS = logistic.DYNAMICS_PANELS[:3]
 _ROWS = {"threshold": ("dynamics", "labels by $x_1$"), "random": ("random", "random labels")}
 """How labels are assigned → the role of the runs, and the name in the figure."""
@@ -80,7 +80,7 @@ def draw(table: pd.DataFrame) -> Figure:
             line[1].plot(ends["x"], ends["y"], color=colours[r], linewidth=0.8, zorder=1)
         line[1].set_title(name)
     legends.of_values(axes[0, 0], "label_fraction", colours, loc="lower left")
-    constant = legends.line("always $-1$", color=style.PAPER, linewidth=0.8)
+    constant = legends.line("always answering $-1$", color=style.PAPER, linewidth=0.8)
     legends.add(axes[1, 1], [constant], loc="lower right")
     legends.of_dynamics(figure, table, limit=True, large_size=True, columns=3)
     return figure

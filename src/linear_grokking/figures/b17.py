@@ -19,7 +19,7 @@ from linear_grokking.figures.tables import FigureData, TableBuilder, percent, ro
 from linear_grokking.results.reading import RunResult
 from linear_grokking.theory import large_size, wendel
 
-TITLE = "Finite size: how sharp the transition at λ = ½ is (ours)"
+TITLE = "Finite size: sharpness of the transition at λ = ½ (beyond Paper B)"
 _SCALED = "separable_fraction_scaled"
 _ASIDE = 1.06
 """Factor in N between the points of neighbouring λ, which have the same N."""
@@ -107,16 +107,16 @@ def draw(table: pd.DataFrame) -> Figure:
     panels.draw_fractions(axes[0, 0], table, "n_train", colours)
     _draw_collapse(axes[0, 1], table, colours)
     handles = [legends.mark(style.label("n_train", n), colour) for n, colour in colours.items()]
-    handles.append(legends.line("Wendel", **style.THEORY_LINE))
+    handles.append(legends.line(**panels.WENDEL_LINE))
     legends.add(axes[0, 0], handles, loc="upper left")
     lambdas = style.colours_of(rows(table, "s_inf_norm_ratio")["lambda"])
-    percent_time = rf"median time to {percent(table)}"
+    percent_time = rf"median time to {percent(table)} accuracy"
     for each, name, series, label in (
         (axes[1, 0], "s_inf_norm", "median", r"median $\|S_\infty\|$"),
         (axes[1, 1], "grokking_time", "t95", percent_time),
     ):
         _draw_ratios(each, rows(table, f"{name}_ratio", series), lambdas)
-        each.set(xlabel=style.SYMBOLS["n_train"], ylabel=rf"{label} / $N\to\infty$")
+        each.set(xlabel=style.SYMBOLS["n_train"], ylabel=f"{label}\n/ value at $N\\to\\infty$")
     handles = [legends.mark(style.label("lambda", x), colour) for x, colour in lambdas.items()]
     legends.add(axes[1, 0], handles, loc="lower right", ncols=2)
     return figure
@@ -129,7 +129,7 @@ def _draw_collapse(axes: Axes, table: pd.DataFrame, colours: Mapping[Any, str]) 
     for n_train, points in fractions.groupby("n_train"):
         draw_points(axes, points, colours[n_train])
     axes.axvline(0.0, **style.GUIDE)
-    axes.set(xlabel=r"$\sqrt{N}\,(2\lambda-1)$", ylabel="fraction separable")
+    axes.set(xlabel=r"$\sqrt{N}\,(2\lambda-1)$", ylabel="separable fraction")
 
 
 def _draw_ratios(axes: Axes, points: pd.DataFrame, colours: Mapping[Any, str]) -> None:

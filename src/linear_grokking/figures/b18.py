@@ -28,7 +28,7 @@ from linear_grokking.results.reading import RunResult, by_value
 from linear_grokking.theory import large_size, logistic_weight_decay, quasi_static
 from linear_grokking.theory.margin import limit_gen_accuracy
 
-TITLE = "Weight decay of the weights alone, or of all parameters, in classification (ours)"
+TITLE = "Weight decay in classification: weights alone, or all parameters (beyond Paper B)"
 KINDS = {"none": style.BLUE, "weights": style.GREEN, "all": style.PURPLE}
 NAMES = {"none": "no decay", "weights": "decay of $S$", "all": "decay of $S$ and $b$"}
 SHADES = ("#7FD1B3", "#009E73", "#00523C")
@@ -171,7 +171,7 @@ def _draw_minima(axes: Axes, table: pd.DataFrame) -> None:
     draw_lines(axes, table, panel, "limit", **style.REFERENCE)
     for gamma, points in measured.groupby("gamma"):
         draw_points(axes, points, colours[gamma])
-    lambda_axis(axes, "generalization accuracy at the end")
+    lambda_axis(axes, "final accuracy")
     axes.set_ylim(0.5, 1.03)
     marks = [legends.mark(style.label("gamma", g), colour) for g, colour in colours.items()]
     marks += [legends.line(r"$N\to\infty$", **style.THEORY_LINE)]
@@ -189,7 +189,7 @@ def _draw_map(figure: Figure, axes: Axes, table: pd.DataFrame) -> None:
     text = f"below {percent(table)}"
     axes.text(0.95, 0.9, text, transform=axes.transAxes, ha="right", color="white")
     bar = figure.colorbar(mesh, ax=axes)
-    bar.set_label("generalization accuracy")
+    bar.set_label("final accuracy")
 
 
 def _draw_times(axes: Axes, table: pd.DataFrame) -> None:
@@ -205,7 +205,7 @@ def _draw_times(axes: Axes, table: pd.DataFrame) -> None:
     for lambda_, points in measured.groupby("lambda"):
         draw_points(axes, points, colours[lambda_], marker=markers[lambda_])
     axes.set(xscale="log", yscale="log", xlabel=style.SYMBOLS["gamma"])
-    axes.set_ylabel(rf"$\eta\gamma\,\times$ time to {percent(table)}")
+    axes.set_ylabel(rf"$\eta\gamma\,\times$ time to {percent(table)} accuracy")
     axes.set_ylim(0.5 * measured["y_low"].min(), 4.0 * measured["y_high"].max())
     axes.xaxis.set_major_locator(LogLocator(numticks=5))
     axes.xaxis.set_minor_locator(NullLocator())

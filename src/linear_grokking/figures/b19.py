@@ -17,7 +17,7 @@ from linear_grokking.results.reading import RunResult
 from linear_grokking.theory import adam_limit, large_size
 from linear_grokking.theory.margin import limit_gen_accuracy
 
-TITLE = "Where Adam ends, in closed form: chance above λ = ½, and no long delay below (ours)"
+TITLE = "Where Adam ends: at chance above λ = ½, without a long delay below (beyond Paper B)"
 _CURVES = 0.51
 """Smallest λ above ½ at which the curves of large sets are drawn."""
 _ADAM, _DESCENT = "adam", "gradient_flow"
@@ -204,7 +204,7 @@ def _draw_ratios(axes: Axes, ratios: pd.DataFrame) -> None:
         draw_points(axes, points, colours[sigma])
     axes.set(
         xscale="log",
-        xlabel=r"move of an output in a step, $\eta\sigma d\sqrt{2/\pi}$",
+        xlabel=r"largest change of an output per step, $\eta\sigma d\sqrt{2/\pi}$",
         ylabel=r"$\|S\|/|b|$ / its limit",
     )
     handles = [legends.mark(style.label("sigma", s), colour) for s, colour in colours.items()]
@@ -222,5 +222,5 @@ def _draw_times(axes: Axes, table: pd.DataFrame) -> None:
         yscale="log",
         ylim=(finite["y"].min() / 2, min(3.0 * points["y"].replace(np.inf, 0).max(), 1e12)),
         xlabel=r"$\sigma\|S_\infty\|$ of each set",
-        ylabel=rf"$\eta$ × time to {percent(table)}",
+        ylabel=rf"$\eta\,\times$ time to {percent(table)} accuracy",
     )

@@ -141,8 +141,8 @@ def draw(table: pd.DataFrame) -> Figure:
     _draw_paths(paths, table, colours)
     _draw_ratio(ratio, rows(table, _RATIO), colours)
     handles = [
-        legends.line(r"$N\to\infty$ (arrow: share at one place)", **style.THEORY_LINE),
-        legends.line(r"$f=b$, that is $S\cdot x_i=0$", **style.REFERENCE),
+        legends.line(r"$N\to\infty$ (arrow: share at a single value)", **style.THEORY_LINE),
+        legends.line(r"$f=b$, i.e., $S\cdot x_i=0$", **style.REFERENCE),
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=2)
     return figure
@@ -203,7 +203,7 @@ def _draw_ratio(axes: Axes, table: pd.DataFrame, colours: dict[float, str]) -> N
             for x in table["lambda"].unique()
         ),
         legends.line("margin $M$ of this set", color=legends.GREY, **style.LIMIT_LINE),
-        legends.line(r"margin, $N\to\infty$", **style.LARGE_SIZE_LIMIT),
+        legends.line(r"margin $M$, $N\to\infty$", **style.LARGE_SIZE_LIMIT),
     ]
     axes.set(xscale="log", yscale="log", xlim=(1.0, max(table["x"].max(), 10.0)))
     # A decade below, so that two powers of ten are labelled.

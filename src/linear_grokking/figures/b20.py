@@ -24,7 +24,9 @@ from linear_grokking.results.reading import RunResult
 from linear_grokking.results.statistics import of_proportion
 from linear_grokking.theory.large_rates import critical_rate
 
-TITLE = "Large learning rates in classification: faster, exponentially slower, a perceptron (ours)"
+TITLE = (
+    "Large learning rates in classification: from faster to exponentially slower (beyond Paper B)"
+)
 THROWN_OUT = 1e3
 """‖S‖ beyond which the exponential loss has overflowed: otherwise ‖S‖ is far smaller."""
 _RATE = r"$\eta/\eta_c$"
@@ -176,20 +178,20 @@ def draw(table: pd.DataFrame) -> Figure:
     axes[0, 0].set(xlabel=r"$\eta t$", xlim=(0.3, 3e3))
     lambdas = style.colours_of(rows(table, "scaled_time")["lambda"])
     _draw_times(axes[0, 1], rows(table, "scaled_time"), lambdas)
-    axes[0, 1].set_ylabel(rf"$\eta\,\times$ time to {percent(table)}")
+    axes[0, 1].set_ylabel(rf"$\eta\,\times$ time to {percent(table)} accuracy")
     _draw_error_free(axes[0, 2], rows(table, "error_free_accuracy"), lambdas)
     sigmas = style.colours_of(rows(table, "time_ratio")["sigma"])
     _draw_ratios(axes[1, 0], rows(table, "time_ratio"), sigmas)
     _draw_overflow(axes[1, 1], rows(table, "overflow"), sigmas)
     _draw_accuracies(axes[1, 2], rows(table, "without_bias"))
-    axes[1, 2].set(xlabel="step $t$", title="no bias, not separable")
+    axes[1, 2].set(xlabel="step $t$", title="without bias, not separable")
     handles = [
         legends.line("training", color=legends.GREY, linestyle=style.TRAIN_LINE),
         legends.line("generalization", color=legends.GREY),
         *_marks("lambda", lambdas),
         legends.line(r"gradient flow, $\eta\to0$", color=legends.GREY, **_FLOW),
         legends.line(r"batch perceptron, $\eta\to\infty$", color=legends.GREY, **style.LIMIT_LINE),
-        legends.mark("most sets: not by then", legends.GREY, "^", markerfacecolor="none"),
+        legends.mark("not reached by most sets", legends.GREY, "^", markerfacecolor="none"),
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=4, columnspacing=1.2)
     return figure
@@ -225,7 +227,9 @@ def _draw_error_free(axes: Axes, points: pd.DataFrame, colours: dict[Any, str]) 
     _draw_by(axes, points, "first", "lambda", colours)
     for lambda_, line in rows(points, series="perceptron").groupby("lambda"):
         axes.plot(line["x"], line["y"], color=colours[lambda_], **style.LIMIT_LINE)
-    axes.set(xscale="log", xlabel=_RATE, ylabel="accuracy at the first step\nwithout an error")
+    axes.set(
+        xscale="log", xlabel=_RATE, ylabel="accuracy at the first step\nwithout a training error"
+    )
 
 
 def _draw_ratios(axes: Axes, points: pd.DataFrame, colours: dict[Any, str]) -> None:
@@ -235,7 +239,7 @@ def _draw_ratios(axes: Axes, points: pd.DataFrame, colours: dict[Any, str]) -> N
         draw_points(axes, chosen, colours[sigma], **_HOLLOW)
     finite = points.loc[np.isfinite(points["y_high"]), "y_high"]
     axes.set(xscale="log", yscale="log", xlabel=_RATE, ylim=(0.3, 40 * finite.max()))
-    axes.set_ylabel("time / that of the flow")
+    axes.set_ylabel("time / time of gradient flow")
     exponential = legends.mark("exponential loss", legends.GREY, **_HOLLOW)
     above = {"frameon": True, "facecolor": "white", "edgecolor": "none", "framealpha": 1.0}
     legends.add(axes, [*_marks("sigma", colours), exponential], loc="upper left", **above)

@@ -27,7 +27,9 @@ from linear_grokking.results.reading import RunResult, by_value
 from linear_grokking.results.statistics import CONFIDENCE
 from linear_grokking.theory import large_size
 
-TITLE = "Large sets without their matrix: times at large sizes, and where S has not settled (ours)"
+TITLE = (
+    "Large sets without their matrix: times at large N, and where S is not settled (beyond Paper B)"
+)
 _HOLLOW = {"markerfacecolor": "white"}
 
 
@@ -182,7 +184,7 @@ def _draw_dynamics(axes: Axes, table: pd.DataFrame) -> None:
         for kind, (n, colour) in kinds
     ]
     handles.append(legends.line("training", color=legends.GREY, linestyle=style.TRAIN_LINE))
-    handles.append(legends.line(r"$S$ settled", **style.THEORY_LINE))
+    handles.append(legends.line(r"settled $S$, $N\to\infty$", **style.THEORY_LINE))
     legends.add(axes, handles, loc="lower right")
 
 
@@ -196,9 +198,9 @@ def _draw_times(axes: Axes, table: pd.DataFrame, colours: Mapping[Any, str]) -> 
     edge = {"linestyle": "", "marker": "|", "markersize": 9, "markeredgewidth": 1.6, "zorder": 3}
     for sigma, end in rows(table, "grokking_time", "settled_range").groupby("sigma"):
         axes.plot(end["x"], end["y"], color=colours[sigma], **edge)
-    axes.set(xlabel=style.SYMBOLS["lambda"], ylabel=f"time to {percent(table)} (steps)")
+    axes.set(xlabel=style.SYMBOLS["lambda"], ylabel=f"time to {percent(table)} accuracy (steps)")
     handles = [legends.mark(style.label("sigma", x), colour) for x, colour in colours.items()]
-    handles.append(legends.line(r"$S$ settled, $N\to\infty$", **style.THEORY_LINE))
+    handles.append(legends.line(r"settled $S$, $N\to\infty$", **style.THEORY_LINE))
     label = rf"$\sigma^2p_-\log t={large_size.SETTLED:g}$"
     handles.append(legends.line(label, color=legends.GREY, **edge))
     legends.add(axes, handles, loc="upper left")
@@ -211,7 +213,7 @@ def _draw_settling(axes: Axes, table: pd.DataFrame, colours: Mapping[Any, str]) 
     for sigma, theirs in rows(table, "settled_share").groupby("sigma"):
         draw_points(axes, theirs, colours[sigma])
     axes.set(
-        xlabel=r"$\sigma^2p_-\log t$", ylabel=r"$\log t$ / that of a settled $S$", ylim=(0, None)
+        xlabel=r"$\sigma^2p_-\log t$", ylabel=r"$\log t$ / value for settled $S$", ylim=(0, None)
     )
 
 
@@ -220,7 +222,7 @@ def _draw_sizes(axes: Axes, table: pd.DataFrame) -> None:
     handles = []
     for series, colour, name in (
         ("scatter", style.BLUE, r"scatter of $\log t$"),
-        ("correction", style.VERMILION, r"mean of $t$ / formula $-\,1$"),
+        ("correction", style.VERMILION, r"mean $t$ / formula $-\,1$"),
     ):
         points = rows(table, "finite_size", series)
         for kind, look in (("matrix", _HOLLOW), ("deferred", {})):

@@ -24,7 +24,7 @@ from linear_grokking.figures.tables import FigureData, TableBuilder, percent, ro
 from linear_grokking.results.reading import by_value
 from linear_grokking.theory import elliptical, large_size
 
-TITLE = "Other entries, random radii and random features: what is universal (ours)"
+TITLE = "Other entries, random radii, random features: what is universal? (beyond Paper B)"
 COLOURS = {
     "gaussian": style.BLUE,
     "rademacher": style.SKY,
@@ -128,7 +128,7 @@ def _draw_fractions(axes: Axes, table: pd.DataFrame) -> None:
     draw_lines(axes, table, "separable_fraction", "wendel", **panels.WENDEL_LINE)
     points, wendel = rows(fractions, source="experiment"), rows(fractions, series="wendel")
     draw_beside(axes, points, "law", COLOURS, wendel, _SPREAD, _MARKERS)
-    panels.lambda_axis(axes, "fraction separable")
+    panels.lambda_axis(axes, "separable fraction")
     axes.locator_params(axis="x", nbins=5)
     size = legends.line(style.size_label(fractions), linestyle="")
     legends.add(axes, [legends.line(**panels.WENDEL_LINE), size], loc="lower right")
@@ -161,8 +161,8 @@ def _draw_elliptical(axes: Axes, table: pd.DataFrame) -> None:
         draw_points(axes, points, colours[ratio])
     _norm_axes(axes)
     marks = [legends.mark(style.label("radius_ratio", r), c) for r, c in colours.items()]
-    marks += [legends.line(r"$N\to\infty$, each law's own", **style.THEORY_LINE)]
-    marks += [legends.line("one radius", **style.REFERENCE)]
+    marks += [legends.line(r"$N\to\infty$ for each ratio", **style.THEORY_LINE)]
+    marks += [legends.line(r"$N\to\infty$, one radius", **style.REFERENCE)]
     legends.add(axes, marks, loc="upper left")
 
 
@@ -176,7 +176,7 @@ def _draw_dynamics(axes: Axes, table: pd.DataFrame) -> None:
         axes.plot(curve["x"], curve["y"], color=COLOURS[law], zorder=1, **style.STRIPE)
     axes.set(ylabel="generalization accuracy", ylim=(0.45, 1.03))
     handles = [
-        legends.line(r"$S$ settled, $N\to\infty$", **style.THEORY_LINE),
+        legends.line(r"settled $S$, $N\to\infty$", **style.THEORY_LINE),
         legends.line(
             f"reaches {percent(table)}", color=legends.GREY, **style.REACHED["generalization"]
         ),

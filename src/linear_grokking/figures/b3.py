@@ -122,9 +122,9 @@ def draw(table: pd.DataFrame) -> Figure:
     for number, colour in _EDGES:
         handles.append(legends.line(rf"$S x_{number} + b = -1$", color=colour))
         handles.append(Patch(label=rf"$S x_{number} + b \leq -1$", color=colour, **_SHADE))
-    handles.append(legends.line("smallest norm that meets both", **_STAR))
-    handles.append(legends.line("the same norm", **style.GUIDE))
-    handles.append(legends.line("generalizing direction, (0, −1)", **_RING))
+    handles.append(legends.line("minimum-norm solution", **_STAR))
+    handles.append(legends.line("same norm", **style.GUIDE))
+    handles.append(legends.line("generalizing direction (0, −1)", **_RING))
     figure.legend(handles=handles, loc="outside upper center", ncols=4)
     _draw_map(figure, panels[0], table)
     _draw_cuts(panels[1], panels[2], table)

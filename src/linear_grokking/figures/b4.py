@@ -19,7 +19,7 @@ from linear_grokking.figures.tables import FigureData, TableBuilder, rows
 from linear_grokking.figures.two_point_panels import FULL, TWO_POINT
 from linear_grokking.theory.margin import limit_gen_accuracy, separable_gen_accuracy
 
-TITLE = "Dynamics of the two-point model beside the full model's (Paper B, Fig. 4 and ICML Fig. 8)"
+TITLE = "Dynamics of the two-point model and of the full model (Paper B, Fig. 4 and ICML Fig. 8)"
 _LOSS_RANGE = (1e-7, 1e5)
 """Losses of both models that are shown; beyond, the separable two-point model's diverges."""
 
@@ -63,7 +63,7 @@ def draw(table: pd.DataFrame) -> Figure:
     figure, axes = style.new_panels(2, 2, height=4.4)
     colours = style.colours_of(table["lambda"])
     size = style.size_label(table)
-    titles = {TWO_POINT: "two-point model, solved", FULL: f"full model, {size}, trained"}
+    titles = {TWO_POINT: "two-point model", FULL: f"full model, {size}"}
     for column, (model, title) in zip(axes.T, titles.items(), strict=True):
         curves = rows(table, model=model)
         draw_dynamics(column, curves, "lambda", colours)
@@ -86,5 +86,5 @@ def _draw_steps(axes: Axes, table: pd.DataFrame, colours: dict[float, str]) -> N
     start = rows(table, "accuracy", "train_reached", x=0.0)["lambda"]
     look = {"ha": "right", "fontsize": 6.5, "transform": axes.transAxes}
     for k, lambda_ in enumerate(start):
-        text = f"{style.label('lambda', lambda_)}: training right from $t$ = 0"
+        text = f"{style.label('lambda', lambda_)}: training accuracy 1 from $t$ = 0"
         axes.text(0.99, 0.05 + 0.09 * k, text, color=colours[lambda_], **look)

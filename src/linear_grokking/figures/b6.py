@@ -40,7 +40,7 @@ def draw(table: pd.DataFrame) -> Figure:
     """Draw both panels."""
     figure, axes = style.new_panels(1, 2)
     theory = {"large_size": style.LARGE_SIZE, "critical": panels.AT_CRITICAL}
-    label = r"fraction of $S_\infty\cdot x_i > 0$"
+    label = r"fraction with $S_\infty\cdot x_i > 0$"
     panels.draw_statistic(axes[0], table, "positive_fraction", label, theory, place="lower left")
     # Room for the legend below the limit.
     axes[0].set_ylim(bottom=large_size.CRITICAL_POSITIVE_FRACTION - 0.1)

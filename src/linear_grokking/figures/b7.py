@@ -12,7 +12,7 @@ from linear_grokking.figures import style
 from linear_grokking.figures.tables import FigureData, TableBuilder, rows
 from linear_grokking.theory import large_size, margin
 
-TITLE = "Mean of the positive projections, and margin, against λ (Paper B, App. E.1, Fig. 7)"
+TITLE = "Mean positive projection and margin against λ (Paper B, App. E.1, Fig. 7)"
 
 
 class Options(FigureOptions):
@@ -77,21 +77,21 @@ def draw(table: pd.DataFrame) -> Figure:
         (
             (
                 "positive_projection",
-                r"mean of $x_i\cdot S_\infty/\Vert S_\infty\Vert>0$",
+                r"mean positive $S_\infty\cdot x_i/\Vert S_\infty\Vert$",
                 r"$0.276\,\sqrt{1-2\lambda}$",
-                r"two points: $1-2\lambda$",
+                r"two-point model: $1-2\lambda$",
                 "lower left",
             ),
             (
                 "margin",
                 "margin $M$",
                 r"$\sqrt{\pi/8}\,(2\lambda-1)$",
-                r"two points: $2\lambda-1$",
+                r"two-point model: $2\lambda-1$",
                 "upper left",
             ),
             (
                 "positive_mean",
-                r"mean of $x_i\cdot S_\infty>0$",
+                r"mean positive $S_\infty\cdot x_i$",
                 r"limit at $\lambda=\frac{1}{2}$",
                 None,
                 "lower left",

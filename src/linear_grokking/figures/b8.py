@@ -182,7 +182,9 @@ def _draw_ratio(axes: Axes, table: pd.DataFrame, colours: Mapping[Any, str]) -> 
     exact = rows(table, _PANEL, "exact")
     draw_lines(axes, table, _PANEL, "exact", by="sigma", colours=colours)
     handles = [
-        legends.line(f"two points, {style.label('sigma', sigma)}", color=colour, **style.STRIPE)
+        legends.line(
+            f"two-point model, {style.label('sigma', sigma)}", color=colour, **style.STRIPE
+        )
         for sigma, colour in colours.items()
     ]
     slopes = rows(table, "slope").set_index("series")
@@ -191,7 +193,7 @@ def _draw_ratio(axes: Axes, table: pd.DataFrame, colours: Mapping[Any, str]) -> 
     dotted = {"linestyle": ":", "linewidth": 1.4}
     dashed = {**style.REFERENCE, "linewidth": 1.0}
     for series, label, look in (
-        ("settled", r"two points, $\sigma\to\infty$", dotted),
+        ("settled", r"two-point model, $\sigma\to\infty$", dotted),
         ("predicted", rf"paper: slope $1/\sqrt{{2}}$ = {predicted['y']:.4f}", dashed),
         ("large_size", r"full model, $N\to\infty$", {"linestyle": "-.", "linewidth": 1.2}),
     ):
@@ -213,6 +215,6 @@ def _draw_fit(axes: Axes, table: pd.DataFrame, slope: float) -> None:
     height = 0.07
     look = {"color": style.PAPER, "linewidth": 0.8, "marker": "|", "markersize": 6}
     axes.plot(ends, [height, height], transform=axes.get_xaxis_transform(), **look)
-    text = f"slope here, settled $S$: {slope:.4f}"
+    text = f"fitted slope, settled $S$: {slope:.4f}"
     place = {"transform": axes.get_xaxis_transform(), "ha": "center", "va": "bottom"}
     axes.text(ends.mean(), height + 0.02, text, fontsize=6.5, color=style.PAPER, **place)

@@ -16,7 +16,10 @@ from linear_grokking.theory.two_point_long_times import integrated_law, predicte
 TITLE = "Long-time laws of the two-point model, predicted and integrated (Paper B, Table 1)"
 _CLOCKS = {"constant": "1", "log_log_t": r"$\ln\ln t$", "log_t": r"$\ln t$"}
 """What the weight's coefficient multiplies, by panel; the bias's multiplies ln t."""
-_NOTE = r"Coefficient of the factor in $S$ and of $\ln t$ in $b$; local values where integrated."
+_NOTE = (
+    r"Coefficients of the factor in $S$ and of $\ln t$ in $b$: predicted, and local values of the "
+    r"flow integrated to $t$."
+)
 _LAWS = {
     "constant": r"$\lambda<\frac{1}{2}$:  $S\to S_\infty$,  $b\simeq-\ln t$",
     "log_log_t": r"$\lambda=\frac{1}{2}$:  $S\simeq\ln\ln t\,/\sigma$,  $b\simeq-\ln t$,"

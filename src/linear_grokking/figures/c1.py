@@ -18,7 +18,7 @@ from linear_grokking.figures.points import draw_points
 from linear_grokking.figures.tables import FigureData, TableBuilder, percent, rows
 from linear_grokking.results.reading import RunResult
 
-TITLE = "Addition modulo p: an experiment without theory, beside the solved models (ours)"
+TITLE = "Addition modulo p: an experiment without theory, for comparison (beyond both papers)"
 FRACTION = "train_fraction"
 KEYS = (FRACTION, "eta", "gamma")
 BY_FRACTION = ("sparse", "near", "dense")
@@ -96,7 +96,9 @@ def _draw_times(axes: Axes, table: pd.DataFrame, colours: dict[float, str]) -> N
         colour = colours.get(fraction, legends.GREY)
         _draw_reached(axes, rows(point, series="train"), colour, **_TRAINING)
         _draw_reached(axes, rows(point, series="generalization"), colour)
-    axes.set(xlabel="fraction of pairs trained on", ylabel=_time_label(table), yscale="log")
+    axes.set(
+        xlabel="fraction of pairs in the training set", ylabel=_time_label(table), yscale="log"
+    )
     handles = [
         legends.mark("generalization", legends.GREY, markersize=3.2),
         legends.mark("training", legends.GREY, **_TRAINING),
@@ -143,4 +145,4 @@ def _draw_reached(axes: Axes, points: pd.DataFrame, colour: str, **look: Any) ->
 
 
 def _time_label(table: pd.DataFrame) -> str:
-    return f"steps to {percent(table)}"
+    return f"time to {percent(table)} accuracy (steps)"

@@ -184,8 +184,10 @@ def draw_by(table: pd.DataFrame, x: str, by: str) -> tuple[Figure, Axes, dict[An
     fixed = style.label(by, rows(table, "loss")[by].iloc[0])
     for each in axes[:2]:
         each.set_title(fixed, loc="right", fontsize="medium")
-    measured = legends.mark(r"(c): measured $\Delta t$, quartiles", legends.GREY, markersize=3.2)
-    scatter = legends.mark(r"(c): $\pm$ sd of one draw, formula", style.THEORY, **_SCATTER)
+    measured = legends.mark(
+        r"(c): measured $\Delta t$, with quartiles", legends.GREY, markersize=3.2
+    )
+    scatter = legends.mark(r"(c): theory $\pm$ sd of one draw", style.THEORY, **_SCATTER)
     legends.of_dynamics(figure, table, theory=True, also=[measured, scatter], columns=4)
     return figure, axes[2], _draw_times(axes[2], table, x, by)
 

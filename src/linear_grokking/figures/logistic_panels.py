@@ -29,7 +29,7 @@ CHANCE = 0.5
 """Generalization accuracy of guessing."""
 _CURVES = ("train", "generalization", "weight_norm", "bias")
 SOLVER_COLOURS = {"adam": style.ORANGE, "gradient_flow": style.BLUE}
-SOLVER_NAMES = {"adam": "Adam", "gradient_flow": "gradient descent, then its flow"}
+SOLVER_NAMES = {"adam": "Adam", "gradient_flow": "gradient descent, then gradient flow"}
 
 
 def tabulate_with_limits(builder: TableBuilder, data: FigureData, *keys: str) -> None:

@@ -18,7 +18,7 @@ MEDIAN, MEAN = style.BLUE, style.ORANGE
 CRITICAL = 0.5
 LARGEST_BELOW = 0.4999
 """The largest λ < ½ of the large-size curves, which diverge at ½."""
-WENDEL_LINE = {**style.THEORY_LINE, "label": "Wendel, exact"}
+WENDEL_LINE = {**style.THEORY_LINE, "label": "Wendel's probability"}
 AT_CRITICAL = {**style.REFERENCE, "label": r"limit at $\lambda=\frac{1}{2}$"}
 
 
@@ -101,7 +101,7 @@ def draw_fractions(
     draw_lines(axes, fractions, "separable_fraction", "wendel", by="n_train", **WENDEL_LINE)
     for value, points in rows(fractions, source="experiment").groupby(by, sort=False):
         draw_points(axes, points, colours[value], **options)
-    lambda_axis(axes, "fraction separable")
+    lambda_axis(axes, "separable fraction")
 
 
 def lambda_axis(axes: Axes, label: str) -> None:

@@ -65,7 +65,7 @@ _PLACES = {
     "workflow/report/": "Text of Snakemake's own report",
     CONFIGURATION: "The configuration as merged",
     "requirements.txt": "The lock file: exact versions of all packages",
-    "pyproject.toml": "The package of the workflow's steps, and what it asks for",
+    "pyproject.toml": "The package of the workflow's steps, and its requirements",
     README: "What this archive holds, and how to read it",
     "LICENSE": "Licence of the software and of these results",
     "CITATION.cff": "How to cite",

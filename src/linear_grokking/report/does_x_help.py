@@ -26,18 +26,18 @@ MODELS = {
     "logistic": "Logistic classification",
 }
 NOTE = (
-    "÷, ×: against gradient descent, or a smaller value, on the same sets; ηt: against gradient "
-    "flow; share: of sets that reach\nthe accuracy; in brackets 95 % intervals. Formulas, where "
-    "there are any, are of large sets, with the number that they predict here."
+    "÷, ×: relative to gradient descent, or to the smaller value, on the same sets; ηt: relative "
+    "to gradient flow; share: of sets\nthat reach the accuracy; fit: of sets fit without error; "
+    "95 % intervals in parentheses. Formulas are for large sets, with predictions."
 )
 _NUMBER = r"(?:[≤≥] )?[\d.e+-]*\d"
 _SETTING = re.compile(rf"\b(λ|s²|α|p|B) (?:= |(?=[≤≥]))({_NUMBER}(?:(?:, | or ){_NUMBER})*)")
 """The parts of a claim's statement that give the parameters at which it was measured."""
 HEADS = {
-    "what": "what",
-    "where": "where",
-    "training": "time of training",
-    "generalization": "of generalization",
+    "what": "change",
+    "where": "setting",
+    "training": "training time",
+    "generalization": "generalization time",
     "delay": "delay",
     "formula": "formula",
     "answer": "does it help?",

@@ -119,7 +119,7 @@ def _add_reached(
             "line": {"width": 1, "color": _THEORY},
         },
         showlegend=False,
-        hovertemplate=f"{word} accuracy reached at t = %{{x:.4g}}<extra></extra>",
+        hovertemplate=f"{word} accuracy reaches its threshold at t = %{{x:.4g}}<extra></extra>",
         **place,
     )
 
@@ -243,7 +243,7 @@ INTERACTIVE: Mapping[str, Callable[[pd.DataFrame], go.Figure]] = {
     "B1": lambda table: dynamics(table, ("loss", "accuracy", "weight_norm", "bias")),
     "B3": lambda table: maps(
         table,
-        {"sigma_distance": ("σ", "1-2λ")},
+        {"sigma_distance": ("σ", "1−2λ")},
         log_time=True,
         colours=style.SEQUENTIAL,
         coloured=0.97,

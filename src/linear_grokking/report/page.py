@@ -32,7 +32,7 @@ HEADLINES = (
 """Claims that the opening of the page names if they were confirmed."""
 SIZES = (
     ("Paper A: input dimension d_in", "A1", "dynamics", "d_in", "1000"),
-    ("Paper A: draws", "A1", "dynamics", "realizations", "not said"),
+    ("Paper A: realizations", "A1", "dynamics", "realizations", "not stated"),
     ("Paper B: samples N of the dynamics", "B1", "dynamics", "n_train", "40 000"),
     ("Paper B: N where ‖S_∞‖ is measured", "B1", "statistics", "n_train", "2400"),
     ("… draws per λ", "B1", "statistics", "realizations", "15 000"),

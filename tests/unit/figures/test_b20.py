@@ -159,4 +159,4 @@ def test_it_is_drawn_with_what_it_holds(table, tmp_path):
     assert letters == ["(a)", "(b)", "(c)", "(d)", "(e)", "(f)"]
     (legend,) = figure.legends
     words = [text.get_text() for text in legend.get_texts()]
-    assert r"$\lambda$ = 0.3" in words and "most sets: not by then" in words
+    assert r"$\lambda$ = 0.3" in words and "not reached by most sets" in words

@@ -129,7 +129,7 @@ def test_it_is_drawn_from_its_table(table, tmp_path):
     dynamics, times, _, sizes = (each.get_legend() for each in figure.axes)
     names = [text.get_text() for text in dynamics.get_texts()]
     assert names[0] == "matrix, $N$ = 80" and names[1] == "deferred, $N$ = 160"
-    assert "$S$ settled, $N\\to\\infty$" in [text.get_text() for text in times.get_texts()]
+    assert "settled $S$, $N\\to\\infty$" in [text.get_text() for text in times.get_texts()]
     assert any("propto N" in text.get_text() for text in sizes.get_texts())
 
 

@@ -380,7 +380,7 @@ def test_a5_says_which_nets_leave_a_panel():
     medians = {"d_h": [50, 50, 200, 400], "y": [1.0, 2.94, 1.22, 1.1]}
     a5._say_end(axes, pd.DataFrame({"series": "train", **medians}))
     (note,) = axes.texts
-    assert note.get_text() == "in the end up to 2.9 ($d_h$ = 50), 1.2 ($d_h$ = 200)"
+    assert note.get_text() == "up to 2.9 ($d_h$ = 50), 1.2 ($d_h$ = 200) at the end"
 
 
 def test_a6_shows_how_far_off_the_formulas_are(tables):

@@ -151,7 +151,7 @@ def test_a_column_without_the_expected_verdict_shows_the_other(tables, tmp_path)
     table = tables["B10"]
     inseparable = table[~table["separable"].astype(bool)].assign(**{"lambda": 0.75})
     figure = drawn("B10", inseparable, tmp_path / "B10.png")
-    assert "of 5 draws: not separable" in figure.axes[0].get_title()
+    assert "of 5 draws not separable" in figure.axes[0].get_title()
 
 
 def test_adam_ends_elsewhere_than_the_hard_margin(tables):

@@ -284,7 +284,7 @@ def test_b8_has_one_colour_for_a_sigma(tables, tmp_path):
     (handles,) = (each.legend_handles for each in figure.legends)
     colours = {each.get_label(): each.get_color() for each in handles}
     sigma = pick(tables["B8"], "loss", "train")["sigma"].iloc[0]
-    assert figure.axes[0].lines[0].get_color() == colours[f"two points, $\\sigma$ = {sigma:g}"]
+    assert figure.axes[0].lines[0].get_color() == colours[f"two-point model, $\\sigma$ = {sigma:g}"]
 
 
 def test_tables_come_as_csv_with_all_digits_too(plan, tables):

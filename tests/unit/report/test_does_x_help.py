@@ -40,7 +40,7 @@ def test_cells_hold_what_was_measured_with_its_interval():
     assert table.loc["momentum 0.9", "training"] == "÷ 287 (250 … 330)"
     assert table.loc["momentum 0.9", "delay"] == ""
     assert table.loc["momentum 0.9", "where"] == "λ = 0.9; s² = 1e-3"
-    assert table.loc["Grokfast, κ = 2", "answer"] == "as a larger learning rate"
+    assert table.loc["Grokfast, κ = 2", "answer"] == "like a larger learning rate"
     assert table.loc["Grokfast, κ = 2", "figure"] == "A8"
     assert "A8-grokfast-helps" in table.loc["Grokfast, κ = 2", "claims"].split()
 
