@@ -235,7 +235,8 @@ def _draw_losses(
             theory = theory[theory["x"] > 0]
             axes.plot(theory["x"], theory["y"], zorder=4, **style.THEORY_LINE)
     step_axis(axes)
-    axes.set(yscale="log", ylim=(1e-6, 3), xlim=(0.8, 1e5))
+    # Limits first: a logarithmic scale would try to cover losses near the end of floats' range.
+    axes.set(ylim=(1e-6, 3), xlim=(0.8, 1e5), yscale="log")
 
 
 def _draw_times(axes: Axes, table: pd.DataFrame, colours: Mapping[tuple, str]) -> None:
