@@ -303,7 +303,7 @@ def test_a_stopped_job_goes_on_and_gives_the_same_bits(tmp_path, monkeypatch, ca
     with caplog.at_level(logging.INFO, "linear_grokking"):
         resumed = compute(spec, tmp_path / "b", "0-5")
     assert seen == [0, 1, 2, 3, 4, 5]
-    assert "going on where a stopped job left off: 4 realizations done" in caplog.text
+    assert "resuming a stopped job: 4 realizations done" in caplog.text
     assert resumed.equals(undisturbed)
 
 
