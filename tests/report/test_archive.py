@@ -258,8 +258,8 @@ def test_a_file_that_is_no_archive_is_refused_in_one_line(path, tmp_path):
     cut.write_bytes(path.read_bytes()[:-1000])
     for wrong, says in [
         (text, "is not a complete ZIP file"),
-        (other, f"it holds no config/config.yaml, {METADATA}"),
-        (cut, "not a whole ZIP file"),
+        (other, f"it lacks config/config.yaml, {METADATA}"),
+        (cut, "is not a complete ZIP file"),
         (tmp_path / "none.zip", "No such file"),
         (tmp_path, "Is a directory"),
     ]:
