@@ -14,16 +14,19 @@ from typing import NoReturn
 from linear_grokking.runtime import failures, program
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
-    "train": ("workflow.train.command", "do one run outside the workflow"),
-    "predict": ("workflow.predict.command", "show what theory says of a run; nothing runs"),
-    "analyze": ("analysis.command", "say whether given rows will grok"),
+    "train": ("workflow.train.command", "train once, outside the workflow"),
+    "predict": (
+        "workflow.predict.command",
+        "show what theory predicts for a run, without running it",
+    ),
+    "analyze": ("analysis.command", "forecast whether and when given rows will grok"),
     "plan": (
         "workflow.plan.command",
-        "show jobs and core-hours or GPU-hours of each figure; nothing runs",
+        "show jobs and core-hours or GPU-hours of each figure, without running them",
     ),
-    "watch": ("workflow.watch.command", "show how far a build is, here or on a cluster"),
+    "watch": ("workflow.watch.command", "show the progress of a build, here or on a cluster"),
     "clean-stale": ("workflow.plan.stale", "list results that no configuration needs any more"),
-    "gallery": ("workflow.shipping", "bring figures, tables and claims to docs/"),
+    "gallery": ("workflow.shipping", "copy figures, tables and claims to docs/"),
     "schema": ("workflow.plan.schema", "print the JSON schema of the configuration"),
 }
 """The module of each command, and its help text."""

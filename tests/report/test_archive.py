@@ -212,7 +212,9 @@ def test_what_is_of_another_request_is_not_packed(plan, tmp_path):
     output.write_text("what was there")
     files = targets.archive(plan).request["files"]
     for name in ("figures/tables/A1.parquet", "figures/A1.pdf", "results/report.html"):
-        with pytest.raises(StorageError, match=f"{name}: is of another request or code"):
+        with pytest.raises(
+            StorageError, match=f"{name}: was made from a different request or code"
+        ):
             packed_again(plan, output, files=files | {name: "deadbeefdeadbeef"})
     assert output.read_text() == "what was there" and list(tmp_path.iterdir()) == [output]
 
@@ -242,9 +244,9 @@ def test_its_configuration_makes_the_same_runs(archive, plan):
 
 
 def test_what_is_not_there_is_named(archive):
-    with pytest.raises(ValueError, match="tables that exist: A1, A4, B1, B6, X1"):
+    with pytest.raises(ValueError, match="available tables: A1, A4, B1, B6, X1"):
         archive.table("B2")
-    with pytest.raises(ValueError, match="no such figure or experiment; there are: A1"):
+    with pytest.raises(ValueError, match="no such figure or experiment; available: A1"):
         archive.summary("B2")
 
 
@@ -255,9 +257,9 @@ def test_a_file_that_is_no_archive_is_refused_in_one_line(path, tmp_path):
         packed.writestr("results/runs.parquet", "")
     cut.write_bytes(path.read_bytes()[:-1000])
     for wrong, says in [
-        (text, "is no archive: not a whole ZIP file"),
-        (other, f"it holds no config/config.yaml, {METADATA}"),
-        (cut, "not a whole ZIP file"),
+        (text, "is not a complete ZIP file"),
+        (other, f"it lacks config/config.yaml, {METADATA}"),
+        (cut, "is not a complete ZIP file"),
         (tmp_path / "none.zip", "No such file"),
         (tmp_path, "Is a directory"),
     ]:

@@ -133,7 +133,7 @@ def test_what_is_documented_submits_jobs_that_are_warned_and_hold_what_they_use(
     assert done.returncode == 0, done.stdout
     seen = list(training_jobs(done.stdout))
     assert len(seen) == 11
-    assert ("Groups of 20 jobs ask for up to 200 minutes" in done.stdout) == ("GROUP=20" in line)
+    assert ("Groups of 20 jobs request up to 200 minutes" in done.stdout) == ("GROUP=20" in line)
     gpus = "GPUS=0" not in line
     kinds = {run.run_id: run.kind for run in plan_with_seed(2 if "config/" in line else 1)}
     for job in seen:
@@ -229,7 +229,9 @@ def test_groups_hold_a_gpu_or_none_and_no_retry_of_one_passes_the_limit(folder):
 def test_jobs_of_which_a_group_would_pass_the_limit_stay_alone(folder):
     done = folder.run("snakemake --profile slurm -n", GROUP="3", LONGEST="29")
     jobs = list(training_jobs(done.stdout))
-    assert len(re.findall("^Jobs of 11 of 11 runs stay alone: .*than 29", done.stdout, re.M)) == 1
+    assert (
+        len(re.findall("^Jobs of 11 of 11 runs are not grouped: .*than 29", done.stdout, re.M)) == 1
+    )
     assert {job.group for job in jobs} == {None}
     assert {job.resources["runtime"] for job in jobs} == {"10"}
 

@@ -47,7 +47,7 @@ def test_jobs_killed_cancelled_warned_out_of_time_and_requeued_go_on(
     assert f"SLURM-job '{jobs['4-4']}' failed" not in said
     # All that were told to stop saved their state first.
     for block in ("1-1", "2-2", "3-3", "4-4"):
-        assert "going on from the state that a stopped job saved" in place.log(block)
+        assert "resuming from the state saved by a stopped job" in place.log(block)
     for block in ("1-1", "2-2", "3-3"):
         assert re.search(f"asked to stop; progress is in .*/.{block}.resume", said)
     place.assert_same_results(undisturbed(SLOW))
@@ -68,7 +68,7 @@ def test_after_kill_9_of_snakemake_the_documented_recipe_recovers(cluster, workp
             first = job
     # What a Snakemake's jobs saved, the next one's go on from.
     for block in ("0-0", "1-1"):
-        assert "going on from the state that a stopped job saved" in place.log(block)
+        assert "resuming from the state saved by a stopped job" in place.log(block)
     place.assert_same_results(undisturbed(SLOW))
 
 

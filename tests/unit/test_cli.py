@@ -93,7 +93,7 @@ def test_clean_stale_lists_and_removes_what_no_configuration_needs(folder, capsy
 
     assert main(["clean-stale"]) == 0
     said = capsys.readouterr()
-    counted = "counted: config/config.yaml: 2 runs\n"
+    counted = "needed by config/config.yaml: 2 runs\n"
     assert (said.out, said.err) == (stale, counted + "1 stale, kept\n")
     assert main(["clean-stale", "--remove"]) == 0
     assert capsys.readouterr().out == stale
@@ -113,7 +113,7 @@ def test_clean_stale_keeps_what_any_configuration_made(folder, capsys):
     assert main(["clean-stale", "--remove"]) == 0
     said = capsys.readouterr()
     assert said.out == "" and path.exists()
-    assert "counted: config/config.yaml mine/small.yml seed=1 (results/configurations/" in said.err
+    assert "needed by config/config.yaml mine/small.yml seed=1 (results/configurations/" in said.err
     # Built again from the same places, it takes the place of what it was.
     noted_configurations.write(
         folder, ["config/config.yaml", "mine/small.yml", "seed=1"], CONFIGURATION
@@ -143,13 +143,13 @@ def test_a_folder_without_a_configuration_takes_the_repositorys(folder, capsys):
     runs = last.split()[1]
     assert main(["clean-stale"]) == 0
     said = capsys.readouterr()
-    assert f"counted: {REPOSITORY / MAIN}: {runs} runs\n" in said.err and path.name in said.out
+    assert f"needed by {REPOSITORY / MAIN}: {runs} runs\n" in said.err and path.name in said.out
     # What lies there may be of a workflow that uses this one as a module.
     assert "nothing was removed" in error_of(capsys, "clean-stale", "--remove")
     assert path.exists()
     noted_configurations.write(folder, [str(REPOSITORY / MAIN)], CONFIGURATION)
     assert main(["clean-stale", "--remove"]) == 0
-    assert f"counted: {REPOSITORY / MAIN}: {runs} runs\n1 stale" in capsys.readouterr().err
+    assert f"needed by {REPOSITORY / MAIN}: {runs} runs\n1 stale" in capsys.readouterr().err
     assert not path.exists()
 
 
@@ -161,7 +161,7 @@ def test_clean_stale_removes_nothing_for_a_configuration_it_cannot_read(folder, 
     note = folder / "results/configurations/mine.json"
     note.parent.mkdir()
     note.write_text(content)
-    assert "configurations/mine.json: is no note" in error_of(capsys, "clean-stale", "--remove")
+    assert "configurations/mine.json: is not a valid" in error_of(capsys, "clean-stale", "--remove")
     note.write_text(
         json.dumps({"sources": ["mine.yaml"], "configuration": CONFIGURATION | {"sede": 1}})
     )
@@ -185,7 +185,7 @@ def test_clean_stale_removes_nothing_while_snakemake_works(folder, capsys):
     path = folder / "results/summaries/0000000000000000.parquet"
     path.parent.mkdir(parents=True)
     path.write_text("")
-    assert "Snakemake is at work here" in error_of(capsys, "clean-stale", "--remove")
+    assert "Snakemake is running here" in error_of(capsys, "clean-stale", "--remove")
     assert path.exists()
 
 

@@ -142,7 +142,7 @@ def test_summary_scalars_separability_table_and_runs(root):
     assert sets["separable"].tolist() == [True, False] and sets.attrs["units"]["margin"]
     table = load.table("A1", root=root)
     assert table.attrs["spec"] == {"figure": "A1"}
-    with pytest.raises(ValueError, match=r"docs/gallery/A1.parquet; tables that exist: none"):
+    with pytest.raises(ValueError, match=r"docs/gallery/A1.parquet; available tables: none"):
         load.table("A1", root=root, size="config")
     with pytest.raises(ValueError, match="size = 'papers': must be one of config, paper"):
         load.table("A1", root=root, size="papers")
@@ -154,12 +154,12 @@ def test_summary_scalars_separability_table_and_runs(root):
     [
         (
             lambda root: load.history("B2", root=root),
-            "'B2'.*there are: A1, B1, B6, a1_dynamics, e1",
+            "'B2'.*available: A1, B1, B6, a1_dynamics, e1",
         ),
-        (lambda root: load.history("A1", lambda_=0.5, root=root), "values that exist: 0.3, 0.9"),
+        (lambda root: load.history("A1", lambda_=0.5, root=root), "available values: 0.3, 0.9"),
         (lambda root: load.history("A1", sigma=5, root=root), "no such parameter.*lambda"),
         (lambda root: load.history("B6", root=root), "B6 has no dynamics runs"),
-        (lambda root: load.table("B1", root=root), "tables that exist: A1"),
+        (lambda root: load.table("B1", root=root), "available tables: A1"),
     ],
 )
 def test_errors_say_what_exists(root, call, says):
@@ -178,7 +178,7 @@ def test_a_project_of_formulas_alone_has_no_runs_and_says_so(tmp_path):
     for reader, wanted in ((load.history, "dynamics runs"), (load.summary, "runs")):
         with pytest.raises(ValueError, match=f"^the manifest has no {wanted}$"):
             reader(root=tmp_path)
-    with pytest.raises(ValueError, match="'A4': no such figure or experiment; there are: none"):
+    with pytest.raises(ValueError, match="'A4': no such figure or experiment; available: none"):
         load.history("A4", root=tmp_path)
 
 

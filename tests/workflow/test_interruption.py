@@ -163,10 +163,10 @@ def test_a_second_snakemake_says_so_and_leaves(small):
     finally:
         os.killpg(first.pid, signal.SIGCONT)
     assert second.returncode != 0
-    assert "Another Snakemake is at work in this folder" in second.output
+    assert "Another Snakemake is running in this folder" in second.output
     assert "Traceback" not in second.output
     assert not second.jobs
     assert removal.returncode != 0
-    assert "Snakemake is at work here" in removal.stderr
+    assert "Snakemake is running here" in removal.stderr
     first.communicate()
     assert first.returncode == 0

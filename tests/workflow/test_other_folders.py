@@ -56,7 +56,7 @@ def test_another_working_directory(fresh, tmp_path):
     code, said = snakemake(fresh, folder, "-s", snakefile, "-n")
     assert code == 0 and "train_block" in said  # of the repository's own configuration
     code, said = snakemake(fresh, folder, "-s", snakefile, "clean_stale")
-    assert code == 0 and f"counted: {fresh.root}/config/config.yaml: 8 runs" in said, said
+    assert code == 0 and f"needed by {fresh.root}/config/config.yaml: 8 runs" in said, said
 
 
 @pytest.mark.parametrize("prefix", ["", "of grokking"])
@@ -109,8 +109,8 @@ def test_figures_and_runs_that_are_not_configured_are_refused_by_name(built):
         refused = built.snakemake(target, "--dry-run")
         assert refused.returncode != 0
         *_, line = refused.output.splitlines()
-        assert line == "error: figure B1 is not configured; there are A1, A3, B6"
+        assert line == "error: figure B1 is not configured; configured are A1, A3, B6"
     refused = built.snakemake("results/summaries/0123456789abcdef.parquet", "--dry-run")
     *_, line = refused.output.splitlines()
-    assert line.startswith("error: run 0123456789abcdef is none of this configuration's")
+    assert line.startswith("error: run 0123456789abcdef is not part of this configuration")
     assert "Traceback" not in refused.output

@@ -43,7 +43,7 @@ def test_a_folder_that_another_snakemake_works_in_stays_as_it_is(damaged):
         (locks / f"0.{kind}.lock").write_text("figures/A1.pdf\n")
     refused = damaged.snakemake()
     assert refused.returncode != 0
-    assert "Another Snakemake is at work" in refused.output
+    assert "Another Snakemake is running" in refused.output
     assert contents(damaged) == before
 
 

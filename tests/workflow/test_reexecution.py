@@ -201,7 +201,7 @@ def of_another_version(path):
 UNREADABLE = "not a readable Parquet file"
 HARMS = {
     # First, while the other run's file is still whole.
-    "sets/6": (of_another_run, "holds another run than its name says"),
+    "sets/6": (of_another_run, "holds a different run from the one in its name"),
     "linear/10/0.0": (delete, None),
     "linear/40/0.001": (truncate, UNREADABLE),
     "linear/40/0.01": (overwrite, UNREADABLE),

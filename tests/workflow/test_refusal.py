@@ -5,21 +5,24 @@ import pytest
 MALFORMED = {
     "syntax": (b"seed: [1, 2\n", "config/config.yaml, line 2, column 1: expected"),
     "tab": (b"seed: 1\nexperiments:\n\ta: 1\n", "line 3, column 1: a tab; YAML is indented with"),
-    "not UTF-8": (b"seed: 1 # K\xf6nig\n", "config/config.yaml, line 1: is not text in UTF-8"),
+    "not UTF-8": (b"seed: 1 # K\xf6nig\n", "config/config.yaml, line 1: is not UTF-8 text"),
     "code": (b"seed: !!python/object/apply:os.system ['touch ran']\n", "holds plain values only"),
     "template": (
         b"__use_yte__: true\nseed: ?__import__('os').system('touch ran')\n",
         "templates could run code",
     ),
-    "10 MB": (b"seed: [" + b"1, " * 3_400_000 + b"1]\n", "a configuration has at most 1000000"),
+    "10 MB": (
+        b"seed: [" + b"1, " * 3_400_000 + b"1]\n",
+        "a configuration may have at most 1000000",
+    ),
 }
 
 OVERLAYS = {
     "lambda that gives no sizes": (
         "experiments: {sets: {d: null, lambda: 0.43}}",
-        "experiments.sets: lambda = 0.43 gives d = 8.6, which is not a whole number",
+        "experiments.sets: lambda = 0.43 gives d = 8.6, which is not an integer",
     ),
-    "twice": ("seed: 1\nseed: 2\n", "overlay.yaml, line 2, column 1: the key seed stands twice"),
+    "twice": ("seed: 1\nseed: 2\n", "overlay.yaml, line 2, column 1: the key seed appears twice"),
     "laughs": (
         "seed: &a [1, 1, 1, 1, 1, 1, 1, 1, 1]\n"
         + "\n".join(

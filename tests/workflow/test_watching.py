@@ -48,5 +48,5 @@ def test_a_job_that_fails_is_named_with_its_reason(repository):
     failed = repository.snakemake("--keep-going", "A1")
     assert failed.returncode == 1
     said = repository.cli("watch").stdout
-    assert "Snakemake is not at work here" in said
+    assert "Snakemake is not running here" in said
     assert "lin lambda=0.5" in said and "error: " in said and "logs/train_block/" in said

@@ -40,7 +40,7 @@ def refuse(error):
 
 if workflow.is_main_process and read_only.is_read_only():
     logger.warning(
-        "This folder cannot be written: it can be looked at, and nothing be made."
+        "This folder is read-only: results can be inspected, but nothing can be made."
     )
     workflow.workdir(str(read_only.view()))
 
@@ -78,8 +78,8 @@ except ConfigurationError as error:
 # Snakemake stops in this case too, but with less explanation.
 if workflow.is_main_process and is_locked(Path()):
     logger.warning(
-        "Another Snakemake is at work in this folder, or was killed in it "
-        "(then: snakemake --unlock, and again)."
+        "Another Snakemake is running in this folder, or was killed in it "
+        "(if so: snakemake --unlock, and again)."
     )
 
 

@@ -22,6 +22,7 @@ from linear_grokking.shapes import Float
 from linear_grokking.solvers.gradient_descent import gradient_descent
 from linear_grokking.solvers.log_flow import gradient_flow
 from linear_grokking.solvers.separability import MarginError, Separability, assess
+from linear_grokking.solvers.trajectory import Outcome, SolverError
 
 ON_MARGIN = 1e-6
 """Largest distance of a support vector from the margin, in units of the margin."""
@@ -29,6 +30,16 @@ MOST_LAG = 0.15
 """A forecast is in range if unsettled weights shift its ln t by at most this much."""
 GD_STEPS = 200
 """Number of literal gradient-descent steps before the flow takes over."""
+
+_FAILURES: Mapping[Outcome, str] = {
+    Outcome.DIVERGED: "the weights or the loss overflowed; lower --lr or use --standardize",
+    Outcome.STEP_TOO_SHORT: "no step of the flow, however short, is accurate enough; "
+    "lower --lr or use --standardize",
+    Outcome.STEP_LIMIT: "the flow needs too many steps; "
+    "lower --until or --lr, or use --standardize",
+}
+"""Why a run stopped early, with the options of `analyze` (the solvers' own advice names keys that
+it does not have)."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +160,7 @@ class Classification:
     def __init__(self, rows: Split, classes: tuple[str, str], eta: float, accuracy: float) -> None:
         if len(np.unique(rows.labels)) < 2:
             raise ValueError(
-                "labels: one class only among the training rows; give more rows of the other, "
+                "labels: the training rows have only one class; give more rows of the other class, "
                 "another seed or a smaller held-out fraction"
             )
         self._classes, self._eta, self._accuracy = classes, eta, accuracy
@@ -166,7 +177,7 @@ class Classification:
         remarks: list[str] = []
         if with_bias.separable:
             end = None if with_bias.margin is None else with_bias.direction
-            unknown = "no formula: rows off the margin decide while the accuracy is reached"
+            unknown = "no formula: rows off the margin still matter when the accuracy is reached"
             if end is None:
                 unknown = (
                     "the largest margin was not found: features differ too much in size, or lie "
@@ -180,8 +191,8 @@ class Classification:
         elif with_bias.s_inf_norm == np.inf:
             end, relaxation = quasi_separable_end(points), np.inf
             unknown = (
-                "no formula for rows that are quasi-separable, a boundary having none on its wrong "
-                "side, but some on it: weights grow for ever, as log t, while accuracies settle"
+                "no formula for quasi-separable rows (some boundary has no row on its wrong side, "
+                "but some rows on it): weights grow forever, as log t, while accuracies settle"
             )
         else:
             end, relaxation = minimum(points, self._eta)
@@ -198,12 +209,15 @@ class Classification:
             remarks.append(unknown)
         elif not _settled(lag_gen):
             remarks.append(
-                "it ends below the accuracy, but may pass it on the way"
+                "the final accuracy is below the target, but may exceed it on the way"
                 if np.isinf(t_gen)
-                else "the weights have not settled when the accuracy comes"
+                else "the weights have not settled when the accuracy is reached"
             )
         if not self._eta < largest:
-            remarks.append(f"steps are too long: gradient descent is stable below {largest:.3g}")
+            remarks.append(
+                "the learning rate is too large: gradient descent is stable only below "
+                f"{largest:.3g}"
+            )
         exponent = None
         if self._path is not None and t_gen is not None and 0 < t_gen < np.inf:
             exponent = self._path.settling_exponent(np.log(t_gen))
@@ -265,6 +279,11 @@ class Classification:
 
         After the first steps the run follows the flow in log time (`solvers.log_flow`).  If the
         learning rate is too large for a flow, it takes every step literally.
+
+        Raises
+        ------
+        SolverError
+            If the run stops before the last step; the message names options of `analyze`.
         """
         points, held = (
             np.ascontiguousarray(each[np.newaxis]) for each in (self._points, self._held)
@@ -282,7 +301,9 @@ class Classification:
             done = gradient_flow(model, start, eta=self._eta, steps=steps, gd_steps=GD_STEPS)
         else:
             done = gradient_descent(model, start, eta=self._eta, steps=steps)
-        done.require_completed()
+        if done.outcome is not Outcome.COMPLETED:
+            last = done.steps.max(initial=0.0)
+            raise SolverError(f"the run stopped after step {last:g}: {_FAILURES[done.outcome]}")
         names = ("train_loss", "gen_loss", "train_accuracy", "gen_accuracy")
         return {name: done.observables[name][0] for name in names}
 

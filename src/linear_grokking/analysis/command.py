@@ -21,9 +21,9 @@ _BEYOND_FORECAST = 10.0
 _WITHOUT_FORECAST = 1e6
 
 EPILOG = """\
-All times are in steps of full-batch gradient descent from zero; a bias is trained with classes.
+All times are in steps of full-batch gradient descent from zero; classification trains a bias.
 FILE.npz holds the matrix X (rows, features) and the labels; FILE.csv and FILE.parquet have a
-column of labels, all others being features.
+column of labels, and all other columns are features.
 
 Examples:
   linear-grokking analyze data.npz
@@ -48,7 +48,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="F",
         help="fraction of the rows that is held out; default %(default)s",
     )
-    add("--seed", type=int, default=_DEFAULTS.seed, metavar="N", help="of their choice; default 0")
+    add(
+        "--seed",
+        type=int,
+        default=_DEFAULTS.seed,
+        metavar="N",
+        help="seed for choosing the held-out rows; default 0",
+    )
     add(
         "--lr",
         dest="eta",
@@ -62,7 +68,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=_DEFAULTS.accuracy,
         metavar="A",
-        help="accuracy whose time is asked for; default %(default)s",
+        help="accuracy whose time is forecast; default %(default)s",
     )
     add(
         "--epsilon",
@@ -75,20 +81,21 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add(
         "--standardize",
         action="store_true",
-        help="bring features to mean 0 and deviation 1 first, and real labels to mean 0",
+        help="first scale features to mean 0 and standard deviation 1, and shift real labels to "
+        "mean 0",
     )
     add("--json", action="store_true", help="print the analysis as JSON")
     add(
         "--run",
         dest="follow",
         action="store_true",
-        help="follow gradient descent, and write it beside the forecast",
+        help="run gradient descent and write the result with the forecast",
     )
     add(
         "--until",
         type=float,
         metavar="T",
-        help="steps of the run; default ten times the forecast, or 1e6",
+        help="last step of the run; default ten times the forecast, at least 1e6",
     )
     add("--out", type=Path, metavar="DIR", help="folder for the files of --run; default analysis")
     add("--force", action="store_true", help="replace the files of an earlier run")
@@ -152,7 +159,7 @@ def _run(
         time = float(first_crossing(steps, run[f"{series}_accuracy"], found.accuracy))
         text = f"{time:.4g} steps" if np.isfinite(time) else f"not within {last:.3g} steps"
         if name in times and 0 < time < np.inf:
-            text += f", forecast {times[name] / time:.3f} times that"
+            text += f", forecast/measured = {times[name] / time:.3f}"
         lines.append(f"{f'run: {name} rows':<26}{text}")
     written = ", ".join(str(folder / f"{picture.STEM}{s}") for s in picture.SUFFIXES)
     return [*lines, f"{'written':<26}{written}"]

@@ -98,5 +98,5 @@ def growing_points(points: Float[np.ndarray, "N D"]) -> np.ndarray:
         method="highs",
     )
     if not found.success:
-        raise LinearGrokkingError(f"points that grow: linear programming failed: {found.message}")
+        raise LinearGrokkingError(f"growing points: linear programming failed: {found.message}")
     return found.x[d:] > 0.5

@@ -117,7 +117,7 @@ class Regression:
     def __init__(self, rows: Split, eta: float, accuracy: float, epsilon: float) -> None:
         size = float(np.sqrt(np.mean(rows.labels**2)))
         if size == 0:
-            raise ValueError("labels: all training rows have 0; there is nothing to learn")
+            raise ValueError("labels: all are 0 in the training rows; there is nothing to learn")
         self._rows = Split(
             rows.inputs, rows.labels / size, rows.held_inputs, rows.held_labels / size
         )
@@ -147,16 +147,23 @@ class Regression:
             deviation = float(np.hypot(by_teacher, by_rows))
             if deviation > MOST_DEVIATION * times["gen"]:
                 remarks.append(
-                    f"{effective:.2g} modes carry the loss at t_gen: it depends on the teacher"
+                    f"only {effective:.2g} modes carry the loss at t_gen: it depends on the teacher"
                     if by_teacher >= by_rows
-                    else f"{len(self._rows.held_labels)} rows are held out: t_gen depends on which"
+                    else f"only {len(self._rows.held_labels)} rows are held out: t_gen depends on "
+                    "which rows these are"
                 )
         if times["gen"] == np.inf and self._may_be_reached(2.5):
-            remarks.append("held-out rows end so near the accuracy that it depends on them")
+            remarks.append(
+                "the final accuracy is so close to the target that the choice of held-out rows "
+                "decides whether it is reached"
+            )
         if times["gen"] > 0 and np.mean(self._rows.labels**2 <= self._epsilon) >= self._accuracy:
-            remarks.append("most labels are about 0, unlike those of a teacher: right at the start")
+            remarks.append(
+                "most labels are close to 0, unlike a teacher's, so these rows are right from the "
+                "start"
+            )
         if len(values) == n_train:
-            remarks.append("as many features as rows: label noise is taken for 0")
+            remarks.append("at least as many features as rows: label noise is assumed to be 0")
         return RegressionAnalysis(
             task="regression",
             n_train=n_train,

@@ -86,8 +86,8 @@ def _read_npz(path: Path, label: str) -> Samples:
     for name in ("X", label):
         if name not in arrays:
             raise ValueError(
-                f"{path}: no array {name}; needed are X (rows, features) and the labels {label} "
-                f"(--label), it holds {', '.join(names) or 'none'}"
+                f"{path}: no array {name}; X (rows, features) and the labels {label} (--label) are "
+                f"needed; the file holds {', '.join(names) or 'none'}"
             )
     return checked(arrays["X"], arrays[label])
 
@@ -108,10 +108,10 @@ def _read_table(path: Path, label: str) -> Samples:
     names = [str(name) for name in features.columns]
     for name, column in zip(names, features.dtypes, strict=True):
         if not pd.api.types.is_numeric_dtype(column):
-            raise ValueError(f"{path}: column {name} is not of numbers; features must be")
+            raise ValueError(f"{path}: column {name} is not numeric; features must be")
         if name.startswith("Unnamed: "):  # the name that pandas gives
             raise ValueError(
-                f"{path}: column {name.split()[1]} has no name; leave it out if it is an index "
+                f"{path}: column {name.split()[1]} has no name; remove it if it is an index "
                 "(to_csv with index=False), or name it"
             )
     return checked(features.to_numpy(np.float64, na_value=np.nan), frame[label].to_numpy(), names)
@@ -154,15 +154,15 @@ def checked(features: Any, labels: Any, names: Sequence[str] | None = None) -> S
         size = np.abs(entries.astype(float)).max() if entries.dtype.kind in "iuf" else 1.0
         if size and not SIZES[0] <= size <= SIZES[1]:
             raise ValueError(
-                f"{name}: the largest entry is {size:.3g} in size; must be 0 or between "
+                f"{name}: the largest absolute value is {size:.3g}; must be 0 or between "
                 f"{SIZES[0]:g} and {SIZES[1]:g}: choose another unit"
             )
     constant = np.flatnonzero(np.all(features == features[0], axis=0))
     if len(constant):
         shown = ", ".join(names[k] for k in constant[:5]) + (", …" if len(constant) > 5 else "")
         raise ValueError(
-            f"X: {len(constant)} constant columns ({shown}); leave them out, a bias is trained "
-            "where labels are classes"
+            f"X: {len(constant)} constant columns ({shown}); remove them; classification trains a "
+            "bias anyway"
         )
     return Samples(features, labels, names)
 
@@ -189,14 +189,14 @@ def task_of(labels: np.ndarray, task: Task) -> Literal["classification", "regres
     number = len(np.unique(labels.astype(str) if labels.dtype.kind == "O" else labels))
     numeric = labels.dtype.kind in "biuf"
     if number < 2:
-        raise ValueError(f"labels: one class only, {labels[0]}; must be of two values or more")
+        raise ValueError(f"labels: all are {labels[0]}; must have at least two values")
     if task == "classification" or (task == "auto" and number == 2):
         if number > 2:
-            raise ValueError(f"labels: {number} classes; classification takes two")
+            raise ValueError(f"labels: {number} classes; classification needs two")
         return "classification"
     if not numeric:
         raise ValueError(
-            f"labels: {number} names; must be two classes, or real numbers for regression"
+            f"labels: {number} different names; must be two classes, or real numbers for regression"
         )
     return "regression"
 
@@ -230,7 +230,7 @@ def split(
     if not 1 <= n_held <= len(labels) - 2:
         raise ValueError(
             f"held_out = {held_out:g}: leaves {len(labels) - n_held} of {len(labels)} rows for "
-            "training; at least one must be held out and two be left"
+            "training; at least one row must be held out and two must be left"
         )
     order = generator(seed, {"rows": len(labels)}, 0, "held-out rows").permutation(len(labels))
     held, train = order[:n_held], order[n_held:]
@@ -254,7 +254,7 @@ def standardized(rows: Split, names: Sequence[str], *, labels: bool) -> Split:
     still = np.flatnonzero(deviation == 0)
     if len(still):
         raise ValueError(
-            f"X: column {names[still[0]]} does not vary over the training rows: leave it out"
+            f"X: column {names[still[0]]} does not vary over the training rows: remove it"
         )
     shift = rows.labels.mean() if labels else 0.0
     return Split(

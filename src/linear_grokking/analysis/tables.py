@@ -73,7 +73,7 @@ def _classification(found: ClassificationAnalysis) -> list[str]:
     if found.relaxation_time is not None:
         never = math.isinf(found.relaxation_time)
         within = (
-            "never: some grow for ever" if never else f"{found.relaxation_time:.4g} steps, by 1/e"
+            "never: some grow forever" if never else f"{found.relaxation_time:.4g} steps, by 1/e"
         )
         lines.append(_line("weights settle within", within))
     return lines + _end(found)
@@ -112,11 +112,14 @@ def _regression(found: RegressionAnalysis) -> list[str]:
         _line(f"{percent} on training rows", _time(found.t_train)),
         _line(f"{percent} on held-out rows", _time(found.t_gen) + scatter),
         _line("tuned momentum", f"lr {found.tuned_eta:.4g}, momentum {found.tuned_momentum:.4g}"),
-        _line("  with it", f"{_time(found.tuned_t_train)} and {_time(found.tuned_t_gen)}"),
+        _line(
+            "  times with it",
+            f"training rows {_time(found.tuned_t_train)}, held-out rows {_time(found.tuned_t_gen)}",
+        ),
         _line("largest weight decay", _decay(found.largest_weight_decay)),
     ]
     if found.null_directions:
-        lines.insert(5, _line("never seen", f"{found.null_directions} directions"))
+        lines.insert(5, _line("not in training rows", f"{found.null_directions} directions"))
     return lines + _end(found)
 
 
@@ -137,8 +140,8 @@ def _answer(found: ClassificationAnalysis | RegressionAnalysis) -> str:
     if gen is not None and math.isinf(gen):
         return "no: held-out rows end below the accuracy"
     if gen is None or not found.valid:
-        return "no forecast; --run tells"
+        return "no forecast; use --run to find out"
     if train is None or math.isinf(train) or gen <= train:
-        return "no: held-out rows come with the training rows, or before"
-    ratio = f" ({gen / train:.3g} times)" if train > 0 else ""
-    return f"held-out rows come {gen - train:.4g} steps after training rows{ratio}"
+        return "no: held-out rows reach the accuracy no later than training rows"
+    ratio = f" ({gen / train:.3g} times as late)" if train > 0 else ""
+    return f"held-out rows reach the accuracy {gen - train:.4g} steps after training rows{ratio}"

@@ -35,14 +35,14 @@ def load(path: Path) -> dict[str, Any]:
         size = path.stat().st_size
         if size > MAX_BYTES:
             raise ConfigurationError(
-                f"{path}: has {size} bytes; a configuration has at most {MAX_BYTES}"
+                f"{path}: has {size} bytes; a configuration may have at most {MAX_BYTES}"
             )
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise ConfigurationError(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
-        raise ConfigurationError(f"{path}, line {line}: is not text in UTF-8") from None
+        raise ConfigurationError(f"{path}, line {line}: is not UTF-8 text") from None
     try:
         raw = yaml.load(text, Loader=_Loader)
     except yaml.YAMLError as error:
@@ -62,7 +62,7 @@ def load(path: Path) -> dict[str, Any]:
         raise ConfigurationError(f"{path}: __use_yte__: templates could run code; not allowed here")
     if _exceeds(raw, MAX_VALUES):
         raise ConfigurationError(
-            f"{path}: holds more than {MAX_VALUES} values once its aliases (*name) are written out"
+            f"{path}: holds more than {MAX_VALUES} values once its aliases (*name) are expanded"
         )
     return raw
 
@@ -101,7 +101,7 @@ class _Loader(yaml.SafeLoader):
                 continue  # the parent class says what is wrong
             if key in seen:
                 raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {shown(key)} stands twice", key_node.start_mark
+                    None, None, f"the key {shown(key)} appears twice", key_node.start_mark
                 )
             seen.add(key)
         return super().construct_mapping(node, deep=deep)

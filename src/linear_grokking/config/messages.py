@@ -68,17 +68,17 @@ _ALLOWED = {
     "float_type": "must be a number",
     "greater_than": "must be greater than {gt:g}",
     "greater_than_equal": "must be at least {ge:g}",
-    "int_from_float": "must be a whole number",
-    "int_parsing": "must be a whole number",
-    "int_parsing_size": "must be a smaller number",
-    "int_type": "must be a whole number",
+    "int_from_float": "must be an integer",
+    "int_parsing": "must be an integer",
+    "int_parsing_size": "is too large",
+    "int_type": "must be an integer",
     "less_than": "must be less than {lt:g}",
     "less_than_equal": "must be at most {le:g}",
     "literal_error": "must be {expected}",
     "model_type": "must be a section: keys with values",
     "recursion_loop": "contains itself",
-    "string_pattern_mismatch": "a name begins with a letter a-z and goes on with a-z, 0-9 and _",
-    "string_too_long": "a name has at most {max_length} characters",
+    "string_pattern_mismatch": "names must start with a-z and contain only a-z, 0-9 and _",
+    "string_too_long": "names may have at most {max_length} characters",
     "string_type": "must be text",
     "too_long": "must hold at most {max_length} values",
     "too_short": "is empty; must hold at least one value",
@@ -116,7 +116,7 @@ def _no_such_kind(where: str, experiment: Any) -> str:
     if not isinstance(experiment, Mapping):
         return f"{where} = {shown(experiment)}: must be a section: keys with values"
     kinds = sorted(set(EXPERIMENTS) - set(BY_MEASURE))
-    allowed = f"must be one of {', '.join(kinds)} (or set measure: {' or '.join(BY_MEASURE)})"
+    allowed = f"must be one of {', '.join(kinds)} ; or set measure to {' or '.join(BY_MEASURE)}"
     model = experiment.get("model")
     if model is None:
         return f"{where}.model: is missing; {allowed}"

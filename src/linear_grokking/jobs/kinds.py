@@ -289,7 +289,7 @@ def kind_of(spec: Spec) -> Kind:
         if found == wanted and (kind.labels, kind.data) == (labels_of(spec), data_of(spec)):
             return kind
     told = f"{', '.join(wanted)}, {labels_of(spec)} labels, {data_of(spec)} data"
-    raise ValueError(f"{told}: there is no such model, solver and measure")
+    raise ValueError(f"{told}: no such combination of model, solver and measure")
 
 
 def run_id(spec: Spec) -> str:

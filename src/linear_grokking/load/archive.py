@@ -28,11 +28,11 @@ def open_archive(path: str | Path) -> "Archive":
     except OSError as error:
         raise unreadable(path, error) from None
     except zipfile.BadZipFile:
-        raise StorageError(path, "is no archive: not a whole ZIP file") from None
+        raise StorageError(path, "is not a complete ZIP file") from None
     missing = {METADATA, CONFIGURATION, frames.MANIFEST} - set(archive.namelist())
     if missing:
         archive.close()
-        reason = f"is no archive of `snakemake archive`: it holds no {', '.join(sorted(missing))}"
+        reason = f"was not made by `snakemake archive`: it lacks {', '.join(sorted(missing))}"
         raise StorageError(path, reason)
     return Archive(archive)
 

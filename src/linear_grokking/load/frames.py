@@ -96,7 +96,7 @@ def table(figure: str, root: Root = ".", *, size: Size | None = None) -> pd.Data
         files = folder.iterdir() if folder.is_dir() else ()
         present = sorted(each.stem for each in files if each.suffix == ".parquet") or ["none"]
         known = ", ".join(present)
-        raise ValueError(f"figure = {figure!r}: there is no {path}; tables that exist: {known}")
+        raise ValueError(f"figure = {figure!r}: there is no {path}; available tables: {known}")
     return _one_file(path)
 
 
@@ -192,7 +192,7 @@ def _chosen(
             figures = sorted({each for row in manifest["figures"] for each in row})
             names = [*figures, *sorted(manifest["experiment"].unique())]
             known = ", ".join(names) or "none"
-            raise ValueError(f"name = {name!r}: no such figure or experiment; there are: {known}")
+            raise ValueError(f"name = {name!r}: no such figure or experiment; available: {known}")
         fits &= np.array(named)
     if not fits.any():
         wanted = f"{measure} runs" if measure else "runs"
@@ -201,12 +201,12 @@ def _chosen(
         column = key.removesuffix("_")
         if column not in manifest or column in RECORDED:
             known = ", ".join(sorted(set(manifest.columns) - RECORDED))
-            raise ValueError(f"{key} = {value!r}: no such parameter; there are: {known}")
+            raise ValueError(f"{key} = {value!r}: no such parameter; available: {known}")
         present = manifest.loc[fits, column]
         matching = _equal(manifest[column], value)
         if not (fits & matching).any():
             values = ", ".join(str(each) for each in sorted(present.dropna().unique()))
-            raise ValueError(f"{key} = {value!r}: no such run; values that exist: {values}")
+            raise ValueError(f"{key} = {value!r}: no such run; available values: {values}")
         fits &= matching
     return manifest[fits].drop_duplicates("run_id").reset_index(drop=True)
 

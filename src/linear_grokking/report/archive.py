@@ -41,7 +41,9 @@ def write_archive(request: Mapping[str, Any], output: Path, root: Path, made_of:
     """
     for name, digest in request["files"].items():
         if not storage.is_made_of(root / name, digest):
-            raise StorageError(root / name, "is of another request or code than the archive")
+            raise StorageError(
+                root / name, "was made from a different request or code than the archive"
+            )
     results = {name: root / name for name in request["files"]}
     paths = {crate.README: ARCHIVE_TEXT, **dict(sorted({**repository_files(), **results}.items()))}
     given = yaml.safe_dump(request["configuration"], allow_unicode=True).encode()

@@ -49,7 +49,7 @@ class DamagedError(StorageError):
     """A file that was read, but whose contents are wrong."""
 
 
-_OF_ANOTHER = "is of another request or code than what it is read for"
+_OF_ANOTHER = "was made from a different request or code than expected"
 
 _GIT_PATIENCE = 30.0
 """Seconds that git may take to answer, so that a hanging file system does not hold up a job."""
@@ -227,7 +227,7 @@ def digest_of(path: Path, *, schema: pa.Schema | None = None, whole: bool = Fals
     """
     found = read_table(path).schema if whole else _footer(path)
     if schema is not None and not found.equals(schema):
-        raise DamagedError(path, "columns are not those of its kind")
+        raise DamagedError(path, "its columns are not those of its kind")
     return _digest(found)
 
 

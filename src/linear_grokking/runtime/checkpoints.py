@@ -179,7 +179,7 @@ class _BlockSolver:
         state = dict(self._block._solver_state or {})
         if not np.array_equal(state.pop(_REALIZATIONS, np.array([])), self._realizations):
             return None
-        logger.info("going on from the state that a stopped job saved")
+        logger.info("resuming from the state saved by a stopped job")
         return state
 
     def offer(self, state: Callable[[], State]) -> None:

@@ -115,5 +115,5 @@ def _warn(error: Exception) -> None:
     """Warn of the first error only, whichever function it concerns."""
     global _warned
     if not _warned:
-        logger.warning("Numba's cache cannot be used (%r): compiling anew, for seconds", error)
+        logger.warning("Numba's cache cannot be used (%r): recompiling, which takes seconds", error)
     _warned = True

@@ -19,8 +19,8 @@ KEPT_SECONDS = 120.0
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `linear-grokking gallery` to a parser."""
     parser.description = (
-        "Bring what was built, and is of the present configuration and code, to the "
-        "documentation: small pictures, tables, claims, and blocks that took long."
+        "Copy results built with the present configuration and code to the documentation: small "
+        "pictures, tables, claims, and blocks that took long to compute."
     )
     parser.add_argument(
         "--size",
@@ -35,14 +35,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         default=Path(),
         help="folder that holds results/ and figures/ (default: here)",
     )
-    parser.add_argument("--check", action="store_true", help="only say which are outdated")
+    parser.add_argument(
+        "--check", action="store_true", help="only list the pictures that are out of date"
+    )
 
 
 def command(options: argparse.Namespace) -> int:
     """Ship what was built, and print what is outdated; return the exit status."""
     outdated = ship(options.size, options.root, check=options.check)
     for picture in outdated:
-        print(f"{picture} is not of the present configuration and code")
+        print(f"{picture} is out of date with the configuration or code")
     return 1 if outdated else 0
 
 

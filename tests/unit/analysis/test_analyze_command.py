@@ -1,5 +1,6 @@
 """`linear-grokking analyze`: what is printed, what is written, what is refused."""
 
+import functools
 import json
 import re
 import shlex
@@ -14,8 +15,10 @@ from given_rows import one_label, teacher
 from PIL import Image
 
 from linear_grokking import analyze
+from linear_grokking.analysis import classification
 from linear_grokking.cli import main
 from linear_grokking.results.storage import read_metadata
+from linear_grokking.solvers.trajectory import Outcome
 
 DOCS = Path(__file__).parents[3] / "docs"
 
@@ -53,7 +56,10 @@ def test_classes(capsys):
     assert f"not separable, |S_inf| {found.across.s_inf_norm:.4g}" in text
     assert re.search(rf"95 % on held-out rows +{found.t_gen:.4g} steps$", text, re.MULTILINE)
     delay, ratio = found.t_gen - found.t_train, found.t_gen / found.t_train
-    assert f"come {delay:.4g} steps after training rows ({ratio:.3g} times)" in text
+    assert (
+        f"reach the accuracy {delay:.4g} steps after training rows ({ratio:.3g} times as late)"
+        in text
+    )
     assert "not in range" not in text
 
 
@@ -132,7 +138,17 @@ def test_what_cannot_be_done_is_said_in_one_line(arguments, says, capsys, here):
 
 def test_a_run_with_steps_too_long_for_a_flow_is_literal(capsys):
     text = "\n".join(lines_of(capsys, "classes.npz", "--lr=5", "--run", "--until=200"))
-    assert "steps are too long" in text and "run: training rows" in text
+    assert "the learning rate is too large" in text and "run: training rows" in text
+
+
+def test_a_run_that_stops_early_names_the_options_of_analyze(capsys, monkeypatch):
+    short = functools.partial(classification.gradient_flow, max_gradients=1)
+    monkeypatch.setattr(classification, "gradient_flow", short)
+    line = refused(capsys, "classes.npz", "--run", "--until=1e9")
+    assert re.match(r"error: the run stopped after step \d+: .* lower --until or --lr", line)
+    line = refused(capsys, "classes.npz", "--run", "--lr=1e306")
+    assert "the weights or the loss overflowed; lower --lr" in line
+    assert set(classification._FAILURES) == set(Outcome) - {Outcome.COMPLETED}
 
 
 def test_nothing_heavy_is_imported():

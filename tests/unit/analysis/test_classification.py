@@ -186,7 +186,7 @@ def test_steps_too_long_are_said():
     bound = 2.0 / (0.25 * np.linalg.eigvalsh(points.T @ points / len(points))[-1])
     assert largest_eta(points) == pytest.approx(bound)
     found = analyze(features, labels, eta=1.01 * bound)
-    assert not found.valid and "too long" in found.remarks[-1]
+    assert not found.valid and "learning rate is too large" in found.remarks[-1]
     assert analyze(features, labels, eta=0.99 * bound).largest_eta == pytest.approx(bound)
 
 

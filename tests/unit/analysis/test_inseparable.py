@@ -113,4 +113,4 @@ def test_that_weights_grow_for_ever_is_said_and_the_accuracy_is_that_of_a_run():
     assert found.limit_train_accuracy == run["train_accuracy"][0] > 0.8
     assert found.limit_gen_accuracy == run["gen_accuracy"][0] > 0.8
     assert found.t_gen is None and not found.valid and "quasi-separable" in found.remarks[0]
-    assert any("grow for ever" in line and "settle within" in line for line in table(found))
+    assert any("grow forever" in line and "settle within" in line for line in table(found))

@@ -34,20 +34,20 @@ CONSTANT[:, 2] = 3.0
         (changed(4, 0, np.inf), Y, {}, "X: row 4, column 0 is inf"),
         (X, np.where(np.arange(40) == 7, np.nan, Y), {}, "labels: row 7 is nan"),
         (X, np.array(["a", None] * 20, object), {}, "labels: row 1 is None"),
-        (CONSTANT, Y, {}, r"X: 1 constant columns \(2\); leave them out"),
+        (CONSTANT, Y, {}, r"X: 1 constant columns \(2\); remove them"),
         (
             1e120 * X,
             Y,
             {},
-            r"X: the largest entry is .*e\+120 in size; must be 0 or between 1e-100",
+            r"X: the largest absolute value is .*e\+120; must be 0 or between 1e-100",
         ),
-        (X, 1e200 * Y, {}, r"labels: the largest entry is .*e\+200 in size"),
-        (X, 1e-200 * Y, {}, "labels: the largest entry is .*e-200 in size"),
-        (X, np.ones(40), {}, "labels: one class only, 1.0"),
-        (X, Y, {"task": "classification"}, "labels: 40 classes; classification takes two"),
+        (X, 1e200 * Y, {}, r"labels: the largest absolute value is .*e\+200"),
+        (X, 1e-200 * Y, {}, "labels: the largest absolute value is .*e-200"),
+        (X, np.ones(40), {}, "labels: all are 1.0"),
+        (X, Y, {"task": "classification"}, "labels: 40 classes; classification needs two"),
         (X, Y, {"task": "sorting"}, "task = sorting: must be one of auto, "),
-        (X, np.array(list("abcd") * 10), {}, "labels: 4 names; must be two classes"),
-        (X, np.array(list("ab") * 20), {"task": "regression"}, "labels: 2 names"),
+        (X, np.array(list("abcd") * 10), {}, "labels: 4 different names; must be two classes"),
+        (X, np.array(list("ab") * 20), {"task": "regression"}, "labels: 2 different names"),
         (X, Y, {"held_out": 1.0}, "held_out = 1: must lie between 0 and 1"),
         (X, Y, {"held_out": 0.99}, "held_out = 0.99: leaves 0 of 40 rows"),
         (X, Y, {"held_out": 0.001}, "held_out = 0.001: leaves 40 of 40 rows"),
@@ -56,8 +56,13 @@ CONSTANT[:, 2] = 3.0
         (X, Y, {"accuracy": 1.0}, r"accuracy = 1: must lie in \(0, 1\)"),
         (X, Y, {"epsilon": -1.0}, r"epsilon = -1: must lie in \(0, inf\)"),
         (BUT_ONE, Y, {"held_out": 0.9}, "X: all features of the training rows are 0"),
-        (X, np.arange(40) == 3, {"held_out": 0.9}, "labels: one class only among the training"),
-        (X, np.arange(40) > 37, {"held_out": 0.95}, "labels: one class only among the training"),
+        (X, np.arange(40) == 3, {"held_out": 0.9}, "labels: the training rows have only one class"),
+        (
+            X,
+            np.arange(40) > 37,
+            {"held_out": 0.95},
+            "labels: the training rows have only one class",
+        ),
     ],
 )
 def test_what_cannot_be_analyzed(features, labels, settings, says):
@@ -70,7 +75,7 @@ def test_labels_that_are_all_zero_among_the_training_rows():
     labels = np.zeros(40)
     held = split(np.arange(40.0)[:, np.newaxis], labels, held_out=0.2, seed=0).held_inputs[:2, 0]
     labels[held.astype(int)] = 1.0, 2.0
-    with pytest.raises(ValueError, match="all training rows have 0"):
+    with pytest.raises(ValueError, match="labels: all are 0 in the training rows"):
         analyze(X, labels)
 
 
@@ -98,12 +103,12 @@ def test_files_of_all_kinds_give_the_same_rows(tmp_path):
         ("array.npz", "y", "array.npz: not a readable .npz file of plain arrays"),
         ("broken.parquet", "y", "broken.parquet: not a readable .parquet file"),
         ("empty.csv", "y", "empty.csv: not a readable .csv file"),
-        ("rows.npz", "z", r"rows.npz: no array z; .* it holds X, y"),
-        ("other.npz", "y", r"other.npz: no array X; needed are X"),
+        ("rows.npz", "z", r"rows.npz: no array z; .* the file holds X, y"),
+        ("other.npz", "y", r"other.npz: no array X; X .* are needed"),
         ("pickled.npz", "y", "pickled.npz: not a readable .npz file of plain arrays"),
         ("rows.csv", "z", r"rows.csv: no column z for the labels \(--label\); it has a, y"),
-        ("text.csv", "y", "text.csv: column a is not of numbers"),
-        ("index.csv", "y", "index.csv: column 0 has no name; leave it out if it is an index"),
+        ("text.csv", "y", "text.csv: column a is not numeric"),
+        ("index.csv", "y", "index.csv: column 0 has no name; remove it if it is an index"),
     ],
 )
 def test_files_that_cannot_be_read(tmp_path, name, label, says):

@@ -324,7 +324,7 @@ def test_a_file_of_another_program_is_refused_with_its_name(path):
 )
 def test_other_columns_are_damage(path, change):
     rewritten(path, change(pq.read_table(path)))
-    with pytest.raises(DamagedError, match="columns are not those of its kind"):
+    with pytest.raises(DamagedError, match="its columns are not those of its kind"):
         digest_of(path, schema=LINEAR)
 
 
@@ -336,7 +336,7 @@ def test_what_a_file_is_made_of_is_its_spec_and_code(path, whole):
     for change in ({"spec": b"{}"}, {"provenance": b'{"fingerprint": "other"}'}):
         rewritten(path, **change)
         assert digest_of(path) != digest
-        with pytest.raises(StorageError, match="is of another request or code"):
+        with pytest.raises(StorageError, match="was made from a different request or code"):
             read_table(path, made_of=digest)
 
 
@@ -347,7 +347,7 @@ def test_files_of_every_kind_are_asked_what_they_are_made_of(path):
     assert all(is_made_of(each, digest) for each in (table, page, csv))
     assert [is_made_of(each, "other") for each in (table, page, csv)] == [False, False, True]
     assert read_made_of(page, digest) == page.read_bytes()
-    with pytest.raises(StorageError, match=r"0-0\.html: is of another request or code"):
+    with pytest.raises(StorageError, match=r"0-0\.html: was made from a different request or code"):
         read_made_of(page, "other")
     page.unlink()
     with pytest.raises(StorageError, match=r"0-0\.html: No such file"):

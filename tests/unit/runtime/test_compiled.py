@@ -85,7 +85,7 @@ def test_damaged_files_cost_one_warning_and_are_replaced(start, module, kind, da
     for path in files(module, kind):
         path.write_bytes(DAMAGES[damage](path.read_bytes()))
     functions, warned = start()
-    assert len(warned) == 1 and "compiling anew" in warned[0]
+    assert len(warned) == 1 and "recompiling" in warned[0]
     assert not was_found(functions.odd)
     for _ in range(2):  # the inner function's own files are asked for by a later start
         functions, warned = start()
@@ -188,4 +188,4 @@ def test_the_loops_of_jobs_do_not_trust_their_cache(tmp_path):
         Path(path).write_bytes(b"")
     second = run()
     assert second.stdout == first.stdout
-    assert len(second.stderr.splitlines()) == 1 and "compiling anew" in second.stderr
+    assert len(second.stderr.splitlines()) == 1 and "recompiling" in second.stderr

@@ -303,7 +303,7 @@ def test_a_stopped_job_goes_on_and_gives_the_same_bits(tmp_path, monkeypatch, ca
     with caplog.at_level(logging.INFO, "linear_grokking"):
         resumed = compute(spec, tmp_path / "b", "0-5")
     assert seen == [0, 1, 2, 3, 4, 5]
-    assert "going on where a stopped job left off: 4 realizations done" in caplog.text
+    assert "resuming a stopped job: 4 realizations done" in caplog.text
     assert resumed.equals(undisturbed)
 
 
@@ -331,5 +331,5 @@ def test_the_record_is_plain_json(tmp_path):
 def test_a_spec_that_names_no_job_is_refused(tmp_path):
     with pytest.raises(ValueError, match="model is missing"):
         compute({"measure": "dynamics"}, tmp_path)
-    with pytest.raises(ValueError, match="there is no such model, solver and measure"):
+    with pytest.raises(ValueError, match="no such combination of model, solver and measure"):
         compute(spec_of(**KINDS["linear, spectral"]) | {"solver": "newton"}, tmp_path)

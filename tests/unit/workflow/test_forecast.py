@@ -74,7 +74,7 @@ def test_jobs_go_to_the_worker_that_is_free_first(workers, end):
 
 
 def test_no_worker_is_refused_in_one_line():
-    with pytest.raises(ValueError, match=r"device: cuda.*none to run them on"):
+    with pytest.raises(ValueError, match=r"device: cuda.*there is no GPU"):
         makespan([1.0], 0)
 
 
@@ -135,7 +135,7 @@ def test_jobs_that_may_be_too_long_for_a_limit_are_named(tmp_path):
     raw["experiments"] = raw["experiments"] | {"sets": sets}
     plan = Plan(read(raw), tmp_path)
     said = too_long(plan, 40, gpus=True)
-    assert said.startswith("Jobs may ask for no more than 40 minutes") and "\n" not in said
+    assert said.startswith("Jobs may request at most 40 minutes") and "\n" not in said
     assert "for 1 of 5 runs: a job of sets lambda=0.52 is expected to take" in said
     assert too_long(plan, 24 * 60, gpus=True) == ""
 
@@ -147,10 +147,10 @@ def test_how_long_groups_ask_for_is_said_where_no_limit_covers_them(tmp_path):
     (far,) = plan.points["sets"]
     of_it = 3 * job_minutes(plan.runs[far.run_id].seconds("0-0", gpu=False))
     said = groups(plan, 3, None, gpus=False)
-    assert said.startswith(f"Groups of 3 jobs ask for up to {of_it} minutes") and "\n" not in said
+    assert said.startswith(f"Groups of 3 jobs request up to {of_it} minutes") and "\n" not in said
     said = groups(plan, 3, of_it - 1, gpus=False)
     assert said == (
-        "Jobs of 1 of 4 runs stay alone: 3 like those of sets would ask for "
+        "Jobs of 1 of 4 runs are not grouped: 3 jobs like those of sets would request "
         f"{of_it} minutes, more than {of_it - 1}."
     )
     assert groups(plan, 3, of_it, gpus=False) == ""

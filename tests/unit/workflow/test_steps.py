@@ -71,7 +71,7 @@ def test_blocks_that_are_damaged_or_of_another_run_are_not_read(plan, tmp_path, 
     (folder / name).write_bytes(ours.read_bytes()[:-100] if damaged else theirs.read_bytes())
     target = targets.summary(plan, run_id)
     outputs = [tmp_path / each for each in target.outputs]
-    with pytest.raises(StorageError, match=r"0-2\.parquet: (not a readable|is of another|No such)"):
+    with pytest.raises(StorageError, match=r"0-2\.parquet: (not a readable|was made from|No such)"):
         summarize_run(target.request, outputs, tmp_path)
     # As the plan sees it, which has this block computed.
     shutil.copyfile(ours, folder / "0-2.parquet")
@@ -100,7 +100,7 @@ def test_whoever_reads_compares_with_what_was_asked_for(plan, tmp_path):
         (draw_figure, targets.pictures(today, "A1")),
         (check_claims, targets.claims(today)),
     ]:
-        with pytest.raises(StorageError, match="is of another request or code"):
+        with pytest.raises(StorageError, match="was made from a different request or code"):
             step(target.request, [tmp_path / Path(each).name for each in target.outputs], plan.root)
     assert list(tmp_path.iterdir()) == []
 

@@ -345,9 +345,9 @@ def test_predictions_of_adam():
     assert separable.gen_time == np.inf and "0.5104" in separable.source
     assert predicted_times({**ADAM, "d": 800, "eta": 1e-4}, 0.505).gen_time is None
     large = predicted_times({**ADAM, "d": 800, "eta": 1e-2}, 0.95)
-    assert large.gen_time is None and "moves an output by up to 13" in large.source
+    assert large.gen_time is None and "an output changes by up to 13" in large.source
     slow = predicted_times({**ADAM, "beta1": 0.9, "beta2": 0.999, "eta": 0.01}, 0.95)
-    assert slow.gen_time is None and "slows down to 0.000499 a step" in slow.source
+    assert slow.gen_time is None and "slows down to 0.000499 per step" in slow.source
     changes = ({"adam_epsilon": 1e-8}, {"beta1": 0.95}, {"bias": False}, {"d": 500})
     for change in changes:
         prediction = predicted_times({**ADAM, **change}, 0.95)
@@ -367,7 +367,7 @@ def test_summary_of_adam_compares_with_the_theory(here, capsys):
     summary = json.loads((here / "run.json").read_text())["summary"]
     # Within what ‖S_∞‖ scatters at N = 200.
     assert summary["ratio"]["generalization"] == pytest.approx(1, abs=0.35)
-    assert "the bias falling by 0.00198 a step" in capsys.readouterr().out
+    assert "the bias falling by 0.00198 per step" in capsys.readouterr().out
 
 
 def test_summary_compares_decay_of_the_weights_with_its_theory(here):
@@ -424,7 +424,7 @@ def test_help_names_every_parameter_with_its_default(capsys):
         (["--lr=nan"], "--lr = nan: must be finite"),
         (["--n_epochs=0"], "--n_epochs = 0: must be at least 1"),
         (["--d_in=many"], "--d_in = many: must be a number"),
-        (["--d_in=2.5"], "--d_in = 2.5: must be a whole number"),
+        (["--d_in=2.5"], "--d_in = 2.5: must be an integer"),
         (["--solver=newton"], "--solver = newton: must be 'spectral', 'momentum', 'grokfast'"),
         (["--sigma=3"], "--sigma: has no meaning with --architecture 1layer"),
         (["--no_bias"], "--no_bias: has no meaning with --architecture 1layer"),
@@ -533,7 +533,7 @@ def test_one_layer_says_how_far_draws_differ_where_the_formula_holds(here, capsy
     told = json.loads((here / "h.json").read_text())["summary"]
     assert told["predicted_deviation"] == pytest.approx(float(expected))
     share = 100 * expected / told["predicted"]["generalization"]
-    line = f"Between draws the generalization time differs by {expected:.5g} steps ({share:.2g} %)"
+    line = f"has a standard deviation of {expected:.5g} steps ({share:.2g} %)"
     assert line in capsys.readouterr().out
     # Fewer than five modes carry the loss of so small a set, and above λ = 1 no time comes.
     for d_in, n_train in ((40, 50), (400, 300)):
@@ -541,4 +541,4 @@ def test_one_layer_says_how_far_draws_differ_where_the_formula_holds(here, capsy
         assert status(*options, *sizes, f"--output=p{d_in}", f"--json={d_in}.json") == 0
         told = json.loads((here / f"{d_in}.json").read_text())["summary"]
         assert told["predicted_deviation"] is None
-        assert "Between draws" not in capsys.readouterr().out
+        assert "Over draws" not in capsys.readouterr().out

@@ -317,7 +317,7 @@ def test_a_terminal_is_refreshed_until_the_build_is_over(started, monkeypatch, c
     assert cli.main(["watch", str(started)]) == 0
     text = capsys.readouterr().out
     assert text.count("\x1b[2J") == 3 == len(looks)
-    assert text.splitlines()[-1].endswith("Snakemake is not at work here")
+    assert text.splitlines()[-1].endswith("Snakemake is not running here")
 
 
 def test_a_folder_without_a_build_is_one_line(tmp_path, capsys):
@@ -330,5 +330,5 @@ def test_a_folder_without_a_build_is_one_line(tmp_path, capsys):
 def test_a_note_that_cannot_be_read_is_named(tmp_path, content):
     (tmp_path / "logs").mkdir()
     (tmp_path / builds.FILE).write_text(content)
-    with pytest.raises(NoBuildError, match=r"build\.json: is no note of a build"):
+    with pytest.raises(NoBuildError, match=r"build\.json: is not a valid build record"):
         builds.read(tmp_path)

@@ -60,7 +60,7 @@ class Experiment(Section):
 
     realizations: Count = Field(1, description="Independent draws of data and initial weights.")
     block: Count | None = Field(
-        None, description="Realizations per job; by default what fills `job_minutes`."
+        None, description="Realizations per job; by default as many as fill `job_minutes`."
     )
     seed: Natural | None = Field(None, description="Seed; by default the configuration's.")
 
@@ -144,7 +144,7 @@ def whole_size(key: str, exact: float, lambda_: float) -> int:
     if exact > MAX_SIZE:
         raise refused(f"{told}; at most {MAX_SIZE} is allowed")
     raise refused(
-        f"{told}, which is not a whole number (within a relative {SIZE_TOLERANCE}); "
+        f"{told}, which is not an integer (within a relative {SIZE_TOLERANCE}); "
         "choose a lambda or a size that makes it one"
     )
 
@@ -154,7 +154,7 @@ def check_feasible(spec: Mapping[str, Any]) -> None:
     kind = kind_of(spec)
     if kind.literal and spec["t_max"] > MAX_LITERAL_STEPS:
         raise refused(
-            f"t_max = {spec['t_max']:g} with solver: {kind.solver}, which takes every step; "
+            f"t_max = {spec['t_max']:g} with solver: {kind.solver}, which computes every step; "
             f"at most {MAX_LITERAL_STEPS:g} are allowed"
         )
     needed = kind.cost(spec).data_bytes
@@ -200,4 +200,4 @@ class WithAdam(Trained, title="How it is trained"):
         """See `Experiment.check_keys`."""
         super().check_keys()
         if self.value("solver") == "adam" and any(self.value("gamma")):
-            raise refused("sets gamma with solver: adam, which knows no weight decay")
+            raise refused("sets gamma with solver: adam, which has no weight decay")

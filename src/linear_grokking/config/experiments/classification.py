@@ -72,7 +72,7 @@ class Classification(Experiment, title="Sets of inputs for logistic classificati
         None, description="elliptical: probability of the larger radius."
     )
     latent_dim: Annotated[Count, Field(ge=2)] | None = Field(
-        None, description="tanh_features, relu_features: dimension m of what they are features of."
+        None, description="tanh_features, relu_features: dimension m of the latent inputs."
     )
 
     def check_keys(self) -> None:
@@ -151,24 +151,24 @@ class LogisticExperiment(
     b0: Axis[Real] = Field((0.0,), description="Initial bias.")
     bias: bool = Field(True, description="Whether the model has a bias.")
     gamma: Axis[NonNegative] = Field(
-        (0.0,), description="Weight decay γ: the loss has γ/2 times a squared norm besides."
+        (0.0,), description="Weight decay γ: adds γ/2 times a squared norm to the loss."
     )
     decay: Axis[Literal["all", "weights"]] = Field(
-        ("all",), description="With gamma: what decays, S and b, or the weights S alone."
+        ("all",), description="With gamma: what decays, all (S and b) or the weights S alone."
     )
     label_fraction: Axis[Probability] = Field(
         (1.0,), description="Probability r of the label -1, or its share."
     )
     data: Literal["matrix", "deferred"] = Field(
         "matrix",
-        description="Inputs drawn as a matrix, or product by product as training asks for them.",
+        description="Inputs drawn as a matrix, or product by product as training needs them.",
     )
     labels: Axis[Literal["random", "threshold"]] = Field(
         ("random",),
         description="Labels drawn at random, or decided by a threshold of the first coordinate.",
     )
     n_gen: Natural = Field(
-        0, description="Fresh samples for the generalization; 0 takes the population's exactly."
+        0, description="Fresh samples for generalization; 0 averages exactly over the population."
     )
     gd_steps: Natural = Field(
         200, description="gradient_flow: literal GD steps before the flow takes over."
@@ -238,7 +238,7 @@ class SeparabilityExperiment(
     )
     margin: bool = Field(False, description="Compute the margin of separable sets.")
     box_margin: bool = Field(
-        False, description="Compute their largest margin in the box |S_j| ≤ 1, where Adam leads."
+        False, description="Compute their largest margin in the box |S_j| ≤ 1, to which Adam leads."
     )
 
     def unused(self, parameters: Mapping[str, Any]) -> Iterator[str]:

@@ -30,12 +30,12 @@ class ModularExperiment(Trained, title="Addition modulo p: a small net that grok
     )
     p: Axis[Annotated[Count, Field(ge=2, le=1000)]] = Field((23,), description="Modulus p.")
     train_fraction: Axis[OpenProbability] = Field(
-        (0.5,), description="Share of the p² pairs that is trained on, rounded to whole pairs."
+        (0.5,), description="Fraction of the p² pairs in the training set, rounded to whole pairs."
     )
     d_h: Axis[Count] = Field((128,), description="Hidden width.")
     alpha: Axis[Positive] = Field((0.3,), description="Standard deviation of the initial weights.")
     gamma: Axis[NonNegative] = Field(
-        (1.0,), description="Weight decay γ: a step takes ηγ of each weight from it."
+        (1.0,), description="Weight decay γ: a step subtracts ηγ times each weight from it."
     )
     beta1: OpenProbability = Field(0.9, description="adamw: decay of the first moment.")
     beta2: OpenProbability = Field(0.98, description="adamw: decay of the second moment.")
@@ -49,7 +49,7 @@ class ModularExperiment(Trained, title="Addition modulo p: a small net that grok
         spec["n_train"] = parameters["n_train"] = round(fraction * pairs)
         if not 0 < spec["n_train"] < pairs:
             raise refused(
-                f"train_fraction = {fraction:g} of {pairs} pairs leaves none to train on, or none "
-                "to measure generalization on"
+                f"train_fraction = {fraction:g} of {pairs} pairs leaves no pairs for training, or "
+                "none for generalization"
             )
         return spec

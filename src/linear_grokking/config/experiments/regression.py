@@ -59,7 +59,7 @@ class TeacherStudent(WithAdam, Regression, title="Linear regression and two-laye
     measure: Literal["dynamics"] = Field("dynamics", description="What is measured.")
     d_out: Axis[Count] = Field((1,), description="Output dimension.")
     gamma: Axis[NonNegative] = Field((0.0,), description="Weight decay γ of every layer.")
-    n_gen: Count = Field(10_000, description="Fresh samples that generalization is measured on.")
+    n_gen: Count = Field(10_000, description="Fresh samples on which generalization is measured.")
     t_max: Time = Field(1.0e5, description="Last step.")
     adam_epsilon: NonNegative = Field(1.0e-8, description="adam: ε of the denominator √v + ε.")
 
@@ -72,10 +72,10 @@ class LinearExperiment(
     model: Literal["linear"] = Field(description="One linear layer.")
     solver: Annotated[str, OneOf(*solvers_of("linear", "dynamics"))] = Field(
         "spectral",
-        description="GD exactly in the eigenbasis, other methods likewise, or literal steps.",
+        description="GD and other methods exactly in the eigenbasis, or literal steps.",
     )
     law: Axis[Literal["gaussian", "power_law"]] = Field(
-        ("gaussian",), description="Law of the inputs: isotropic, or of a power-law covariance."
+        ("gaussian",), description="Law of the inputs: isotropic, or with a power-law covariance."
     )
     spectral_exponent: Axis[Annotated[Real, Field(ge=0, le=10)]] | None = Field(
         None, description="power_law: exponent p of the inputs' variances (p+1)u^p, 0 < u < 1."
@@ -83,9 +83,9 @@ class LinearExperiment(
     alpha: Axis[Positive] = Field((1.0,), description="Factor on the initial student.")
     noise: Axis[NonNegative] = Field((0.0,), description="Variance of the training-label noise.")
     momentum: Axis[Annotated[Real, Field(ge=0, lt=1)]] | None = Field(
-        None, description="momentum: share of the last step that is kept; by default λ."
+        None, description="momentum: fraction of the last step that is kept; by default λ."
     )
-    nesterov: bool = Field(False, description="momentum: Nesterov's look ahead.")
+    nesterov: bool = Field(False, description="momentum: use Nesterov's momentum.")
     grokfast_alpha: Axis[Annotated[Real, Field(ge=0, lt=1)]] = Field(
         (0.98,), description="grokfast: decay α of the average of the gradients."
     )
@@ -93,7 +93,7 @@ class LinearExperiment(
         (2.0,), description="grokfast: factor κ on that average."
     )
     batch_size: Axis[Count] = Field(
-        (32,), description="sgd: samples of a step, drawn without replacement."
+        (32,), description="sgd: samples per step, drawn without replacement."
     )
 
     def check_keys(self) -> None:
@@ -126,8 +126,8 @@ class LinearExperiment(
             spec["momentum"] = parameters["momentum"] = lambda_
         if spec.get("batch_size", 0) > spec["n_train"]:
             raise refused(
-                f"sets batch_size = {spec['batch_size']}; at most n_train = {spec['n_train']} "
-                "samples are there"
+                f"sets batch_size = {spec['batch_size']}; must be at most n_train = "
+                f"{spec['n_train']}"
             )
         return spec
 

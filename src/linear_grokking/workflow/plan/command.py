@@ -30,7 +30,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         type=reader(Natural),
         nargs="+",
         default=[],
-        help="also show how long all training takes on a cluster with so many GPUs; 0 for none",
+        help="also show how long all training takes on a cluster with this number of GPUs "
+        "(0 for none)",
     )
     parser.add_argument(
         "--cores",

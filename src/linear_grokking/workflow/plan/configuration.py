@@ -27,18 +27,18 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length
 class Config(Section):
     """A validated configuration: common settings, experiments, and options of each figure."""
 
-    seed: Natural = Field(description="Seed of every experiment that sets none of its own.")
+    seed: Natural = Field(description="Seed of every experiment that does not set its own.")
     device: Literal["auto", "cpu", "cuda"] = Field(
-        "auto", description="Where training runs; auto takes a GPU where there is one."
+        "auto", description="Where training runs; auto uses a GPU if there is one."
     )
     accuracy_threshold: OpenProbability = Field(
         0.95, description="Accuracy that counts as reached, in every grokking time."
     )
     loss_threshold: Positive = Field(
-        1.0e-3, description="Loss that counts as reached, where times are those of losses (B8)."
+        1.0e-3, description="Loss that counts as reached, for the times of losses (B8)."
     )
     job_minutes: Positive = Field(
-        10.0, description="Work per job: blocks of realizations are cut to last about this long."
+        10.0, description="Work per job: blocks of realizations are sized to take about this long."
     )
     experiments: dict[Name, AnyExperiment] = Field(description="Grids of runs, by name.")
     figures: SkipValidation[Mapping[str, FigureOptions]]
@@ -146,7 +146,7 @@ class _Whole(Config):
                 experiment = known.get(name)
                 kind = name_of(experiment)
                 if experiment is None:
-                    there = f"; there are {', '.join(known)}" if known else "; there are none"
+                    there = f"; available: {', '.join(known) or 'none'}"
                     problem = "no experiment has this name" + (nearest(name, known) or there)
                 elif kind not in role.kinds or experiment.measure != role.measure:
                     problem = (

@@ -80,7 +80,7 @@ class Disk:
             return True
         # Only blocks have a schema, and the digest of a block is in its path.
         if schema is not None and not right:
-            self.damaged[path] = "holds another run than its name says"
+            self.damaged[path] = "holds a different run from the one in its name"
         return not right
 
 

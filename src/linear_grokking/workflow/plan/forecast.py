@@ -139,7 +139,7 @@ def makespan(seconds: Iterable[float], workers: int) -> float:
         If there is no worker.
     """
     if workers < 1:
-        raise ValueError("there are jobs for a GPU (device: cuda), and none to run them on")
+        raise ValueError("some jobs need a GPU (device: cuda), but there is no GPU")
     free = [0.0] * workers
     for duration in seconds:
         heapq.heapreplace(free, free[0] + duration)
@@ -161,9 +161,9 @@ def too_long(plan: Plan, minutes: float, *, gpus: bool) -> str:
     longest = max(long, key=expected.__getitem__)
     name = job_names.name(plan, longest)
     return (
-        f"Jobs may ask for no more than {minutes:g} minutes, which may be too little for "
+        f"Jobs may request at most {minutes:g} minutes, which may be too little for "
         f"{len(long)} of {len(expected)} runs: a job of {name} is expected to take "
-        f"{expected[longest] / 60:.0f} minutes. Where it has several realizations, lower "
+        f"{expected[longest] / 60:.0f} minutes. If it has several realizations, lower "
         "job_minutes or block."
     )
 
@@ -195,12 +195,12 @@ def groups(plan: Plan, size: int, minutes: float | None, *, gpus: bool) -> str:
     name = job_names.name(plan, longest)
     if minutes is None:
         return (
-            f"Groups of {size} jobs ask for up to {asked[longest]} minutes, those of {name}, "
-            "and no limit is named."
+            f"Groups of {size} jobs request up to {asked[longest]} minutes (those of {name}), "
+            "and no limit is set."
         )
     return (
-        f"Jobs of {len(beyond)} of {len(asked)} runs stay alone: {size} like those of "
-        f"{name} would ask for {asked[longest]} minutes, more than {minutes:g}."
+        f"Jobs of {len(beyond)} of {len(asked)} runs are not grouped: {size} jobs like those of "
+        f"{name} would request {asked[longest]} minutes, more than {minutes:g}."
     )
 
 

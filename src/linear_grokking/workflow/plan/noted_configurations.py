@@ -44,5 +44,7 @@ def read(root: Path) -> dict[Path, tuple[list[str], dict[str, Any]]]:
             content = json.loads(path.read_text(encoding="utf-8"))
             found[path] = (list(content["sources"]), dict(content["configuration"]))
         except (ValueError, KeyError, TypeError):
-            raise ConfigurationError(f"{path}: is no note of a configuration; delete it") from None
+            raise ConfigurationError(
+                f"{path}: is not a valid configuration record; delete it"
+            ) from None
     return found

@@ -37,11 +37,11 @@ _OF_ALL = (MANIFEST, *CLAIMS, *targets.DOES_X_HELP, REPORT, ARCHIVE)
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `linear-grokking clean-stale` to a parser."""
     parser.description = (
-        "List results that no configuration needs any more. What counts is config/config.yaml as "
-        "it is now, and each configuration that results were made from, as it was then: "
-        "results/configurations has a file for each; delete one that is done with."
+        "List results that no configuration needs any more: neither the present "
+        "config/config.yaml nor any configuration recorded in results/configurations. Records "
+        "that are no longer needed can be deleted."
     )
-    parser.add_argument("--remove", action="store_true", help="remove them as well")
+    parser.add_argument("--remove", action="store_true", help="also remove these results")
 
 
 def command(options: argparse.Namespace) -> None:
@@ -65,14 +65,14 @@ def command(options: argparse.Namespace) -> None:
         if sources != [main]:
             plans[f"{' '.join(sources)} ({path})"] = Plan(read(raw))
     for source, plan in plans.items():
-        print(f"counted: {source}: {len(plan.runs)} runs", file=sys.stderr)
+        print(f"needed by {source}: {len(plan.runs)} runs", file=sys.stderr)
     found = stale_paths(root, plans.values())
     for path in found:
         print(path)
     if options.remove:
         if is_locked(root):
             raise LinearGrokkingError(
-                "Snakemake is at work here (.snakemake/locks); nothing was removed"
+                "Snakemake is running here, or was killed (.snakemake/locks); nothing was removed"
             )
         remove(found)
     print(f"{len(found)} stale, {'removed' if options.remove else 'kept'}", file=sys.stderr)

@@ -95,7 +95,7 @@ def table(plan: Plan, figure_id: str) -> Target:
     """Return the target that makes a figure's table, as CSV and as Parquet."""
     if figure_id not in plan.config.figures:
         configured = ", ".join(plan.config.figures) or "none"
-        raise UnknownError(f"figure {figure_id} is not configured; there are {configured}")
+        raise UnknownError(f"figure {figure_id} is not configured; configured are {configured}")
     runs = {
         role: [
             {
@@ -226,7 +226,9 @@ def upstream(plan: Plan, run_ids: Iterable[str]) -> tuple[str, ...]:
 
 def _run(plan: Plan, run_id: str) -> Run:
     if run_id not in plan.runs:
-        raise UnknownError(f"run {run_id} is none of this configuration's; {MANIFEST} lists them")
+        raise UnknownError(
+            f"run {run_id} is not part of this configuration; {MANIFEST} lists its runs"
+        )
     return plan.runs[run_id]
 
 

@@ -74,7 +74,7 @@ def _add_time(rows: Rows, spec: Mapping[str, Any], accuracy: float) -> None:
         None,
         unit="steps",
         needs=covered,
-        note="no formula says",
+        note="no formula",
         **where,
     )
     rows.add(
@@ -111,11 +111,16 @@ def _add_limit_direction(rows: Rows, spec: Mapping[str, Any], below: tuple[Condi
     }
     rows.add(
         "weight_norm_limit",
-        "norm of the weights in the end",
+        "final norm of the weights",
         lambda: large_size.limit_norm(lambda_) / sigma,
         **where,
     )
-    rows.add("limit_loss", "least mean of e^(S.x)", lambda: large_size.limit_loss(lambda_), **where)
+    rows.add(
+        "limit_loss",
+        "minimum of the mean of e^(S.x)",
+        lambda: large_size.limit_loss(lambda_),
+        **where,
+    )
     rows.add(
         "positive_fraction",
         "training points with S.x > 0",
@@ -141,7 +146,7 @@ def _add_separable(
     if not add_limit(rows, spec):
         rows.add(
             "gen_accuracy_limit",
-            "generalization accuracy in the end",
+            "final generalization accuracy",
             lambda: margin.limit_gen_accuracy(lambda_, sigma),
             needs=covered,
             source="Paper B, Sec. 3.3; docs/theory.md, The margin above one half",
@@ -159,11 +164,16 @@ def _add_separable(
     rows.add("margin", "margin of the training set", size, **where)
     rows.add(
         "weight_norm_slope",
-        "norm of the weights over ln t",
+        "slope of the weight norm against ln t",
         lambda: margin.log_law_slopes(size())[0],
         **where,
     )
-    rows.add("bias_slope", "bias over ln t", lambda: margin.log_law_slopes(size())[1], **where)
+    rows.add(
+        "bias_slope",
+        "slope of the bias against ln t",
+        lambda: margin.log_law_slopes(size())[1],
+        **where,
+    )
 
 
 def _add_decayed(
@@ -178,9 +188,9 @@ def _add_decayed(
         "needs": everything,
     }
     for name, title, field in (
-        ("gen_accuracy_limit", "generalization accuracy in the end", "accuracy"),
-        ("weight_norm_limit", "norm of the weights in the end", "norm"),
-        ("bias_limit", "bias in the end", "bias"),
+        ("gen_accuracy_limit", "final generalization accuracy", "accuracy"),
+        ("weight_norm_limit", "final norm of the weights", "norm"),
+        ("bias_limit", "final bias", "bias"),
     ):
         rows.add(
             name,
@@ -190,7 +200,7 @@ def _add_decayed(
         )
     rows.add(
         "max_weight_decay",
-        f"weight decay up to which it reaches {100 * accuracy:g} %",
+        f"largest weight decay that still reaches {100 * accuracy:g} %",
         lambda: logistic_weight_decay.max_weight_decay(
             spec["lambda"], spec["sigma"], accuracy, spec["loss"]
         ),
@@ -208,7 +218,7 @@ def _add_adam(
     eta, sigma, lambda_ = spec["eta"], spec["sigma"], spec["lambda"]
     rows.add(
         "bias_speed",
-        "fall of the bias in a step",
+        "decrease of the bias per step",
         lambda: adam_limit.bias_speed(eta, spec["beta1"], spec["beta2"]),
         needs=below,
         source="ours (docs/theory.md, Below one half: the speed of the bias)",
@@ -219,13 +229,13 @@ def _add_adam(
     where: dict[str, Any] = {
         "source": "ours (docs/theory.md, Above one half: the largest margin in the box)",
         "holds": f"{ABOVE_HALF}, {_LARGE}; small steps, output_step < 1",
-        "note": "" if step < 1 else f"outside: a step moves an output by up to {step:.2g}",
+        "note": "" if step < 1 else f"outside: an output changes by up to {step:.2g} per step",
         "needs": separable,
     }
     rows.add(
         "gen_accuracy_limit",
-        "generalization accuracy in the end",
+        "final generalization accuracy",
         lambda: adam_limit.limit_gen_accuracy(lambda_, sigma, spec["d"]),
         **where,
     )
-    rows.add("output_step", f"most that a step moves an output, d_in {spec['d']}", step, **where)
+    rows.add("output_step", f"largest output change per step, d_in {spec['d']}", step, **where)

@@ -131,7 +131,7 @@ def _starts_there(spec: Mapping[str, Any], accuracy: float) -> bool:
 def _never(spec: Mapping[str, Any], below: bool, source: str) -> Time:
     """Return inf if the limit is below the accuracy, or None if no formula gives the time."""
     if below and spec["b0"] < _LEAST_B0:
-        return None, f"{source}; from b0 below {_LEAST_B0:g} it may be passed on the way"
+        return None, f"{source}; with b0 below {_LEAST_B0:g} the accuracy may exceed it on the way"
     return np.inf if below else None, source
 
 
@@ -153,8 +153,8 @@ def far_start(spec: Mapping[str, Any], lambda_: float, accuracy: float) -> str:
     if abs(spec["b0"]) <= largest[0] and spec["s0_norm"] <= largest[1]:
         return ""
     return (
-        f"the start is far from 0: it would need b0 up to {largest[0]:.2g} in size and s0_norm up "
-        f"to {largest[1]:.2g}"
+        f"the initial values are too far from 0 (the formula needs |b0| <= {largest[0]:.2g} and "
+        f"s0_norm <= {largest[1]:.2g})"
     )
 
 
@@ -183,8 +183,9 @@ def _settled(spec: Mapping[str, Any], lambda_: float, accuracy: float) -> Time:
     settled = log_settled(spec, lambda_)
     if log_time < settled:
         return None, (
-            f"none; settled weights would take {np.exp(min(log_time, 700.0)):.3g} steps, but "
-            f"settle by step {np.exp(min(settled, 700.0)):.3g}: it comes sooner (Fig. B21)"
+            f"none; with settled weights it would take {np.exp(min(log_time, 700.0)):.3g} steps, "
+            f"but the weights settle only by step {np.exp(min(settled, 700.0)):.3g}; the actual "
+            "time is shorter (Fig. B21)"
         )
     if far := far_start(spec, lambda_, accuracy):
         return None, f"none; {far}"
@@ -216,19 +217,19 @@ def _of_adam(spec: Mapping[str, Any], lambda_: float, accuracy: float) -> Time |
         speed = float(adam_limit.bias_speed(eta, beta1, beta2))
         if speed < STEADY * eta:
             return None, (
-                f"none; the bias slows down to {speed:.3g} a step, as beta2 forgets so slowly"
+                f"none; the bias slows down to {speed:.3g} per step because beta2 is so close to 1"
             )
         (time,) = adam_times(spec, lambda_, np.array([ndtri(accuracy)]))
         if np.isnan(time):
-            return None, "none; the weights have as far to go from s0_norm as the bias from b0"
-        return float(time), f"large size, the bias falling by {speed:.3g} a step (ours)"
+            return None, "none; s0_norm is so large that the weights may need as long as the bias"
+        return float(time), f"large size, the bias falling by {speed:.3g} per step (ours)"
     if lambda_ not in ABOVE_HALF:
         return None
     limit = float(adam_limit.limit_gen_accuracy(lambda_, spec["sigma"], spec["d"]))
     step = float(adam_limit.output_step(eta, spec["sigma"], spec["d"]))
     source = f"limit of the accuracy at large size and small steps: {limit:.4g} (ours)"
     if step > 1.0:
-        return None, f"{source}; here a step moves an output by up to {step:.2g}, more than 1"
+        return None, f"{source}; here an output changes by up to {step:.2g} per step, more than 1"
     return _never(spec, limit < accuracy, source)
 
 
@@ -240,9 +241,9 @@ def _with_decay(spec: Mapping[str, Any], lambda_: float, accuracy: float) -> Tim
             return None, f"none; {far}"
         time = float(quasi_static.time_to_accuracy(lambda_, sigma, gamma, eta, accuracy))
         return time, (
-            "weights that follow the bias at large size (Fig. B18); the true time is later by a "
-            f"share of about 1/(lr g t) = {1 / (eta * gamma * time):.2g}"
+            "weights that follow the bias at large size (Fig. B18); the true time is longer by a "
+            f"fraction of about 1/(lr g t) = {1 / (eta * gamma * time):.2g}"
         )
     end = logistic_weight_decay.minimum(lambda_, sigma, gamma, spec["loss"])
-    source = f"accuracy at the end at large size: {end.accuracy:.4g} (Fig. B18)"
+    source = f"final accuracy at large size: {end.accuracy:.4g} (Fig. B18)"
     return _never(spec, bool(end.accuracy < accuracy), source)

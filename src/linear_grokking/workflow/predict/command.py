@@ -23,9 +23,9 @@ FORMATS = (".csv", ".parquet")
 STANDARD_OUTPUT = Path("-")
 
 EPILOG = """\
-Options are those of train: what is not given has train's default.  Times are in steps, everything
-else has no unit.  Each number stands below its source and the range in which its formula holds;
-where the options lie outside, "outside" says what would be needed.
+The options are those of train, with the same defaults.  Times are in steps; everything else has no
+unit.  Each number is listed below its source and the range in which its formula holds; if the
+options lie outside that range, "outside" says what would be needed.
 
 Examples:
   linear-grokking predict linear --lambda 0.9 --epsilon 1e-3
@@ -39,7 +39,7 @@ Examples:
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `linear-grokking predict` to a parser."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.description = "What theory says of a run, without doing it."
+    parser.description = "Show what theory predicts for a run, without running it."
     parser.epilog = EPILOG
     parser.allow_abbrev = False
     parser.add_argument("architecture", choices=NAMES, help="what is trained")
@@ -52,7 +52,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         const=STANDARD_OUTPUT,
         metavar="FILE",
-        help="write the numbers as JSON; to standard output, in place of the table, without FILE",
+        help="write the numbers as JSON; without FILE, to standard output instead of the table",
     )
     group.add_argument(
         "--curve",
@@ -78,7 +78,7 @@ def command(options: argparse.Namespace) -> None:
     if options.curve is not None and options.curve.suffix not in FORMATS:
         raise ValueError(f"--curve {options.curve}: must end in {' or '.join(FORMATS)}")
     if to_file is not None and options.curve is not None and _same(to_file, options.curve):
-        raise ValueError(f"--json {to_file}: is where the curve goes")
+        raise ValueError(f"--json {to_file}: is the same file as the curve")
     given = given_options(options)
     predicted = predict(options.architecture, target_accuracy=options.target_accuracy, **given)
     curve = None

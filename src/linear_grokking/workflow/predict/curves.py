@@ -47,7 +47,7 @@ def curve(spec: Mapping[str, Any]) -> dict[str, np.ndarray]:
     """
     lacking = gaps(spec, 0.95)
     if lacking:
-        raise ValueError(f"theory has no course here: it needs {' and '.join(lacking)}")
+        raise ValueError(f"theory predicts no curve for this run: it needs {' and '.join(lacking)}")
     steps = record_steps(spec["t_max"], spec["records"])
     if spec["model"] == "logistic":
         return {"step": steps, "gen_accuracy": _gen_accuracy(spec, steps)}
@@ -108,15 +108,15 @@ def _passages(spec: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
         _check_start(spec)
         return _settled(spec)
     raise ValueError(
-        f"theory has no course of the accuracy at lambda = {lambda_:g} here, at most its end: "
-        "leave out --curve for that"
+        f"theory predicts no accuracy curve for this run at lambda = {lambda_:g}, at most the "
+        "final accuracy; omit --curve to see that"
     )
 
 
 def _check_start(spec: Mapping[str, Any]) -> None:
     """Raise an error if gradient descent starts too far from 0."""
     if far := classification_times.far_start(spec, spec["lambda"], 0.95):
-        raise ValueError(f"theory has no course here: {far}")
+        raise ValueError(f"theory predicts no curve for this run: {far}")
 
 
 def _settled(spec: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
@@ -126,8 +126,8 @@ def _settled(spec: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
     if np.log(spec["t_max"]) < first:
         settled = f"{np.exp(min(first, 700.0)):.3g}"
         raise ValueError(
-            f"t_max = {spec['t_max']:g}: theory has a course from step {settled} on, when the "
-            "weights have settled"
+            f"t_max = {spec['t_max']:g}: theory predicts the curve only from step {settled} on, "
+            "once the weights have settled"
         )
     log_times = _linear(lambda a: large_size.log_time_to_accuracy(lambda_, eta, a))
     settled = log_times >= first

@@ -128,7 +128,7 @@ def spec_of(
             users = ", ".join(_users(name))
             raise ValueError(
                 f"{_flag(name)}: has no meaning with --architecture {architecture}; "
-                f"it goes with {users}"
+                f"it applies to {users}"
             )
         asked[key] = value
     sizes = dict(_SIZES[model])
@@ -201,7 +201,7 @@ def _add(group: Any, name: str) -> None:
             dest=name,
             action="store_false",
             default=argparse.SUPPRESS,
-            help="Leave out the bias: f = S·x.",
+            help="Train without a bias: f = S·x.",
         )
         return
     parts = [part for _, info, _ in _found(name) for part in _parts(info)]

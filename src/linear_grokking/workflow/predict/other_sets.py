@@ -46,6 +46,6 @@ def add_limit(rows: Rows, spec: Mapping[str, Any]) -> bool:
             return label_fraction.assigned_accuracy(negative, r)
     else:
         return False
-    title = "generalization accuracy in the end"
+    title = "final generalization accuracy"
     rows.add("gen_accuracy_limit", title, value, source=source, holds=holds, needs=needs)
     return True

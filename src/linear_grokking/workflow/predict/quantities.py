@@ -121,7 +121,7 @@ class Predicted(Mapping[str, Quantity]):
         for quantity in self.quantities:
             if quantity.name == name:
                 return quantity
-        raise KeyError(f"{name}: theory has here {', '.join(self)}")
+        raise KeyError(f"{name}: no such quantity for this run; available: {', '.join(self)}")
 
     def __iter__(self) -> Iterator[str]:
         return (quantity.name for quantity in self.quantities)

@@ -51,16 +51,18 @@ def add_two_layers(rows: Rows, spec: Mapping[str, Any], accuracy: float) -> None
     problem = problem_of(spec)
     where: dict[str, Any] = {
         "source": "Paper A, Sec. 4.1 and Eq. 19, lazy approximation",
-        "holds": "d_in >> d_h >> d_out, no weight decay; the generalization loss within some "
+        "holds": "d_in >> d_h >> d_out, no weight decay; the generalization loss within about "
         "10 %, the training loss within 30 %",
     }
     notes = []
     if spec["gamma"] > 0:
-        notes.append("leaves out the weight decay")
+        notes.append("neglects the weight decay")
     if not spec["d_in"] > spec["d_h"] > spec["d_out"]:
-        notes.append("outside: the widths do not fall")
+        notes.append("outside: needs d_in > d_h > d_out")
     if spec["activation"] != "identity":
-        notes.append(f"of the linear net, which {spec['activation']} follows within per cent")
+        notes.append(
+            f"computed for the linear net; {spec['activation']} agrees within a few percent"
+        )
     lacking = _lacking(spec, accuracy)
     _add_times(rows, predicted_times(spec, accuracy), accuracy, "; ".join(notes), lacking, **where)
     _add_losses(rows, spec, lacking, **where)
@@ -114,9 +116,9 @@ def _add_descent(
     found, lacking = predicted_times(spec, accuracy), _lacking(spec, accuracy)
     flow: dict[str, Any] = {"source": _FLOW, "holds": _FLOW_HOLDS}
     steady = _steady(problem)
-    notes = [] if steady[1] else ["outside: here steps are so long that modes change their sign"]
+    notes = [] if steady[1] else ["outside: lr is so large that modes change sign"]
     if spec["d_out"] >= spec["d_in"]:
-        notes.append("outside: as many outputs as inputs, or more")
+        notes.append("outside: at least as many outputs as inputs")
     note = "; ".join(notes)
     _add_times(rows, found, accuracy, note, lacking, **flow)
     _add_losses(
@@ -138,7 +140,7 @@ def _add_descent(
     deviation, needs = scatter_of(problem, spec, accuracy)
     rows.add(
         "t_gen_deviation",
-        f"its deviation between draws at d_in = {spec['d_in']}",
+        f"deviation of t_gen over draws, d_in = {spec['d_in']}",
         deviation,
         unit="steps",
         needs=lacking or needs.items(),
@@ -149,7 +151,7 @@ def _add_descent(
     noiseless = ("noise 0", spec["noise"] == 0)
     rows.add(
         "max_weight_decay",
-        "weight decay from which it never generalizes",
+        "weight decay above which it never generalizes",
         lambda: linear_weight_decay.max_weight_decay(problem, spec["epsilon"], accuracy=accuracy),
         needs=(*lacking, noiseless),
         source="Paper A, Fig. 3; docs/theory.md, Weight decay: floors, and the delay between them",
@@ -188,7 +190,7 @@ def _add_limits(
     ):
         loss = np.nan if needs else float(floor(problem))
         share = linear.accuracy(loss, spec["epsilon"], spec["d_out"]) if loss < np.inf else 0.0
-        title = f"{title} {{}} in the end"
+        title = f"final {title} {{}}"
         rows.add(f"{name}_loss_limit", title.format("loss"), loss, needs=needs, **where)
         rows.add(f"{name}_accuracy_limit", title.format("accuracy"), share, needs=needs, **where)
 
@@ -236,7 +238,8 @@ def _add_approximations(
             lambda: linear_late_time.small_epsilon_delay(problem),
             plain,
             "Paper A, Eq. 12",
-            "; the limit is approached slowly: at lambda 0.9 the time is 0.76 of it for 1e-6",
+            "; the limit is approached slowly: at lambda 0.9 and epsilon 1e-6 the time is 0.76 of "
+            "the limit",
         ),
     ):
         rows.add(name, title, value, unit="steps", needs=needs, source=source, holds=holds + exact)
@@ -287,7 +290,7 @@ def _add_other_method(rows: Rows, spec: Mapping[str, Any], accuracy: float) -> N
         sizes = spec["lambda"], spec["eta"], spec["d_in"], spec["batch_size"]
         rows.add(
             "instability",
-            "gain of the noise; mean losses grow above 1",
+            "noise gain (mean losses grow if above 1)",
             lambda: mini_batches.instability(*sizes),
             needs=needs,
             **where,
@@ -299,7 +302,10 @@ def _add_other_method(rows: Rows, spec: Mapping[str, Any], accuracy: float) -> N
         "least t_gen of any method of this kind",
         lambda: linear_optimizers.least_gen_time(threshold, spec["lambda"]),
         unit="steps",
-        needs=(*needs, ("epsilon so small that no student is right at first", threshold < 1)),
+        needs=(
+            *needs,
+            ("an epsilon small enough that the accuracy is not reached at step 0", threshold < 1),
+        ),
         source="ours (docs/theory.md, Other optimizers)",
         holds="lambda < 1, large d_in; momentum, averages of gradients, conjugate gradients",
     )

@@ -36,7 +36,7 @@ def requested(architecture: str, given: Mapping[str, Any]) -> dict[str, Any]:
         With one line per mistake.
     """
     if architecture not in NAMES:
-        raise ValueError(f"{architecture}: no such model; there are {', '.join(NAMES)}")
+        raise ValueError(f"{architecture}: no such model; available: {', '.join(NAMES)}")
     spec = spec_of(NAMES[architecture], given, whole=False)
     spec["lambda"] = float(given["lambda"]) if "lambda" in given else lambda_of(spec)
     # Polyak's choice, λ; `train` computes it from the sizes.
@@ -57,7 +57,7 @@ def from_keywords(keywords: Mapping[str, Any]) -> dict[str, Any]:
     for keyword, value in keywords.items():
         name = name_of(keyword.removesuffix("_"))
         if name not in option_names():
-            raise ValueError(f"{keyword}: no such option; there are {', '.join(option_names())}")
+            raise ValueError(f"{keyword}: no such option; available: {', '.join(option_names())}")
         if isinstance(value, list | tuple):
             raise ValueError(f"{keyword} = {value}: must be one value")
         given[name] = value

@@ -42,8 +42,8 @@ class Prediction:
     gen_time_deviation: float | None = None
 
 
-MANY_MODES = f"at least {linear_scatter.MANY_MODES} modes per output that carry the loss then"
-SMALL_DEVIATION = f"a deviation of at most {linear_scatter.MOST_PERCENT} % of that time"
+MANY_MODES = f"at least {linear_scatter.MANY_MODES} modes per output carrying the loss at t_gen"
+SMALL_DEVIATION = f"a deviation of at most {linear_scatter.MOST_PERCENT} % of t_gen"
 """The conditions for the scatter of t*_gen."""
 
 UNCOVERED = Prediction(None, None, "no formula covers this run")
@@ -83,7 +83,7 @@ def predicted_times(spec: Mapping[str, Any], accuracy: float) -> Prediction:
         times = two_layer
         source = "lazy approximation of wide linear nets (Paper A, Sec. 4.1)"
         if spec["gamma"] > 0:
-            source += ", which leaves out the weight decay"
+            source += ", which neglects the weight decay"
     return Prediction(
         float(times.train_time(problem, spec["epsilon"], accuracy=accuracy)),
         float(times.gen_time(problem, spec["epsilon"], accuracy=accuracy)),
@@ -124,7 +124,7 @@ def gaps(spec: Mapping[str, Any], accuracy: float, *, of_time: bool = False) -> 
         if of_time and classification_times.has_time_of_its_own(spec, lambda_of(spec)):
             del needs[classification_times.GAUSSIAN]
     elif spec["solver"] == "adam":
-        needs = {"another solver than adam": False}
+        needs = {"a solver other than adam": False}
     elif spec["model"] == "two_layer":
         needs = _stability(spec)
     elif spec["solver"] in DESCENTS:
@@ -163,7 +163,7 @@ def _stability(spec: Mapping[str, Any]) -> dict[str, bool]:
 def _quiet_batches(spec: Mapping[str, Any]) -> dict[str, bool]:
     """Return the condition for the mean losses of mini-batches to fall if the steps are stable."""
     sizes = lambda_of(spec), spec["eta"], spec["d_in"], spec["batch_size"]
-    return {"noise of the batches with a gain below 1": bool(mini_batches.instability(*sizes) < 1)}
+    return {"a mini-batch noise gain below 1": bool(mini_batches.instability(*sizes) < 1)}
 
 
 def _other_method(spec: Mapping[str, Any], accuracy: float) -> Prediction:
@@ -183,7 +183,7 @@ def scatter_of(
     at = {"epsilon": spec["epsilon"], "accuracy": accuracy}
     time = linear_grokking_time.gen_time(problem, **at)
     if not 0 < time < np.inf:
-        return None, {"a time that comes, and not at once": False}
+        return None, {"a t_gen that is finite and not 0": False}
     deviation = float(linear_scatter.gen_time_deviation(problem, spec["d_in"], **at))
     modes = linear_scatter.effective_modes(time, problem, spec["d_in"])
     needs = {MANY_MODES: modes >= linear_scatter.MANY_MODES * spec["d_out"]}

@@ -69,7 +69,7 @@ def train_block(
     folder = output.absolute().parent.name
     if RUN_ID.fullmatch(folder) and folder != identity:
         raise ChangedCodeError(
-            f"{output}: is the place of another run than {identity}; "
+            f"{output}: belongs to another run, not to {identity}; "
             "the code was edited after the workflow was planned: start it again"
         )
     used = devices.resolve(device, computes_there=kind.on_gpu)
@@ -80,7 +80,7 @@ def train_block(
     checkpoint = BlockCheckpoint(side, f"{canonical(spec)} {code} {block}")
     finished: dict[int, Columns] = dict(checkpoint.finished())
     if finished:
-        logger.info("going on where a stopped job left off: %d realizations done", len(finished))
+        logger.info("resuming a stopped job: %d realizations done", len(finished))
     todo = [k for k in range(block.first, block.last + 1) if k not in finished]
     cost = kind.cost(spec)
     context = JobContext(

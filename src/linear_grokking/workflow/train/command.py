@@ -40,13 +40,13 @@ SECONDS_PER_TICK = 0.5
 
 EPILOG = """\
 Epochs are full-batch steps, and all times are in steps; everything else has no unit.
-lambda = d_in/n_train is critical at 1 for 1layer and 2layer, at 1/2 for logistic.
+lambda = d_in/n_train is critical at 1 for 1layer and 2layer, and at 1/2 for logistic.
 A sample counts as right if its squared error per output is at most the accuracy threshold;
-for logistic, if its output has the sign of its label.  Weight decay g: a step takes
-(lr g/d_out) S from the student S; for logistic lr g S from the weights, and lr g b from the bias
-too with --decay=all.
+for logistic, if its output has the sign of its label.  Weight decay g: a step subtracts
+(lr g/d_out) S from the student S; for logistic, it subtracts lr g S from the weights and, with
+--decay=all, also lr g b from the bias.
 
-Written: DIR/0-0.parquet, a history as the workflow writes it; with --checkpoints or
+Files written: DIR/0-0.parquet, a history as the workflow writes it; with --checkpoints or
 --checkpoint_every also DIR/checkpoint_epoch_*.pt, for torch.load(weights_only=True): `epoch`,
 `spec`, `student` and `teacher` (a tensor each, for 2layer a list of both layers; for logistic
 `student` and `bias`).
@@ -87,14 +87,15 @@ def _add_surroundings(group: Any) -> None:
         "--device",
         choices=["auto", "cpu", "cuda"],
         default="auto",
-        help="auto takes a GPU where there is one and the solver uses it; default auto",
+        help="auto uses a GPU if there is one and the solver can use it; default auto",
     )
     add_target_accuracy(group)
     group.add_argument(
         "--output",
         type=Path,
         metavar="DIR",
-        help="folder to write to; default results/train/RUN_ID, RUN_ID following the parameters",
+        help="folder to write to; default results/train/RUN_ID, with RUN_ID derived from the "
+        "parameters",
     )
     group.add_argument(
         "--json",
@@ -115,7 +116,7 @@ def _add_surroundings(group: Any) -> None:
         *spellings("checkpoint_every"),
         type=reader(Count),
         metavar="N",
-        help="save the weights every N steps, and at the last; default none",
+        help="save the weights every N steps and at the last step; default none",
     )
     group.add_argument("--force", action="store_true", help="replace files of an earlier run")
 
@@ -134,7 +135,10 @@ def command(options: argparse.Namespace) -> None:
     outputs.check(force=options.force)
     steps = checkpoint_steps(spec["t_max"], options.checkpoints, options.checkpoint_every)
     if steps.size and data_of(spec) == "deferred":
-        raise ValueError("--checkpoints with --data = deferred: there are no inputs to save beside")
+        raise ValueError(
+            "--checkpoints with --data = deferred: there is no input matrix to which saved weights "
+            "could refer"
+        )
     device = devices.resolve(options.device, computes_there=kind.on_gpu)
     started = time.monotonic()
     with outputs.staged() as folder:

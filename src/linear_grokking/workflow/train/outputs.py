@@ -47,7 +47,7 @@ class Outputs:
         check_place("output", self.folder, within=replaced, force=force)
         if self.json is not None:
             if self.json.resolve() == self.history.resolve():
-                raise ValueError(f"--json {self.json}: is where the history goes")
+                raise ValueError(f"--json {self.json}: is the same file as the history")
             check_place("json", self.json, force=force)
 
     @contextmanager

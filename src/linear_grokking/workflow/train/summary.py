@@ -76,8 +76,8 @@ def table(history: Mapping[str, np.ndarray], prediction: Prediction, accuracy: f
     if prediction.gen_time_deviation is not None:
         share = 100 * prediction.gen_time_deviation / (prediction.gen_time or np.inf)
         lines.append(
-            f"Between draws the generalization time differs by {prediction.gen_time_deviation:.5g} "
-            f"steps ({share:.2g} %), one standard deviation."
+            "Over draws the generalization time has a standard deviation of "
+            f"{prediction.gen_time_deviation:.5g} steps ({share:.2g} %)."
         )
     return lines
 

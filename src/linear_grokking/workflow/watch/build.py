@@ -106,7 +106,9 @@ def read(root: Path) -> Build:
         problem = f"no build was started here ({error.strerror}: {FILE})"
         raise NoBuildError(f"{root}: {problem}") from None
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise NoBuildError(f"{path}: is no note of a build; the next one writes it anew") from None
+        raise NoBuildError(
+            f"{path}: is not a valid build record; the next build rewrites it"
+        ) from None
 
 
 def planned(

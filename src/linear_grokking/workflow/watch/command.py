@@ -18,9 +18,9 @@ _CLEAR = "\x1b[2J\x1b[H"
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `linear-grokking watch` to a parser."""
     parser.description = (
-        "Show how far the latest build of a folder is: what runs and since when, what failed, and "
-        "the time left. Reads files alone, so that it can be called from any machine that sees "
-        "the folder, and writes none."
+        "Show the progress of the latest build in a folder: running jobs and how long they "
+        "have run, failures, and the time left. It only reads files, so it works on any machine "
+        "that sees the folder."
     )
     parser.add_argument(
         "folder",
@@ -29,7 +29,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         default=Path(),
         help="where Snakemake was started (default: here)",
     )
-    parser.add_argument("--once", action="store_true", help="look once, and do not stay")
+    parser.add_argument("--once", action="store_true", help="show the state once and exit")
 
 
 def command(options: argparse.Namespace) -> None:
@@ -49,7 +49,7 @@ def command(options: argparse.Namespace) -> None:
         width, height = shutil.get_terminal_size()
         lines = table(sight)
         if len(lines) >= height:
-            lines = [*lines[: height - 2], f"… and {len(lines) - height + 2} lines more"]
+            lines = [*lines[: height - 2], f"… and {len(lines) - height + 2} more lines"]
         print(_CLEAR + "\n".join(line[:width] for line in lines), flush=True)
         if sight.over:
             return
@@ -67,7 +67,7 @@ def table(sight: Sight) -> list[str]:
     if sight.at_work:
         lines.append(str(sight.pace))
     else:
-        lines.append(f"{sight.pace.share:.0%} of the work done; Snakemake is not at work here")
+        lines.append(f"{sight.pace.share:.0%} of the work done; Snakemake is not running here")
     of = {state: [each for each in sight.seen.values() if each.state == state] for state in State}
     if of[State.RUNNING]:
         lines += ["", *_running(of[State.RUNNING])]

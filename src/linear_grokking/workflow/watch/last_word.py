@@ -7,7 +7,7 @@ from pathlib import Path
 from linear_grokking.workflow.watch.build import FILE, Build
 from linear_grokking.workflow.watch.logs import last_lines, says_why, time_written
 
-KILLED = "error: ended without a word: killed, or out of memory or time"
+KILLED = "error: ended without a message: killed, or out of memory or time"
 
 
 class LastWord(logging.Handler):
