@@ -109,7 +109,9 @@ def separability(spec: Spec) -> Cost:
         # Twice the flops in float64, and as many steps as the slowest set of a batch needs.
         device_seconds=16.0 * flops / GPU_GFLOPS,
         device_calls=3e3,
-        data_bytes=8.0 * (2 * n * d + 2 * d**2),
+        # The points, and beside them B and its factor, or for a margin units and their Gram matrix,
+        # both in float32.
+        data_bytes=8.0 * n * d + max(16.0 * d**2, 4.0 * n * (d + n) if has_margin else 0.0),
         device_bytes=8.0 * (2.5 * n * d + 4.0 * d * d + 40.0 * n),
     )
 

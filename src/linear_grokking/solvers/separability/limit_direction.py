@@ -39,6 +39,7 @@ SETTLED = 1e-8  # change of the outputs x_i·S in a step below which S_∞ is ac
 RESOLUTION = 1e-13  # ... once rounding stops the progress; a change below this is final
 REFINEMENTS = 4  # solves for u: once, then for its residuals
 RIDGES = 10.0 ** np.arange(-14.0, 1.0, 2.0)  # in units of the trace of B
+WEIGHTED_ROWS = 4096  # at a time, so that no second copy of large sets is in memory
 
 
 class Status(enum.IntEnum):
@@ -113,6 +114,7 @@ def newton(
                 return LimitDirection(Status.ENCLOSED, settled, iteration)
         if not curvature.factorize(0.0):
             if coarse:
+                del curvature  # or both would be in memory
                 curvature = _Curvature(points, point_norms, np.float64)
                 continue
             if not any(curvature.factorize(ridge * curvature.trace) for ridge in RIDGES):
@@ -129,6 +131,7 @@ def newton(
         falling = decrement > RESOLUTION**2 and largest > RESOLUTION
         # A decrement of 1 or more is impossible: it is due to rounding in float32.
         if coarse and (largest < CHORD_RADIUS or decrement >= 1.0 or not falling):
+            del curvature  # as above
             curvature = _Curvature(points, point_norms, np.float64)
         if falling:
             direction = direction - _line_minimum(outputs, step_outputs, decrement) * step
@@ -158,7 +161,8 @@ def _single_precision(points: np.ndarray, point_norms: np.ndarray) -> tuple[np.n
     It keeps their squares from over- and underflowing.
     """
     scale = 2.0 ** -np.frexp(point_norms.max())[1]
-    return (points * scale).astype(np.float32), scale
+    single = np.empty(points.shape, np.float32)
+    return np.multiply(points, scale, out=single, casting="same_kind"), scale
 
 
 def _enclosed_limit(
@@ -208,20 +212,22 @@ class _Curvature:
         else:
             self._scale = 1.0
             self._points = points
-        self._weighted = np.empty_like(self._points)
-        d = points.shape[1]
+        n_points, d = points.shape
+        self._weighted = np.empty((min(n_points, WEIGHTED_ROWS), d), dtype)
         self._matrix = np.zeros((d, d), dtype, order="F")
         self._syrk = get_blas_funcs("syrk", dtype=dtype)
         self._potrf, self._potrs = get_lapack_funcs(("potrf", "potrs"), dtype=dtype)
 
     def update(self, weights: np.ndarray) -> None:
         """Compute the lower triangle of B."""
-        np.multiply(
-            self._points, np.sqrt(weights)[:, np.newaxis].astype(self.dtype), out=self._weighted
-        )
-        self._matrix = self._syrk(
-            1.0, self._weighted.T, c=self._matrix, lower=True, overwrite_c=True
-        )
+        roots = np.sqrt(weights)[:, np.newaxis].astype(self.dtype)
+        for start in range(0, len(roots), WEIGHTED_ROWS):
+            part = slice(start, start + WEIGHTED_ROWS)
+            weighted = self._weighted[: len(roots[part])]
+            np.multiply(self._points[part], roots[part], out=weighted)
+            self._matrix = self._syrk(
+                1.0, weighted.T, float(start > 0), c=self._matrix, lower=True, overwrite_c=True
+            )
         self._diagonal = self._matrix.diagonal().copy()
         self.trace = self._diagonal.sum()
 

@@ -45,6 +45,7 @@ LOOSENING = 2.0  # factor on these if more points seem clear support vectors tha
 ROUNDS = 10  # of the second stage, at most
 FEASIBILITY = 1e-9  # violation from which a constraint counts; b is about 1
 COPIED_ROWS = 1024  # at a time, so that a copy in float32 needs none in float64
+GRAM_ROWS = 4096  # at a time: OpenBLAS crashes on a product of 40,000 rows with its own transpose
 
 
 def support_weights(points: np.ndarray) -> np.ndarray | None:
@@ -91,7 +92,13 @@ class _Dual:
     def gram(self, rows: np.ndarray, dtype: type) -> np.ndarray:
         """Return K of some of the points."""
         units = self._units(rows, dtype)
-        return units @ units.T  # with its own transpose: half the work of a general product
+        gram = np.empty((len(rows), len(rows)), dtype)
+        for start in range(0, len(rows), GRAM_ROWS):
+            part = slice(start, start + GRAM_ROWS)
+            gram[part, part] = units[part] @ units[part].T
+            gram[part, :start] = units[part] @ units[:start].T
+            gram[:start, part] = gram[part, :start].T
+        return gram
 
     def cosines(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         """Return a block of K."""

@@ -1,5 +1,7 @@
 """S_∞ against another minimizer and its own definition; invariances."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +11,7 @@ from scipy.special import logsumexp, softmax
 from scipy.stats import ortho_group
 
 from linear_grokking.data.laws import Anisotropic, Mixture, TwoGaussians
-from linear_grokking.solvers.separability import assess
+from linear_grokking.solvers.separability import assess, limit_direction
 
 
 def gaussian_set(seed, n_points, d):
@@ -93,3 +95,34 @@ def test_other_laws_are_decided_with_certificates(law, d):
     points = np.empty((240, d))
     law.draw(np.random.default_rng(7), points)
     assert assess(points, margin=True).certificate in ("direction", "hull")
+
+
+@pytest.mark.parametrize("d", [40, 55])
+def test_rows_may_be_weighted_in_parts(d, monkeypatch):
+    points = gaussian_set(8, 100, d)
+    whole = assess(points, margin=True)
+    for rows in (99, 50, 7):
+        monkeypatch.setattr(limit_direction, "WEIGHTED_ROWS", rows)
+        found = assess(points, margin=True)
+        assert found.certificate == whole.certificate
+        assert found.direction == pytest.approx(whole.direction, rel=1e-7, abs=1e-9)
+
+
+def test_memory_is_for_one_precision_at_a_time(monkeypatch):
+    """B, its factor, and in float32 the points: no weighted copy, and no two B."""
+    points = gaussian_set(9, 1500, 600)
+    norms = np.linalg.norm(points, axis=1)
+    monkeypatch.setattr(limit_direction, "WEIGHTED_ROWS", 100)
+    n_points, d = points.shape
+    needed = 8 * max(2 * d * d, n_points * d / 2 + d * d)
+    for search in (
+        lambda: limit_direction.limit_direction(points, norms),
+        lambda: limit_direction.newton(points, norms, np.zeros(d), np.float32),
+    ):
+        tracemalloc.start()
+        try:
+            assert search().status is limit_direction.Status.ENCLOSED
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert peak < 1.3 * needed
