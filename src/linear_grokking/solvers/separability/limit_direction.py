@@ -21,11 +21,12 @@ import enum
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import get_blas_funcs, get_lapack_funcs
+from scipy.linalg import get_lapack_funcs
 
 from linear_grokking.solvers.separability.certificates import curvature_shift, encloses, separates
 from linear_grokking.solvers.separability.message_passing import message_passing
 from linear_grokking.solvers.separability.softmax import log_sum_exp, softmax
+from linear_grokking.solvers.separability.symmetric import add_gram, safe_threads
 
 LEAST_DIMENSION = 256  # from which a start by message passing pays
 MAX_ITERATIONS = 100  # Newton steps; a set that is left then is undecided
@@ -215,26 +216,25 @@ class _Curvature:
         n_points, d = points.shape
         self._weighted = np.empty((min(n_points, WEIGHTED_ROWS), d), dtype)
         self._matrix = np.zeros((d, d), dtype, order="F")
-        self._syrk = get_blas_funcs("syrk", dtype=dtype)
         self._potrf, self._potrs = get_lapack_funcs(("potrf", "potrs"), dtype=dtype)
 
     def update(self, weights: np.ndarray) -> None:
         """Compute the lower triangle of B."""
         roots = np.sqrt(weights)[:, np.newaxis].astype(self.dtype)
+        self._matrix[:] = 0.0
         for start in range(0, len(roots), WEIGHTED_ROWS):
             part = slice(start, start + WEIGHTED_ROWS)
             weighted = self._weighted[: len(roots[part])]
             np.multiply(self._points[part], roots[part], out=weighted)
-            self._matrix = self._syrk(
-                1.0, weighted.T, float(start > 0), c=self._matrix, lower=True, overwrite_c=True
-            )
+            self._matrix = add_gram(self._matrix, weighted)
         self._diagonal = self._matrix.diagonal().copy()
         self.trace = self._diagonal.sum()
 
     def factorize(self, ridge: float) -> bool:
         """Factorize B + ridge·I; tell whether that succeeded."""
         np.fill_diagonal(self._matrix, self._diagonal + self.dtype(ridge))
-        self._factor, info = self._potrf(self._matrix, lower=True, clean=False)
+        with safe_threads(len(self._matrix)):
+            self._factor, info = self._potrf(self._matrix, lower=True, clean=False)
         return info == 0
 
     def solve(self, vector: np.ndarray) -> np.ndarray:

@@ -32,6 +32,7 @@ from scipy.linalg import (
 )
 
 from linear_grokking.solvers.separability.interior_point import tight_solver
+from linear_grokking.solvers.separability.symmetric import gram, safe_threads
 
 RIDGES = (0.02, 0.003, 0.00045)  # ρ; the diagonal of K is 1
 UNMET = 0.35  # mean violation of the guessed support vectors' constraints that ends stage 1
@@ -45,7 +46,6 @@ LOOSENING = 2.0  # factor on these if more points seem clear support vectors tha
 ROUNDS = 10  # of the second stage, at most
 FEASIBILITY = 1e-9  # violation from which a constraint counts; b is about 1
 COPIED_ROWS = 1024  # at a time, so that a copy in float32 needs none in float64
-GRAM_ROWS = 4096  # at a time: OpenBLAS crashes on a product of 40,000 rows with its own transpose
 
 
 def support_weights(points: np.ndarray) -> np.ndarray | None:
@@ -89,16 +89,9 @@ class _Dual:
         """Return S·x̂_i."""
         return (self._points @ direction) / self._norms
 
-    def gram(self, rows: np.ndarray, dtype: type) -> np.ndarray:
+    def products(self, rows: np.ndarray, dtype: type) -> np.ndarray:
         """Return K of some of the points."""
-        units = self._units(rows, dtype)
-        gram = np.empty((len(rows), len(rows)), dtype)
-        for start in range(0, len(rows), GRAM_ROWS):
-            part = slice(start, start + GRAM_ROWS)
-            gram[part, part] = units[part] @ units[part].T
-            gram[part, :start] = units[part] @ units[:start].T
-            gram[:start, part] = gram[part, :start].T
-        return gram
+        return gram(self._units(rows, dtype))
 
     def cosines(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         """Return a block of K."""
@@ -116,7 +109,7 @@ def _guess(problem: _Dual) -> np.ndarray:
     """Return (N,) roughly z_i of support vectors, and minus the slack of other points."""
     targets = problem.targets
     n_points = len(targets)
-    gram = problem.gram(np.arange(n_points), np.float32)
+    products = problem.products(np.arange(n_points), np.float32)
     direction = problem.direction(np.ones(n_points))
     outputs = problem.outputs(direction)
     share = _line_minimum(targets, outputs, 0.0, float(direction @ direction), RIDGES[0])
@@ -127,7 +120,7 @@ def _guess(problem: _Dual) -> np.ndarray:
         for _ in range(NEWTON_STEPS):
             violations = targets + outputs
             active = violations > 0.0
-            step = problem.direction(_ridge_solution(gram, active, ridge, targets)) - direction
+            step = problem.direction(_ridge_solution(products, active, ridge, targets)) - direction
             step_outputs = problem.outputs(step)
             share = _line_minimum(
                 violations, step_outputs, float(direction @ step), float(step @ step), ridge
@@ -144,21 +137,22 @@ def _guess(problem: _Dual) -> np.ndarray:
 
 
 def _ridge_solution(
-    gram: np.ndarray, active: np.ndarray, ridge: float, targets: np.ndarray
+    products: np.ndarray, active: np.ndarray, ridge: float, targets: np.ndarray
 ) -> np.ndarray:
     """Return z (N,) with (K + ρI) z = t on the active points, and zero elsewhere."""
-    potrf, potrs = get_lapack_funcs(("potrf", "potrs"), dtype=gram.dtype)
+    potrf, potrs = get_lapack_funcs(("potrf", "potrs"), dtype=products.dtype)
     rows = np.flatnonzero(active)
     if len(rows) == 0:
         return np.zeros(len(active))
-    matrix = gram[np.ix_(rows, rows)]
-    matrix[np.diag_indices(len(rows))] += gram.dtype.type(ridge)
-    factor, info = potrf(matrix.T, lower=True, clean=False, overwrite_a=True)
+    matrix = products[np.ix_(rows, rows)]
+    matrix[np.diag_indices(len(rows))] += products.dtype.type(ridge)
+    with safe_threads(len(rows)):
+        factor, info = potrf(matrix.T, lower=True, clean=False, overwrite_a=True)
     if info:
         raise LinAlgError("K + ρI is not positive definite")
     solution = np.zeros(len(active))
     with np.errstate(over="ignore"):
-        solution[rows] = potrs(factor, targets[rows].astype(gram.dtype), lower=True)[0]
+        solution[rows] = potrs(factor, targets[rows].astype(products.dtype), lower=True)[0]
     if not np.all(np.isfinite(solution)):
         raise LinAlgError("K + ρI: the targets, or the solution, overflow")
     return solution
@@ -197,18 +191,19 @@ def _decide(problem: _Dual, guess: np.ndarray) -> np.ndarray | None:
     clarity = FIRST_CLARITY
     mistaken = np.zeros(len(guess), bool)
     rows = np.flatnonzero(_classes(guess, clarity) >= 0)
-    gram = problem.gram(rows, np.float64)
+    products = problem.products(rows, np.float64)
     for _ in range(ROUNDS):
         classes = _classes(guess, clarity)
         classes[mistaken] = 0
         added = np.setdiff1d(np.flatnonzero(classes >= 0), rows)
         if len(added):
             across = problem.cosines(rows, added)
-            gram = np.block([[gram, across], [across.T, problem.gram(added, np.float64)]])
+            own = problem.products(added, np.float64)
+            products = np.block([[products, across], [across.T, own]])
             rows = np.append(rows, added)
         solution = np.zeros(len(guess))
         try:
-            solution[rows] = _eliminate(gram, problem.targets[rows], classes[rows])
+            solution[rows] = _eliminate(products, problem.targets[rows], classes[rows])
         except LinAlgError:
             clarity *= LOOSENING
             continue
@@ -232,7 +227,7 @@ def _classes(guess: np.ndarray, clarity: float) -> np.ndarray:
     return classes
 
 
-def _eliminate(gram: np.ndarray, targets: np.ndarray, classes: np.ndarray) -> np.ndarray:
+def _eliminate(products: np.ndarray, targets: np.ndarray, classes: np.ndarray) -> np.ndarray:
     """Return the z that minimizes ½zᵀKz - b·z, with z ≥ 0 in doubt and 0 for class -1.
 
     z is free for clear support vectors.
@@ -244,12 +239,15 @@ def _eliminate(gram: np.ndarray, targets: np.ndarray, classes: np.ndarray) -> np
     """
     inside, outside = np.flatnonzero(classes == 1), np.flatnonzero(classes == 0)
     # Transposed to LAPACK's memory order, so that no copies are made.
-    factor = cholesky(gram[np.ix_(inside, inside)].T, lower=True, overwrite_a=True)
+    with safe_threads(len(inside)):
+        factor = cholesky(products[np.ix_(inside, inside)].T, lower=True, overwrite_a=True)
     base = solve_triangular(factor, targets[inside], lower=True)
-    across = solve_triangular(factor, gram[np.ix_(outside, inside)].T, lower=True, overwrite_b=True)
+    across = solve_triangular(
+        factor, products[np.ix_(outside, inside)].T, lower=True, overwrite_b=True
+    )
     solution = np.zeros(len(targets))
     solution[outside] = _nonnegative_minimum(
-        gram[np.ix_(outside, outside)] - across.T @ across, targets[outside] - base @ across
+        products[np.ix_(outside, outside)] - gram(across.T), targets[outside] - base @ across
     )
     solution[inside] = solve_triangular(
         factor, base - across @ solution[outside], lower=True, trans="T"
@@ -269,7 +267,9 @@ def _nonnegative_minimum(matrix: np.ndarray, vector: np.ndarray) -> np.ndarray:
     found = np.maximum(solver.result.x, 0.0)
     supports = np.flatnonzero(found > solver.result.z_bl)
     try:
-        exact = cho_solve(cho_factor(matrix[np.ix_(supports, supports)]), vector[supports])
+        with safe_threads(len(supports)):
+            factor = cho_factor(matrix[np.ix_(supports, supports)])
+        exact = cho_solve(factor, vector[supports])
     except LinAlgError:
         return found
     if not np.all(exact > 0.0):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from linear_grokking.solvers.separability import MarginError, assess, hard_margin, margin, support
+from linear_grokking.solvers.separability import MarginError, assess, hard_margin, margin
 from linear_grokking.solvers.separability.margin import by_interior_points, by_support
 from linear_grokking.solvers.separability.support import support_weights
 
@@ -156,27 +156,3 @@ def test_interior_points_take_over(monkeypatch):
     assert hard_margin(points).margin == pytest.approx(expected, rel=1e-7)
     with pytest.raises(MarginError):
         hard_margin(np.vstack([points, -points]))
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_cosines_of_all_pairs_however_many_rows_are_taken_at_a_time(dtype, monkeypatch):
-    points = np.random.default_rng(3).standard_normal((50, 12))
-    norms = np.linalg.norm(points, axis=1)
-    rows = np.random.default_rng(4).permutation(50)[:44]
-    expected = (points[rows] @ points[rows].T) / np.outer(norms[rows], norms[rows])
-    for at_a_time in (50, 11, 8):
-        monkeypatch.setattr(support, "GRAM_ROWS", at_a_time)
-        gram = support._Dual(points, norms).gram(rows, dtype)
-        assert gram.dtype == dtype
-        assert gram == pytest.approx(expected, abs=10 * float(np.finfo(dtype).eps))
-
-
-@pytest.mark.long
-def test_cosines_of_the_papers_largest_set():
-    """With 40,000 points, where a product with its own transpose crashes OpenBLAS."""
-    points = np.random.default_rng(5).standard_normal((40_000, 500))
-    norms = np.linalg.norm(points, axis=1)
-    gram = support._Dual(points, norms).gram(np.arange(40_000), np.float32)
-    some = np.array([0, 4095, 4096, 12_345, 39_999])
-    expected = (points[some] @ points[some].T) / np.outer(norms[some], norms[some])
-    assert gram[np.ix_(some, some)] == pytest.approx(expected, abs=1e-6)
