@@ -19,7 +19,7 @@ def not_finite(values: Float[np.ndarray, "R ..."]) -> tuple[int, ...]:
 class Records:
     """Observables of a model at the recorded steps.
 
-    For a `Measuring` model the measurements are kept, and give the observables at the end.
+    For a `contract.Measuring` model the measurements are kept, and give the observables at the end.
 
     Attributes
     ----------
