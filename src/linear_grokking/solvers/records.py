@@ -19,7 +19,8 @@ def not_finite(values: Float[np.ndarray, "R ..."]) -> tuple[int, ...]:
 class Records:
     """Observables of a model at the recorded steps.
 
-    For a `contract.Measuring` model the measurements are kept, and give the observables at the end.
+    A model that measures at each record (``contract.Measuring``) gives its observables at the end,
+    from the measurements kept until then.
 
     Attributes
     ----------
