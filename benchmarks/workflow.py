@@ -18,7 +18,7 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from benchmarks.rows import Row, Spread, alternate
-from linear_grokking.config.experiments import MAX_GRID
+from linear_grokking.config.experiments.base import MAX_GRID
 from linear_grokking.jobs import costs
 from linear_grokking.jobs.kinds import kind_of, run_id
 from linear_grokking.workflow.plan import read

@@ -6,7 +6,7 @@ from collections import Counter
 import pyarrow.parquet as pq
 import pytest
 
-from linear_grokking.config.experiments import MAX_GRID
+from linear_grokking.config.experiments.base import MAX_GRID
 from linear_grokking.workflow.plan import Plan, read, targets
 
 LONGEST_ARGUMENT = 2**17

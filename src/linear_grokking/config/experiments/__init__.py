@@ -12,7 +12,7 @@ from typing import Annotated, Any, get_args
 
 from pydantic import Discriminator, Tag
 
-from linear_grokking.config.experiments.base import MAX_GRID, Experiment, GridPoint
+from linear_grokking.config.experiments.base import Experiment
 from linear_grokking.config.experiments.classification import (
     LogisticExperiment,
     SeparabilityExperiment,
@@ -24,24 +24,6 @@ from linear_grokking.config.experiments.regression import (
     LinearExperiment,
     TwoLayerExperiment,
 )
-
-__all__ = [
-    "BY_MEASURE",
-    "EXPERIMENTS",
-    "MAX_GRID",
-    "PARAMETERS",
-    "AnyExperiment",
-    "Experiment",
-    "GridPoint",
-    "GrokkingTimesExperiment",
-    "LinearExperiment",
-    "LogisticExperiment",
-    "ModularExperiment",
-    "SeparabilityExperiment",
-    "TwoLayerExperiment",
-    "TwoPointExperiment",
-    "name_of",
-]
 
 BY_MEASURE = ("separability", "grokking_times")
 """Measures whose experiments have a class of their own, of the same name."""
