@@ -21,12 +21,12 @@ import enum
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import get_lapack_funcs
+from scipy.linalg import LinAlgError, get_lapack_funcs
 
 from linear_grokking.solvers.separability.certificates import curvature_shift, encloses, separates
 from linear_grokking.solvers.separability.message_passing import message_passing
 from linear_grokking.solvers.separability.softmax import log_sum_exp, softmax
-from linear_grokking.solvers.separability.symmetric import add_gram, safe_threads
+from linear_grokking.solvers.separability.symmetric import add_gram, cholesky
 
 LEAST_DIMENSION = 256  # from which a start by message passing pays
 MAX_ITERATIONS = 100  # Newton steps; a set that is left then is undecided
@@ -216,7 +216,7 @@ class _Curvature:
         n_points, d = points.shape
         self._weighted = np.empty((min(n_points, WEIGHTED_ROWS), d), dtype)
         self._matrix = np.zeros((d, d), dtype, order="F")
-        self._potrf, self._potrs = get_lapack_funcs(("potrf", "potrs"), dtype=dtype)
+        self._potrs = get_lapack_funcs("potrs", dtype=dtype)
 
     def update(self, weights: np.ndarray) -> None:
         """Compute the lower triangle of B."""
@@ -233,9 +233,11 @@ class _Curvature:
     def factorize(self, ridge: float) -> bool:
         """Factorize B + ridge·I; tell whether that succeeded."""
         np.fill_diagonal(self._matrix, self._diagonal + self.dtype(ridge))
-        with safe_threads(len(self._matrix)):
-            self._factor, info = self._potrf(self._matrix, lower=True, clean=False)
-        return info == 0
+        try:
+            self._factor = cholesky(self._matrix.copy(order="F"))
+        except LinAlgError:
+            return False
+        return True
 
     def solve(self, vector: np.ndarray) -> np.ndarray:
         """Solve (B + ridge·I) x = vector."""

@@ -22,17 +22,10 @@ them, and active sets alone hardly converge.  On the clear ones K is well condit
 
 import numpy as np
 import piqp
-from scipy.linalg import (
-    LinAlgError,
-    cho_factor,
-    cho_solve,
-    cholesky,
-    get_lapack_funcs,
-    solve_triangular,
-)
+from scipy.linalg import LinAlgError, cho_solve, get_lapack_funcs, solve_triangular
 
 from linear_grokking.solvers.separability.interior_point import tight_solver
-from linear_grokking.solvers.separability.symmetric import gram, safe_threads
+from linear_grokking.solvers.separability.symmetric import cholesky, gram
 
 RIDGES = (0.02, 0.003, 0.00045)  # ρ; the diagonal of K is 1
 UNMET = 0.35  # mean violation of the guessed support vectors' constraints that ends stage 1
@@ -140,16 +133,13 @@ def _ridge_solution(
     products: np.ndarray, active: np.ndarray, ridge: float, targets: np.ndarray
 ) -> np.ndarray:
     """Return z (N,) with (K + ρI) z = t on the active points, and zero elsewhere."""
-    potrf, potrs = get_lapack_funcs(("potrf", "potrs"), dtype=products.dtype)
+    potrs = get_lapack_funcs("potrs", dtype=products.dtype)
     rows = np.flatnonzero(active)
     if len(rows) == 0:
         return np.zeros(len(active))
     matrix = products[np.ix_(rows, rows)]
     matrix[np.diag_indices(len(rows))] += products.dtype.type(ridge)
-    with safe_threads(len(rows)):
-        factor, info = potrf(matrix.T, lower=True, clean=False, overwrite_a=True)
-    if info:
-        raise LinAlgError("K + ρI is not positive definite")
+    factor = cholesky(matrix.T)
     solution = np.zeros(len(active))
     with np.errstate(over="ignore"):
         solution[rows] = potrs(factor, targets[rows].astype(products.dtype), lower=True)[0]
@@ -239,8 +229,7 @@ def _eliminate(products: np.ndarray, targets: np.ndarray, classes: np.ndarray) -
     """
     inside, outside = np.flatnonzero(classes == 1), np.flatnonzero(classes == 0)
     # Transposed to LAPACK's memory order, so that no copies are made.
-    with safe_threads(len(inside)):
-        factor = cholesky(products[np.ix_(inside, inside)].T, lower=True, overwrite_a=True)
+    factor = cholesky(products[np.ix_(inside, inside)].T)
     base = solve_triangular(factor, targets[inside], lower=True)
     across = solve_triangular(
         factor, products[np.ix_(outside, inside)].T, lower=True, overwrite_b=True
@@ -267,9 +256,8 @@ def _nonnegative_minimum(matrix: np.ndarray, vector: np.ndarray) -> np.ndarray:
     found = np.maximum(solver.result.x, 0.0)
     supports = np.flatnonzero(found > solver.result.z_bl)
     try:
-        with safe_threads(len(supports)):
-            factor = cho_factor(matrix[np.ix_(supports, supports)])
-        exact = cho_solve(factor, vector[supports])
+        factor = cholesky(matrix[np.ix_(supports, supports)].T)
+        exact = cho_solve((factor, True), vector[supports])
     except LinAlgError:
         return found
     if not np.all(exact > 0.0):

@@ -1,9 +1,9 @@
-"""Symmetric products against general ones, and at sizes at which OpenBLAS must not take threads."""
+"""Symmetric products and factors against general ones, and at sizes that crash OpenBLAS."""
 
 import numpy as np
 import pytest
-from scipy.linalg import cholesky
-from threadpoolctl import threadpool_info, threadpool_limits
+from scipy.linalg import LinAlgError
+from threadpoolctl import threadpool_limits
 
 from linear_grokking.solvers.separability import assess, hard_margin, symmetric
 
@@ -27,17 +27,26 @@ def test_products_do_not_depend_on_the_parts(rows, dtype, monkeypatch):
     assert np.tril(found) == pytest.approx(np.tril(total), abs=accuracy)
 
 
-def test_large_factors_take_one_thread_and_give_the_others_back(monkeypatch):
-    def threads():
-        return {each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"}
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("rows", [50, 49, 11, 8])
+def test_factors_do_not_depend_on_the_parts(rows, dtype, monkeypatch):
+    monkeypatch.setattr(symmetric, "SAFE_ROWS", rows)
+    expected = np.tril(RNG.standard_normal((50, 50))) + 20.0 * np.eye(50)
+    matrix = np.asfortranarray(expected @ expected.T, dtype)
+    matrix[np.triu_indices(50, 1)] = np.nan  # only the lower triangle is read
+    found = symmetric.cholesky(matrix)
+    assert found is matrix
+    assert found.dtype == dtype
+    assert np.tril(found) == pytest.approx(expected, abs=2000 * float(np.finfo(dtype).eps))
 
-    monkeypatch.setattr(symmetric, "SAFE_ROWS", 10)
-    with threadpool_limits(2, user_api="blas"):
-        with symmetric.safe_threads(10):
-            assert threads() == {2}
-        with symmetric.safe_threads(11):
-            assert threads() == {1}
-        assert threads() == {2}
+
+@pytest.mark.parametrize("place", [0, 20, 49])
+def test_a_matrix_that_is_not_positive_definite_has_no_factor(place, monkeypatch):
+    monkeypatch.setattr(symmetric, "SAFE_ROWS", 20)
+    matrix = np.eye(50, order="F")
+    matrix[place, place] = 0.0
+    with pytest.raises(LinAlgError, match="not positive definite"):
+        symmetric.cholesky(matrix)
 
 
 def test_verdicts_and_margins_do_not_depend_on_the_parts(monkeypatch):
@@ -75,8 +84,8 @@ def test_factors_that_crash_openblas():
     n, a = 20_000, 0.5
     matrix = np.full((n, n), a, order="F")
     matrix[np.diag_indices(n)] += 1.0
-    with threadpool_limits(2, user_api="blas"), symmetric.safe_threads(n):
-        factor = cholesky(matrix, lower=True, overwrite_a=True, check_finite=False)
+    with threadpool_limits(2, user_api="blas"):
+        factor = symmetric.cholesky(matrix)
     k = np.arange(n)
     expected = np.sqrt((1.0 + a * (k + 1)) / (1.0 + a * k))
     assert factor[k, k] == pytest.approx(expected, rel=1e-12)
