@@ -22,6 +22,7 @@ from linear_grokking.theory.two_point_long_times import (
     integrated_law,
     predicted_law,
 )
+from linear_grokking.theory.two_point_solution import solution
 
 
 @pytest.mark.parametrize("lambda_", [0.0, 0.2, 0.4, 0.49])
@@ -149,6 +150,16 @@ def test_critical_state_solves_the_flow():
     assert bias == pytest.approx(-1e6, rel=1e-4)
     with pytest.raises(ValueError, match="eta = 0"):
         critical_state(1.0, 0.0)
+
+
+@pytest.mark.parametrize(("margin", "constant"), [(0.1, 1.85), (0.01, 4.56), (0.001, 6.90)])
+def test_the_correction_above_one_half_is_the_constant_of_the_notes(margin, constant):
+    """Of docs/theory.md, at η = 0.01; another η shifts it by M log η/(1+M²)."""
+    log_t, slope = 1e5, margin / (1.0 + margin**2)
+    for eta in (0.01, 1.0):
+        weight = solution(log_t, TwoPoint(-margin, 1.0, eta, 0.0, 0.0)).weight
+        shift = slope * np.log(eta / 0.01)
+        assert weight - slope * log_t == pytest.approx(constant + shift, abs=6e-3)
 
 
 @pytest.mark.parametrize(
