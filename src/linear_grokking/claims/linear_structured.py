@@ -262,8 +262,8 @@ def paper_delay(evidence: Evidence) -> Iterator[Claim]:
             "log(1/q)/(2ηq²), q = 1-√λ, within a factor of 2 (factor ours; measured: delay between "
             "the losses' times over formula).",
             geometric_mean_of(delay / formula, run).within(1.0, 1.0),
-            note="Without a gap of the spectrum at 0 the delay has no limit for ε → 0: for p ≥ 1 "
-            "it grows as ε^(-p/(p+1))."
+            note="Without a gap of the spectrum at 0 the delay has no limit for ε → 0: it grows as "
+            "ε^(-p/(p+1))."
             if p
             else "",
             otherwise=Disagreement.RANGE,

@@ -200,7 +200,7 @@ def decay_above_one(evidence: Evidence) -> Iterator[Claim]:
             "(1-1/λ)/d_out, as Eq. 15 says for t → ∞, within 10 % (tolerance ours).",
             (geometric_mean_of(run.scalars["final_gen_loss"], run) / plain).within(predicted, 0.1),
         )
-        # In null directions the student decays as e^{−2ηγt/d_out}; the others are done long before.
+        # In null directions ‖S‖² decays as e^{−2ηγt/d_out}; the others are done long before.
         steps, losses = run.curves("gen_loss")
         rest = losses - losses[:, -1:]
         unit = d_out / (2 * eta * gamma)

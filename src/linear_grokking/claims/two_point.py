@@ -287,7 +287,7 @@ def subleading_term(evidence: Evidence) -> Iterator[Claim]:
         "In the two-point model with a margin M, S - M log t/(1+M²) grows as log log t for ever: "
         "its slope in log log t at M = 1e-3, M log t = 100 is 1, within 10 %.",
         growth(100.0 / margin).within(1.0, 0.1),
-        note="Once M log t ≫ 1 the flow follows e^(MS+b) alone, and the difference is a constant "
+        note="Once M log t ≫ 1 the flow follows e^(b-MS) alone, and the difference is a constant "
         "near log(1/M).",
     )
 
