@@ -57,7 +57,7 @@ class SetVerdict:
         The largest distance that all rows can have from the boundary, in the unit of the
         features; None if the rows are not separable or the margin was not found.
     s_inf_norm
-        ‖S_∞‖, where S_∞ minimizes the mean of e^{S·z_i} (Paper B, Sec. 3.1), in the inverse unit
+        ‖S_∞‖, where S_∞ minimizes the mean of e^{S·z_i} (Paper B, Sec. 3.3), in the inverse unit
         of the features; inf if there is no minimizer, None if the rows are separable.
     """
 

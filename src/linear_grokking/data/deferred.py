@@ -233,7 +233,7 @@ def deferred_classification(
     s0_norm: float = 0.0,
     label_fraction: float = 1.0,
 ) -> DeferredData:
-    """Return a training set and an initial direction (Paper B, Sec. 2).
+    """Return a training set and an initial direction (Paper B, Sec. 3.1).
 
     See `draws.classification`; the labels are the same as there.
     """

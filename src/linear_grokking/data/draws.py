@@ -124,7 +124,7 @@ def classification(
     n_gen: int = 0,
     dtype: np.dtype | type = np.float64,
 ) -> ClassificationData:
-    """Draw a training set and an initial direction (Paper B, Sec. 2).
+    """Draw a training set and an initial direction (Paper B, Sec. 3.1).
 
     Parameters
     ----------

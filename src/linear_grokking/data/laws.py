@@ -20,7 +20,7 @@ from linear_grokking.shapes import Float
 
 @dataclass(frozen=True)
 class Gaussian(InputLaw):
-    """x ~ N(0, σ²I) (Paper B, Sec. 2)."""
+    """x ~ N(0, σ²I) (Paper B, Sec. 3.1)."""
 
     name = "gaussian"
     isotropic_across = True

@@ -1,7 +1,7 @@
 """Losses and accuracies on fresh data: expectations over the law of the output.
 
 The output of a linear classifier is a mixture of normals (`data.OutputMixture`), so the
-expectations are closed forms of its means μ and deviations s (Paper B, Sec. 2), correct
+expectations are closed forms of its means μ and deviations s (Paper B, Sec. 3.2), correct
 to about 1e-12 of their value at every μ and s.
 """
 

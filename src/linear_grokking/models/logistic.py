@@ -1,4 +1,4 @@
-"""Paper B's model: logistic classification by f(x) = S·x + b (Sec. 2).
+"""Paper B's model: logistic classification by f(x) = S·x + b (Sec. 3.1).
 
 Parameters are (weights (R, d), bias (R,)) in float64, realizations on the leading axis,
 NumPy arrays or torch tensors; products with the inputs are taken in the inputs' dtype.
@@ -172,7 +172,7 @@ class LogisticModel:
         return self.data.stretches(self._loss, self._signs, **options)
 
     def integrands(self, params: Params) -> dict[str, Float[Array, " R"]]:
-        """Return the rate e^b of conformal time (Paper B, Sec. 4)."""
+        """Return the rate e^b of conformal time (Paper B, Sec. 3.3)."""
         return {"conformal_time": self.xp.exp(params[1])}
 
     def observables(self, params: Params) -> dict[str, Float[Array, " R"]]:

@@ -1,4 +1,4 @@
-"""Literal Adam, the paper's alternative to gradient descent (Paper B, App. on Adam).
+"""Literal Adam, the paper's alternative to gradient descent (Paper B, App. F.2).
 
 Under Adam the gradients of the logistic model fall like e^{-ηt}, and Adam divides them by their
 own size: they still matter when they are far too small for a floating-point number.  They are
@@ -124,7 +124,7 @@ def adam(
     checkpoint: Checkpoint | None = None,
     on_record: OnRecord | None = None,
 ) -> Trajectory:
-    """Iterate Adam step by step and record the observables (Paper B, App. on Adam).
+    """Iterate Adam step by step and record the observables (Paper B, App. F.2).
 
     See `trajectory.Solver`; parameters should be float64.  Small training sets of the logistic
     model are trained in compiled loops.

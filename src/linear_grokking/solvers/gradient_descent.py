@@ -180,7 +180,7 @@ def gradient_descent(
     checkpoint: Checkpoint | None = None,
     on_record: OnRecord | None = None,
 ) -> Trajectory:
-    """Iterate θ ← θ − η(∇L + w θ) and record the observables (Paper A, Eq. 3; Paper B Sec. 2).
+    """Iterate θ ← θ − η(∇L + w θ) and record the observables (Paper A, Eq. 3; Paper B, Sec. 3.1).
 
     See `trajectory.Solver`.  Small training sets of the logistic model are trained in compiled
     loops.

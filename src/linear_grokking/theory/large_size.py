@@ -23,7 +23,7 @@ from linear_grokking.theory._weighted_wishart import lower_edge
 from linear_grokking.theory.margin import normal_density
 
 CRITICAL_NORM = np.sqrt(np.pi**2 / 8.0 + np.log(2.0) ** 2)
-"""‖S_∞‖ ≈ CRITICAL_NORM/√(1-2λ) as λ → ½: 1.3098."""
+"""‖S_∞‖ ≈ CRITICAL_NORM/√(1-2λ) as λ → ½: 1.3093."""
 
 CRITICAL_OFFSET = np.exp(0.5 * (np.log(2.0) - np.euler_gamma))
 """Limit of e^c/r as λ → ½: the h at which the output f changes sign."""

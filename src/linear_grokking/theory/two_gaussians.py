@@ -31,7 +31,7 @@ def limit_gen_accuracy(*, lambda_: float, mu: float, sigma: float, sigma_a: floa
         Distance μ > 0 of the means from the origin; standard deviation σ > 0 across e₁.
     sigma_a
         Standard deviation σ_A ≥ 0 along e₁.  At σ_A = 0 this is the one-label model of
-        Paper B, Sec. 2, with standard deviation σ/μ.
+        Paper B, Sec. 3.1, with standard deviation σ/μ.
 
     Raises
     ------

@@ -97,8 +97,8 @@ def settled_log_ratio(lambda_: ArrayLike) -> Broadcast:
 def settled_conformal_delay(lambda_: ArrayLike, eta: ArrayLike) -> Broadcast:
     """Return τ*_gen - τ*_tr = (s²/2 - ln C_∞)/(ηC_∞), the same for all ε.  λ in [0, ½).
 
-    It grows as ln²(1-2λ)/η for λ → ½⁻.  Paper B's Eq. 46 has half of that: C_∞ → ½ is missing
-    there (derived in docs/theory.md).
+    It grows as ln²(1-2λ)/η for λ → ½⁻.  Paper B's Eq. 46 has ½ln²(1-2λ), for ηC_∞ = 1 instead
+    of C_∞ → ½ (derived in docs/theory.md).
     """
     return settled_log_ratio(lambda_) / (within("eta", eta) * c_infinity(lambda_))
 

@@ -39,7 +39,7 @@ class Stretches:
         self._sets = inputs, np.ascontiguousarray(signs), number, bias, decays
 
     def descend(self, state: Float[np.ndarray, "R width"], *, eta: float, steps: int) -> None:
-        """Take GD steps from (S, b, τ), in place (Paper B, Sec. 2)."""
+        """Take GD steps from (S, b, τ), in place (Paper B, Sec. 3.1)."""
         row_loops.descend(self._sets, eta, steps, state)
 
     def adapt(

@@ -48,7 +48,7 @@ def gradient_flow(
     checkpoint: Checkpoint | None = None,
     on_record: OnRecord | None = None,
 ) -> Trajectory:
-    """Integrate gradient flow and record the observables (Paper B, Sec. 2).
+    """Integrate gradient flow and record the observables (Paper B, Sec. 3.1).
 
     See `trajectory.Solver`; parameters are S₀ (R, d) and b₀ (R,) in float64.  Records cost next
     to nothing, as states between steps of the flow are interpolated to third order; beyond

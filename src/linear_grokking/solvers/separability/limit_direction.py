@@ -1,6 +1,6 @@
 """The limit direction S_∞ of one set of points, by damped Newton steps on the CPU.
 
-S_∞ minimizes the mean of e^{S·x_i} (Paper B, Sec. 3.1).
+S_∞ minimizes the mean of e^{S·x_i} (Paper B, Sec. 3.3).
 
 **Newton steps.**  With p the softmax of the outputs XS and B = XᵀPX, a Newton step for
 log Σ e^{S·x_i} is -u/(1 - pᵀXu) with u = B⁻¹Xᵀp.  Along this line a value of the function costs

@@ -1,7 +1,7 @@
 """The hard margin of a separable set of points.
 
 S_M minimizes ‖S‖² subject to S·x_i ≤ -1; M = 1/‖S_M‖ is the largest distance that all
-points can have from a plane through the origin (Paper B, Sec. 3.2).  By duality M is also
+points can have from a plane through the origin (Paper B, Sec. 3.3).  By duality M is also
 the distance of the origin from the convex hull of the points, so any S with S·x_i < 0 and
 any weights z ≥ 0 bracket it, however they were found:
 
