@@ -15,6 +15,7 @@ NAMES: Mapping[str, str] = {
     **{name: name for name in ARCHITECTURES},
     "linear": "1layer",
     "two-layer": "2layer_linear",
+    "two_layer": "2layer_linear",
 }
 """Names of models, and the architecture of `train` that each stands for."""
 
