@@ -100,6 +100,8 @@ def _read_table(path: Path, label: str) -> Samples:
     except (ValueError, OSError) as error:  # pandas and Arrow raise ValueErrors for bad contents
         reason = str(error).partition("\n")[0]
         raise ValueError(f"{path}: not a readable {path.suffix} file: {reason}") from None
+    if any(frame.index.names):  # pandas wrote a column of the file as an index
+        frame = frame.reset_index()
     if label not in frame:
         raise ValueError(
             f"{path}: no column {label} for the labels (--label); it has "

@@ -91,6 +91,12 @@ def test_files_of_all_kinds_give_the_same_rows(tmp_path):
         assert found.labels.tolist() == frame["kind"].tolist()
         assert task_of(found.labels, "auto") == "classification"
     assert list(read(tmp_path / "rows.csv", "kind").names) == list("abcdef")
+    # A column that pandas made the index is a column of the file, for pandas' CSV as for others.
+    for column in ("a", "kind"):
+        frame.set_index(column).to_parquet(tmp_path / "index.parquet")
+        found = read(tmp_path / "index.parquet", "kind")
+        np.testing.assert_allclose(found.features, X)
+        assert found.labels.tolist() == frame["kind"].tolist()
 
 
 @pytest.mark.parametrize(
