@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from linear_grokking.config.text import nearest
 from linear_grokking.workflow.predict.options import (
     ARCHITECTURES,
     name_of,
@@ -58,7 +59,9 @@ def from_keywords(keywords: Mapping[str, Any]) -> dict[str, Any]:
     for keyword, value in keywords.items():
         name = name_of(keyword.removesuffix("_"))
         if name not in option_names():
-            raise ValueError(f"{keyword}: no such option; available: {', '.join(option_names())}")
+            known = option_names()
+            hint = nearest(keyword, known)
+            raise ValueError(f"{keyword}: no such option{hint}; available: {', '.join(known)}")
         if isinstance(value, list | tuple):
             raise ValueError(f"{keyword} = {value}: must be one value")
         given[name] = value
