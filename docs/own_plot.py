@@ -1,4 +1,4 @@
-"""Make a plot of your own from the results, cell by cell; run it where results/ and figures/ are.
+"""Make a plot of your own from the results, cell by cell; run it where a whole build was done.
 
     python docs/own_plot.py my_plot.png
 

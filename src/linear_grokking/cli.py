@@ -8,8 +8,9 @@ import argparse
 import logging
 import sys
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from importlib import import_module
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from linear_grokking.runtime import failures, program
 
@@ -50,7 +51,17 @@ def _command(arguments: Sequence[str]) -> int | None:
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser that reports an error in one line."""
+    """A parser that reports an error in one line; a command's own names its help and options."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            close = get_close_matches(
+                unknown[0].partition("=")[0], self._option_string_actions, n=1
+            )
+            hint = f"; did you mean {close[0]}?" if close else ""
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
+        return found, unknown
 
     def error(self, message: str) -> NoReturn:
         self.exit(program.WRONG_OPTIONS, f"error: {message} (see {self.prog} --help)\n")

@@ -57,6 +57,9 @@ def test_each_command_is_there_and_says_what_it_takes(capsys, command):
     [
         (["plan", "--configfile", "none.yaml"], "none.yaml"),
         (["train", "--seed", "-1"], "--seed: -1: must be at least 0"),
+        (["train", "--lamda=3"], "--lamda=3; did you mean --lambda? (see linear-grokking train --"),
+        (["plan", "all"], "unrecognized arguments: all (see linear-grokking plan --help)"),
+        (["--lamda", "train"], "unrecognized arguments: --lamda (see linear-grokking --help)"),
         (["nonsense"], "nonsense"),
         ([], ""),
     ],

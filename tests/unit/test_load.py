@@ -124,6 +124,41 @@ def test_the_runs_of_a_figure_can_be_read_as_one_frame(smoke, figure):
     assert frame.columns.is_unique
 
 
+def test_a_figure_has_the_runs_of_its_own_table_whatever_the_list_of_all_runs_says(root):
+    # `snakemake A1` after an edit makes the table, and leaves the list of all runs as it was.
+    parameters = {"lambda": 0.9, "measure": "dynamics", "model": "linear"}
+    run = {"run_id": SECOND, "realizations": 2, "parameters": parameters}
+    spec = {"figure": "A1", "options": {"dynamics": "mine"}, "runs": {"dynamics": [run]}}
+    write(root / "figures/tables/A1.parquet", pd.DataFrame({"x": STEPS}), spec=spec)
+    expected = run_history(0.9).query("realization < 2").reset_index(drop=True)
+    for _ in range(2):
+        history = load.history("A1", root=root)
+        pd.testing.assert_frame_equal(history, expected)
+        assert history.attrs["parameters"] == parameters
+        with pytest.raises(ValueError, match=r"available values: 0\.9$"):
+            load.scalars("A1", lambda_=0.3, root=root)
+        (root / "results/runs.parquet").unlink(missing_ok=True)
+    with pytest.raises(FileNotFoundError, match=r"runs\.parquet: not made yet; .* after all runs"):
+        load.history("a1_dynamics", root=root)
+
+
+def test_the_list_of_all_runs_and_the_table_of_a_figure_give_the_same_frames(smoke, tmp_path):
+    root, _ = smoke
+    for figure in ("B2", "B19"):
+        (tmp_path / figure).mkdir()
+        (tmp_path / figure / "results").symlink_to((root / "results").resolve())
+        # Without the table of the figure the list decides.
+        listed = load.scalars(figure, root=tmp_path / figure)
+        of_table = load.scalars(figure, root=root)
+        assert set(of_table.columns) == set(listed.columns)
+        order = ["run_id", "realization"]
+        pd.testing.assert_frame_equal(
+            *(each.sort_values(order, ignore_index=True) for each in (of_table, listed)),
+            check_like=True,
+            check_dtype=False,  # sizes are whole unless another run of the list has none
+        )
+
+
 def test_a_parameter_with_the_name_of_a_column_is_called_so(smoke):
     history = load.history("B2", root=smoke[0])
     assert set(history["bias_parameter"]) == {False, True}
@@ -138,12 +173,20 @@ def test_summary_scalars_separability_table_and_runs(root):
     scalars = load.scalars("A1", root=root)
     assert list(scalars.columns[:3]) == ["run_id", "lambda", "realization"] and len(scalars) == 6
     assert scalars.attrs["units"]["grokking_time"] == "gradient-descent steps"
+    assert scalars.attrs["units"]["final_gen_accuracy"] == "fraction of samples"
+    assert scalars.attrs["units"]["min_gen_loss"] == "1"
     sets = load.separability("B6", root=root)
     assert sets["separable"].tolist() == [True, False] and sets.attrs["units"]["margin"]
     table = load.table("A1", root=root)
     assert table.attrs["spec"] == {"figure": "A1"}
-    with pytest.raises(ValueError, match=r"docs/gallery/A1.parquet; available tables: none"):
-        load.table("A1", root=root, size="config")
+    for shipped in (
+        lambda: load.table("A1", root, size="config"),
+        lambda: load.claims(root, size="config"),
+    ):
+        with pytest.raises(
+            ValueError, match=r"^root = '.*': has no docs/gallery; must be a clone$"
+        ):
+            shipped()
     with pytest.raises(ValueError, match="size = 'papers': must be one of config, paper"):
         load.table("A1", root=root, size="papers")
     assert len(load.runs(root)) == 3
@@ -158,6 +201,7 @@ def test_summary_scalars_separability_table_and_runs(root):
         ),
         (lambda root: load.history("A1", lambda_=0.5, root=root), "available values: 0.3, 0.9"),
         (lambda root: load.history("A1", sigma=5, root=root), "no such parameter.*lambda"),
+        (lambda root: load.history("A1", lambda_=[0.3, 0.9], root=root), "^lambda_ = .*one value$"),
         (lambda root: load.history("B6", root=root), "B6 has no dynamics runs"),
         (lambda root: load.table("B1", root=root), "available tables: A1"),
     ],

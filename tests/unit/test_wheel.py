@@ -208,7 +208,7 @@ except FileNotFoundError as error:
     print(error)
 """
     said = run(site, "-c", code, str(site), folder=tmp_path)
-    assert "no results here" in said
+    assert "not made yet" in said
 
 
 def test_every_module_of_the_library_imports(site, tmp_path):

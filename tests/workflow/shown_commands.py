@@ -80,7 +80,7 @@ COMMANDS: dict[str, dict[str, Here | By | Not]] = {
         ),
         "linear-grokking train --help": Here(),
         "linear-grokking clean-stale": Here(small=True),
-        "snakemake -s REPOSITORY/Snakefile --directory FOLDER": By(
+        "snakemake -c2 -s REPOSITORY/Snakefile --directory FOLDER": By(
             "workflow/test_other_folders.py::test_another_working_directory"
         ),
         "snakemake --profile slurm": DRY_RUNS,

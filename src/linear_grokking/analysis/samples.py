@@ -97,8 +97,11 @@ def _read_table(path: Path, label: str) -> Samples:
 
     try:
         frame = pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
-    except (ValueError, OSError):  # pandas and Arrow raise ValueErrors for bad contents
-        raise ValueError(f"{path}: not a readable {path.suffix} file") from None
+    except (ValueError, OSError) as error:  # pandas and Arrow raise ValueErrors for bad contents
+        reason = str(error).partition("\n")[0]
+        raise ValueError(f"{path}: not a readable {path.suffix} file: {reason}") from None
+    if any(frame.index.names):  # pandas wrote a column of the file as an index
+        frame = frame.reset_index()
     if label not in frame:
         raise ValueError(
             f"{path}: no column {label} for the labels (--label); it has "

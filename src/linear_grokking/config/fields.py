@@ -25,6 +25,8 @@ def _number(value: Any) -> Any:
     """Read a number as people write it: YAML gives 1e-3 as text, and yes as True."""
     if isinstance(value, bool):
         raise PydanticCustomError("number", "must be a number, not true or false")
+    if isinstance(value, list | tuple):
+        raise PydanticCustomError("number", "must be one value, not a list")
     if isinstance(value, bytes):
         raise PydanticCustomError("number", "must be a number")
     if isinstance(value, str):

@@ -116,7 +116,7 @@ def _no_such_kind(where: str, experiment: Any) -> str:
     if not isinstance(experiment, Mapping):
         return f"{where} = {shown(experiment)}: must be a section: keys with values"
     kinds = sorted(set(EXPERIMENTS) - set(BY_MEASURE))
-    allowed = f"must be one of {', '.join(kinds)} ; or set measure to {' or '.join(BY_MEASURE)}"
+    allowed = f"must be one of {', '.join(kinds)}; or set measure to {' or '.join(BY_MEASURE)}"
     model = experiment.get("model")
     if model is None:
         return f"{where}.model: is missing; {allowed}"

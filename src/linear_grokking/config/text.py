@@ -48,5 +48,6 @@ def _joined(parts: Any) -> str:
 
 def nearest(key: Any, known: Iterable[str]) -> str:
     """Return ``; did you mean "…"?`` with the known key closest to a key, or an empty string."""
-    close = difflib.get_close_matches(shown(key), list(known), n=1)
-    return f'; did you mean "{close[0]}"?' if close else ""
+    by_letters = {each.casefold(): each for each in known}
+    close = difflib.get_close_matches(shown(key).casefold(), by_letters, n=1)
+    return f'; did you mean "{by_letters[close[0]]}"?' if close else ""

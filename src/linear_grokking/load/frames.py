@@ -1,5 +1,6 @@
 """The loaders: one function for each kind of file, all of them exported by `load`."""
 
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from zipfile import Path as InArchive
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from linear_grokking.results.identity import FOLDERS, RECORDED
 from linear_grokking.results.places import CLAIMS, MANIFEST, SHIPPED, Size
@@ -20,7 +22,7 @@ _COLUMNS = {
     "s": ("seconds",),
     "1": (
         *("train_loss", "gen_loss", "gen_loss_error", "bias", "positive_mean", "output"),
-        *("smallest_eigenvalue", "box_norm"),
+        *("output_mean", "output_deviation", "smallest_eigenvalue", "box_norm"),
     ),
     "fraction of samples": ("train_accuracy", "gen_accuracy", "positive_fraction"),
     "unit of the inputs": ("margin", "box_margin", "positive_projection", "along", "across"),
@@ -72,13 +74,14 @@ def table(figure: str, root: Root = ".", *, size: Size | None = None) -> pd.Data
         Folder that holds results/ and figures/.
     size
         If given, return the table that is shipped with the repository instead of the one that was
-        computed here.  It was made with config/config.yaml (``"config"``) or at the papers' sizes
-        (``"paper"``), at the revision in ``attrs["provenance"]``.
+        computed here; `root` is then a clone.  It was made with config/config.yaml (``"config"``)
+        or at the papers' sizes (``"paper"``), at the revision in ``attrs["provenance"]``.
 
     Raises
     ------
     ValueError
-        If there is no such table or no such size; the message names those that exist.
+        If there is no such table or no such size; the message names those that exist.  If `size`
+        is given and `root` is not a clone of the repository.
 
     Examples
     --------
@@ -106,7 +109,8 @@ def history(name: str | None = None, *, root: str | Path = ".", **parameters: An
     Parameters
     ----------
     name
-        A figure ("B1") or an experiment ("b1_dynamics"); None selects all runs.
+        A figure ("B1"), whose runs are those of its table; an experiment ("b1_dynamics"), or None
+        for all runs, as listed by results/runs.parquet when all runs were last done.
     root
         Folder that holds results/ and figures/.
     parameters
@@ -123,6 +127,8 @@ def history(name: str | None = None, *, root: str | Path = ".", **parameters: An
     ------
     ValueError
         If no run matches; the message names what exists.
+    FileNotFoundError
+        If the list of all runs is needed and has not been made.
     """
     return _blocks("dynamics", name, root, parameters)
 
@@ -182,7 +188,7 @@ def _chosen(
     root: Root, name: str | None, parameters: dict[str, Any], measure: str | None
 ) -> pd.DataFrame:
     """Return the manifest's rows that match, with each run once."""
-    manifest = runs(root)
+    manifest = _listed(root, name)
     fits = np.ones(len(manifest), bool)
     if measure is not None:
         fits &= (manifest["measure"] == measure).to_numpy(bool)
@@ -198,6 +204,8 @@ def _chosen(
         wanted = f"{measure} runs" if measure else "runs"
         raise ValueError(f"{name or 'the manifest'} has no {wanted}")
     for key, value in parameters.items():
+        if not np.isscalar(value):
+            raise ValueError(f"{key} = {value}: must be one value")
         column = key.removesuffix("_")
         if column not in manifest or column in RECORDED:
             known = ", ".join(sorted(set(manifest.columns) - RECORDED))
@@ -209,6 +217,25 @@ def _chosen(
             raise ValueError(f"{key} = {value!r}: no such run; available values: {values}")
         fits &= matching
     return manifest[fits].drop_duplicates("run_id").reset_index(drop=True)
+
+
+def _listed(root: Root, name: str | None) -> pd.DataFrame:
+    """Return the manifest or, for a figure that was made, the runs that its table records.
+
+    The manifest is only made once all runs are done, so that a single figure may be newer.
+    """
+    path = _folder(root) / f"figures/tables/{name}.parquet"
+    made = table(name, root).attrs["spec"] if name and path.exists() else {}
+    rows = [
+        {key: run[key] for key in ("run_id", "realizations")}
+        | {"experiment": made["options"][role], "figures": [name], **run["parameters"]}
+        for role, points in made.get("runs", {}).items()
+        for run in points
+    ]
+    if not rows:
+        return runs(root)
+    # Through Arrow, like the manifest: parameters that a run does not have are None.
+    return pa.Table.from_pandas(pd.DataFrame(rows), preserve_index=False).to_pandas()
 
 
 def _equal(column: pd.Series, value: Any) -> np.ndarray:
@@ -233,7 +260,7 @@ def _joined(chosen: pd.DataFrame, parts: Iterable[pd.DataFrame]) -> pd.DataFrame
         joined = pd.concat([told.rename(columns=taken), joined], axis=1)
     joined.attrs = {"units": _units(joined), "run_ids": list(chosen["run_id"])}
     if len(chosen) == 1:
-        row = chosen.iloc[0].drop(list(RECORDED))
+        row = chosen.iloc[0].drop(list(RECORDED), errors="ignore")
         joined.attrs["parameters"] = row.dropna().to_dict()
     return joined
 
@@ -245,13 +272,16 @@ def _folder(root: Root) -> Path | InArchive:
 def _shipped(root: Root, size: Size) -> Path | InArchive:
     if size not in SHIPPED:
         raise ValueError(f"size = {size!r}: must be one of {', '.join(SHIPPED)}")
-    return _folder(root) / SHIPPED[size]
+    folder = _folder(root) / SHIPPED[size]
+    if not folder.is_dir():
+        raise ValueError(f"root = {str(root)!r}: has no {SHIPPED[size]}; must be a clone")
+    return folder
 
 
 def _whole(root: Root, name: str) -> pd.DataFrame:
     path = _folder(root) / name
     if not path.exists():
-        raise FileNotFoundError(f"{path}: no results here; `snakemake -c1` makes them")
+        raise FileNotFoundError(f"{path}: not made yet; `snakemake -c1` makes it, after all runs")
     return _one_file(path)
 
 
@@ -263,4 +293,5 @@ def _one_file(path: Path | InArchive) -> pd.DataFrame:
 
 
 def _units(frame: pd.DataFrame) -> dict[str, str]:
-    return {name: UNITS[name] for name in frame.columns if name in UNITS}
+    plain = {name: re.sub("^(final|initial|min|max)_", "", name) for name in frame.columns}
+    return {name: UNITS[each] for name, each in plain.items() if each in UNITS}

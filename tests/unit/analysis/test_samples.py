@@ -91,6 +91,12 @@ def test_files_of_all_kinds_give_the_same_rows(tmp_path):
         assert found.labels.tolist() == frame["kind"].tolist()
         assert task_of(found.labels, "auto") == "classification"
     assert list(read(tmp_path / "rows.csv", "kind").names) == list("abcdef")
+    # A column that pandas made the index is a column of the file, for pandas' CSV as for others.
+    for column in ("a", "kind"):
+        frame.set_index(column).to_parquet(tmp_path / "index.parquet")
+        found = read(tmp_path / "index.parquet", "kind")
+        np.testing.assert_allclose(found.features, X)
+        assert found.labels.tolist() == frame["kind"].tolist()
 
 
 @pytest.mark.parametrize(
@@ -101,8 +107,9 @@ def test_files_of_all_kinds_give_the_same_rows(tmp_path):
         ("folder.csv", "y", "folder.csv: is a folder"),
         ("broken.npz", "y", "broken.npz: not a readable .npz file"),
         ("array.npz", "y", "array.npz: not a readable .npz file of plain arrays"),
-        ("broken.parquet", "y", "broken.parquet: not a readable .parquet file"),
-        ("empty.csv", "y", "empty.csv: not a readable .csv file"),
+        ("broken.parquet", "y", r"broken.parquet: not a readable .parquet file: \w"),
+        ("empty.csv", "y", "empty.csv: not a readable .csv file: No columns"),
+        ("ragged.csv", "y", "ragged.csv: not a readable .csv file: .*Expected 2 fields in line 3"),
         ("rows.npz", "z", r"rows.npz: no array z; .* the file holds X, y"),
         ("other.npz", "y", r"other.npz: no array X; X .* are needed"),
         ("pickled.npz", "y", "pickled.npz: not a readable .npz file of plain arrays"),
@@ -117,6 +124,7 @@ def test_files_that_cannot_be_read(tmp_path, name, label, says):
     with open(tmp_path / "array.npz", "wb") as file:  # np.save would give it the suffix .npy
         np.save(file, X)
     (tmp_path / "empty.csv").write_text("")
+    (tmp_path / "ragged.csv").write_text("a,y\n1,2\n1,2,3\n")
     (tmp_path / "rows.txt").write_text("")
     (tmp_path / "folder.csv").mkdir()
     np.savez(tmp_path / "rows.npz", X=X, y=Y)

@@ -205,6 +205,16 @@ def test_a_request_holds_all_that_a_table_is_made_from(tmp_path):
         assert targets.table(plan_of(tmp_path, **change), "A1").made_of != target.made_of
 
 
+def test_experiments_need_no_figure(tmp_path):
+    raw = {key: value for key, value in CONFIGURATION.items() if key != "figures"}
+    plan = Plan(read(raw), tmp_path)
+    assert not plan.config.figures
+    made = targets.everything(plan).inputs
+    assert MANIFEST in made
+    for run_id in plan.runs:
+        assert {f"results/scalars/{run_id}.parquet", *plan.block_files(run_id)} <= set(made)
+
+
 def test_the_manifest_lists_every_run_with_what_uses_it(plan):
     entries = targets.manifest(plan).request["runs"]
     assert [(e["experiment"], e["figures"]) for e in entries] == [

@@ -643,9 +643,18 @@ def test_wrong_values_get_one_line_and_write_nothing(here, capsys, arguments, me
     assert said.out == "" and [path.name for path in here.rglob("*")] == ["file"]
 
 
+def test_the_keys_and_models_of_the_configuration_are_names_too():
+    assert predict("two_layer", d_h=5).spec == predict("two-layer", d_h=5).spec
+    ours = predict("logistic", n_train=50, d=20, eta=0.1, t_max=1e3, gamma=0.1, n_gen=0)
+    theirs = {"lr": 0.1, "n_epochs": 1e3, "weight_decay": 0.1, "n_test": 0}
+    assert ours.spec == predict("logistic", n_train=50, d_in=20, **theirs).spec
+
+
 def test_keywords_that_are_no_options_are_told():
     with pytest.raises(ValueError, match=r"^colour: no such option; available: d_in, "):
         predict("linear", colour=1)
+    with pytest.raises(ValueError, match=r'^lamda: no such option; did you mean "lambda"\?; avail'):
+        predict("linear", lamda=0.9)
     with pytest.raises(ValueError, match="must be one value"):
         predict("linear", lambda_=[0.5, 0.9])
     with pytest.raises(ValueError, match="target_accuracy"):

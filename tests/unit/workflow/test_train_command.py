@@ -91,7 +91,9 @@ def test_lambda_that_no_sizes_make_is_refused(here, capsys):
     assert status("--d_in=10", "--lambda=0.37") == 2
     assert "--lambda = 0.37 gives" in capsys.readouterr().err
     assert status("--lambda=0.5", "--n_train=9") == 2
-    assert "sets both of the keys" in capsys.readouterr().err
+    assert "sets both of the keys --lambda and --n_train;" in capsys.readouterr().err
+    assert status("--architecture=logistic", "--lambda=0.5", "--d=9") == 2
+    assert "sets both of the keys --lambda and --d_in;" in capsys.readouterr().err
     assert not list(here.iterdir())
 
 

@@ -41,7 +41,9 @@ class Config(Section):
         10.0, description="Work per job: blocks of realizations are sized to take about this long."
     )
     experiments: dict[Name, AnyExperiment] = Field(description="Grids of runs, by name.")
-    figures: SkipValidation[Mapping[str, FigureOptions]]
+    figures: SkipValidation[Mapping[str, FigureOptions]] = Field(
+        {}, description="What each figure is drawn from."
+    )
 
 
 def read(raw: Mapping[str, Any]) -> Config:
@@ -127,7 +129,8 @@ def _whole(named: frozenset[str]) -> type["_Whole"]:
         fields[each] = (registry.module(each).Options | None, Field(None, description=description))
     figures = create_model("Figures", __base__=Section, **fields)
     by_id: Any = Annotated[figures, AfterValidator(_given)]
-    described = Field(description="What each figure is drawn from.")
+    inherited = Config.model_fields["figures"]
+    described = Field(inherited.default, description=inherited.description)
     return create_model("Config", __base__=_Whole, figures=(by_id, described))
 
 

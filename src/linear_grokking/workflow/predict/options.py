@@ -50,8 +50,8 @@ _KEYS = {
 }
 """Configuration keys of the options whose names differ from them."""
 
-_ALIASES = {"solver": ["--optimizer"]}
-"""Further names of options, besides the configuration key."""
+_ALIASES = {"solver": ["--optimizer"], "d_in": ["--d"]}
+"""Further names of options; `d` is the logistic model's key for the input dimension."""
 
 _NO_OPTIONS = {"model", "measure", "activation", "lambda"}
 """Keys that the architecture fixes, and λ, whose option is added separately."""
@@ -93,7 +93,7 @@ def option_names() -> tuple[str, ...]:
 
 def name_of(key: str) -> str:
     """Return the name of an option that is given by another name, or by its own."""
-    names = {key: name for name, key in _KEYS.items()} | {"optimizer": "solver"}
+    names = {key: name for name, key in _KEYS.items()} | {"optimizer": "solver", "d": "d_in"}
     return names.get(key, key)
 
 
@@ -171,7 +171,7 @@ def in_options(message: str, model: str) -> str:
     options = {_key(name, model): _flag(name) for name in option_names()}
     renamed = "|".join(_KEYS.values())
     return re.sub(
-        rf"^\w+|(?<=sets )\w+|(?<=needs )\w+|\b({renamed})\b",
+        rf"^\w+|(?<=sets |keys )\w+|(?<=needs )\w+|(?<= and )\w+(?=;)|\b({renamed})\b",
         lambda found: options.get(found[0], found[0]),
         message.replace("experiments.train: ", "").replace("experiments.train.", ""),
         flags=re.MULTILINE,

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from linear_grokking.config.text import nearest
 from linear_grokking.workflow.predict.options import (
     ARCHITECTURES,
     name_of,
@@ -15,6 +16,7 @@ NAMES: Mapping[str, str] = {
     **{name: name for name in ARCHITECTURES},
     "linear": "1layer",
     "two-layer": "2layer_linear",
+    "two_layer": "2layer_linear",
 }
 """Names of models, and the architecture of `train` that each stands for."""
 
@@ -57,7 +59,9 @@ def from_keywords(keywords: Mapping[str, Any]) -> dict[str, Any]:
     for keyword, value in keywords.items():
         name = name_of(keyword.removesuffix("_"))
         if name not in option_names():
-            raise ValueError(f"{keyword}: no such option; available: {', '.join(option_names())}")
+            known = option_names()
+            hint = nearest(keyword, known)
+            raise ValueError(f"{keyword}: no such option{hint}; available: {', '.join(known)}")
         if isinstance(value, list | tuple):
             raise ValueError(f"{keyword} = {value}: must be one value")
         given[name] = value
