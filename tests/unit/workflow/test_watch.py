@@ -326,7 +326,13 @@ def test_a_folder_without_a_build_is_one_line(tmp_path, capsys):
     assert said.count("\n") == 1 and "no build was started here" in said and "logs/build" in said
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"jobs": {"1": {}}}', '{"jobs": 3, "cores": 1}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        *("", "[]", '{"jobs": {"1": {}}}', '{"jobs": 3, "cores": 1}'),
+        '{"jobs": {}, "cores": "two", "gpus": 0}',
+    ],
+)
 def test_a_note_that_cannot_be_read_is_named(tmp_path, content):
     (tmp_path / "logs").mkdir()
     (tmp_path / builds.FILE).write_text(content)

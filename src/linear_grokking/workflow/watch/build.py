@@ -1,11 +1,12 @@
 """The jobs of a build, as recorded when Snakemake starts."""
 
-import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
+
+from pydantic import TypeAdapter, ValidationError
 
 from linear_grokking.errors import LinearGrokkingError
 from linear_grokking.runtime.files import write_json
@@ -96,16 +97,11 @@ def read(root: Path) -> Build:
     """
     path = root / FILE
     try:
-        noted = json.loads(path.read_text(encoding="utf-8"))
-        jobs = {
-            number: Job(**(job | {"outputs": tuple(job["outputs"])}))
-            for number, job in noted["jobs"].items()
-        }
-        return Build(jobs, noted["cores"], noted["gpus"])
+        return TypeAdapter(Build).validate_json(path.read_bytes())
     except OSError as error:
         problem = f"no build was started here ({error.strerror}: {FILE})"
         raise NoBuildError(f"{root}: {problem}") from None
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except ValidationError:
         raise NoBuildError(
             f"{path}: is not a valid build record; the next build rewrites it"
         ) from None
