@@ -323,6 +323,13 @@ def test_a_block_is_cut_anew_where_a_damaged_one_lies(tmp_path):
     assert plan_of(tmp_path, **changes).block_files(run_id) == anew
 
 
+def test_the_rules_can_be_read_where_results_cannot(tmp_path):
+    (tmp_path / "results").touch()
+    plan = plan_of(tmp_path)
+    with pytest.raises(OSError, match="Not a directory"):
+        targets.everything(plan)
+
+
 FAILURES = [
     (OSError(errno.ESTALE, "stale"), "Stale file handle"),
     (PermissionError(errno.EACCES, "denied"), "Permission denied"),

@@ -12,7 +12,6 @@ from linear_grokking.jobs import costs
 from linear_grokking.jobs.costs import Cost
 from linear_grokking.jobs.kinds import Kind, kind_of, run_id
 from linear_grokking.results.identity import FOLDERS, Block, blocks, blocks_in
-from linear_grokking.results.places import MANIFEST
 from linear_grokking.workflow.plan.configuration import Config
 from linear_grokking.workflow.plan.disk import Disk
 
@@ -133,7 +132,7 @@ class Plan:
         self.config = config
         self.root = root
         self.sources = tuple(sources)
-        self.disk = Disk(root, MANIFEST, trusted=trusted)
+        self.disk = Disk(root, trusted=trusted)
         self._block_files: dict[str, list[str]] = {}
         self.runs: dict[str, Run] = {}
         self.points: dict[str, list[Point]] = {}
