@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
 
-from linear_grokking.config import MAIN, load_merged, main_file
+from linear_grokking.config import MAIN, ConfigurationError, load_merged, main_file
 from linear_grokking.errors import LinearGrokkingError
 from linear_grokking.figures.registry import FIGURE_ID
 from linear_grokking.results.identity import FOLDERS, RUN_ID
@@ -63,7 +63,10 @@ def command(options: argparse.Namespace) -> None:
     for path, (sources, raw) in noted.items():
         # The main file may have been edited since; its present state counts (see above).
         if sources != [main]:
-            plans[f"{' '.join(sources)} ({path})"] = Plan(read(raw))
+            try:
+                plans[f"{' '.join(sources)} ({path})"] = Plan(read(raw))
+            except ConfigurationError as error:
+                raise ConfigurationError(f"{path}: {error}") from None
     for source, plan in plans.items():
         print(f"needed by {source}: {len(plan.runs)} runs", file=sys.stderr)
     found = stale_paths(root, plans.values())
