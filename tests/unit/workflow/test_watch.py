@@ -268,6 +268,20 @@ def test_the_log_of_a_job_that_was_killed_says_so(started):
     assert text == f"{lines['one'][0]}\n{KILLED}\n"
 
 
+@pytest.mark.parametrize("last", ["error: no space left", line(1, "01:00", "09:00")])
+def test_jobs_of_a_group_that_had_no_turn_are_not_said_to_be_killed(started, last):
+    heard = LastWord(builds.read(started), started)
+    log(started, "two", last)
+    log(started, "three", "error: of a build before this one", ago=7200)
+    told = [{"jobid": number} for number in (0, 1, 2)]
+    heard.handle(record("group_error", groupid="figure", job_error_info=told))
+    for each in told:
+        heard.handle(record("job_error", **each))
+    assert [each.job.name for each in Watch(started).look().seen.values()] == ["two"]
+    said = (started / "logs/two.log").read_text(encoding="utf-8").splitlines()
+    assert said == ([last] if last.startswith("error") else [last, KILLED])
+
+
 def test_a_log_that_cannot_be_written_disturbs_nothing(started):
     (started / "logs/one.log").mkdir(parents=True)
     LastWord(builds.read(started), started).handle(record("job_error", jobid=0))
