@@ -39,13 +39,8 @@ def device_of(wildcards, resources):
     return "cpu" if device == "auto" and not resources.get("gpu") else device
 
 
-def job_threads(wildcards):
-    """Return one thread where several jobs run side by side, all cores for a large job."""
-    return threads_of(wildcards.run_id)
-
-
 def threads_of(run_id):
-    """Return the threads of each job of a run."""
+    """Return one thread where several jobs of a run go side by side, all cores for a large job."""
     large = costs.is_large(plan.runs[run_id].cost)
     # A job that runs on another machine cannot know the number of cores there.
     here = workflow.is_main_process and workflow.nodes is None

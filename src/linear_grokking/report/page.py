@@ -81,7 +81,10 @@ def write_page(
         claims=judged,
         verdicts=VERDICTS,
         counts=Counter(claim["verdict"] for claim in judged),
-        by_paper=_by_paper(judged),
+        by_paper={
+            whose: Counter(claim["verdict"] for claim in judged if claim["states"] == whose)
+            for whose in ("A", "B", "ours")
+        },
         summary=summary(judged, entries),
         sizes=_sizes(entries),
         headlines=[claim for claim in confirmed if claim["id"] in HEADLINES],
@@ -175,14 +178,6 @@ def _claims(path: Path, made_of: str) -> list[dict[str, Any]]:
     table = read_table(path, made_of=made_of).to_pandas()
     table["run_ids"] = table["run_ids"].str.split()
     return table.to_dict("records")
-
-
-def _by_paper(claims: Sequence[Mapping[str, Any]]) -> dict[str, Counter]:
-    """Count verdicts by the source of the statement: Paper A, Paper B or this project."""
-    found: dict[str, Counter] = {"A": Counter(), "B": Counter(), "ours": Counter()}
-    for claim in claims:
-        found[claim["states"]][claim["verdict"]] += 1
-    return found
 
 
 Reasons = list[tuple[str, list[Mapping[str, Any]]]]

@@ -188,9 +188,10 @@ def test_jobs_are_seen_by_their_logs_and_outputs(started):
     assert sight.at_work and not sight.over
 
 
-def test_the_line_follows_snakemakes_count(started):
+def test_the_line_follows_snakemakes_count(started, monkeypatch):
     stream, now = io.StringIO(), [0.0]
-    heard = BuildLine(started, stream, clock=lambda: now[0])
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    heard = BuildLine(started, stream)
     for number in range(4):
         heard.handle(record("job_info", jobid=number))
     log(started, "one", line(10, "01:00", "00:00"))

@@ -5,7 +5,6 @@ import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
-from typing import TypeVar
 
 from linear_grokking.jobs import costs
 from linear_grokking.workflow.plan import job_names, targets
@@ -214,10 +213,7 @@ def _longest_jobs(plan: Plan, gpus: bool) -> dict[str, float]:
     }
 
 
-Line = TypeVar("Line", Forecast, Cluster)
-
-
-def table(lines: Sequence[Line]) -> str:
+def table(lines: Sequence[Forecast] | Sequence[Cluster]) -> str:
     """Return the numbers as text, with a heading and a line for each figure or cluster."""
     rows = [[field.name.replace("_", " ") for field in fields(lines[0])]]
     rows += [

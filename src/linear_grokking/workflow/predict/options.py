@@ -79,11 +79,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
 def spellings(name: str) -> list[str]:
     """Return all names of an option, with underscores and with dashes."""
     names = [f"--{each}" for each in (name, _KEYS.get(name, name))] + _ALIASES.get(name, [])
-    return list(dict.fromkeys(each for one in names for each in (one, _dashed(one))))
-
-
-def _dashed(option: str) -> str:
-    return f"--{option.removeprefix('--').replace('_', '-')}"
+    return list(dict.fromkeys(each for one in names for each in (one, one.replace("_", "-"))))
 
 
 def option_names() -> tuple[str, ...]:
