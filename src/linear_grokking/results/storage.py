@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -246,7 +247,7 @@ def read_table(path: Path | zipfile.Path, *, made_of: str | None = None) -> pa.T
     StorageError
         Naming the file, if it cannot be read, is damaged, or made of something else.
     """
-    with _reading(path) as file:
+    with reading(path) as file:
         # Not by Arrow's own `read_table`, which imports all that is needed for folders of files.
         with pq.ParquetFile(file, page_checksum_verification=True) as content:
             table = content.read()
@@ -302,7 +303,7 @@ def read_metadata(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _footer(path: Path) -> pa.Schema:
-    with _reading(path):
+    with reading(path):
         schema = pq.read_schema(path)
         _check(path, schema)
         return schema
@@ -322,14 +323,20 @@ def _digest(path: Path | zipfile.Path, schema: pa.Schema) -> str:
 
 
 @contextmanager
-def _reading(path: Path | zipfile.Path) -> Iterator[Any]:
-    """Yield what Arrow reads; distinguish wrong contents from failures of the system."""
+def reading(path: Path | zipfile.Path) -> Iterator[Any]:
+    """Yield what Arrow reads; distinguish wrong contents from failures of the system.
+
+    Raises
+    ------
+    StorageError
+        For whatever fails inside, naming the file.
+    """
     try:
         # Arrow does not always say why it cannot open a file; the system does.
         with path.open("rb") as file:
             yield path if isinstance(path, Path) else file
-    except zipfile.BadZipFile:
-        raise DamagedError(path, "its checksum in the archive is wrong") from None
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError):
+        raise DamagedError(path, "is damaged in the archive") from None
     except pa.ArrowMemoryError:
         raise StorageError(path, "there is not enough memory to read it") from None
     except (OSError, pa.ArrowException, KeyError, ValueError) as error:
