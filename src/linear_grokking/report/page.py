@@ -45,9 +45,7 @@ SIZES = (
 _HIDDEN = RECORDED | {"measure", "model", "solver"}
 
 
-def write_page(
-    request: Mapping[str, Any], output: Path, root: Path, record: Mapping[str, Any]
-) -> None:
+def write_page(request: Mapping[str, Any], output: Path, root: Path, made_of: str) -> None:
     """Write the report as one HTML file that needs no network.
 
     Parameters
@@ -58,8 +56,8 @@ def write_page(
         sources of the ``configuration``.
     root
         Folder that holds results/ and figures/.
-    record
-        The page's own provenance.
+    made_of
+        The page's own digest.
 
     Raises
     ------
@@ -97,7 +95,7 @@ def write_page(
         runs=_runs(listed),
         cost=_cost(listed.drop_duplicates("run_id")),
         provenance=_provenance(metadata(manifest.schema)[1]),
-        made_of=record["made_of"],
+        made_of=made_of,
         configuration=request["configuration"],
         style=_resource("style.css"),
         script=_resource("script.js"),

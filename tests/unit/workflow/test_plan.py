@@ -18,7 +18,7 @@ from linear_grokking.results.identity import canonical
 from linear_grokking.results.places import MANIFEST
 from linear_grokking.results.storage import StorageError, write_table
 from linear_grokking.runtime.files import whole_file
-from linear_grokking.workflow.made_of import record
+from linear_grokking.workflow.made_of import stamp
 from linear_grokking.workflow.plan import Plan, noted_configurations, read, stale, targets
 
 REPOSITORY = Path(__file__).parents[3]
@@ -81,7 +81,7 @@ def spec_of(target):
 def code_of(target):
     if target.step == "train_block":
         return kind_of(target.request["spec"]).code(target.request["spec"])
-    return record(target.step, target.request)["fingerprint"]
+    return stamp(target.step, target.request)["provenance"]["fingerprint"]
 
 
 def all_targets(plan):
