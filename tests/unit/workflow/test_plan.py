@@ -429,6 +429,11 @@ def test_what_killed_jobs_left_unfinished_is_stale_and_nothing_else(plan):
         path.touch()
     damaged = plan.root / f"{MANIFEST}.damaged"
     damaged.touch()
+    # Of one job that was killed after its block was in place, and of one that may resume.
+    folder = plan.root / plan.runs[plan.points["more"][0].run_id].folder
+    for name in ("0-9", "10-19", "7-9"):
+        (folder / f".{name}.resume").mkdir()
+    left |= {folder / ".0-9.resume", folder / ".10-19.resume"}
     assert set(stale.stale_paths(plan.root, [plan])) == {*left, damaged}
     assert noted_configurations.read(plan.root) == {}
 

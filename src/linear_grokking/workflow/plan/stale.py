@@ -84,8 +84,8 @@ def command(options: argparse.Namespace) -> None:
 def stale_paths(root: Path, plans: Iterable[Plan]) -> list[Path]:
     """Return the blocks, summaries, figures and tables under ``root`` that no plan needs.
 
-    Files set aside as damaged, and files that killed jobs left unfinished, always count as stale,
-    whatever run they belong to.
+    Files set aside as damaged, and what killed jobs left behind (unfinished files, side files of a
+    block that is there), always count as stale, whatever run they belong to.
     """
     needed = {name for plan in plans for name in (*plan.runs, *plan.config.figures)}
     stale = []
@@ -96,9 +96,14 @@ def stale_paths(root: Path, plans: Iterable[Plan]) -> list[Path]:
         if left_of:
             of_all = name.as_posix() in _OF_ALL or name.parent == Path(noted_configurations.FOLDER)
             stale += [path] if made or of_all else []
-        elif made and needed.isdisjoint(made.groups()):
+        elif made and (needed.isdisjoint(made.groups()) or _has_ended(path)):
             stale.append(path)
     return sorted(stale)
+
+
+def _has_ended(path: Path) -> bool:
+    """Return whether a side folder, ``.0-99.resume``, is of a block that is there."""
+    return path.suffix == ".resume" and path.with_name(f"{path.stem[1:]}.parquet").exists()
 
 
 def remove(paths: Iterable[Path]) -> None:
