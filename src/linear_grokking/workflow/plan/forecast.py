@@ -220,8 +220,12 @@ def table(lines: Sequence[Forecast] | Sequence[Cluster]) -> str:
         [f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in astuple(line)]
         for line in lines
     ]
+    return "\n".join(aligned(rows))
+
+
+def aligned(rows: Sequence[Sequence[str]], *, left: int = 0) -> list[str]:
+    """Return rows as lines, in columns that are aligned right except the first ``left``."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
-        for row in rows
-    )
+    sides = "<" * left + ">" * (len(widths) - left)
+    shape = "  ".join(f"{{:{side}{width}}}" for side, width in zip(sides, widths, strict=True))
+    return [shape.format(*row) for row in rows]
