@@ -50,7 +50,7 @@ def threads_of(run_id):
 def job_memory(wildcards, attempt):
     """Return the memory by the cost model, increased by half of it with each attempt."""
     held = at_work.held_by(wildcards.run_id)
-    needed = plan.runs[wildcards.run_id].memory_mb(gpu=held)
+    needed = costs.job_memory_mb(plan.runs[wildcards.run_id].cost, gpu=held)
     return int(needed * (1 + 0.5 * (attempt - 1)))
 
 
@@ -62,7 +62,7 @@ def job_gpus(wildcards):
 def job_gpu_memory(wildcards):
     """Return the least GPU memory that a job needs, by the cost model."""
     held = at_work.held_by(wildcards.run_id)
-    return plan.runs[wildcards.run_id].gpu_memory_mb if held else None
+    return costs.gpu_memory_mb(plan.runs[wildcards.run_id].cost) if held else None
 
 
 def job_minutes(wildcards, attempt):

@@ -135,7 +135,7 @@ def _figure(
 ) -> dict[str, Any]:
     """Return what the template needs to show a figure."""
     request, provenance, table = tables.read_table(root, figure, made_of["tables"][figure])
-    made = caption(request)
+    made, plot = caption(request), interactive.INTERACTIVE.get(figure)
     image = read_made_of(root / f"figures/{figure}.png", made_of["pictures"][figure])
     run_ids = [run["run_id"] for runs in request["runs"].values() for run in runs]
     return {
@@ -148,7 +148,7 @@ def _figure(
         "is_ours": made.is_ours,
         "alt": made.alt,
         "picture": pictures.embedded(image),
-        "plot": interactive.plot(figure, table),
+        "plot": plot and plot(table),
         "claims": [claim for claim in claims if claim["figure"] == figure],
         "runs": request["runs"],
         "run_ids": list(dict.fromkeys(run_ids)),

@@ -13,6 +13,7 @@ import pytest
 import linear_grokking.workflow.made_of
 from linear_grokking.config import load_merged
 from linear_grokking.figures.registry import draw_code, tabulate_code
+from linear_grokking.jobs.costs import job_memory_mb
 from linear_grokking.jobs.kinds import kind_of
 from linear_grokking.results.identity import canonical
 from linear_grokking.results.places import MANIFEST
@@ -157,7 +158,7 @@ def test_only_solvers_that_compute_on_a_gpu_ask_for_more_there(tmp_path, solver,
     )
     run, other = (plan.runs[plan.points["lin"][1].run_id] for plan in (cpu, cuda))
     assert (other.block > run.block) == there and (other.block != run.block) == there
-    assert other.memory_mb(gpu=True) > run.memory_mb(gpu=False)
+    assert job_memory_mb(other.cost, gpu=True) > job_memory_mb(run.cost, gpu=False)
     assert [run.takes_gpu(present=present) for present in (False, True)] == [False, False]
     assert [other.takes_gpu(present=present) for present in (False, True)] == [there, there]
 

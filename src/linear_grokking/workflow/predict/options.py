@@ -50,8 +50,8 @@ _KEYS = {
 }
 """Configuration keys of the options whose names differ from them."""
 
-_ALIASES = {"solver": ["--optimizer"]}
-"""Further names of options, besides the configuration key."""
+_ALIASES = {"optimizer": "solver"}
+"""Options by further names, besides the configuration key."""
 
 _NO_OPTIONS = {"model", "measure", "activation", "lambda"}
 """Keys that the architecture fixes, and λ, whose option is added separately."""
@@ -78,7 +78,8 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
 
 def spellings(name: str) -> list[str]:
     """Return all names of an option, with underscores and with dashes."""
-    names = [f"--{each}" for each in (name, _KEYS.get(name, name))] + _ALIASES.get(name, [])
+    aliases = (alias for alias, meant in _ALIASES.items() if meant == name)
+    names = [f"--{each}" for each in (name, _KEYS.get(name, name), *aliases)]
     return list(dict.fromkeys(each for one in names for each in (one, one.replace("_", "-"))))
 
 
@@ -89,7 +90,7 @@ def option_names() -> tuple[str, ...]:
 
 def name_of(key: str) -> str:
     """Return the name of an option that is given by another name, or by its own."""
-    names = {key: name for name, key in _KEYS.items()} | {"optimizer": "solver"}
+    names = {key: name for name, key in _KEYS.items()} | _ALIASES
     return names.get(key, key)
 
 
