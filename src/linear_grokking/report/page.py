@@ -19,7 +19,13 @@ from linear_grokking.report.captions import Values, caption, category, written
 from linear_grokking.report.summary import summary
 from linear_grokking.results.identity import RECORDED
 from linear_grokking.results.places import CLAIMS, MANIFEST
-from linear_grokking.results.storage import metadata, read_made_of, read_table, revision
+from linear_grokking.results.storage import (
+    StorageError,
+    metadata,
+    read_made_of,
+    read_table,
+    revision,
+)
 from linear_grokking.runtime.files import whole_file
 
 MAX_BYTES = 16_000_000
@@ -136,7 +142,6 @@ def _figure(
     """Return what the template needs to show a figure."""
     request, provenance, table = tables.read_table(root, figure, made_of["tables"][figure])
     made, plot = caption(request), interactive.INTERACTIVE.get(figure)
-    image = read_made_of(root / f"figures/{figure}.png", made_of["pictures"][figure])
     run_ids = [run["run_id"] for runs in request["runs"].values() for run in runs]
     return {
         "id": figure,
@@ -147,7 +152,7 @@ def _figure(
         "beside": _running(made.beside),
         "is_ours": made.is_ours,
         "alt": made.alt,
-        "picture": pictures.embedded(image),
+        "picture": _picture(root / f"figures/{figure}.png", made_of["pictures"][figure]),
         "plot": plot and plot(table),
         "claims": [claim for claim in claims if claim["figure"] == figure],
         "runs": request["runs"],
@@ -155,6 +160,13 @@ def _figure(
         "revision": typesetting.short(provenance["revision"]),
         "time": provenance["time"],
     }
+
+
+def _picture(path: Path, made_of: str) -> pictures.Picture:
+    try:
+        return pictures.embedded(read_made_of(path, made_of))
+    except OSError:  # Pillow's, which does not name the file
+        raise StorageError(path, "is damaged; remove it, and it is drawn again") from None
 
 
 def _running(text: str) -> str:
