@@ -137,7 +137,10 @@ def planned(
             continue
         step, given = job.rule.name, dict(job.wildcards.items())
         run_id, block = given.get("run_id", ""), given.get("block", "")
-        gpu = bool(block) and plan.runs[run_id].takes_gpu(present=gpus > 0)
+        gpu, seconds = False, _STEP_SECONDS.get(step, _OTHER_SECONDS)
+        if block:
+            gpu = plan.runs[run_id].takes_gpu(present=gpus > 0)
+            seconds = plan.runs[run_id].seconds(block, gpu=gpu)
         if run_id and run_id not in names:
             names[run_id] = job_names.name(plan, run_id)
         words = [names[run_id], block] if block else [step, names.get(run_id, given.get("figure"))]
@@ -145,14 +148,8 @@ def planned(
             name=" ".join(filter(None, words)),
             outputs=outputs,
             log=logs[0],
-            seconds=more + _seconds(plan, step, run_id, block, gpu=gpu),
+            seconds=more + seconds,
             threads=threads.get(run_id, 1) if block else 1,
             gpu=gpu,
         )
     return Build(made, cores, gpus)
-
-
-def _seconds(plan: Plan, step: str, run_id: str, block: str, *, gpu: bool) -> float:
-    if block:
-        return plan.runs[run_id].seconds(block, gpu=gpu)
-    return _STEP_SECONDS.get(step, _OTHER_SECONDS)
