@@ -125,6 +125,13 @@ def test_clean_stale_keeps_what_any_configuration_made(folder, capsys):
     assert capsys.readouterr().out == f"results/summaries/{run_id}.parquet\n"
 
 
+def test_a_configuration_may_have_a_long_name_in_any_alphabet(folder):
+    sources = [f"{letter * 60}.yaml" for letter in "設定"]
+    noted_configurations.write(folder, sources, CONFIGURATION)
+    ((read_sources, raw),) = noted_configurations.read(folder).values()
+    assert (read_sources, raw) == (sources, CONFIGURATION)
+
+
 def test_clean_stale_counts_the_main_file_as_it_is_now(folder, capsys):
     raw = copy.deepcopy(CONFIGURATION)
     raw["experiments"]["lin"]["lambda"] = [0.25]
@@ -168,7 +175,9 @@ def test_clean_stale_removes_nothing_for_a_configuration_it_cannot_read(folder, 
     note.write_text(
         json.dumps({"sources": ["mine.yaml"], "configuration": CONFIGURATION | {"sede": 1}})
     )
-    assert "sede: unknown key" in error_of(capsys, "clean-stale", "--remove")
+    assert "configurations/mine.json: sede: unknown key" in error_of(
+        capsys, "clean-stale", "--remove"
+    )
     assert path.exists()
 
 

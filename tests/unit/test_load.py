@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import pyarrow as pa
 import pytest
 
 from linear_grokking import load
+from linear_grokking.errors import LinearGrokkingError
 from linear_grokking.jobs.kinds import LINEAR, SEPARABILITY
 from linear_grokking.results.identity import canonical, hashed
 from linear_grokking.results.statistics import frame
@@ -239,3 +242,19 @@ def test_the_script_of_the_documentation_draws_a_plot(root):
     done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert (root / "mine.png").stat().st_size > 10_000
+
+
+def test_no_bit_that_flips_in_an_archive_is_a_traceback(tmp_path):
+    table, path = tmp_path / "table.parquet", tmp_path / "archive.zip"
+    write(table, pd.DataFrame({"run_id": [FIRST]}))
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(table, "results/runs.parquet", zipfile.ZIP_STORED)
+        for name in ("ro-crate-metadata.json", "config/config.yaml"):
+            archive.writestr(name, f'{{"name": "{name}"}}')
+    content = path.read_bytes()
+    for place in range(0, len(content), 5):
+        flipped = bytes([content[place] ^ 1 << place % 8])
+        path.write_bytes(content[:place] + flipped + content[place + 1 :])
+        for part in ("runs", "configuration", "metadata"):
+            with suppress(LinearGrokkingError), load.open_archive(path) as opened:
+                getattr(opened, part)()

@@ -22,11 +22,7 @@ rule X1:
     input:
         inputs(lambda wildcards: targets.does_x_help(plan)),
     output:
-        "figures/X1.pdf",
-        "figures/X1.svg",
-        "figures/X1.png",
-        "figures/tables/X1.csv",
-        "figures/tables/X1.parquet",
+        targets.DOES_X_HELP,
     log:
         "logs/X1.log",
     params:

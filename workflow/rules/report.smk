@@ -6,7 +6,7 @@ rule report:
     input:
         inputs(lambda wildcards: targets.report(plan)),
     output:
-        "results/report.html",
+        targets.REPORT,
     log:
         "logs/report.log",
     params:

@@ -39,13 +39,8 @@ def device_of(wildcards, resources):
     return "cpu" if device == "auto" and not resources.get("gpu") else device
 
 
-def job_threads(wildcards):
-    """Return one thread where several jobs run side by side, all cores for a large job."""
-    return threads_of(wildcards.run_id)
-
-
 def threads_of(run_id):
-    """Return the threads of each job of a run."""
+    """Return one thread where several jobs of a run go side by side, all cores for a large job."""
     large = costs.is_large(plan.runs[run_id].cost)
     # A job that runs on another machine cannot know the number of cores there.
     here = workflow.is_main_process and workflow.nodes is None
@@ -55,7 +50,7 @@ def threads_of(run_id):
 def job_memory(wildcards, attempt):
     """Return the memory by the cost model, increased by half of it with each attempt."""
     held = at_work.held_by(wildcards.run_id)
-    needed = plan.runs[wildcards.run_id].memory_mb(gpu=held)
+    needed = costs.job_memory_mb(plan.runs[wildcards.run_id].cost, gpu=held)
     return int(needed * (1 + 0.5 * (attempt - 1)))
 
 
@@ -67,7 +62,7 @@ def job_gpus(wildcards):
 def job_gpu_memory(wildcards):
     """Return the least GPU memory that a job needs, by the cost model."""
     held = at_work.held_by(wildcards.run_id)
-    return plan.runs[wildcards.run_id].gpu_memory_mb if held else None
+    return costs.gpu_memory_mb(plan.runs[wildcards.run_id].cost) if held else None
 
 
 def job_minutes(wildcards, attempt):

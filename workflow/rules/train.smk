@@ -7,7 +7,7 @@ rule train_block:
         "logs/train_block/{run_id}/{block}.log",
     group:
         job_group if may_group else None
-    threads: job_threads
+    threads: lambda wildcards: threads_of(wildcards.run_id)
     resources:
         gpu=job_gpus,
         mem_mb=job_memory,

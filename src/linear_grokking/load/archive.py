@@ -10,7 +10,7 @@ import yaml
 
 from linear_grokking.load import frames
 from linear_grokking.results.places import CONFIGURATION, METADATA
-from linear_grokking.results.storage import StorageError, unreadable
+from linear_grokking.results.storage import StorageError, reading, unreadable
 
 
 def open_archive(path: str | Path) -> "Archive":
@@ -27,7 +27,7 @@ def open_archive(path: str | Path) -> "Archive":
         archive = zipfile.ZipFile(path)
     except OSError as error:
         raise unreadable(path, error) from None
-    except zipfile.BadZipFile:
+    except (zipfile.BadZipFile, NotImplementedError):
         raise StorageError(path, "is not a complete ZIP file") from None
     missing = {METADATA, CONFIGURATION, frames.MANIFEST} - set(archive.namelist())
     if missing:
@@ -79,8 +79,12 @@ class Archive:
 
     def configuration(self) -> dict[str, Any]:
         """Return the merged configuration that the results were made from."""
-        return yaml.safe_load(self._archive.read(CONFIGURATION))
+        return yaml.safe_load(self._read(CONFIGURATION))
 
     def metadata(self) -> dict[str, Any]:
         """Return the RO-Crate metadata: what was run, when, from which revision, and all files."""
-        return json.loads(self._archive.read(METADATA))
+        return json.loads(self._read(METADATA))
+
+    def _read(self, name: str) -> bytes:
+        with reading(self._root / name) as file:
+            return file.read()

@@ -109,7 +109,7 @@ def caption_text(request: Mapping[str, Any]) -> str:
 
 def category(figure: str) -> str:
     """Return the part of the report that a figure belongs to."""
-    return PAPERS.get(figure[0], "Other figures")
+    return PAPERS[figure[0]]
 
 
 class Values:

@@ -252,11 +252,6 @@ INTERACTIVE: Mapping[str, Callable[[pd.DataFrame], go.Figure]] = {
 """Figures that have an interactive version, and the function that draws it from the table."""
 
 
-def plot(figure_id: str, table: pd.DataFrame) -> go.Figure | None:
-    """Return the interactive version of a figure, or None if it has none."""
-    return INTERACTIVE[figure_id](table) if figure_id in INTERACTIVE else None
-
-
 def packed(plots: Mapping[str, go.Figure]) -> str:
     """Return plotly's code and the plots, which the page unpacks when one of them is opened.
 

@@ -19,7 +19,13 @@ from linear_grokking.report.captions import Values, caption, category, written
 from linear_grokking.report.summary import summary
 from linear_grokking.results.identity import RECORDED
 from linear_grokking.results.places import CLAIMS, MANIFEST
-from linear_grokking.results.storage import metadata, read_made_of, read_table, revision
+from linear_grokking.results.storage import (
+    StorageError,
+    metadata,
+    read_made_of,
+    read_table,
+    revision,
+)
 from linear_grokking.runtime.files import whole_file
 
 MAX_BYTES = 16_000_000
@@ -45,9 +51,7 @@ SIZES = (
 _HIDDEN = RECORDED | {"measure", "model", "solver"}
 
 
-def write_page(
-    request: Mapping[str, Any], output: Path, root: Path, record: Mapping[str, Any]
-) -> None:
+def write_page(request: Mapping[str, Any], output: Path, root: Path, made_of: str) -> None:
     """Write the report as one HTML file that needs no network.
 
     Parameters
@@ -58,8 +62,8 @@ def write_page(
         sources of the ``configuration``.
     root
         Folder that holds results/ and figures/.
-    record
-        The page's own provenance.
+    made_of
+        The page's own digest.
 
     Raises
     ------
@@ -81,7 +85,10 @@ def write_page(
         claims=judged,
         verdicts=VERDICTS,
         counts=Counter(claim["verdict"] for claim in judged),
-        by_paper=_by_paper(judged),
+        by_paper={
+            whose: Counter(claim["verdict"] for claim in judged if claim["states"] == whose)
+            for whose in ("A", "B", "ours")
+        },
         summary=summary(judged, entries),
         sizes=_sizes(entries),
         headlines=[claim for claim in confirmed if claim["id"] in HEADLINES],
@@ -94,7 +101,7 @@ def write_page(
         runs=_runs(listed),
         cost=_cost(listed.drop_duplicates("run_id")),
         provenance=_provenance(metadata(manifest.schema)[1]),
-        made_of=record["made_of"],
+        made_of=made_of,
         configuration=request["configuration"],
         style=_resource("style.css"),
         script=_resource("script.js"),
@@ -134,8 +141,7 @@ def _figure(
 ) -> dict[str, Any]:
     """Return what the template needs to show a figure."""
     request, provenance, table = tables.read_table(root, figure, made_of["tables"][figure])
-    made = caption(request)
-    image = read_made_of(root / f"figures/{figure}.png", made_of["pictures"][figure])
+    made, plot = caption(request), interactive.INTERACTIVE.get(figure)
     run_ids = [run["run_id"] for runs in request["runs"].values() for run in runs]
     return {
         "id": figure,
@@ -146,14 +152,21 @@ def _figure(
         "beside": _running(made.beside),
         "is_ours": made.is_ours,
         "alt": made.alt,
-        "picture": pictures.embedded(image),
-        "plot": interactive.plot(figure, table),
+        "picture": _picture(root / f"figures/{figure}.png", made_of["pictures"][figure]),
+        "plot": plot and plot(table),
         "claims": [claim for claim in claims if claim["figure"] == figure],
         "runs": request["runs"],
         "run_ids": list(dict.fromkeys(run_ids)),
         "revision": typesetting.short(provenance["revision"]),
         "time": provenance["time"],
     }
+
+
+def _picture(path: Path, made_of: str) -> pictures.Picture:
+    try:
+        return pictures.embedded(read_made_of(path, made_of))
+    except OSError:  # Pillow's, which does not name the file
+        raise StorageError(path, "is damaged; remove it, and it is drawn again") from None
 
 
 def _running(text: str) -> str:
@@ -175,14 +188,6 @@ def _claims(path: Path, made_of: str) -> list[dict[str, Any]]:
     table = read_table(path, made_of=made_of).to_pandas()
     table["run_ids"] = table["run_ids"].str.split()
     return table.to_dict("records")
-
-
-def _by_paper(claims: Sequence[Mapping[str, Any]]) -> dict[str, Counter]:
-    """Count verdicts by the source of the statement: Paper A, Paper B or this project."""
-    found: dict[str, Counter] = {"A": Counter(), "B": Counter(), "ours": Counter()}
-    for claim in claims:
-        found[claim["states"]][claim["verdict"]] += 1
-    return found
 
 
 Reasons = list[tuple[str, list[Mapping[str, Any]]]]

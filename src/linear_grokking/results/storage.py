@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -228,7 +229,7 @@ def digest_of(path: Path, *, schema: pa.Schema | None = None, whole: bool = Fals
     found = read_table(path).schema if whole else _footer(path)
     if schema is not None and not found.equals(schema):
         raise DamagedError(path, "its columns are not those of its kind")
-    return _digest(found)
+    return _digest(path, found)
 
 
 def read_table(path: Path | zipfile.Path, *, made_of: str | None = None) -> pa.Table:
@@ -246,12 +247,12 @@ def read_table(path: Path | zipfile.Path, *, made_of: str | None = None) -> pa.T
     StorageError
         Naming the file, if it cannot be read, is damaged, or made of something else.
     """
-    with _reading(path) as file:
+    with reading(path) as file:
         # Not by Arrow's own `read_table`, which imports all that is needed for folders of files.
         with pq.ParquetFile(file, page_checksum_verification=True) as content:
             table = content.read()
-        _check_version(path, table.schema)
-    if made_of is not None and _digest(table.schema) != made_of:
+        _check(path, table.schema)
+    if made_of is not None and _digest(path, table.schema) != made_of:
         raise StorageError(path, _OF_ANOTHER)
     return table
 
@@ -302,34 +303,43 @@ def read_metadata(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _footer(path: Path) -> pa.Schema:
-    with _reading(path):
+    with reading(path):
         schema = pq.read_schema(path)
-        _check_version(path, schema)
+        _check(path, schema)
         return schema
 
 
-def _check_version(path: Path | zipfile.Path, schema: pa.Schema) -> None:
+def _check(path: Path | zipfile.Path, schema: pa.Schema) -> None:
     if (schema.metadata or {}).get(b"schema_version") != SCHEMA_VERSION.encode():
         raise DamagedError(path, "written by another version of this package")
+    metadata(schema)  # must be readable: Parquet protects no footer by a checksum
 
 
-def _digest(schema: pa.Schema) -> str:
+def _digest(path: Path | zipfile.Path, schema: pa.Schema) -> str:
     spec, record = metadata(schema)
+    if "fingerprint" not in record:
+        raise DamagedError(path, "does not say which code made it")
     return hashed(spec, record["fingerprint"])
 
 
 @contextmanager
-def _reading(path: Path | zipfile.Path) -> Iterator[Any]:
-    """Yield what Arrow reads; distinguish wrong contents from failures of the system."""
+def reading(path: Path | zipfile.Path) -> Iterator[Any]:
+    """Yield what Arrow reads; distinguish wrong contents from failures of the system.
+
+    Raises
+    ------
+    StorageError
+        For whatever fails inside, naming the file.
+    """
     try:
         # Arrow does not always say why it cannot open a file; the system does.
         with path.open("rb") as file:
             yield path if isinstance(path, Path) else file
-    except zipfile.BadZipFile:
-        raise DamagedError(path, "its checksum in the archive is wrong") from None
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError):
+        raise DamagedError(path, "is damaged in the archive") from None
     except pa.ArrowMemoryError:
         raise StorageError(path, "there is not enough memory to read it") from None
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, pa.ArrowException, KeyError, ValueError) as error:
         # For bytes that are not Parquet, Arrow may also raise an OSError, but without an errno.
         if isinstance(error, OSError) and error.errno is not None:
             raise unreadable(path, error) from None

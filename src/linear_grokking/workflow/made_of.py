@@ -54,15 +54,11 @@ def made_of(step: str, request: Mapping[str, Any]) -> str:
     return hashed(request, _code(step, request.get("figure")))
 
 
-def record(step: str, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the provenance of what a step makes from a request."""
-    code = _code(step, request.get("figure"))
-    return provenance(fingerprint=code, made_of=hashed(request, code))
-
-
 def stamp(step: str, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the metadata of each file of a step: the request as its ``spec``, and `record`."""
-    return {"spec": canonical(request), "provenance": record(step, request)}
+    """Return the metadata of each file of a step: the request as its ``spec``, and provenance."""
+    code = _code(step, request.get("figure"))
+    record = provenance(fingerprint=code, made_of=hashed(request, code))
+    return {"spec": canonical(request), "provenance": record}
 
 
 def write_pair(

@@ -1,6 +1,7 @@
 """What the page is made of: numbers, sentences, claims, axes."""
 
 import base64
+import os
 import tomllib
 from io import BytesIO
 
@@ -8,10 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from linear_grokking.report import page, pictures, typesetting
 from linear_grokking.report.interactive import _ticks
 from linear_grokking.report.summary import POINTS, summary
+from linear_grokking.results.storage import StorageError
 
 
 @pytest.mark.parametrize(
@@ -99,6 +102,17 @@ def test_a_picture_keeps_its_size_its_white_and_nearly_its_shades():
         found = np.asarray(image.convert("RGB")).astype(int)
     assert (found[:20] == 255).all()
     assert np.abs(found - pixels).max() <= 4
+
+
+def test_a_damaged_picture_is_named(tmp_path):
+    path, carried = tmp_path / "B1.png", PngInfo()
+    carried.add_text("provenance", "digest")
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
+    Image.fromarray(pixels).save(path, "PNG", pnginfo=carried)
+    assert page._picture(path, "digest").width == 30
+    os.truncate(path, path.stat().st_size // 2)
+    with pytest.raises(StorageError, match=r"B1\.png: is damaged; remove it"):
+        page._picture(path, "digest")
 
 
 def test_a_point_of_the_opening_stands_while_its_claim_has_the_verdict():

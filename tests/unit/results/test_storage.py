@@ -296,6 +296,22 @@ def test_a_file_that_cannot_be_read_is_refused_with_its_name(path, harm):
         assert str(caught.value) == f"{path}: {reason}"
 
 
+def test_no_bit_that_flips_stops_more_than_its_file(tmp_path):
+    path = tmp_path / "0-0.parquet"
+    write_table(pa.table({"x": [1.0]}), path, spec="{}", provenance={"fingerprint": CODE})
+    content = path.read_bytes()
+    digest, found = digest_of(path), set()
+    for place in range(0, len(content), 3):
+        flipped = bytes([content[place] ^ 1 << place % 7])
+        path.write_bytes(content[:place] + flipped + content[place + 1 :])
+        for whole in (False, True):
+            try:
+                found.add(digest_of(path, whole=whole) == digest)
+            except DamagedError as error:
+                found.add(error.reason)
+    assert {"not a readable Parquet file", "does not say which code made it"} < found
+
+
 def test_another_version_is_refused_with_its_name(path):
     rewritten(path, schema_version=b"0")
     for reader in (digest_of, read_table):

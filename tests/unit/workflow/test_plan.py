@@ -13,12 +13,13 @@ import pytest
 import linear_grokking.workflow.made_of
 from linear_grokking.config import load_merged
 from linear_grokking.figures.registry import draw_code, tabulate_code
+from linear_grokking.jobs.costs import job_memory_mb
 from linear_grokking.jobs.kinds import kind_of
 from linear_grokking.results.identity import canonical
 from linear_grokking.results.places import MANIFEST
 from linear_grokking.results.storage import StorageError, write_table
 from linear_grokking.runtime.files import whole_file
-from linear_grokking.workflow.made_of import record
+from linear_grokking.workflow.made_of import stamp
 from linear_grokking.workflow.plan import Plan, noted_configurations, read, stale, targets
 
 REPOSITORY = Path(__file__).parents[3]
@@ -81,7 +82,7 @@ def spec_of(target):
 def code_of(target):
     if target.step == "train_block":
         return kind_of(target.request["spec"]).code(target.request["spec"])
-    return record(target.step, target.request)["fingerprint"]
+    return stamp(target.step, target.request)["provenance"]["fingerprint"]
 
 
 def all_targets(plan):
@@ -157,7 +158,7 @@ def test_only_solvers_that_compute_on_a_gpu_ask_for_more_there(tmp_path, solver,
     )
     run, other = (plan.runs[plan.points["lin"][1].run_id] for plan in (cpu, cuda))
     assert (other.block > run.block) == there and (other.block != run.block) == there
-    assert other.memory_mb(gpu=True) > run.memory_mb(gpu=False)
+    assert job_memory_mb(other.cost, gpu=True) > job_memory_mb(run.cost, gpu=False)
     assert [run.takes_gpu(present=present) for present in (False, True)] == [False, False]
     assert [other.takes_gpu(present=present) for present in (False, True)] == [there, there]
 
@@ -333,6 +334,13 @@ def test_a_block_is_cut_anew_where_a_damaged_one_lies(tmp_path):
     assert plan_of(tmp_path, **changes).block_files(run_id) == anew
 
 
+def test_the_rules_can_be_read_where_results_cannot(tmp_path):
+    (tmp_path / "results").touch()
+    plan = plan_of(tmp_path)
+    with pytest.raises(OSError, match="Not a directory"):
+        targets.everything(plan)
+
+
 FAILURES = [
     (OSError(errno.ESTALE, "stale"), "Stale file handle"),
     (PermissionError(errno.EACCES, "denied"), "Permission denied"),
@@ -432,6 +440,11 @@ def test_what_killed_jobs_left_unfinished_is_stale_and_nothing_else(plan):
         path.touch()
     damaged = plan.root / f"{MANIFEST}.damaged"
     damaged.touch()
+    # Of one job that was killed after its block was in place, and of one that may resume.
+    folder = plan.root / plan.runs[plan.points["more"][0].run_id].folder
+    for name in ("0-9", "10-19", "7-9"):
+        (folder / f".{name}.resume").mkdir()
+    left |= {folder / ".0-9.resume", folder / ".10-19.resume"}
     assert set(stale.stale_paths(plan.root, [plan])) == {*left, damaged}
     assert noted_configurations.read(plan.root) == {}
 

@@ -447,7 +447,7 @@ def test_help_names_every_parameter_with_its_default(capsys):
         (["--seed=-1"], "--seed: -1: must be at least 0"),
         (["--target_accuracy=95"], "95: must be less than 1"),
         (["--checkpoints=0"], "--checkpoints: 0: must be at least 1"),
-        (["--checkpoint_every=1"], "at most 10000"),
+        (["--checkpoint_every=1"], "--checkpoint_every 1: 100002 checkpoints; at most 10000"),
         (["--checkpoints=3", "--checkpoint_every=3"], "not allowed with"),
         (["--learning_rate=1"], "unrecognized arguments: --learning_rate=1"),
         (["--output=file"], "--output file: is not a folder"),

@@ -188,9 +188,10 @@ def test_jobs_are_seen_by_their_logs_and_outputs(started):
     assert sight.at_work and not sight.over
 
 
-def test_the_line_follows_snakemakes_count(started):
+def test_the_line_follows_snakemakes_count(started, monkeypatch):
     stream, now = io.StringIO(), [0.0]
-    heard = BuildLine(started, stream, clock=lambda: now[0])
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    heard = BuildLine(started, stream)
     for number in range(4):
         heard.handle(record("job_info", jobid=number))
     log(started, "one", line(10, "01:00", "00:00"))
@@ -268,6 +269,20 @@ def test_the_log_of_a_job_that_was_killed_says_so(started):
     assert text == f"{lines['one'][0]}\n{KILLED}\n"
 
 
+@pytest.mark.parametrize("last", ["error: no space left", line(1, "01:00", "09:00")])
+def test_jobs_of_a_group_that_had_no_turn_are_not_said_to_be_killed(started, last):
+    heard = LastWord(builds.read(started), started)
+    log(started, "two", last)
+    log(started, "three", "error: of a build before this one", ago=7200)
+    told = [{"jobid": number} for number in (0, 1, 2)]
+    heard.handle(record("group_error", groupid="figure", job_error_info=told))
+    for each in told:
+        heard.handle(record("job_error", **each))
+    assert [each.job.name for each in Watch(started).look().seen.values()] == ["two"]
+    said = (started / "logs/two.log").read_text(encoding="utf-8").splitlines()
+    assert said == ([last] if last.startswith("error") else [last, KILLED])
+
+
 def test_a_log_that_cannot_be_written_disturbs_nothing(started):
     (started / "logs/one.log").mkdir(parents=True)
     LastWord(builds.read(started), started).handle(record("job_error", jobid=0))
@@ -326,7 +341,13 @@ def test_a_folder_without_a_build_is_one_line(tmp_path, capsys):
     assert said.count("\n") == 1 and "no build was started here" in said and "logs/build" in said
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"jobs": {"1": {}}}', '{"jobs": 3, "cores": 1}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        *("", "[]", '{"jobs": {"1": {}}}', '{"jobs": 3, "cores": 1}'),
+        '{"jobs": {}, "cores": "two", "gpus": 0}',
+    ],
+)
 def test_a_note_that_cannot_be_read_is_named(tmp_path, content):
     (tmp_path / "logs").mkdir()
     (tmp_path / builds.FILE).write_text(content)

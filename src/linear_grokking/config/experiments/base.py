@@ -1,6 +1,7 @@
 """What experiments share: a grid of parameters, and the spec of the run at each of its points."""
 
 import itertools
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
@@ -74,6 +75,11 @@ class Experiment(Section):
         """Return a parameter by its configuration key."""
         return getattr(self, "lambda_" if key == "lambda" else key)
 
+    def values(self, key: str) -> tuple[Any, ...]:
+        """Return the values of a parameter; an axis of the grid has several."""
+        value = self.value(key)
+        return value if isinstance(value, tuple) else (value,)
+
     def grid(self, seed: int, accuracy: float = 0.95) -> Iterator[GridPoint]:
         """Yield the grid's points, the last axis varying fastest.
 
@@ -84,12 +90,8 @@ class Experiment(Section):
         accuracy
             The accuracy threshold of grokking times.
         """
-        fields = {key: self.value(key) for key in self.parameters()}
-        axes = {
-            key: value if isinstance(value, tuple) else (value,)
-            for key, value in fields.items()
-            if value is not None
-        }
+        keys = (key for key in self.parameters() if self.value(key) is not None)
+        axes = {key: self.values(key) for key in keys}
         for values in itertools.product(*axes.values()):
             parameters = dict(zip(axes, values, strict=True))
             for key in self.unused(parameters):
@@ -124,10 +126,7 @@ class Experiment(Section):
     @model_validator(mode="after")
     def _is_valid(self) -> "Experiment":
         self.check_keys()
-        size = 1
-        for key in self.parameters():
-            value = self.value(key)
-            size *= len(value) if isinstance(value, tuple) else 1
+        size = math.prod(len(self.values(key)) for key in self.parameters())
         if size > MAX_GRID:
             raise refused(f"has {size} grid points; at most {MAX_GRID} are allowed")
         for point in self.grid(0):

@@ -82,9 +82,9 @@ class Classification(Experiment, title="Sets of inputs for logistic classificati
         for key, laws in _laws_by_key().items():
             chosen = any(law in self.law for law in laws)
             only_with(self, f"law: {' or '.join(laws)}", chosen, (key,))
-        for law in LAWS:
+        for law in self.law:
             for key in law_keys(law):
-                if law in self.law and getattr(self, key) is None:
+                if getattr(self, key) is None:
                     raise refused(f"needs {key} with law: {law}")
 
     def unused(self, parameters: Mapping[str, Any]) -> Iterator[str]:
@@ -123,11 +123,6 @@ _NEEDS: Mapping[tuple[str, str], Mapping[str, tuple[Any, ...]]] = {
     },
 }
 """For a key and one of its values: which values of other keys are allowed with it."""
-
-
-def _values(value: Any) -> tuple[Any, ...]:
-    """Return the values of a key as a tuple; an axis has several."""
-    return value if isinstance(value, tuple) else (value,)
 
 
 class LogisticExperiment(
@@ -192,13 +187,13 @@ class LogisticExperiment(
             if issubclass(LAWS[law], SampledLaw) and not self.n_gen:
                 raise refused(f"needs n_gen above 0 with law: {law}, whose outputs have no formula")
         for (key, value), needs in _NEEDS.items():
-            if value in _values(self.value(key)):
+            if value in self.values(key):
                 for other, allowed in needs.items():
                     self._check_with(f"{key}: {value}", other, allowed)
 
     def _check_with(self, chosen: str, key: str, allowed: tuple[Any, ...]) -> None:
         """Refuse a key with a value that is not allowed with what was chosen."""
-        for each in _values(self.value(key)):
+        for each in self.values(key):
             if each not in allowed:
                 needed = " or ".join(str(value) for value in allowed if value is not None)
                 raise refused(f"sets {key} = {each} with {chosen}; needs {needed}")

@@ -5,10 +5,12 @@ Neither a file's time stamp nor Snakemake's records decide this.  Only `set_asid
 
 import math
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 
 import pyarrow as pa
 
+from linear_grokking.results.places import MANIFEST
 from linear_grokking.results.storage import DamagedError, is_made_of, unreadable
 
 
@@ -19,9 +21,6 @@ class Disk:
     ----------
     root
         Folder that holds results/ and figures/.
-    manifest
-        A file in this folder.  Files older than it were whole when it was made and are not read
-        completely again.
     trusted
         Whether to take every file for what its name says, because another process has checked it.
 
@@ -31,11 +30,10 @@ class Disk:
         What is wrong with those of the checked files that cannot be what their names say.
     """
 
-    def __init__(self, root: Path, manifest: str, *, trusted: bool = False):
+    def __init__(self, root: Path, *, trusted: bool = False):
         self.damaged: dict[Path, str] = {}
         self._root = root
         self._trusted = trusted
-        self._whole_before = _time(root / manifest) or -math.inf
         self._outdated: dict[tuple[str, str], bool] = {}
 
     def outdated(self, name: str, digest: str, schema: pa.Schema | None = None) -> bool:
@@ -67,6 +65,14 @@ class Disk:
             say(f"{path}: {reason}; set aside as {path.name}.damaged, making it again")
             path.replace(path.with_name(path.name + ".damaged"))
         self.damaged.clear()
+
+    @cached_property
+    def _whole_before(self) -> float:
+        """When the manifest was made: files older than it were whole then and are not read again.
+
+        Not looked up before the first file is judged, when Snakemake has locked the folder.
+        """
+        return _time(self._root / MANIFEST) or -math.inf
 
     def _judge(self, name: str, digest: str, schema: pa.Schema | None) -> bool:
         path = self._root / name

@@ -5,7 +5,6 @@ import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
-from typing import TypeVar
 
 from linear_grokking.jobs import costs
 from linear_grokking.workflow.plan import job_names, targets
@@ -214,18 +213,19 @@ def _longest_jobs(plan: Plan, gpus: bool) -> dict[str, float]:
     }
 
 
-Line = TypeVar("Line", Forecast, Cluster)
-
-
-def table(lines: Sequence[Line]) -> str:
+def table(lines: Sequence[Forecast] | Sequence[Cluster]) -> str:
     """Return the numbers as text, with a heading and a line for each figure or cluster."""
     rows = [[field.name.replace("_", " ") for field in fields(lines[0])]]
     rows += [
         [f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in astuple(line)]
         for line in lines
     ]
+    return "\n".join(aligned(rows))
+
+
+def aligned(rows: Sequence[Sequence[str]], *, left: int = 0) -> list[str]:
+    """Return rows as lines, in columns that are aligned right except the first ``left``."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
-        for row in rows
-    )
+    sides = "<" * left + ">" * (len(widths) - left)
+    shape = "  ".join(f"{{:{side}{width}}}" for side, width in zip(sides, widths, strict=True))
+    return [shape.format(*row) for row in rows]

@@ -21,10 +21,11 @@ _LONGEST = 100
 
 def write(root: Path, sources: Sequence[str], raw: Mapping[str, Any]) -> None:
     """Record a merged configuration that results are made from."""
-    name = "+".join(re.sub(r"[^\w=.-]+", "_", Path(source).name) for source in sources)
+    # Names are limited in bytes, and other alphabets take several for a letter.
+    names = (re.sub(r"[^\w=.-]+", "_", Path(each).name, flags=re.ASCII) for each in sources)
     digest = hashlib.sha256("\n".join(sources).encode()).hexdigest()[:8]
     content = json.dumps({"sources": list(sources), "configuration": raw}, indent=1, default=str)
-    with whole_file(root / FOLDER / f"{name[:_LONGEST]}-{digest}.json") as temporary:
+    with whole_file(root / FOLDER / f"{'+'.join(names)[:_LONGEST]}-{digest}.json") as temporary:
         temporary.write_text(content + "\n", encoding="utf-8")
 
 

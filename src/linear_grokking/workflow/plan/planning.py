@@ -12,7 +12,6 @@ from linear_grokking.jobs import costs
 from linear_grokking.jobs.costs import Cost
 from linear_grokking.jobs.kinds import Kind, kind_of, run_id
 from linear_grokking.results.identity import FOLDERS, Block, blocks, blocks_in
-from linear_grokking.results.places import MANIFEST
 from linear_grokking.workflow.plan.configuration import Config
 from linear_grokking.workflow.plan.disk import Disk
 
@@ -65,16 +64,7 @@ class Run:
 
     def takes_gpu(self, *, present: bool) -> bool:
         """Return whether its jobs compute on a GPU, if GPUs are present or not."""
-        return _takes_gpu(self.kind, self.device, present=present)
-
-    def memory_mb(self, *, gpu: bool) -> int:
-        """Return the host memory of a job, with a GPU or without."""
-        return costs.job_memory_mb(self.cost, gpu=gpu)
-
-    @property
-    def gpu_memory_mb(self) -> int:
-        """Smallest GPU memory that a job needs; with more free memory it makes larger batches."""
-        return costs.gpu_memory_mb(self.cost)
+        return self.kind.on_gpu and (self.device == "cuda" or (self.device == "auto" and present))
 
     def seconds(self, block: str, *, gpu: bool) -> float:
         """Return the expected time, in seconds, of the job that makes one of the run's blocks.
@@ -88,10 +78,6 @@ class Run:
         """
         cut = Block.parse(Path(block).stem)
         return costs.job_seconds(self.cost, cut.last - cut.first + 1, gpu=gpu)
-
-
-def _takes_gpu(kind: Kind, device: str, *, present: bool) -> bool:
-    return kind.on_gpu and (device == "cuda" or (device == "auto" and present))
 
 
 @dataclass(frozen=True)
@@ -133,7 +119,7 @@ class Plan:
         self.config = config
         self.root = root
         self.sources = tuple(sources)
-        self.disk = Disk(root, MANIFEST, trusted=trusted)
+        self.disk = Disk(root, trusted=trusted)
         self._block_files: dict[str, list[str]] = {}
         self.runs: dict[str, Run] = {}
         self.points: dict[str, list[Point]] = {}
@@ -147,7 +133,7 @@ class Plan:
                 kind = kind_of(point.spec)
                 cost = kind.cost(point.spec)
                 # Blocks must not depend on the machine that plans.
-                gpu = _takes_gpu(kind, config.device, present=False)
+                gpu = kind.on_gpu and config.device == "cuda"
                 if experiment.block:
                     asked[identity] = min(experiment.block, asked.get(identity, experiment.block))
                 self.runs[identity] = Run(

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
 
-from linear_grokking.config import MAIN, load_merged, main_file
+from linear_grokking.config import MAIN, ConfigurationError, load_merged, main_file
 from linear_grokking.errors import LinearGrokkingError
 from linear_grokking.figures.registry import FIGURE_ID
 from linear_grokking.results.identity import FOLDERS, RUN_ID
@@ -63,7 +63,10 @@ def command(options: argparse.Namespace) -> None:
     for path, (sources, raw) in noted.items():
         # The main file may have been edited since; its present state counts (see above).
         if sources != [main]:
-            plans[f"{' '.join(sources)} ({path})"] = Plan(read(raw))
+            try:
+                plans[f"{' '.join(sources)} ({path})"] = Plan(read(raw))
+            except ConfigurationError as error:
+                raise ConfigurationError(f"{path}: {error}") from None
     for source, plan in plans.items():
         print(f"needed by {source}: {len(plan.runs)} runs", file=sys.stderr)
     found = stale_paths(root, plans.values())
@@ -81,8 +84,8 @@ def command(options: argparse.Namespace) -> None:
 def stale_paths(root: Path, plans: Iterable[Plan]) -> list[Path]:
     """Return the blocks, summaries, figures and tables under ``root`` that no plan needs.
 
-    Files set aside as damaged, and files that killed jobs left unfinished, always count as stale,
-    whatever run they belong to.
+    Files set aside as damaged, and what killed jobs left behind (unfinished files, side files of a
+    block that is there), always count as stale, whatever run they belong to.
     """
     needed = {name for plan in plans for name in (*plan.runs, *plan.config.figures)}
     stale = []
@@ -93,9 +96,14 @@ def stale_paths(root: Path, plans: Iterable[Plan]) -> list[Path]:
         if left_of:
             of_all = name.as_posix() in _OF_ALL or name.parent == Path(noted_configurations.FOLDER)
             stale += [path] if made or of_all else []
-        elif made and needed.isdisjoint(made.groups()):
+        elif made and (needed.isdisjoint(made.groups()) or _has_ended(path)):
             stale.append(path)
     return sorted(stale)
+
+
+def _has_ended(path: Path) -> bool:
+    """Return whether a side folder, ``.0-99.resume``, is of a block that is there."""
+    return path.suffix == ".resume" and path.with_name(f"{path.stem[1:]}.parquet").exists()
 
 
 def remove(paths: Iterable[Path]) -> None:

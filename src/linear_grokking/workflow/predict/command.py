@@ -77,7 +77,7 @@ def command(options: argparse.Namespace) -> None:
             check_place(name, path, force=options.force)
     if options.curve is not None and options.curve.suffix not in FORMATS:
         raise ValueError(f"--curve {options.curve}: must end in {' or '.join(FORMATS)}")
-    if to_file is not None and options.curve is not None and _same(to_file, options.curve):
+    if to_file and options.curve and to_file.resolve() == options.curve.resolve():
         raise ValueError(f"--json {to_file}: is the same file as the curve")
     given = given_options(options)
     predicted = predict(options.architecture, target_accuracy=options.target_accuracy, **given)
@@ -99,10 +99,6 @@ def command(options: argparse.Namespace) -> None:
     )
 
 
-def _same(one: Path, other: Path) -> bool:
-    return one.resolve() == other.resolve()
-
-
 def _title(predicted: Predicted) -> str:
     spec = predicted.spec
     rate = f", lr = {spec['eta']:g}" if "eta" in spec else ""
@@ -110,11 +106,10 @@ def _title(predicted: Predicted) -> str:
 
 
 def _content(predicted: Predicted) -> dict:
-    quantities = [quantity.plain() for quantity in predicted.quantities]
     return {
         "spec": dict(predicted.spec),
         "accuracy": predicted.accuracy,
-        "quantities": quantities,
+        "quantities": [quantity.plain() for quantity in predicted.quantities],
     }
 
 
@@ -127,11 +122,8 @@ def _write(curve: Mapping[str, np.ndarray], path: Path, predicted: Predicted) ->
             for row in zip(*curve.values(), strict=True):
                 writer.writerow("" if np.isnan(value) else repr(float(value)) for value in row)
         return
-    import pyarrow as pa
-
     from linear_grokking.results.identity import canonical
-    from linear_grokking.results.storage import provenance, write_table
+    from linear_grokking.results.storage import provenance, write_columns
 
-    columns = {name: pa.array(values, from_pandas=True) for name, values in curve.items()}
     spec = canonical({**predicted.spec, "made_by": "predict"})
-    write_table(pa.table(columns), path, spec=spec, provenance=provenance())
+    write_columns(curve, path, spec=spec, provenance=provenance())

@@ -50,8 +50,8 @@ _KEYS = {
 }
 """Configuration keys of the options whose names differ from them."""
 
-_ALIASES = {"solver": ["--optimizer"], "d_in": ["--d"]}
-"""Further names of options; `d` is the logistic model's key for the input dimension."""
+_ALIASES = {"optimizer": "solver", "d": "d_in"}
+"""Options by further names; `d` is the logistic model's key for the input dimension."""
 
 _NO_OPTIONS = {"model", "measure", "activation", "lambda"}
 """Keys that the architecture fixes, and λ, whose option is added separately."""
@@ -78,12 +78,9 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
 
 def spellings(name: str) -> list[str]:
     """Return all names of an option, with underscores and with dashes."""
-    names = [f"--{each}" for each in (name, _KEYS.get(name, name))] + _ALIASES.get(name, [])
-    return list(dict.fromkeys(each for one in names for each in (one, _dashed(one))))
-
-
-def _dashed(option: str) -> str:
-    return f"--{option.removeprefix('--').replace('_', '-')}"
+    aliases = (alias for alias, meant in _ALIASES.items() if meant == name)
+    names = [f"--{each}" for each in (name, _KEYS.get(name, name), *aliases)]
+    return list(dict.fromkeys(each for one in names for each in (one, one.replace("_", "-"))))
 
 
 def option_names() -> tuple[str, ...]:
@@ -93,7 +90,7 @@ def option_names() -> tuple[str, ...]:
 
 def name_of(key: str) -> str:
     """Return the name of an option that is given by another name, or by its own."""
-    names = {key: name for name, key in _KEYS.items()} | {"optimizer": "solver", "d": "d_in"}
+    names = {key: name for name, key in _KEYS.items()} | _ALIASES
     return names.get(key, key)
 
 

@@ -96,18 +96,33 @@ def train_block(
         for realization, columns in progress(done, total=len(todo), description=name):
             finished[realization] = columns
             checkpoint.add(realization, columns)
-    table = assemble(spec, finished)
+    surroundings = {"threads": threads, "job_id": os.environ.get("SLURM_JOB_ID")}
+    write_block(assemble(spec, finished), output, spec, used, started, **surroundings)
+    checkpoint.remove()
+
+
+def write_block(
+    table: pa.Table, output: Path, spec: Mapping[str, Any], device: str, started: float, **more: Any
+) -> dict[str, Any]:
+    """Write the table of a block with its provenance, and return that.
+
+    Parameters
+    ----------
+    started
+        When the work began, by `time.monotonic`.
+    more
+        Further entries of the provenance.
+    """
     record = provenance(
-        device=used,
-        device_name=devices.name(used),
-        threads=threads,
+        device=device,
+        device_name=devices.name(device),
         dtype=spec.get("dtype", "float64"),
-        fingerprint=code,
+        fingerprint=kind_of(spec).code(spec),
         seconds=round(time.monotonic() - started, 3),
-        job_id=os.environ.get("SLURM_JOB_ID"),
+        **more,
     )
     write_table(table, output, spec=canonical(spec), provenance=record)
-    checkpoint.remove()
+    return record
 
 
 def assemble(spec: Mapping[str, Any], finished: Mapping[int, Columns]) -> pa.Table:

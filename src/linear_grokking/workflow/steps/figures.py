@@ -7,7 +7,7 @@ from typing import Any
 from linear_grokking.figures import registry, style
 from linear_grokking.figures.tables import FigureData, ordered, read_table
 from linear_grokking.results.identity import canonical
-from linear_grokking.workflow.made_of import record, write_pair
+from linear_grokking.workflow.made_of import stamp, write_pair
 
 
 def tabulate_figure(request: Mapping[str, Any], outputs: Sequence[Path], root: Path) -> None:
@@ -36,8 +36,8 @@ def draw_figure(request: Mapping[str, Any], outputs: Sequence[Path], root: Path)
         The figure, and the digest of its ``table`` (`workflow.made_of`).
     """
     spec, _, table = read_table(root, request["figure"], request["table"])
-    made = record("draw_figure", request)
+    made: dict[str, Any] = stamp("draw_figure", request) | {"spec": canonical(spec)}
     with style.sheet():
         figure = registry.module(request["figure"]).draw(table)
         for output in outputs:
-            style.save(figure, output, spec=canonical(spec), provenance=made)
+            style.save(figure, output, **made)

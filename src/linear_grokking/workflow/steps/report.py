@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from linear_grokking.report.page import write_page
-from linear_grokking.workflow.made_of import record
+from linear_grokking.workflow.made_of import made_of
 
 
 def write_report(request: Mapping[str, Any], outputs: Sequence[Path], root: Path) -> None:
@@ -17,4 +17,4 @@ def write_report(request: Mapping[str, Any], outputs: Sequence[Path], root: Path
         See `report.page.write_page`.
     """
     (output,) = outputs
-    write_page(request, output, root, record("report", request))
+    write_page(request, output, root, made_of("report", request))

@@ -35,7 +35,10 @@ def checkpoint_steps(t_max: float, number: int | None, every: int | None) -> np.
     """
     wanted = (number or 0) if every is None else t_max // every + 2
     if wanted > MAX_CHECKPOINTS:
-        raise ValueError(f"{wanted:.0f} checkpoints: at most {MAX_CHECKPOINTS} are allowed")
+        given = f"--checkpoints {number}" if every is None else f"--checkpoint_every {every}"
+        raise ValueError(
+            f"{given}: {wanted:.0f} checkpoints; at most {MAX_CHECKPOINTS} are allowed"
+        )
     if every is not None:
         last = np.rint(t_max)
         return np.unique(np.append(np.arange(0.0, last, every), last))

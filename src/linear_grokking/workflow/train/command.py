@@ -13,8 +13,6 @@ from tqdm import tqdm
 from linear_grokking.config.fields import Count, Natural
 from linear_grokking.config.messages import reader
 from linear_grokking.jobs.kinds import Kind, data_of, kind_of, run_id
-from linear_grokking.results.identity import canonical
-from linear_grokking.results.storage import provenance, write_table
 from linear_grokking.runtime import devices
 from linear_grokking.runtime.checkpoints import NoCheckpoint, State
 from linear_grokking.runtime.context import JobContext, OnRecord
@@ -31,7 +29,7 @@ from linear_grokking.workflow.predict.options import (
     spellings,
 )
 from linear_grokking.workflow.predict.times import Prediction, predicted_times
-from linear_grokking.workflow.steps.block import assemble
+from linear_grokking.workflow.steps.block import assemble, write_block
 from linear_grokking.workflow.train.checkpoints import CheckpointWriter, checkpoint_steps
 from linear_grokking.workflow.train.outputs import Outputs
 from linear_grokking.workflow.train.summary import summarize, table
@@ -147,22 +145,15 @@ def command(options: argparse.Namespace) -> None:
             rows = _run(kind, spec, device, writer.look, steps)
         except ValueError as error:
             raise ValueError(in_options(str(error), spec["model"])) from None
-        seconds = time.monotonic() - started
-        history = {name: rows.column(name).to_numpy() for name in rows.column_names[1:]}
-        record = provenance(
-            device=device,
-            device_name=devices.name(device),
-            dtype=spec.get("dtype", "float64"),
-            fingerprint=kind.code(spec),
-            seconds=round(seconds, 3),
-        )
-        write_table(rows, folder / outputs.history.name, spec=canonical(spec), provenance=record)
+        record = write_block(rows, folder / outputs.history.name, spec, device, started)
+    history = {name: rows.column(name).to_numpy() for name in rows.column_names[1:]}
     prediction = _prediction(spec, options.target_accuracy)
     if outputs.json is not None:
         summary = summarize(history, prediction, options.target_accuracy)
         content = {"run_id": identity, "spec": spec, "provenance": record, "summary": summary}
         write_json(outputs.json, content | {name: v.tolist() for name, v in history.items()})
-    print(f"{_title(options.architecture, spec)}; {seconds:.1f} s on {devices.name(device)}\n")
+    used = f"{record['seconds']:.1f} s on {record['device_name']}"
+    print(f"{_title(options.architecture, spec)}; {used}\n")
     print("\n".join(table(history, prediction, options.target_accuracy)))
     print(f"\nhistory      {outputs.history}")
     if writer.written:

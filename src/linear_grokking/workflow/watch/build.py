@@ -1,11 +1,12 @@
 """The jobs of a build, as recorded when Snakemake starts."""
 
-import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
+
+from pydantic import TypeAdapter, ValidationError
 
 from linear_grokking.errors import LinearGrokkingError
 from linear_grokking.runtime.files import write_json
@@ -96,16 +97,11 @@ def read(root: Path) -> Build:
     """
     path = root / FILE
     try:
-        noted = json.loads(path.read_text(encoding="utf-8"))
-        jobs = {
-            number: Job(**(job | {"outputs": tuple(job["outputs"])}))
-            for number, job in noted["jobs"].items()
-        }
-        return Build(jobs, noted["cores"], noted["gpus"])
+        return TypeAdapter(Build).validate_json(path.read_bytes())
     except OSError as error:
         problem = f"no build was started here ({error.strerror}: {FILE})"
         raise NoBuildError(f"{root}: {problem}") from None
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except ValidationError:
         raise NoBuildError(
             f"{path}: is not a valid build record; the next build rewrites it"
         ) from None
@@ -141,7 +137,10 @@ def planned(
             continue
         step, given = job.rule.name, dict(job.wildcards.items())
         run_id, block = given.get("run_id", ""), given.get("block", "")
-        gpu = bool(block) and plan.runs[run_id].takes_gpu(present=gpus > 0)
+        gpu, seconds = False, _STEP_SECONDS.get(step, _OTHER_SECONDS)
+        if block:
+            gpu = plan.runs[run_id].takes_gpu(present=gpus > 0)
+            seconds = plan.runs[run_id].seconds(block, gpu=gpu)
         if run_id and run_id not in names:
             names[run_id] = job_names.name(plan, run_id)
         words = [names[run_id], block] if block else [step, names.get(run_id, given.get("figure"))]
@@ -149,14 +148,8 @@ def planned(
             name=" ".join(filter(None, words)),
             outputs=outputs,
             log=logs[0],
-            seconds=more + _seconds(plan, step, run_id, block, gpu=gpu),
+            seconds=more + seconds,
             threads=threads.get(run_id, 1) if block else 1,
             gpu=gpu,
         )
     return Build(made, cores, gpus)
-
-
-def _seconds(plan: Plan, step: str, run_id: str, block: str, *, gpu: bool) -> float:
-    if block:
-        return plan.runs[run_id].seconds(block, gpu=gpu)
-    return _STEP_SECONDS.get(step, _OTHER_SECONDS)

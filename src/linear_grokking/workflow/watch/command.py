@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
+from linear_grokking.workflow.plan.forecast import aligned
 from linear_grokking.workflow.watch.look import SECONDS_BETWEEN_LOOKS, Seen, Sight, State, Watch
 from linear_grokking.workflow.watch.pace import duration
 
@@ -89,14 +90,7 @@ def _running(jobs: Iterable[Seen]) -> list[str]:
                 f"{duration(each.silent)} ago",
             ]
         )
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            cell.ljust(width) if k == 0 else cell.rjust(width)
-            for k, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in rows
-    ]
+    return aligned(rows, left=1)
 
 
 def _failed(jobs: Iterable[Seen]) -> list[str]:

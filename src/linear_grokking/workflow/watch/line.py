@@ -3,7 +3,6 @@
 import logging
 import math
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
@@ -25,15 +24,12 @@ class BuildLine(logging.Handler):
         Folder of the build, which has been recorded (`Build.write`).
     stream
         Where the line goes.
-    clock
-        Clock in seconds.
     """
 
-    def __init__(self, root: Path, stream: TextIO, clock: Callable[[], float] = time.monotonic):
+    def __init__(self, root: Path, stream: TextIO):
         super().__init__()
         self._watch = Watch(root)
         self._stream = stream
-        self._clock = clock
         self._due = -math.inf
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -42,8 +38,8 @@ class BuildLine(logging.Handler):
         if said.get("event") != "progress":
             return
         with suppress(OSError, NoBuildError):
-            if self._clock() >= self._due or said["done"] == said["total"]:
+            if time.monotonic() >= self._due or said["done"] == said["total"]:
                 self._pace = self._watch.look().pace
-                self._due = self._clock() + SECONDS_BETWEEN_LOOKS
+                self._due = time.monotonic() + SECONDS_BETWEEN_LOOKS
             self._stream.write(f"{self._pace}\n")
             self._stream.flush()

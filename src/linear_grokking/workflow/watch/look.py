@@ -4,7 +4,7 @@ It does not ask Snakemake or a cluster, and writes nothing.
 """
 
 import time
-from collections.abc import Iterator
+from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -125,27 +125,22 @@ class Watch:
         # Checked before the jobs, so that a job that ends meanwhile is not taken for abandoned.
         at_work = is_locked(self._root)
         seen = {}
-        for number, job in self._unfinished():
+        for number, job in self._build.jobs.items():
+            if number in self._taken:
+                continue
             found = self._judge(job, at_work=at_work)
             if found.state == State.DONE:
                 self._taken[number] = found.progress.elapsed if found.progress else float("nan")
             elif found.state != State.WAITING:
                 seen[number] = found
-        running = {k: each for k, each in seen.items() if each.state == State.RUNNING}
-        counts = dict.fromkeys(State, 0)
+        counts = dict.fromkeys(State, 0) | Counter(each.state for each in seen.values())
         counts[State.DONE] = len(self._taken)
-        counts[State.RUNNING] = len(running)
-        counts[State.FAILED] = len(seen) - len(running)
-        counts[State.WAITING] = len(self._build.jobs) - len(self._taken) - len(seen)
+        counts[State.WAITING] = len(self._build.jobs) - sum(counts.values())
+        running = {k: each for k, each in seen.items() if each.state == State.RUNNING}
         ages = {number: each.age for number, each in running.items()}
         own = {number: each.left for number, each in running.items() if each.left is not None}
         where = pace(self._build, self._taken, ages, own)
         return Sight(self._started, at_work, seen, counts, where)
-
-    def _unfinished(self) -> Iterator[tuple[str, Job]]:
-        for number, job in self._build.jobs.items():
-            if number not in self._taken:
-                yield number, job
 
     def _judge(self, job: Job, *, at_work: bool) -> Seen:
         log = self._root / job.log
