@@ -20,8 +20,8 @@ from linear_grokking.config.figure_options import FigureOptions, LinearRuns
 from linear_grokking.figures import legends, style
 from linear_grokking.figures import linear_panels as panels
 from linear_grokking.figures.dynamics import QUANTITIES, TIMES, draw_band, draw_dynamics, step_axis
-from linear_grokking.figures.points import draw_lines, draw_points, tabulate_scalar
-from linear_grokking.figures.tables import FigureData, TableBuilder, percent, rows
+from linear_grokking.figures.points import draw_lines, draw_points_by, tabulate_scalar
+from linear_grokking.figures.tables import FigureData, TableBuilder, rows, time_label
 from linear_grokking.results.crossings import first_crossing
 from linear_grokking.results.reading import RunResult
 from linear_grokking.results.statistics import of_curve
@@ -214,7 +214,7 @@ def draw(table: pd.DataFrame) -> Figure:
     _draw_time_ratio(axes[1, 1], table, colours)
     _note(axes[1, 1], style.label("lambda", below))
     forgetting = rows(table, "forgetting")
-    scales = _scales(forgetting["alpha"])
+    scales = style.shades("alpha", sorted(forgetting["alpha"].unique()), SCALES)
     gamma = style.SYMBOLS["gamma"]
     _draw_times(axes[1, 2], forgetting, "forgetting", "alpha", scales, gamma)
     there = (style.label(key, forgetting[key].iloc[0]) for key in ("lambda", P))
@@ -244,13 +244,6 @@ def _plain_ticks(axis: Axis, values: Sequence[float]) -> None:
     axis.set_minor_locator(NullLocator())
 
 
-def _scales(column: pd.Series) -> dict[Any, str]:
-    values = sorted(column.dropna().unique())
-    if len(values) > len(SCALES):
-        return style.colours("alpha", values)
-    return dict(zip(values, SCALES, strict=False))
-
-
 def _draw_ratio(axes: Axes, table: pd.DataFrame, colours: Mapping[Any, str]) -> None:
     ratios = rows(table, "loss_ratio", source="experiment")
     for value, curve in ratios.groupby(P):
@@ -276,22 +269,16 @@ def _draw_times(
     for series, look in looks.items():
         line = style.line_of(series)
         draw_lines(axes, times, panel, series, by=by, colours=colours, linestyle=line)
-        for value, points in rows(times, series=series, source="experiment").groupby(by):
-            draw_points(axes, points, colours[value], **look)
+        points = rows(times, series=series, source="experiment")
+        draw_points_by(axes, points, by, colours, **look)
     draw_lines(axes, times, panel, "late", by=by, colours=colours, zorder=3, **LAW)
-    axes.set(
-        xscale="log",
-        yscale="log",
-        xlabel=label,
-        ylabel=f"time to {percent(times)} accuracy (steps)",
-    )
+    axes.set(xscale="log", yscale="log", xlabel=label, ylabel=time_label(times))
 
 
 def _draw_time_ratio(axes: Axes, table: pd.DataFrame, colours: Mapping[Any, str]) -> None:
     draw_lines(axes, table, "time_ratio", "train", by=P, colours=colours)
     draw_lines(axes, table, "time_ratio", "late", by=P, colours=colours, **LAW)
-    for value, points in rows(table, "time_ratio", source="experiment").groupby(P):
-        draw_points(axes, points, colours[value])
+    draw_points_by(axes, rows(table, "time_ratio", source="experiment"), P, colours)
     axes.set(xscale="log", yscale="log", xlabel=style.SYMBOLS["epsilon"])
     axes.set_ylabel(r"$t_\mathrm{tr}/t_\mathrm{gen}$ of the losses")
     _plain_ticks(axes.yaxis, (0.03, 0.05, 0.1, 0.2, 0.5))

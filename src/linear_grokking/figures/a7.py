@@ -85,11 +85,9 @@ def draw(table: pd.DataFrame) -> Figure:
     noisy = rows(curves, alpha=minima["alpha"].iloc[0])
     scales = panels.colours_of(scaled["alpha"])
     panels.draw_runs(axes[0, :2], scaled, "alpha", scales)
-    variances = sorted(noisy["noise"].unique())
-    colours = style.colours("noise", variances)
-    above = [noise for noise in variances if noise > 0]
-    if len(above) <= len(NOISES):
-        colours |= dict(zip(above, NOISES, strict=False))
+    colours = style.colours_of(noisy["noise"])
+    above = [noise for noise in colours if noise > 0]
+    colours |= style.shades("noise", above, NOISES)
     panels.draw_runs(axes[1, :2], noisy, "noise", colours)
     for (noise, source), row in minima.groupby(["noise", "source"], sort=False):
         colour = colours[noise] if source == "experiment" else style.THEORY

@@ -14,7 +14,7 @@ from linear_grokking.figures import legends, style
 from linear_grokking.figures import logistic_panels as logistic
 from linear_grokking.figures import separability_panels as panels
 from linear_grokking.figures.points import draw_lines, draw_points
-from linear_grokking.figures.tables import FigureData, TableBuilder, percent, rows
+from linear_grokking.figures.tables import FigureData, TableBuilder, rows, time_label
 from linear_grokking.results.reading import RunResult
 from linear_grokking.theory import large_size, margin, two_point
 
@@ -213,7 +213,7 @@ def _draw_times(axes: Axes, table: pd.DataFrame) -> None:
     draw_lines(axes, table, "grokking_time", "unsettled", **_UNSETTLED)
     _draw_measured(axes, table, "grokking_time", {"t95": "median"})
     _draw_lower_quartiles(axes, points)
-    panels.lambda_axis(axes, f"time to {percent(table)} accuracy (steps)")
+    panels.lambda_axis(axes, time_label(table))
     for x in rows(table, "final_accuracy", "threshold")["x"]:
         text = rf"$N\to\infty$: never" "\n" rf"above $\lambda$ = {x:.2f}"
         place = {"xycoords": axes.get_xaxis_transform(), "textcoords": axes.transAxes}

@@ -6,6 +6,7 @@ to how the time scatters with N, and to where S has not settled.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,9 +21,9 @@ from linear_grokking.config.figure_options import FigureOptions, LogisticRuns
 from linear_grokking.figures import legends, style
 from linear_grokking.figures.dynamics import draw_dynamics, tabulate_dynamics
 from linear_grokking.figures.logistic_panels import tabulate_settled_course
-from linear_grokking.figures.points import draw_lines, draw_points, tabulate_scalar
+from linear_grokking.figures.points import draw_lines, draw_points, draw_points_by, tabulate_scalar
 from linear_grokking.figures.separability_panels import LARGEST_BELOW
-from linear_grokking.figures.tables import FigureData, TableBuilder, percent, rows
+from linear_grokking.figures.tables import FigureData, TableBuilder, rows, time_label
 from linear_grokking.results.reading import RunResult, by_value
 from linear_grokking.results.statistics import CONFIDENCE
 from linear_grokking.theory import large_size
@@ -94,10 +95,7 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     lambda_, eta, t_max = (
         data.runs("direct")[0].parameters[key] for key in ("lambda", "eta", "t_max")
     )
-
-    def log_time(accuracy: np.ndarray) -> np.ndarray:
-        return large_size.log_time_to_accuracy(lambda_, eta, accuracy)
-
+    log_time = partial(large_size.log_time_to_accuracy, lambda_, eta)
     tabulate_settled_course(builder, log_time, t_max)
     times = data.runs("times")
     tabulate_scalar(builder, times, "t_gen", "grokking_time", "t95", "lambda", ["sigma"])
@@ -193,13 +191,12 @@ def _draw_times(axes: Axes, table: pd.DataFrame, colours: Mapping[Any, str]) -> 
     draw_lines(axes, table, "grokking_time", "large_size")
     finite = points[["y", "y_low", "y_high"]].replace(np.inf, np.nan)
     axes.set(yscale="log", ylim=(finite.min().min() / 2.0, 30.0 * finite.max().max()))
-    for sigma, theirs in points.groupby("sigma"):
-        draw_points(axes, theirs, colours[sigma])
+    draw_points_by(axes, points, "sigma", colours)
     edge = {"linestyle": "", "marker": "|", "markersize": 9, "markeredgewidth": 1.6, "zorder": 3}
     for sigma, end in rows(table, "grokking_time", "settled_range").groupby("sigma"):
         axes.plot(end["x"], end["y"], color=colours[sigma], **edge)
-    axes.set(xlabel=style.SYMBOLS["lambda"], ylabel=f"time to {percent(table)} accuracy (steps)")
-    handles = [legends.mark(style.label("sigma", x), colour) for x, colour in colours.items()]
+    axes.set(xlabel=style.SYMBOLS["lambda"], ylabel=time_label(table))
+    handles = legends.marks("sigma", colours)
     handles.append(legends.line(r"settled $S$, $N\to\infty$", **style.THEORY_LINE))
     label = rf"$\sigma^2p_-\log t={large_size.SETTLED:g}$"
     handles.append(legends.line(label, color=legends.GREY, **edge))
@@ -210,8 +207,7 @@ def _draw_settling(axes: Axes, table: pd.DataFrame, colours: Mapping[Any, str]) 
     axes.axhline(1.0, **style.THEORY_LINE)
     axes.axvline(large_size.SETTLED, **style.GUIDE)
     axes.set(xscale="log")
-    for sigma, theirs in rows(table, "settled_share").groupby("sigma"):
-        draw_points(axes, theirs, colours[sigma])
+    draw_points_by(axes, rows(table, "settled_share"), "sigma", colours)
     axes.set(
         xlabel=r"$\sigma^2p_-\log t$", ylabel=r"$\log t$ / value for settled $S$", ylim=(0, None)
     )

@@ -13,6 +13,7 @@ from linear_grokking.theory import hard_edge
 from linear_grokking.theory.linear import loss_threshold
 from linear_grokking.theory.linear_grokking_time import gen_time
 from linear_grokking.theory.linear_scatter import gen_time_deviation
+from linear_grokking.theory.margin import normal_density
 
 _SHOWN = 600
 """Largest number of points of an empirical distribution."""
@@ -36,10 +37,8 @@ def loss_times(run: RunResult, threshold: float) -> np.ndarray:
 def beside(runs: list[RunResult], run: RunResult) -> RunResult | None:
     """Return the run among ``runs`` that has the d_in, λ, η and ε of ``run``, or None."""
     keys = ("d_in", "lambda", "eta", "epsilon")
-    for each in runs:
-        if all(each.parameters[key] == run.parameters[key] for key in keys):
-            return each
-    return None
+    same = (r for r in runs if all(r.parameters[key] == run.parameters[key] for key in keys))
+    return next(same, None)
 
 
 def normal_law(run: RunResult, threshold: float) -> tuple[float, float]:
@@ -60,7 +59,7 @@ def tabulate_law(builder: TableBuilder, data: FigureData, bins: int) -> None:
     builder.add("density", "draws", "experiment", centres, density, shown, n=len(times))
     mean, deviation = normal_law(run, data.threshold)
     x = mean + deviation * np.linspace(-3.5, 5, 200)
-    bell = np.exp(-(((x - mean) / deviation) ** 2) / 2) / np.sqrt(2 * np.pi) / deviation
+    bell = normal_density((x - mean) / deviation) / deviation
     builder.add("density", "normal", "theory", x, bell, shown)
 
 
