@@ -22,7 +22,6 @@ from linear_grokking.figures import linear_panels as panels
 from linear_grokking.figures.dynamics import QUANTITIES, TIMES, draw_band, draw_dynamics, step_axis
 from linear_grokking.figures.points import draw_lines, draw_points_by, tabulate_scalar
 from linear_grokking.figures.tables import FigureData, TableBuilder, rows, time_label
-from linear_grokking.results.crossings import first_crossing
 from linear_grokking.results.reading import RunResult
 from linear_grokking.results.statistics import of_curve
 from linear_grokking.theory import structured_inputs, structured_laws, structured_times
@@ -65,14 +64,6 @@ def problem_of(parameters: Mapping[str, Any], **others: Any) -> StructuredProble
     """Return the theory's problem at some parameters, with ``others`` replacing theirs."""
     given = {P: 0.0, **parameters, **others}
     return StructuredProblem(**vars(panels.problem_of(given)), exponent=given[P])
-
-
-def times_to_loss(run: RunResult, series: str, level: float) -> np.ndarray:
-    """Return the time when each realization's loss falls to a level, (R,); inf if after the run."""
-    steps, losses = run.curves(QUANTITIES["loss"][series])
-    # A loss may reach 0 at the end.
-    logs = np.log(np.maximum(losses, np.finfo(float).tiny))
-    return first_crossing(steps, -logs, -np.log(level))
 
 
 def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
@@ -160,7 +151,7 @@ def _tabulate_ratios(
         shown = {P: run.parameters[P]}
         for each in decades:
             level = float(loss_threshold(each, accuracy=threshold))
-            train, gen = (times_to_loss(run, series, level) for series in TIMES)
+            train, gen = panels.times_to_loss(run, level)
             if np.isfinite(gen).all():
                 builder.add_values("time_ratio", "train", each, train / gen, shown)
         problem, levels = problem_of(run.parameters), loss_threshold(values, accuracy=threshold)

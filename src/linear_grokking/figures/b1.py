@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from pydantic import Field
-from scipy.optimize import brentq
+from scipy.special import ndtri
 
 from linear_grokking.config.fields import Span
 from linear_grokking.config.figure_options import FigureOptions, LogisticRuns, SeparabilityRuns
@@ -94,9 +94,8 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
 
 
 def _last_to_reach(threshold: float, sigma: float) -> float:
-    """Return the λ > ½ at which the limit of large sets falls to an accuracy."""
-    ends = 0.5, 2.0
-    return brentq(lambda x: float(margin.limit_gen_accuracy(x, sigma)) - threshold, *ends)
+    """Return the λ > ½ at which the limit of large sets, Φ(1/(σ²M̃)), falls to an accuracy."""
+    return float(margin.truncated_second_moment(1.0 / (sigma**2 * ndtri(threshold))))
 
 
 def _tabulate_end(

@@ -3,10 +3,9 @@
 import numpy as np
 from scipy.special import ndtr
 
-from linear_grokking.figures.linear_panels import problem_of
+from linear_grokking.figures.linear_panels import problem_of, times_to_loss
 from linear_grokking.figures.points import tabulate_scalar
 from linear_grokking.figures.tables import FigureData, TableBuilder
-from linear_grokking.results.crossings import first_crossing
 from linear_grokking.results.reading import RunResult, by_value
 from linear_grokking.results.statistics import deviation_interval
 from linear_grokking.theory import hard_edge
@@ -24,14 +23,9 @@ _MOST_LEVEL = 0.05
 
 
 def loss_times(run: RunResult, threshold: float) -> np.ndarray:
-    """Return the steps (R,) at which each generalization loss falls to that of an accuracy.
-
-    Between records the logarithm of the loss is interpolated in log t.
-    """
-    steps, loss = run.curves("gen_loss")
-    target = loss_threshold(run.parameters["epsilon"], accuracy=threshold)
-    with np.errstate(divide="ignore"):
-        return first_crossing(steps, -np.log(loss), -np.log(target))
+    """Return the steps (R,) at which each generalization loss falls to that of an accuracy."""
+    level = loss_threshold(run.parameters["epsilon"], accuracy=threshold)
+    return times_to_loss(run, float(level))[1]
 
 
 def beside(runs: list[RunResult], run: RunResult) -> RunResult | None:

@@ -12,6 +12,7 @@ from linear_grokking.figures import legends, style
 from linear_grokking.figures.dynamics import TIMES, draw_dynamics, tabulate_dynamics
 from linear_grokking.figures.points import draw_lines, draw_points_by, tabulate_scalar
 from linear_grokking.figures.tables import FigureData, TableBuilder, rows
+from linear_grokking.results.crossings import first_crossing
 from linear_grokking.results.reading import RunResult
 from linear_grokking.theory import linear, linear_grokking_time, linear_scatter
 
@@ -105,6 +106,18 @@ def ratio(values: np.ndarray, exact: np.ndarray) -> np.ndarray:
     """Return values/exact, NaN where the exact value is below the smallest normal double."""
     told = exact >= np.finfo(float).tiny
     return np.divide(values, exact, out=np.full(exact.shape, np.nan), where=told)
+
+
+def times_to_loss(run: RunResult, level: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return when each training and each generalization loss falls to a level, (R,); inf if never.
+
+    Between records the logarithm of the loss is interpolated in log t.
+    """
+    steps, *losses = run.curves("train_loss", "gen_loss")
+    # A loss may reach 0 at the end.
+    logs = (np.log(np.maximum(each, np.finfo(float).tiny)) for each in losses)
+    train, gen = (first_crossing(steps, -each, -np.log(level)) for each in logs)
+    return train, gen
 
 
 def tabulate_times(
