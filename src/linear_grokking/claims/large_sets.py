@@ -19,6 +19,8 @@ from linear_grokking.figures.b21 import log_ratios, settled_shares, settling
 from linear_grokking.results.statistics import deviation_interval
 from linear_grokking.theory.large_size import SETTLED
 
+_UNSETTLED = 0.3
+"""σ²p₋ log(ηC_∞t) up to which S is far from settled."""
 _COMPARED = ("t_train", "t_gen", "final_weight_norm")
 _FORMULA = ours("large-size limit, S settled; docs/theory.md")
 
@@ -80,7 +82,8 @@ def sizes(evidence: Evidence) -> Iterator[Claim]:
 
 @claims_of(
     "B21",
-    statement="The formula for a settled S holds where σ²p₋ log t is large, not where it is small.",
+    statement="The formula for a settled S holds where σ²p₋ log(ηC_∞t) is large, not where it is "
+    "small.",
     source=_FORMULA,
 )
 def settled(evidence: Evidence) -> Iterator[Claim]:
@@ -88,23 +91,23 @@ def settled(evidence: Evidence) -> Iterator[Claim]:
     runs = evidence.runs("times", keep=lambda p: p["lambda"] < 0.5)
     late = [run for run in runs if settling(run, evidence.threshold) >= SETTLED]
     if not late:
-        raise Undecidable(f"no run has σ²p₋ log t of at least {SETTLED:g}")
+        raise Undecidable(f"no run has σ²p₋ log(ηC_∞t) of at least {SETTLED:g}")
     shares = np.concatenate([settled_shares(run, evidence.threshold) for run in late])
     yield Claim(
         "B21-settled",
-        f"Where σ²p₋ log t is at least {SETTLED:g} at the time t that the formula for a settled S "
-        f"gives, log t at {evidence.percent} accuracy is that of the formula, within 10 % "
-        f"(measured: the mean of their ratio over {len(late)} points).",
+        f"Where σ²p₋ log(ηC_∞t) is at least {SETTLED:g} at the time t that the formula for a "
+        f"settled S gives, log t at {evidence.percent} accuracy is that of the formula, within "
+        f"10 % (measured: the mean of their ratio over {len(late)} points).",
         mean_of(shares, *late).within(1.0, 0.1),
     )
-    early = [run for run in runs if settling(run, evidence.threshold) <= 1.0]
+    early = [run for run in runs if settling(run, evidence.threshold) <= _UNSETTLED]
     if early:
         ratios = np.concatenate([np.exp(log_ratios(run, evidence.threshold)) for run in early])
         yield Claim(
             "B21-not-settled",
-            "Where σ²p₋ log t is at most 1 at the time t that the formula for a settled S gives, "
-            f"{evidence.percent} accuracy is reached at least 10 times sooner than by the formula "
-            "(measured: mean, smallest and largest ratio of the times).",
+            f"Where σ²p₋ log(ηC_∞t) is at most {_UNSETTLED:g} at the time t that the formula for a "
+            f"settled S gives, {evidence.percent} accuracy is reached at least 10 times sooner "
+            "than by the formula (measured: mean, smallest and largest ratio of the times).",
             extremes_of(ratios, *early).at_most(0.1),
         )
 

@@ -78,7 +78,7 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     below = values[values <= panels.LARGEST_BELOW]
     builder.add("s_inf_norm", "large_size", "theory", below, large_size.limit_norm(below))
     log_time = large_size.log_time_to_accuracy(below, first["eta"], data.threshold)
-    settled = first["sigma"] ** 2 * large_size.settling_exponent(below) * log_time
+    settled = large_size.settling(below, first["sigma"], data.threshold)
     time = np.exp(np.minimum(log_time, 700.0))
     for series, chosen in (
         ("t95", settled >= large_size.SETTLED),

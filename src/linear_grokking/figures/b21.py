@@ -32,6 +32,7 @@ TITLE = (
     "Large sets without their matrix: times at large N, and where S is not settled (beyond Paper B)"
 )
 _HOLLOW = {"markerfacecolor": "white"}
+_SETTLING = r"$\sigma^2p_-\log(\eta C_\infty t)$"
 
 
 class Options(FigureOptions):
@@ -53,12 +54,9 @@ def settled_time(run: RunResult, accuracy: float) -> float:
 
 
 def settling(run: RunResult, accuracy: float) -> float:
-    """Return σ²p₋ log t at the time of a settled S.
-
-    By then S has come closer to its limit by this power of e.
-    """
-    exponent = float(large_size.settling_exponent(run.parameters["lambda"]))
-    return run.parameters["sigma"] ** 2 * exponent * np.log(settled_time(run, accuracy))
+    """Return σ²p₋ log(ηC_∞t) at the time of a settled S."""
+    lambda_, sigma = run.parameters["lambda"], run.parameters["sigma"]
+    return float(large_size.settling(lambda_, sigma, accuracy))
 
 
 def settled_shares(run: RunResult, accuracy: float) -> np.ndarray:
@@ -81,10 +79,10 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     """Return the table: curves of both kinds of inputs, times against λ, and against N.
 
     Panel ``grokking_time`` holds medians against λ.  Its theory assumes a settled S; series
-    ``settled_range`` marks, for each σ, its last point where σ²p₋ log t is at least
+    ``settled_range`` marks, for each σ, its last point where σ²p₋ log(ηC_∞t) is at least
     `large_size.SETTLED`.  Panel ``settled_share`` holds log t over the formula's, against
-    σ²p₋ log t.  Panel ``finite_size`` holds, against N, the standard deviation of log t with its
-    95 % interval (``scatter``), a power law fitted to it (``scatter_power``), and the relative
+    σ²p₋ log(ηC_∞t).  Panel ``finite_size`` holds, against N, the standard deviation of log t with
+    its 95 % interval (``scatter``), a power law fitted to it (``scatter_power``), and the relative
     difference of the geometric mean of t from the formula with its standard error
     (``correction``).
     """
@@ -116,9 +114,9 @@ def _tabulate_formula(
     lambdas = options.lambda_range.linear()
     log_time = large_size.log_time_to_accuracy(lambdas, eta, accuracy)
     builder.add("grokking_time", "large_size", "theory", lambdas, np.exp(log_time))
-    settled = large_size.settling_exponent(lambdas) * log_time
     for sigma in sorted(by_value(runs, "sigma")):
-        (within,) = np.nonzero(sigma**2 * settled >= large_size.SETTLED)
+        settled = large_size.settling(lambdas, sigma, accuracy)
+        (within,) = np.nonzero(settled >= large_size.SETTLED)
         if within.size:
             last = within[-1]
             at = {"sigma": sigma}
@@ -141,8 +139,8 @@ def _tabulate_sizes(builder: TableBuilder, data: FigureData) -> None:
             sizes.append(n_train)
             scatter.append(value)
             error = value / np.sqrt(len(logs))
-        off = np.expm1(logs.mean())
-        spread = {"y_low": off - error, "y_high": off + error, "n": len(logs)}
+        off, low, high = np.expm1(logs.mean() + np.array([0.0, -error, error]))
+        spread = {"y_low": low, "y_high": high, "n": len(logs)}
         builder.add("finite_size", "correction", "experiment", n_train, off, at, **spread)
     if len(set(sizes)) > 1:
         power, factor = scatter_power(sizes, scatter)
@@ -198,7 +196,7 @@ def _draw_times(axes: Axes, table: pd.DataFrame, colours: Mapping[Any, str]) -> 
     axes.set(xlabel=style.SYMBOLS["lambda"], ylabel=time_label(table))
     handles = legends.marks("sigma", colours)
     handles.append(legends.line(r"settled $S$, $N\to\infty$", **style.THEORY_LINE))
-    label = rf"$\sigma^2p_-\log t={large_size.SETTLED:g}$"
+    label = f"{_SETTLING}$={large_size.SETTLED:g}$"
     handles.append(legends.line(label, color=legends.GREY, **edge))
     legends.add(axes, handles, loc="upper left")
 
@@ -208,9 +206,7 @@ def _draw_settling(axes: Axes, table: pd.DataFrame, colours: Mapping[Any, str]) 
     axes.axvline(large_size.SETTLED, **style.GUIDE)
     axes.set(xscale="log")
     draw_points_by(axes, rows(table, "settled_share"), "sigma", colours)
-    axes.set(
-        xlabel=r"$\sigma^2p_-\log t$", ylabel=r"$\log t$ / value for settled $S$", ylim=(0, None)
-    )
+    axes.set(xlabel=_SETTLING, ylabel=r"$\log t$ / value for settled $S$", ylim=(0, None))
 
 
 def _draw_sizes(axes: Axes, table: pd.DataFrame) -> None:

@@ -126,7 +126,7 @@ def limit_loss(lambda_: ArrayLike, radius_ratio: ArrayLike, far_share: ArrayLike
 def settling_exponent(
     lambda_: ArrayLike, radius_ratio: ArrayLike, far_share: ArrayLike
 ) -> Broadcast:
-    """Return p₋, the least p with which parts of S - S_∞ decay as t^{-σ²p}.
+    """Return p₋, the least p with which parts of S - S_∞ decay as (ηC_∞t)^{-σ²p}.
 
     It is the lower edge of the spectrum of Σ a_i z_i z_iᵀ/N with weights a = w/E[w/s²]; see
     `large_size.settling_exponent`.
