@@ -67,16 +67,21 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
         _tabulate_curve(builder, runs[0], solver)
     for run, partner in logistic.pair_runs(data.runs("steps"), data.runs("separability")):
         ratio = separable_ends(run, partner)["norm_ratio"]
-        eta, sigma, d = (run.parameters[key] for key in ("eta", "sigma", "lambda"))
-        step = adam_limit.output_step(eta, sigma, d * run.parameters["n_train"])
-        shown = {"lambda": d, "sigma": sigma, "eta": eta}
-        builder.add_values("box_norm_ratio", "median", step, ratio, shown)
+        shown = {key: run.parameters[key] for key in ("lambda", "sigma", "eta")}
+        builder.add_values("box_norm_ratio", "median", step_of(run), ratio, shown)
     for role, solver in (("below", _ADAM), ("below_descent", _DESCENT)):
         runs = data.runs(role)
         for run, partner in logistic.pair_runs(runs, data.runs("separability")):
             _tabulate_times(builder, run, partner, solver)
         _tabulate_time_curve(builder, runs[0], solver, data.threshold)
     return builder.frame()
+
+
+def step_of(run: RunResult) -> float:
+    """Return ησd√(2/π), the largest change of an output in a step of Adam."""
+    keys = ("eta", "sigma", "lambda", "n_train")
+    eta, sigma, lambda_, n_train = (run.parameters[key] for key in keys)
+    return float(adam_limit.output_step(eta, sigma, lambda_ * n_train))
 
 
 def separable_ends(run: RunResult, sets: RunResult) -> pd.DataFrame:

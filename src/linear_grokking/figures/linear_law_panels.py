@@ -25,7 +25,8 @@ _MOST_LEVEL = 0.05
 def loss_times(run: RunResult, threshold: float) -> np.ndarray:
     """Return the steps (R,) at which each generalization loss falls to that of an accuracy."""
     level = loss_threshold(run.parameters["epsilon"], accuracy=threshold)
-    return times_to_loss(run, float(level))[1]
+    (times,) = times_to_loss(run, float(level), ["gen_loss"])
+    return times
 
 
 def beside(runs: list[RunResult], run: RunResult) -> RunResult | None:

@@ -108,16 +108,17 @@ def ratio(values: np.ndarray, exact: np.ndarray) -> np.ndarray:
     return np.divide(values, exact, out=np.full(exact.shape, np.nan), where=told)
 
 
-def times_to_loss(run: RunResult, level: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return when each training and each generalization loss falls to a level, (R,); inf if never.
+def times_to_loss(
+    run: RunResult, level: float, losses: Sequence[str] = ("train_loss", "gen_loss")
+) -> list[np.ndarray]:
+    """Return when the losses of each realization fall to a level, each (R,); inf if never.
 
-    Between records the logarithm of the loss is interpolated in log t.
+    Between records the logarithm of a loss is interpolated in log t.
     """
-    steps, *losses = run.curves("train_loss", "gen_loss")
+    steps, *curves = run.curves(*losses)
     # A loss may reach 0 at the end.
-    logs = (np.log(np.maximum(each, np.finfo(float).tiny)) for each in losses)
-    train, gen = (first_crossing(steps, -each, -np.log(level)) for each in logs)
-    return train, gen
+    logs = [np.log(np.maximum(each, np.finfo(float).tiny)) for each in curves]
+    return [first_crossing(steps, -each, -np.log(level)) for each in logs]
 
 
 def tabulate_times(
