@@ -42,9 +42,7 @@ def conformal(evidence: Evidence) -> Iterator[Claim]:
 
 
 @claims_of(
-    "B2",
-    statement="Conformal time grows at least logarithmically.",
-    source=paper_b("App. C"),
+    "B2", statement="Conformal time grows at least logarithmically.", source=paper_b("App. C")
 )
 def lower_bound(evidence: Evidence) -> Iterator[Claim]:
     """Compare τ at every record with the bound that the largest C(S) on the path gives."""

@@ -38,9 +38,7 @@ def _by(runs: list[RunResult], key: str) -> list[tuple[float, list[RunResult]]]:
 
 
 @claims_of(
-    "B20",
-    statement="Up to 2.5 η_c the learning rate only sets the unit of time.",
-    source=_STEPS,
+    "B20", statement="Up to 2.5 η_c the learning rate only sets the unit of time.", source=_STEPS
 )
 def flat(evidence: Evidence) -> Iterator[Claim]:
     """Compare ηt at the threshold with the flow's on the same sets, at each λ and σ."""

@@ -4,12 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from linear_grokking.claims.measuring import (
-    furthest,
-    geometric_mean_of,
-    mean_of,
-    of_shared_draws,
-)
+from linear_grokking.claims.measuring import furthest, geometric_mean_of, mean_of, of_shared_draws
 from linear_grokking.claims.registry import Evidence, claims_of
 from linear_grokking.claims.verdict import Claim, Undecidable, ours
 from linear_grokking.figures import style

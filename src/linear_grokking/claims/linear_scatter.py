@@ -14,13 +14,7 @@ from linear_grokking.claims.measuring import (
     proportion_of,
 )
 from linear_grokking.claims.registry import Evidence, claims_of
-from linear_grokking.claims.verdict import (
-    Claim,
-    Disagreement,
-    Measurement,
-    Undecidable,
-    ours,
-)
+from linear_grokking.claims.verdict import Claim, Disagreement, Measurement, Undecidable, ours
 from linear_grokking.figures.linear_law_panels import beside, loss_times, normal_law
 from linear_grokking.figures.linear_panels import problem_of
 from linear_grokking.results.reading import RunResult, by_value

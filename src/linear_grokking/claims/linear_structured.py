@@ -222,12 +222,7 @@ def harmonic_mean(evidence: Evidence) -> Iterator[Claim]:
     tau = 0.1 + 1.8 * (np.arange(2000) + 0.5) / 2000
     exact = structured_laws.lower_edge(0.99, tau)
     for name, words, formula, otherwise in (
-        (
-            "harmonic",
-            "(1-λ)²/(4⟨1/τ⟩)",
-            structured_laws.lower_edge_near_one(0.99, tau),
-            None,
-        ),
+        ("harmonic", "(1-λ)²/(4⟨1/τ⟩)", structured_laws.lower_edge_near_one(0.99, tau), None),
         ("isotropic", "(1-√λ)²", (1.0 - np.sqrt(0.99)) ** 2, Disagreement.RANGE),
     ):
         yield Claim(

@@ -16,13 +16,7 @@ from linear_grokking.claims.measuring import (
     proportion_of,
 )
 from linear_grokking.claims.registry import Evidence, claims_of
-from linear_grokking.claims.verdict import (
-    Claim,
-    Disagreement,
-    Undecidable,
-    ours,
-    paper_b,
-)
+from linear_grokking.claims.verdict import Claim, Disagreement, Undecidable, ours, paper_b
 from linear_grokking.figures.c1 import BY_DECAY, BY_FRACTION, FRACTION, with_standard
 from linear_grokking.results.reading import RunResult, by_value
 

@@ -125,12 +125,7 @@ _LARGE_SIZE = {
 """Quantity → what it is, and its curve."""
 
 
-def _median_claim(
-    id_: str,
-    runs: Sequence[RunResult],
-    quantity: str,
-    tolerance: float,
-) -> Claim:
+def _median_claim(id_: str, runs: Sequence[RunResult], quantity: str, tolerance: float) -> Claim:
     """Compare medians (separable sets count as +inf) with a curve, far from the transition."""
     words, curve = _LARGE_SIZE[quantity]
     ratios = []

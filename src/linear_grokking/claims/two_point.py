@@ -16,11 +16,7 @@ from linear_grokking.theory.two_point_solution import solution
 from linear_grokking.theory.two_point_times import log_grokking_ratio, log_time_to_gen_accuracy
 
 SLOPE = 1 / np.sqrt(2)
-_LAWS = {
-    "constant": "S_∞",
-    "log_t": "the factor of log t",
-    "log_log_t": "the factor of log log t",
-}
+_LAWS = {"constant": "S_∞", "log_t": "the factor of log t", "log_log_t": "the factor of log log t"}
 
 
 def _problem(evidence: Evidence, distance: float | np.ndarray, sigma: float) -> TwoPoint:

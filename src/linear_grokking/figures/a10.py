@@ -248,12 +248,7 @@ def _draw_ratio(axes: Axes, table: pd.DataFrame, colours: Mapping[Any, str]) -> 
 
 
 def _draw_times(
-    axes: Axes,
-    times: pd.DataFrame,
-    panel: str,
-    by: str,
-    colours: Mapping[Any, str],
-    label: str,
+    axes: Axes, times: pd.DataFrame, panel: str, by: str, colours: Mapping[Any, str], label: str
 ) -> None:
     """Draw the times of both accuracies, with theory on stripes."""
     looks = {"train": {"marker": "s", "fillstyle": "none"}, "generalization": {"marker": "o"}}

@@ -120,13 +120,9 @@ def _draw_minima(axes: Axes, table: pd.DataFrame, colours: dict[float, str]) -> 
     spread = ["y", "y_low", "y_high"]
     losses[spread] = losses[spread].div(losses["x"], axis=0)
     handles = []
+    hollow = {"marker": "s", "markersize": 6, "fillstyle": "none"}
     for series, line, marker, name in (
-        (
-            "final",
-            ":",
-            {"marker": "s", "markersize": 6, "fillstyle": "none"},
-            r"final, $t\to\infty$",
-        ),
+        ("final", ":", hollow, r"final, $t\to\infty$"),
         ("minimum", "-", {"marker": "o", "markersize": 3.2}, "minimum"),
     ):
         look = {**style.THEORY_LINE, "linestyle": line}

@@ -192,12 +192,7 @@ def new_figure(height: float) -> Figure:
 
 
 def new_panels(
-    rows: int,
-    columns: int,
-    *,
-    height: float | None = None,
-    downwards: bool = False,
-    **options: Any,
+    rows: int, columns: int, *, height: float | None = None, downwards: bool = False, **options: Any
 ) -> tuple[Figure, np.ndarray]:
     """Return a figure of lettered panels, and their axes.
 

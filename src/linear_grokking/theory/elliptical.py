@@ -179,11 +179,7 @@ def log_time_to_accuracy(
     within("accuracy", accuracy, "(0.5, 1)")
     within("lambda_", lambda_, _BELOW)
     lambda_, ratio, share, eta, level = checked(
-        lambda_=lambda_,
-        radius_ratio=radius_ratio,
-        far_share=far_share,
-        eta=eta,
-        accuracy=accuracy,
+        lambda_=lambda_, radius_ratio=radius_ratio, far_share=far_share, eta=eta, accuracy=accuracy
     )
     r = limit_norm(lambda_, ratio, share)
     near, far = radii(ratio, share)
