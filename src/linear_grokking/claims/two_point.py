@@ -66,7 +66,7 @@ def square_root_slope(evidence: Evidence) -> Iterator[Claim]:
     )
     near_edge, nearer = np.geomspace(3e-4, 0.03, 9), np.geomspace(1e-6, 1e-5, 9)
     settled = "1/√2, within 5 %, as S has settled."
-    unsettled = "less than half of 1/√2, as S has not settled, which takes σ²(1-2λ) log t ≳ 4."
+    unsettled = "less than half of 1/√2, as S has not settled, which takes σ²(1-2λ) log(ηt) ≳ 4."
     for name, sigma, gaps, words in (
         ("inside", smallest, near_edge, settled),
         ("closer", smallest, nearer, unsettled),

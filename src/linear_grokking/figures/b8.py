@@ -42,7 +42,7 @@ class Options(panels.TwoPointOptions):
     fit_sigma: Positive = Field(20.0, description="Smallest σ whose points are fitted.")
     fit_distance: Positive = Field(0.02, description="Largest 1-2λ whose points are fitted.")
     fit_settled: Positive = Field(
-        4.0, description="Smallest σ²(1-2λ) ln t*_gen of a fitted point: S must have settled."
+        4.0, description="Smallest σ²(1-2λ) ln(ηt*_gen) of a fitted point: S must have settled."
     )
 
 
@@ -105,7 +105,7 @@ def _tabulate_two_point(
         at = {"model": panels.TWO_POINT, "sigma": sigma, "epsilon": epsilon}
         builder.add(_PANEL, "exact", "theory", x, root, at)
         if sigma >= options.fit_sigma:
-            settled = sigma**2 * distance * gen >= options.fit_settled
+            settled = sigma**2 * distance * (gen + np.log(options.eta)) >= options.fit_settled
             kept = settled & (distance <= options.fit_distance)
             fitted.append(np.column_stack([x[kept], root[kept]]))
     shown = {"model": panels.TWO_POINT}

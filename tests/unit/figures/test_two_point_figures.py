@@ -197,8 +197,8 @@ def test_fitted_slope_and_error_are_those_of_least_squares(tables):
     exact = pick(table, "root_log_ratio", "exact")
     fit = pick(table, "slope", "fit").iloc[0]
     chosen = exact[(exact["sigma"] >= 20) & (exact["x"] >= -np.log(0.02))]
-    # ln t*_gen = R + ln t*_tr, and t*_tr is close to 2/(ηε) there.
-    settled = chosen["sigma"] ** 2 * np.exp(-chosen["x"]) * (chosen["y"] ** 2 + np.log(1e5)) >= 4
+    # ln t*_gen = R + ln t*_tr, and ηt*_tr is close to 1/ε there.
+    settled = chosen["sigma"] ** 2 * np.exp(-chosen["x"]) * (chosen["y"] ** 2 + np.log(1e3)) >= 4
     chosen = chosen[settled]
     assert fit["n"] == len(chosen)
     line = linregress(chosen["x"], chosen["y"])
@@ -223,6 +223,12 @@ def test_draws_that_generalize_first_count_as_the_smallest_ratios():
     times = {"t_train_loss": [10.0] * 5, "t_gen_loss": [5.0, 8.0, 10.0, 10 * np.e, np.inf]}
     found = root_log_ratios(SimpleNamespace(scalars=pd.DataFrame(times)))
     assert found == pytest.approx([0.0, 0.0, 0.0, 1.0, np.inf])
+
+
+def test_which_points_b8_fits_does_not_depend_on_the_learning_rate(plan):
+    fits = [pick(tabulate(plan, "B8", eta=eta), "slope", "fit") for eta in (0.01, 1e-9)]
+    for column in ("y", "y_low", "y_high"):
+        assert fits[0][column].item() == pytest.approx(fits[1][column].item(), rel=1e-9)
 
 
 def test_refuses_what_cannot_be_tabulated(plan):
