@@ -118,7 +118,7 @@ def _tabulate_two_point(
             f"{len(points)} points have sigma >= {options.fit_sigma:g}, 1-2 lambda <= "
             f"{options.fit_distance:g} and a settled weight: the fit needs three"
         )
-    (slope, intercept), covariance = np.polyfit(*points.T, 1, cov=True)
+    (slope, intercept), covariance = np.polyfit(points[:, 0], points[:, 1], 1, cov=True)
     n, ends = len(points), np.array([points[:, 0].min(), points[:, 0].max()])
     builder.add(_PANEL, "fit", "theory", ends, intercept + slope * ends, shown, n=n)
     predicted, ends = 1.0 / np.sqrt(2.0), np.array([0.0, x.max()])

@@ -93,7 +93,7 @@ def first_time(
 def time_below(
     loss_function: Callable[..., np.ndarray],
     target: np.ndarray,
-    reached: ArrayLike,
+    reached: np.ndarray,
     fastest: ArrayLike,
     problem: Any,
     turn: ArrayLike = np.inf,
