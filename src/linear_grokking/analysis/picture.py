@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from linear_grokking.figures import style
-from linear_grokking.results.storage import write_frame
+from linear_grokking.results.storage import provenance, write_frame
 from linear_grokking.shapes import Float
 
 STEM = "analysis"
@@ -34,8 +34,6 @@ def write(folder: Path, table: pd.DataFrame, times: Mapping[str, float], spec: M
     spec
         What was analyzed and how; it is stored in every file.
     """
-    from linear_grokking.results.storage import provenance
-
     record, text = provenance(), json.dumps(spec, sort_keys=True)
     with style.sheet():
         figure, axes = style.new_panels(1, 2, height=2.3)

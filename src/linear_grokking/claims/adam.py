@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from linear_grokking.claims.draws import draws_of
-from linear_grokking.claims.measuring import extremes_of, geometric_mean_of, mean_of
+from linear_grokking.claims.measuring import at_times, extremes_of, geometric_mean_of, mean_of
 from linear_grokking.claims.registry import Evidence, claims_of
 from linear_grokking.claims.verdict import Claim, Measurement, Undecidable, paper_b
 from linear_grokking.results.crossings import first_crossing
@@ -60,11 +60,10 @@ def no_plateau_without(evidence: Evidence) -> Iterator[Claim]:
 
 def _accuracy_at_training(run: RunResult) -> np.ndarray:
     """Return A_gen of each draw when its training accuracy first reaches the threshold, (R,)."""
-    steps, accuracy = run.curves("gen_accuracy")
     times = run.scalars["t_train"].to_numpy()
     if not np.isfinite(times).all():
         raise Undecidable("the training accuracy does not reach its threshold in all draws")
-    return np.array([np.interp(t, steps, each) for t, each in zip(times, accuracy, strict=True)])
+    return at_times(run, "gen_accuracy", times)
 
 
 @claims_of(

@@ -15,10 +15,9 @@ from linear_grokking.claims.measuring import (
 )
 from linear_grokking.claims.registry import Evidence, claims_of
 from linear_grokking.claims.verdict import Claim, Disagreement, Undecidable, ours
-from linear_grokking.figures.b19 import separable_ends
+from linear_grokking.figures.b19 import separable_ends, step_of
 from linear_grokking.figures.logistic_panels import pair_runs
 from linear_grokking.figures.separability_panels import CRITICAL
-from linear_grokking.results.reading import RunResult
 from linear_grokking.theory import adam_limit
 
 _LIMIT = ours("large-size limit of the largest margin in the box, docs/theory.md")
@@ -26,12 +25,6 @@ _TENDS = ours("Zhang, Zou and Cao, arXiv 2406.10650: Adam tends to the largest m
 _TIME = ours("Adam lowers b by the same amount in every step, docs/theory.md")
 _SMALL, _LARGE = 1.0, 5.0
 """Steps that move outputs by up to `_SMALL` are small, by `_LARGE` or more large."""
-
-
-def _step(run: RunResult) -> float:
-    keys = ("eta", "sigma", "lambda", "n_train")
-    eta, sigma, lambda_, n_train = (run.parameters[key] for key in keys)
-    return float(adam_limit.output_step(eta, sigma, lambda_ * n_train))
 
 
 @claims_of("B19", statement="The largest margin in the box is the large-size one.", source=_LIMIT)
@@ -72,7 +65,7 @@ def adam_end(evidence: Evidence) -> Iterator[Claim]:
             f"B19-adam-direction-lambda-{lambda_:g}",
             f"On separable sets at λ = {lambda_:g}, Adam's ‖S‖/|b| ends at that of the set's "
             "largest margin in the box max(|S_j|, |b|) ≤ 1: median ratio 1 within 8 % (a step "
-            f"moves an output by at most {_step(run):.2g}).",
+            f"moves an output by at most {step_of(run):.2g}).",
             median_of(ends["norm_ratio"], run).within(1.0, 0.08),
         )
         yield Claim(
@@ -116,18 +109,18 @@ def opposite_ends(evidence: Evidence) -> Iterator[Claim]:
 def large_steps(evidence: Evidence) -> Iterator[Claim]:
     """Compare the final ‖S‖/|b| with that margin's, at each learning rate and σ."""
     for run, sets in pair_runs(evidence.runs("steps"), evidence.runs("separability")):
-        if _SMALL < _step(run) < _LARGE:
+        if _SMALL < step_of(run) < _LARGE:
             continue
         eta, sigma, lambda_ = (run.parameters[key] for key in ("eta", "sigma", "lambda"))
         ratio = separable_ends(run, sets)["norm_ratio"]
         yield Claim(
             f"B19-step-eta-{eta:g}-sigma-{sigma:g}",
             f"At η = {eta:g}, σ = {sigma:g}, λ = {lambda_:g}, where a step moves an output by up "
-            f"to {_step(run):.2g}, Adam's ‖S‖/|b| on separable sets ends at that of the largest "
+            f"to {step_of(run):.2g}, Adam's ‖S‖/|b| on separable sets ends at that of the largest "
             "margin in the box max(|S_j|, |b|) ≤ 1: median ratio 1 within 12 %.",
             median_of(ratio, run).within(1.0, 0.12),
             note="This margin is Adam's limit for small steps, which move outputs by less than 1.",
-            otherwise=Disagreement.RANGE if _step(run) > _SMALL else None,
+            otherwise=Disagreement.RANGE if step_of(run) > _SMALL else None,
         )
 
 
@@ -146,7 +139,7 @@ def time(evidence: Evidence) -> Iterator[Claim]:
         lambda_, sigma, *of_adam = (run.parameters[key] for key in keys)
         speed = adam_limit.bias_speed(*of_adam)
         expected = ndtri(evidence.threshold) * sigma * draws["norm"].to_numpy(float) / speed
-        small = _step(run) <= _SMALL
+        small = step_of(run) <= _SMALL
         yield Claim(
             f"{evidence.figure}-time-lambda-{lambda_:g}",
             f"At λ = {lambda_:g}, on sets that are not separable, Adam's time to "
@@ -217,7 +210,7 @@ def paper_steps(evidence: Evidence) -> Iterator[Claim]:
             f"= {limit:.4f}: A_gen - ½ within 10 % on every set (measured: mean, smallest and "
             "largest).",
             extremes_of(draws["final_gen_accuracy"] - 0.5, run).within(limit - 0.5, 0.1),
-            note=f"A step moves an output by up to ησd√(2/π) = {_step(run):.2g}; the limit holds "
+            note=f"A step moves an output by up to ησd√(2/π) = {step_of(run):.2g}; the limit holds "
             "for steps that move outputs by less than 1.",
             otherwise=Disagreement.RANGE,
         )

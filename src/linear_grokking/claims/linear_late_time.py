@@ -244,10 +244,7 @@ def lambert(evidence: Evidence) -> Iterator[Claim]:
     exact = grokking_time(columns, tiny, **at)
     errors = [
         np.abs(np.log(formula / exact))
-        for formula in (
-            late.expanded_delay(columns, tiny, **at),
-            late.small_epsilon_delay(columns),
-        )
+        for formula in (late.expanded_delay(columns, tiny, **at), late.small_epsilon_delay(columns))
     ]
     yield Claim(
         "A6-expanded-beats-limit",

@@ -4,12 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from linear_grokking.claims.measuring import (
-    furthest,
-    geometric_mean_of,
-    mean_of,
-    of_shared_draws,
-)
+from linear_grokking.claims.measuring import furthest, geometric_mean_of, mean_of, of_shared_draws
 from linear_grokking.claims.registry import Evidence, claims_of
 from linear_grokking.claims.verdict import Claim, Undecidable, ours
 from linear_grokking.figures import style
@@ -240,7 +235,7 @@ def batches(evidence: Evidence) -> Iterator[Claim]:
             "15 % on (geometric) average over steps 30 to 300 (tolerance ours).",
             geometric_mean_of(ratios, small).within(1.0, 0.15),
         )
-    full = evidence.runs("gradient_descent", keep=lambda p: p["lambda"] == lambda_)[0]
+    full = _plain(evidence, small)
     theory = [times_of(run, evidence.threshold) for run in (small, full)]
     trained = of_shared_draws([small, full], "t_train")
     yield Claim(

@@ -6,6 +6,7 @@ import numpy as np
 from scipy.stats import ks_2samp
 
 from linear_grokking.claims.measuring import (
+    SIGNIFICANCE,
     deviation_of,
     furthest,
     hill_exponent_of,
@@ -13,13 +14,7 @@ from linear_grokking.claims.measuring import (
     proportion_of,
 )
 from linear_grokking.claims.registry import Evidence, claims_of
-from linear_grokking.claims.verdict import (
-    Claim,
-    Disagreement,
-    Measurement,
-    Undecidable,
-    ours,
-)
+from linear_grokking.claims.verdict import Claim, Disagreement, Measurement, Undecidable, ours
 from linear_grokking.figures.linear_law_panels import beside, loss_times, normal_law
 from linear_grokking.figures.linear_panels import problem_of
 from linear_grokking.results.reading import RunResult, by_value
@@ -29,8 +24,6 @@ from linear_grokking.theory.linear_scatter import MANY_MODES, effective_modes
 
 FEW_MODES = 1.0
 """Effective modes below which the first-order formula is no longer expected to hold."""
-SIGNIFICANCE = 0.01
-"""A test whose p-value is at least this is consistent with a single law."""
 _TAIL_SHARE = 0.02
 """Share of draws, the latest ones, from which a tail's exponent is measured."""
 _SHARE = 0.01

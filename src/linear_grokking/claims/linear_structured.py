@@ -21,7 +21,8 @@ from linear_grokking.claims.verdict import (
     ours,
     paper_a,
 )
-from linear_grokking.figures.a10 import P, problem_of, times_to_loss
+from linear_grokking.figures.a10 import P, problem_of
+from linear_grokking.figures.linear_panels import times_to_loss
 from linear_grokking.results.reading import RunResult, by_value
 from linear_grokking.theory import structured_inputs, structured_laws, structured_times
 from linear_grokking.theory.linear import Problem, loss_threshold
@@ -159,9 +160,7 @@ def time_ratios(evidence: Evidence) -> Iterator[Claim]:
         law = (1.0 - smallest) ** (2.0 * p / (p + 1.0))
         for epsilon in (1e-3, 1e-4):
             level = float(loss_threshold(epsilon, accuracy=evidence.threshold))
-            train, gen = (
-                times_to_loss(run, series, level) for series in ("train", "generalization")
-            )
+            train, gen = times_to_loss(run, level)
             yield Claim(
                 f"A10-time-ratio-p-{p:g}-epsilon-{epsilon:g}",
                 "For power-law inputs the ratio of the times at which training and "
@@ -223,12 +222,7 @@ def harmonic_mean(evidence: Evidence) -> Iterator[Claim]:
     tau = 0.1 + 1.8 * (np.arange(2000) + 0.5) / 2000
     exact = structured_laws.lower_edge(0.99, tau)
     for name, words, formula, otherwise in (
-        (
-            "harmonic",
-            "(1-λ)²/(4⟨1/τ⟩)",
-            structured_laws.lower_edge_near_one(0.99, tau),
-            None,
-        ),
+        ("harmonic", "(1-λ)²/(4⟨1/τ⟩)", structured_laws.lower_edge_near_one(0.99, tau), None),
         ("isotropic", "(1-√λ)²", (1.0 - np.sqrt(0.99)) ** 2, Disagreement.RANGE),
     ):
         yield Claim(
@@ -278,7 +272,7 @@ def _smallest_epsilon(run: RunResult, evidence: Evidence) -> tuple[float, np.nda
         raise Undecidable("no ε is reached by all draws")
     epsilon = float(epsilons.min())
     level = float(loss_threshold(epsilon, accuracy=evidence.threshold))
-    train, gen = (times_to_loss(run, series, level) for series in ("train", "generalization"))
+    train, gen = times_to_loss(run, level)
     return epsilon, gen - train
 
 

@@ -62,9 +62,9 @@ def weights_reach(evidence: Evidence) -> Iterator[Claim]:
         yield Claim(
             f"B18-weights-reach-lambda-{lambda_:g}",
             f"At λ = {lambda_:g} (separable with probability {share:.3g}) weight decay of S alone "
-            f"brings every set to {evidence.percent} generalization accuracy: at least 0.9 of "
-            "them, over all γ.",
-            proportion_of(_reached(*runs), *runs).at_least(0.9, 1.0),
+            f"brings every set to {evidence.percent} generalization accuracy: at least 0.8 of "
+            "them at every γ.",
+            proportion_of(_reached(runs).all(axis=0), *runs).at_least(0.8, 1.0),
         )
     plain = evidence.runs("dynamics", keep=lambda p: p["gamma"] == 0 and p["lambda"] > _ABOVE)
     # The grid lists each run without decay once per decay convention.
@@ -74,7 +74,7 @@ def weights_reach(evidence: Evidence) -> Iterator[Claim]:
             f"Without weight decay no set at λ = {run.parameters['lambda']:g}, "
             f"σ = {run.parameters['sigma']:g}, above the transition, reaches {evidence.percent} "
             f"generalization accuracy: at most 0.2 of them by t = {run.parameters['t_max']:.0e}.",
-            proportion_of(_reached(run), run).at_most(0.2, 0.0),
+            proportion_of(_reached([run])[0], run).at_most(0.2, 0.0),
             source=paper_b("Sec. 3.3 (the limit is Φ(1/(σM))); bound ours"),
         )
 
@@ -170,7 +170,10 @@ def decay_of_all(evidence: Evidence) -> Iterator[Claim]:
         runs = sides[side]
         if not runs:
             raise Undecidable(f"no γ lies {side} γ_max")
-        measured = proportion_of(_reached(*runs), *runs)
+        # The sets are the same at all γ: each counts once.
+        pick = np.any if side == "beyond" else np.all
+        reached = [pick(_reached(some), axis=0) for some in by_value(runs, "lambda").values()]
+        measured = proportion_of(np.concatenate(reached), *runs)
         accepted = measured.at_most(0.1, 0.0) if side == "beyond" else measured.at_least(0.9, 1.0)
         yield Claim(
             f"B18-all-{side}",
@@ -219,9 +222,9 @@ def _by_lambda(evidence: Evidence) -> dict[float, list[RunResult]]:
     return dict(sorted(by_value(runs, "lambda").items()))
 
 
-def _reached(*runs: RunResult) -> np.ndarray:
-    """Tell which realizations reach the accuracy, with all runs concatenated."""
-    return np.concatenate([np.isfinite(run.scalars["t_gen"]) for run in runs])
+def _reached(runs: list[RunResult]) -> np.ndarray:
+    """Tell which of the sets that runs share reach the accuracy, (runs, R)."""
+    return np.isfinite(of_shared_draws(runs, "t_gen"))
 
 
 def _scaled_time(run: RunResult, accuracy: float) -> float:

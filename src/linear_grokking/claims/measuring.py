@@ -16,6 +16,9 @@ from linear_grokking.claims.verdict import Measurement, Undecidable
 from linear_grokking.results import statistics
 from linear_grokking.results.reading import RunResult
 
+SIGNIFICANCE = 0.01
+"""A test whose p-value is at least this agrees with its prediction."""
+
 
 def mean_of(values: ArrayLike, *runs: RunResult) -> Measurement:
     """Return the mean with Student's interval.
@@ -48,11 +51,11 @@ def geometric_mean_of(values: ArrayLike, *runs: RunResult) -> Measurement:
 def median_of(values: ArrayLike, *runs: RunResult) -> Measurement:
     """Return the median with its interval by order statistics; values may be inf.
 
-    Fewer than six values have no such interval.
+    Fewer than six values have no such interval, and there is no median if one is NaN.
     """
     values = np.asarray(values, float)
-    if not len(values):
-        return Measurement.unknown(0, *runs)
+    if not len(values) or np.isnan(values).any():
+        return Measurement.unknown(len(values), *runs)
     low, high = (float(edge) for edge in statistics.median_interval(values))
     return Measurement(float(statistics.quantile(values, 0.5)), low, high, len(values), runs)
 
@@ -87,6 +90,8 @@ def hill_exponent_of(values: ArrayLike, share: float, *runs: RunResult) -> Measu
 def extremes_of(values: ArrayLike, *runs: RunResult) -> Measurement:
     """Return the mean, with the smallest and largest value as ends, for what is said of each."""
     values = np.asarray(values, float)
+    if not len(values):
+        return Measurement.unknown(0, *runs)
     mean, low, high = (float(f(values)) for f in (np.mean, np.min, np.max))
     ends = Measurement.exact(low), Measurement.exact(high)
     return Measurement(mean, low, high, len(values), runs, ends)
@@ -170,6 +175,13 @@ def of_shared_draws(runs: Sequence[RunResult], scalar: str) -> np.ndarray:
         raise Undecidable(f"the runs have different seeds, {', '.join(sorted(map(str, seeds)))}")
     by_run = [run.scalars.set_index("realization")[scalar] for run in runs]
     return pd.concat(by_run, axis=1, join="inner").to_numpy(float).T
+
+
+def at_times(run: RunResult, quantity: str, times: ArrayLike) -> np.ndarray:
+    """Return a quantity of each realization at a time of its own, (R,), interpolated in log t."""
+    steps, values = run.curves(quantity)
+    pairs = zip(np.log1p(times), values, strict=True)
+    return np.array([np.interp(at, np.log1p(steps), each) for at, each in pairs])
 
 
 def log_time_average(steps: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -9,19 +9,14 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from linear_grokking.claims.measuring import (
+    at_times,
     geometric_mean_of,
     mean_of,
     of_shared_draws,
     proportion_of,
 )
 from linear_grokking.claims.registry import Evidence, claims_of
-from linear_grokking.claims.verdict import (
-    Claim,
-    Disagreement,
-    Undecidable,
-    ours,
-    paper_b,
-)
+from linear_grokking.claims.verdict import Claim, Disagreement, Undecidable, ours, paper_b
 from linear_grokking.figures.c1 import BY_DECAY, BY_FRACTION, FRACTION, with_standard
 from linear_grokking.results.reading import RunResult, by_value
 
@@ -41,7 +36,7 @@ def grokking(evidence: Evidence) -> Iterator[Claim]:
     for run in evidence.runs(*BY_FRACTION, keep=lambda p: p[FRACTION] == 0.5):
         [t_train] = _reached([run], "t_train")
         [t_gen] = of_shared_draws([run], "t_gen")
-        steps, accuracy, loss = run.curves("gen_accuracy", "gen_loss")
+        steps, loss = run.curves("gen_loss")
         yield Claim(
             "C1-grokking",
             "With half of all pairs in the training set, a net that learns addition modulo p takes "
@@ -49,13 +44,13 @@ def grokking(evidence: Evidence) -> Iterator[Claim]:
             f"{evidence.percent} training accuracy.",
             geometric_mean_of(t_gen / t_train, run).at_least(5.0),
         )
-        at_training = [np.interp(t, steps, each) for t, each in zip(t_train, accuracy, strict=True)]
+        at_training = at_times(run, "gen_accuracy", t_train)
         yield Claim(
             "C1-chance",
             "With half of all pairs in the training set, the generalization accuracy in addition "
             "modulo p is still at chance level, 1/p, or below when the training accuracy reaches "
             f"{evidence.percent}: at most 2/p (measured in units of 1/p).",
-            mean_of(np.array(at_training) * run.parameters["p"], run).at_most(2.0, 1.0),
+            mean_of(at_training * run.parameters["p"], run).at_most(2.0, 1.0),
         )
         rise = [
             each[late].max() / each[~late].min()
@@ -91,13 +86,14 @@ def critical_fraction(evidence: Evidence) -> Iterator[Claim]:
     dense = [run for run in runs if run.parameters[FRACTION] >= 0.5]
     if len(dense) < 2:
         raise Undecidable("fewer than two fractions of 0.5 or more have runs")
-    reached = np.concatenate([np.isfinite(run.scalars["t_gen"]) for run in dense])
+    # Larger training sets of a draw contain the smaller ones: a draw counts once.
+    reached = np.isfinite(of_shared_draws(dense, "t_gen")).all(axis=0)
     yield Claim(
         "C1-all-above",
         "With half of all pairs or more in the training set, every net reaches "
         f"{evidence.percent} generalization accuracy in addition modulo p: the share of draws that "
-        "do is at least 0.8.",
-        proportion_of(reached, *dense).at_least(0.8, 1.0),
+        "do at every such fraction is at least 0.6.",
+        proportion_of(reached, *dense).at_least(0.6, 1.0),
     )
     slow, fast = _near(runs, 0.45), _near(runs, 0.7)
     later, earlier = _reached([slow, fast], "t_gen")

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from linear_grokking.claims.measuring import (
+    SIGNIFICANCE,
     furthest,
     joint_binomial_p,
     mean_of,
@@ -25,8 +26,6 @@ from linear_grokking.figures.separability_panels import CRITICAL
 from linear_grokking.results.reading import RunResult, by_value
 from linear_grokking.theory import large_size, margin, two_point, wendel
 
-SIGNIFICANCE = 0.01
-"""A joint test whose p-value is at least this agrees with its prediction."""
 _WENDEL_ROLES = {"B6": ("statistics",), "B15": ("statistics",), "B17": ("small", "large")}
 _OURS = ours("large-size limit")
 
@@ -37,6 +36,13 @@ def _counts(runs: Sequence[RunResult]) -> np.ndarray:
     verdicts = [run.scalars["separable"] for run in runs]
     counts = [(each.sum(), len(each)) for each in verdicts]
     return np.column_stack([sizes, counts]).T
+
+
+def wendel_p(runs: Sequence[RunResult]) -> Measurement:
+    """Return the p-value of a joint test of the fractions of separable sets against Wendel's."""
+    n_train, lambda_, hits, n = _counts(runs)
+    predicted = wendel.separable_probability(n_train, np.round(lambda_ * n_train))
+    return joint_binomial_p(hits, n, predicted, *runs)
 
 
 @claims_of(
@@ -50,14 +56,12 @@ def wendel_joint(evidence: Evidence) -> Iterator[Claim]:
     """Test all points jointly, and fit where the transition is."""
     runs = evidence.runs(*_WENDEL_ROLES[evidence.figure])
     for law, chosen in sorted(by_value(runs, "law").items()):
-        n_train, lambda_, hits, n = _counts(chosen)
-        predicted = wendel.separable_probability(n_train, np.round(lambda_ * n_train))
         yield Claim(
             f"{evidence.figure}-wendel-{law}",
             f"{law.capitalize()} inputs are separable with Wendel's probability at every λ and N: "
             f"the joint χ² test of the fractions at {len(chosen)} points has p of at least "
             f"{SIGNIFICANCE}.",
-            joint_binomial_p(hits, n, predicted, *chosen).at_least(SIGNIFICANCE),
+            wendel_p(chosen).at_least(SIGNIFICANCE),
             source=paper_b(
                 "App. A (Wendel) with v2 App. G"
                 if evidence.figure == "B15"
@@ -103,6 +107,12 @@ def scaled_distance(run: RunResult) -> float:
     return (1 - 2 * run.parameters["lambda"]) * np.sqrt(run.parameters["n_train"])
 
 
+def scaled_norms(run: RunResult) -> np.ndarray:
+    """Return σ‖S_∞‖ of each set, (R,); inf where it is separable."""
+    norms = run.scalars["s_inf_norm"].mask(run.scalars["separable"].astype(bool), np.inf)
+    return norms.to_numpy(float) * run.parameters["sigma"]
+
+
 _LARGE_SIZE = {
     "s_inf_norm": ("‖S_∞‖ (infinite for separable sets)", large_size.limit_norm),
     "positive_fraction": ("the fraction of positive S_∞·x_i", large_size.positive_fraction),
@@ -115,21 +125,15 @@ _LARGE_SIZE = {
 """Quantity → what it is, and its curve."""
 
 
-def _median_claim(
-    id_: str,
-    runs: Sequence[RunResult],
-    quantity: str,
-    tolerance: float,
-) -> Claim:
+def _median_claim(id_: str, runs: Sequence[RunResult], quantity: str, tolerance: float) -> Claim:
     """Compare medians (separable sets count as +inf) with a curve, far from the transition."""
     words, curve = _LARGE_SIZE[quantity]
     ratios = []
     for run in runs:
         if scaled_distance(run) > 2:
-            values = run.scalars[quantity]
-            if quantity == "s_inf_norm":
-                values = values.mask(run.scalars["separable"], np.inf) * run.parameters["sigma"]
-            ratios.append(median_of(values.dropna(), run) / curve(run.parameters["lambda"]))
+            norm = quantity == "s_inf_norm"
+            values = scaled_norms(run) if norm else run.scalars[quantity].dropna()
+            ratios.append(median_of(values, run) / curve(run.parameters["lambda"]))
     if not ratios:
         raise Undecidable("no run has √N (1-2λ) > 2")
     worst = furthest(ratios)

@@ -58,10 +58,7 @@ def prefactor(evidence: Evidence) -> Iterator[Claim]:
     )
 
 
-_LAZY = (
-    ("gen", "generalization", two_layer.gen_loss),
-    ("train", "training", two_layer.train_loss),
-)
+_LAZY = (("gen", "generalization", two_layer.gen_loss), ("train", "training", two_layer.train_loss))
 
 
 @claims_of(

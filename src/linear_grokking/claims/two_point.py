@@ -9,17 +9,14 @@ from scipy.special import ndtr
 from linear_grokking.claims.measuring import furthest, interpolated, median_of, slope_of
 from linear_grokking.claims.registry import Evidence, claims_of
 from linear_grokking.claims.verdict import Claim, Measurement, ours, paper_b
+from linear_grokking.figures.b8 import root_log_ratios
 from linear_grokking.theory.two_point import TwoPoint, settled_conformal_delay
 from linear_grokking.theory.two_point_long_times import critical_state
 from linear_grokking.theory.two_point_solution import solution
 from linear_grokking.theory.two_point_times import log_grokking_ratio, log_time_to_gen_accuracy
 
 SLOPE = 1 / np.sqrt(2)
-_LAWS = {
-    "constant": "S_∞",
-    "log_t": "the factor of log t",
-    "log_log_t": "the factor of log log t",
-}
+_LAWS = {"constant": "S_∞", "log_t": "the factor of log t", "log_log_t": "the factor of log log t"}
 
 
 def _problem(evidence: Evidence, distance: float | np.ndarray, sigma: float) -> TwoPoint:
@@ -59,18 +56,17 @@ def long_time_laws(evidence: Evidence) -> Iterator[Claim]:
 def square_root_slope(evidence: Evidence) -> Iterator[Claim]:
     """Fit the slope in the figure, closer to ½, and at small σ."""
     fit = evidence.rows("slope", "fit").iloc[0]
-    spread = 1.96 * (fit["y_high"] - fit["y"])
     smallest = evidence.options["fit_sigma"]
     yield Claim(
         "B8-slope",
         f"In the two-point model with σ ≥ {smallest:g} and settled S, √log(t*_gen/t*_tr) against "
         "|log(1-2λ)| has slope 1/√2, within 5 %.",
-        Measurement(fit["y"], fit["y"] - spread, fit["y"] + spread, 0).within(SLOPE, 0.05),
+        Measurement.exact(fit["y"]).within(SLOPE, 0.05),
         source=paper_b("v1 Eqs. 16, 44, Fig. 4 right and Fig. 8 / v2 Eq. 39, Fig. 9"),
     )
     near_edge, nearer = np.geomspace(3e-4, 0.03, 9), np.geomspace(1e-6, 1e-5, 9)
     settled = "1/√2, within 5 %, as S has settled."
-    unsettled = "less than half of 1/√2, as S has not settled, which takes σ²(1-2λ) log t ≳ 4."
+    unsettled = "less than half of 1/√2, as S has not settled, which takes σ²(1-2λ) log(ηt) ≳ 4."
     for name, sigma, gaps, words in (
         ("inside", smallest, near_edge, settled),
         ("closer", smallest, nearer, unsettled),
@@ -135,13 +131,12 @@ def full_model(evidence: Evidence) -> Iterator[Claim]:
     )
     run = min(evidence.runs("full"), key=lambda run: run.parameters["lambda"])
     lambda_, n_train = run.parameters["lambda"], run.parameters["n_train"]
-    root = np.sqrt(np.log(run.scalars["t_gen_loss"] / run.scalars["t_train_loss"]))
     predicted = interpolated(curve, -np.log(1 - 2 * lambda_))
     yield Claim(
         "B8-full-model-ratio",
         f"√log(t*_gen/t*_tr) of the full model at λ = {lambda_:g}, N = {n_train} is that of the "
         "large-size limit, within 10 % (measured: the median).",
-        median_of(root, run).within(predicted, 0.1),
+        median_of(root_log_ratios(run), run).within(predicted, 0.1),
         source=ours("large-size limit"),
     )
 

@@ -5,14 +5,14 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from linear_grokking.claims.measuring import (
+    SIGNIFICANCE,
     extremes_of,
     geometric_mean_of,
-    joint_binomial_p,
     median_of,
     proportion_of,
 )
 from linear_grokking.claims.registry import Evidence, claims_of
-from linear_grokking.claims.separability import SIGNIFICANCE, scaled_distance
+from linear_grokking.claims.separability import scaled_distance, scaled_norms, wendel_p
 from linear_grokking.claims.verdict import (
     Claim,
     Disagreement,
@@ -24,7 +24,7 @@ from linear_grokking.claims.verdict import (
 )
 from linear_grokking.figures.b22 import NAMES
 from linear_grokking.results.reading import RunResult, by_value
-from linear_grokking.theory import elliptical, large_size, wendel
+from linear_grokking.theory import elliptical, large_size
 
 _SYMMETRIC = paper_b("v2 App. G with App. A (Wendel 1962)")
 _DISCRETE = ours("Wendel 1962, an upper bound for points that are not in general position")
@@ -67,17 +67,12 @@ def fractions(evidence: Evidence) -> Iterator[Claim]:
         if law not in _OF_WENDEL:
             continue
         source, note = _OF_WENDEL[law]
-        sizes = [(run.parameters["n_train"], run.parameters["lambda"]) for run in chosen]
-        n_train, lambda_ = np.array(sizes).T
-        hits = [run.scalars["separable"].sum() for run in chosen]
-        predicted = wendel.separable_probability(n_train, np.round(lambda_ * n_train))
-        found = joint_binomial_p(hits, [run.realizations for run in chosen], predicted, *chosen)
         yield Claim(
             f"B22-wendel-{law}",
             f"The fraction of separable sets (inputs: {_name(law)}) is Wendel's probability at "
             f"every λ: the joint χ² test over {len(chosen)} points has p of at least "
             f"{SIGNIFICANCE}.",
-            found.at_least(SIGNIFICANCE),
+            wendel_p(chosen).at_least(SIGNIFICANCE),
             source=source,
             note=note,
         )
@@ -118,11 +113,7 @@ def _median_ratio(runs: Sequence[RunResult], curve: Callable[[RunResult], float]
     runs = [run for run in runs if scaled_distance(run) > 2]
     if not runs:
         raise Undecidable("no run has √N (1-2λ) > 2")
-    ratios = []
-    for run in runs:
-        norms = run.scalars["s_inf_norm"].mask(run.scalars["separable"].astype(bool), np.inf)
-        ratios.append(norms.to_numpy(float) * run.parameters["sigma"] / curve(run))
-    return median_of(np.concatenate(ratios), *runs)
+    return median_of(np.concatenate([scaled_norms(run) / curve(run) for run in runs]), *runs)
 
 
 def _one_radius(run: RunResult) -> float:

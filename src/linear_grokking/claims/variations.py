@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.special import ndtri
 
-from linear_grokking.claims.draws import by_sigma
+from linear_grokking.claims.draws import by_sigma, draws_of
 from linear_grokking.claims.measuring import (
     extremes_of,
     geometric_mean_of,
@@ -15,11 +15,12 @@ from linear_grokking.claims.measuring import (
 from linear_grokking.claims.registry import Evidence, claims_of
 from linear_grokking.claims.separability import CRITICAL
 from linear_grokking.claims.verdict import Claim, Measurement, Undecidable, ours, paper_b
-from linear_grokking.figures.b16 import random_limit
+from linear_grokking.figures.b14 import limit_of
+from linear_grokking.figures.b16 import random_limit, threshold_limit
 from linear_grokking.figures.logistic_panels import limit_accuracies, pair_runs, with_limits
 from linear_grokking.results.crossings import first_crossing
 from linear_grokking.results.reading import RunResult
-from linear_grokking.theory import label_fraction, threshold_labels, two_gaussians
+from linear_grokking.theory import label_fraction
 
 _BY_SIGMA = paper_b("App. F.1")
 _SETTLING_STEP = 1e4
@@ -110,12 +111,8 @@ def saturates(evidence: Evidence) -> Iterator[Claim]:
 )
 def separable_limit(evidence: Evidence) -> Iterator[Claim]:
     """Compare each set's final accuracy with the limit that its margin gives, by σ."""
-    runs = evidence.runs("dynamics", keep=lambda p: p["lambda"] > CRITICAL)
-    for run, sets in pair_runs(runs, evidence.runs("separability")):
-        draws = with_limits(run, sets)
-        draws = draws[draws["separable"].astype(bool)]
-        if draws.empty:
-            continue
+    query = f"lambda_ > {CRITICAL} and separable"
+    for run, draws in draws_of(evidence, "dynamics", "separability", query):
         lambda_, value = run.parameters["lambda"], run.parameters["sigma"]
         yield Claim(
             f"B9-margin-lambda-{lambda_:g}-sigma-{value:g}",
@@ -133,12 +130,6 @@ _PERFECT = 0.999
 """A large-size limit from this on counts as perfect generalization."""
 
 
-def _two_gaussians_limit(run: RunResult) -> float:
-    """Return the large-size limit of the accuracy."""
-    lengths = {key: run.parameters[key] for key in ("mu", "sigma", "sigma_a")}
-    return two_gaussians.limit_gen_accuracy(lambda_=run.parameters["lambda"], **lengths)
-
-
 @claims_of(
     "B14",
     statement="For two Gaussians the final accuracy is the large-size limit at every spread σ_A "
@@ -153,7 +144,7 @@ def two_gaussians_limit(evidence: Evidence) -> Iterator[Claim]:
             f"B14-limit-sigma_a-{spread:g}",
             f"For two Gaussians with spread σ_A = {spread:g} along their axis the generalization "
             f"accuracy at t = {run.parameters['t_max']:.0e} is the large-size limit, within 0.02.",
-            mean_of(run.scalars["final_gen_accuracy"], run).near(_two_gaussians_limit(run), 0.02),
+            mean_of(run.scalars["final_gen_accuracy"], run).near(limit_of(run), 0.02),
             note="Separable sets approach their limit only logarithmically in t.",
         )
 
@@ -175,7 +166,7 @@ def small_spread(evidence: Evidence) -> Iterator[Claim]:
         if reference is None:
             continue
         times = of_shared_draws([run, reference], "t_gen")
-        if _two_gaussians_limit(run) < _PERFECT or not np.isfinite(times).all():
+        if limit_of(run) < _PERFECT or not np.isfinite(times).all():
             continue
         spread = run.parameters["sigma_a"]
         yield Claim(
@@ -196,7 +187,7 @@ def small_spread(evidence: Evidence) -> Iterator[Claim]:
 def large_spread(evidence: Evidence) -> Iterator[Claim]:
     """Take the final accuracy, and the ratio of the final to the least loss, at each σ_A."""
     for run in evidence.runs("dynamics"):
-        if _two_gaussians_limit(run) >= _PERFECT:
+        if limit_of(run) >= _PERFECT:
             continue
         spread, scalars = run.parameters["sigma_a"], run.scalars
         yield Claim(
@@ -238,8 +229,6 @@ def decided(evidence: Evidence) -> Iterator[Claim]:
     """Take the accuracies at the end of training, at each r."""
     for run, r in _unequal(evidence, "dynamics"):
         scalars, t_max = run.scalars, run.parameters["t_max"]
-        lambda_, sigma = run.parameters["lambda"], run.parameters["sigma"]
-        limit = threshold_labels.limit_gen_accuracy(lambda_, r, sigma)
         yield Claim(
             f"B16-separable-r-{r:g}",
             f"With labels that x₁ decides, a share r = {r:g} of them -1, the sets are separable "
@@ -258,7 +247,7 @@ def decided(evidence: Evidence) -> Iterator[Claim]:
             f"With labels that x₁ decides, a share r = {r:g} of them -1, the generalization "
             "accuracy tends to the large-size limit of the max-margin solution: within 0.05 at "
             f"t = {t_max:.0e}.",
-            mean_of(scalars["final_gen_accuracy"], run).near(limit, 0.05),
+            mean_of(scalars["final_gen_accuracy"], run).near(threshold_limit(run), 0.05),
             note=_SCATTER,
             source=ours("large-size limit of Paper B's max-margin solution, v2 App. I"),
         )
@@ -294,24 +283,6 @@ def decided_dynamics(evidence: Evidence) -> Iterator[Claim]:
             "is not monotonic: it rises to at least 1.2 times an earlier value (measured: the "
             "largest such ratio).",
             geometric_mean_of(rise, run).at_least(1.2),
-        )
-
-
-@claims_of(
-    "B16",
-    statement="With random labels, a share r of them -1, the accuracy on fresh samples is at most "
-    "r.",
-    source=_RANDOM,
-)
-def random_cap(evidence: Evidence) -> Iterator[Claim]:
-    """Average the best accuracy of each draw, at each r."""
-    for run, r in _unequal(evidence, "random"):
-        yield Claim(
-            f"B16-random-cap-r-{r:g}",
-            f"With random labels, -1 with probability r = {r:g}, the accuracy on fresh samples "
-            "never exceeds r by more than 0.005 (measured: the mean over realizations of the "
-            "largest accuracy).",
-            mean_of(run.scalars["max_gen_accuracy"], run).at_most(r + 0.005, r),
         )
 
 

@@ -20,9 +20,8 @@ from linear_grokking.config.figure_options import FigureOptions, LinearRuns
 from linear_grokking.figures import legends, style
 from linear_grokking.figures import linear_panels as panels
 from linear_grokking.figures.dynamics import QUANTITIES, TIMES, draw_band, draw_dynamics, step_axis
-from linear_grokking.figures.points import draw_lines, draw_points, tabulate_scalar
-from linear_grokking.figures.tables import FigureData, TableBuilder, percent, rows
-from linear_grokking.results.crossings import first_crossing
+from linear_grokking.figures.points import draw_lines, draw_points_by, tabulate_scalar
+from linear_grokking.figures.tables import FigureData, TableBuilder, rows, time_label
 from linear_grokking.results.reading import RunResult
 from linear_grokking.results.statistics import of_curve
 from linear_grokking.theory import structured_inputs, structured_laws, structured_times
@@ -65,14 +64,6 @@ def problem_of(parameters: Mapping[str, Any], **others: Any) -> StructuredProble
     """Return the theory's problem at some parameters, with ``others`` replacing theirs."""
     given = {P: 0.0, **parameters, **others}
     return StructuredProblem(**vars(panels.problem_of(given)), exponent=given[P])
-
-
-def times_to_loss(run: RunResult, series: str, level: float) -> np.ndarray:
-    """Return the time when each realization's loss falls to a level, (R,); inf if after the run."""
-    steps, losses = run.curves(QUANTITIES["loss"][series])
-    # A loss may reach 0 at the end.
-    logs = np.log(np.maximum(losses, np.finfo(float).tiny))
-    return first_crossing(steps, -logs, -np.log(level))
 
 
 def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
@@ -160,7 +151,7 @@ def _tabulate_ratios(
         shown = {P: run.parameters[P]}
         for each in decades:
             level = float(loss_threshold(each, accuracy=threshold))
-            train, gen = (times_to_loss(run, series, level) for series in TIMES)
+            train, gen = panels.times_to_loss(run, level)
             if np.isfinite(gen).all():
                 builder.add_values("time_ratio", "train", each, train / gen, shown)
         problem, levels = problem_of(run.parameters), loss_threshold(values, accuracy=threshold)
@@ -214,7 +205,7 @@ def draw(table: pd.DataFrame) -> Figure:
     _draw_time_ratio(axes[1, 1], table, colours)
     _note(axes[1, 1], style.label("lambda", below))
     forgetting = rows(table, "forgetting")
-    scales = _scales(forgetting["alpha"])
+    scales = style.shades("alpha", sorted(forgetting["alpha"].unique()), SCALES)
     gamma = style.SYMBOLS["gamma"]
     _draw_times(axes[1, 2], forgetting, "forgetting", "alpha", scales, gamma)
     there = (style.label(key, forgetting[key].iloc[0]) for key in ("lambda", P))
@@ -244,13 +235,6 @@ def _plain_ticks(axis: Axis, values: Sequence[float]) -> None:
     axis.set_minor_locator(NullLocator())
 
 
-def _scales(column: pd.Series) -> dict[Any, str]:
-    values = sorted(column.dropna().unique())
-    if len(values) > len(SCALES):
-        return style.colours("alpha", values)
-    return dict(zip(values, SCALES, strict=False))
-
-
 def _draw_ratio(axes: Axes, table: pd.DataFrame, colours: Mapping[Any, str]) -> None:
     ratios = rows(table, "loss_ratio", source="experiment")
     for value, curve in ratios.groupby(P):
@@ -264,34 +248,23 @@ def _draw_ratio(axes: Axes, table: pd.DataFrame, colours: Mapping[Any, str]) -> 
 
 
 def _draw_times(
-    axes: Axes,
-    times: pd.DataFrame,
-    panel: str,
-    by: str,
-    colours: Mapping[Any, str],
-    label: str,
+    axes: Axes, times: pd.DataFrame, panel: str, by: str, colours: Mapping[Any, str], label: str
 ) -> None:
     """Draw the times of both accuracies, with theory on stripes."""
     looks = {"train": {"marker": "s", "fillstyle": "none"}, "generalization": {"marker": "o"}}
     for series, look in looks.items():
         line = style.line_of(series)
         draw_lines(axes, times, panel, series, by=by, colours=colours, linestyle=line)
-        for value, points in rows(times, series=series, source="experiment").groupby(by):
-            draw_points(axes, points, colours[value], **look)
+        points = rows(times, series=series, source="experiment")
+        draw_points_by(axes, points, by, colours, **look)
     draw_lines(axes, times, panel, "late", by=by, colours=colours, zorder=3, **LAW)
-    axes.set(
-        xscale="log",
-        yscale="log",
-        xlabel=label,
-        ylabel=f"time to {percent(times)} accuracy (steps)",
-    )
+    axes.set(xscale="log", yscale="log", xlabel=label, ylabel=time_label(times))
 
 
 def _draw_time_ratio(axes: Axes, table: pd.DataFrame, colours: Mapping[Any, str]) -> None:
     draw_lines(axes, table, "time_ratio", "train", by=P, colours=colours)
     draw_lines(axes, table, "time_ratio", "late", by=P, colours=colours, **LAW)
-    for value, points in rows(table, "time_ratio", source="experiment").groupby(P):
-        draw_points(axes, points, colours[value])
+    draw_points_by(axes, rows(table, "time_ratio", source="experiment"), P, colours)
     axes.set(xscale="log", yscale="log", xlabel=style.SYMBOLS["epsilon"])
     axes.set_ylabel(r"$t_\mathrm{tr}/t_\mathrm{gen}$ of the losses")
     _plain_ticks(axes.yaxis, (0.03, 0.05, 0.1, 0.2, 0.5))

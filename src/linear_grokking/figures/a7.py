@@ -85,11 +85,9 @@ def draw(table: pd.DataFrame) -> Figure:
     noisy = rows(curves, alpha=minima["alpha"].iloc[0])
     scales = panels.colours_of(scaled["alpha"])
     panels.draw_runs(axes[0, :2], scaled, "alpha", scales)
-    variances = sorted(noisy["noise"].unique())
-    colours = style.colours("noise", variances)
-    above = [noise for noise in variances if noise > 0]
-    if len(above) <= len(NOISES):
-        colours |= dict(zip(above, NOISES, strict=False))
+    colours = style.colours_of(noisy["noise"])
+    above = [noise for noise in colours if noise > 0]
+    colours |= style.shades("noise", above, NOISES)
     panels.draw_runs(axes[1, :2], noisy, "noise", colours)
     for (noise, source), row in minima.groupby(["noise", "source"], sort=False):
         colour = colours[noise] if source == "experiment" else style.THEORY
@@ -122,13 +120,9 @@ def _draw_minima(axes: Axes, table: pd.DataFrame, colours: dict[float, str]) -> 
     spread = ["y", "y_low", "y_high"]
     losses[spread] = losses[spread].div(losses["x"], axis=0)
     handles = []
+    hollow = {"marker": "s", "markersize": 6, "fillstyle": "none"}
     for series, line, marker, name in (
-        (
-            "final",
-            ":",
-            {"marker": "s", "markersize": 6, "fillstyle": "none"},
-            r"final, $t\to\infty$",
-        ),
+        ("final", ":", hollow, r"final, $t\to\infty$"),
         ("minimum", "-", {"marker": "o", "markersize": 3.2}, "minimum"),
     ):
         look = {**style.THEORY_LINE, "linestyle": line}

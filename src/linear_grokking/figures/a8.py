@@ -15,7 +15,7 @@ from linear_grokking.figures import legends, style
 from linear_grokking.figures import linear_panels as panels
 from linear_grokking.figures.dynamics import draw_band, step_axis, tabulate_dynamics
 from linear_grokking.figures.points import draw_lines, draw_points
-from linear_grokking.figures.tables import FigureData, TableBuilder, percent, rows
+from linear_grokking.figures.tables import FigureData, TableBuilder, rows, time_label
 from linear_grokking.jobs import expected
 from linear_grokking.results.reading import RunResult
 from linear_grokking.theory import linear, linear_optimizers
@@ -32,7 +32,10 @@ COLOURS = (
     *(style.BLUE, style.VERMILION, style.ORANGE, style.SKY, style.PURPLE, style.GREEN),
     legends.GREY,
 )
-MARKERS = {"train": "D", "generalization": "o"}
+MARKERS: Mapping[str, Mapping[str, Any]] = {
+    "train": {"marker": "D", "fillstyle": "none"},
+    "generalization": {"marker": "o"},
+}
 _BOUND = {"color": "#CC79A7", "linewidth": 1.4, "linestyle": (0, (3, 1.5)), "zorder": 6}
 """Line of the speed limit: a colour that no method has, above the curves close to it."""
 
@@ -183,8 +186,10 @@ def draw(table: pd.DataFrame) -> Figure:
     handles += [
         legends.line("theory", **style.THEORY_LINE),
         legends.line("lower bound for Krylov methods", **_BOUND),
-        legends.mark("training", legends.GREY, MARKERS["train"], fillstyle="none", markersize=4),
-        legends.mark("generalization", legends.GREY, MARKERS["generalization"], markersize=4),
+        *(
+            legends.mark(style.NAMES[series], legends.GREY, markersize=4, **look)
+            for series, look in MARKERS.items()
+        ),
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=3, columnspacing=1.2)
     return figure
@@ -242,49 +247,39 @@ def _draw_losses(
 def _draw_times(axes: Axes, table: pd.DataFrame, colours: Mapping[tuple, str]) -> None:
     times = rows(table, "times")
     for method in _methods(rows(times, source="experiment")):
-        for series, marker in MARKERS.items():
-            found = rows(_of(times, method), series=series)
-            theory = rows(found, source="theory")
-            line = style.line_of(series)
-            axes.plot(theory["x"], theory["y"], color=colours[method], zorder=1, **style.STRIPE)
-            axes.plot(theory["x"], theory["y"], **{**style.THEORY_LINE, "linestyle": line})
-            fill = "none" if series == "train" else "full"
-            points = rows(found, source="experiment")
-            draw_points(axes, points, colours[method], marker=marker, fillstyle=fill)
+        _draw_both(axes, _of(times, method), colours[method])
     draw_lines(axes, table, "times", "bound", **_BOUND)
-    axes.set(xscale="log", yscale="log", xlabel=r"$1-\lambda$", ylabel=_time_label(table))
+    axes.set(xscale="log", yscale="log", xlabel=r"$1-\lambda$", ylabel=time_label(table))
     axes.invert_xaxis()
+
+
+def _draw_both(axes: Axes, times: pd.DataFrame, colour: str) -> None:
+    """Draw the times of both accuracies, with theory on stripes."""
+    for series, look in MARKERS.items():
+        found = rows(times, series=series)
+        theory = rows(found, source="theory").sort_values("x")
+        line = style.line_of(series)
+        axes.plot(theory["x"], theory["y"], color=colour, zorder=1, **style.STRIPE)
+        axes.plot(theory["x"], theory["y"], **{**style.THEORY_LINE, "linestyle": line})
+        draw_points(axes, rows(found, source="experiment"), colour, **look)
 
 
 def _draw_methods(axes: Axes, table: pd.DataFrame, colours: Mapping[tuple, str]) -> None:
     """Draw both times of each method on a line of its own, the slowest on top."""
     times = rows(table, "methods")
     for k, (method, colour) in enumerate(reversed([*colours.items()])):
-        for series, marker in MARKERS.items():
+        for series, look in MARKERS.items():
             found = rows(_of(times, method), series=series)
             point = rows(found, source="experiment").iloc[0]
-            fill = "none" if series == "train" else "full"
             spread = [[point["y"] - point["y_low"]], [point["y_high"] - point["y"]]]
-            look = {"marker": marker, "fillstyle": fill, "markersize": 4.5, "color": colour}
-            axes.errorbar(point["y"], k, xerr=spread, linestyle="", linewidth=0.8, **look)
+            bar = {"markersize": 4.5, "color": colour, "linestyle": "", "linewidth": 0.8}
+            axes.errorbar(point["y"], k, xerr=spread, **bar, **look)
             expected = rows(found, source="theory")["y"].iloc[0]
             axes.plot(expected, k, marker="|", markersize=9, color=style.THEORY, zorder=6)
-    axes.set(xscale="log", xlabel=_time_label(table), ylim=(-0.7, len(colours) - 0.3), yticks=[])
+    axes.set(xscale="log", xlabel=time_label(table), ylim=(-0.7, len(colours) - 0.3), yticks=[])
 
 
 def _draw_batches(axes: Axes, table: pd.DataFrame) -> None:
-    for series, marker in MARKERS.items():
-        found = rows(table, "batches", series)
-        theory = rows(found, source="theory").sort_values("x")
-        axes.plot(theory["x"], theory["y"], color=style.BLUE, zorder=1, **style.STRIPE)
-        line = style.line_of(series)
-        axes.plot(theory["x"], theory["y"], **{**style.THEORY_LINE, "linestyle": line})
-        fill = "none" if series == "train" else "full"
-        points = rows(found, source="experiment")
-        draw_points(axes, points, style.BLUE, marker=marker, fillstyle=fill)
+    _draw_both(axes, rows(table, "batches"), style.BLUE)
     axes.axvline(rows(table, "batches", "limit")["x"].iloc[0], **style.GUIDE)
-    axes.set(xscale="log", yscale="log", xlabel="batch size $B$", ylabel=_time_label(table))
-
-
-def _time_label(table: pd.DataFrame) -> str:
-    return f"time to {percent(table)} accuracy (steps)"
+    axes.set(xscale="log", yscale="log", xlabel="batch size $B$", ylabel=time_label(table))

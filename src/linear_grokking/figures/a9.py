@@ -137,7 +137,7 @@ def _draw_deviation(axes: Axes, table: pd.DataFrame) -> None:
 def _draw_hard_edge(axes: np.ndarray, table: pd.DataFrame) -> None:
     drawn = rows(table, "survival", "draws")
     excess = drawn["n_train"] - drawn["d_in"]
-    colours = dict(zip(sorted(excess.unique()), _hard_edge_colours(excess.nunique()), strict=True))
+    colours = dict(zip(sorted(excess.unique()), (style.BLUE, *style.PALETTE), strict=False))
     for each, panel in zip(axes, ("smallest_eigenvalue", "survival"), strict=True):
         for more, colour in colours.items():
             some = rows(table, panel)
@@ -161,10 +161,6 @@ def _draw_hard_edge(axes: np.ndarray, table: pd.DataFrame) -> None:
     legends.add(axes[0], handles, loc="upper left", title="tail exponents", alignment="left")
     for each in axes:
         each.set_title(style.label("d_in", drawn["d_in"].iloc[0]), loc="right", fontsize="medium")
-
-
-def _hard_edge_colours(count: int) -> list[str]:
-    return [style.BLUE, *style.PALETTE][:count]
 
 
 def _draw_median(axes: Axes, table: pd.DataFrame) -> None:

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from pydantic import Field
-from scipy.optimize import brentq
+from scipy.special import ndtri
 
 from linear_grokking.config.fields import Span
 from linear_grokking.config.figure_options import FigureOptions, LogisticRuns, SeparabilityRuns
@@ -14,7 +14,7 @@ from linear_grokking.figures import legends, style
 from linear_grokking.figures import logistic_panels as logistic
 from linear_grokking.figures import separability_panels as panels
 from linear_grokking.figures.points import draw_lines, draw_points
-from linear_grokking.figures.tables import FigureData, TableBuilder, percent, rows
+from linear_grokking.figures.tables import FigureData, TableBuilder, rows, time_label
 from linear_grokking.results.reading import RunResult
 from linear_grokking.theory import large_size, margin, two_point
 
@@ -78,7 +78,7 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     below = values[values <= panels.LARGEST_BELOW]
     builder.add("s_inf_norm", "large_size", "theory", below, large_size.limit_norm(below))
     log_time = large_size.log_time_to_accuracy(below, first["eta"], data.threshold)
-    settled = first["sigma"] ** 2 * large_size.settling_exponent(below) * log_time
+    settled = large_size.settling(below, first["sigma"], data.threshold)
     time = np.exp(np.minimum(log_time, 700.0))
     for series, chosen in (
         ("t95", settled >= large_size.SETTLED),
@@ -94,9 +94,8 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
 
 
 def _last_to_reach(threshold: float, sigma: float) -> float:
-    """Return the λ > ½ at which the limit of large sets falls to an accuracy."""
-    ends = 0.5, 2.0
-    return brentq(lambda x: float(margin.limit_gen_accuracy(x, sigma)) - threshold, *ends)
+    """Return the λ > ½ at which the limit of large sets, Φ(1/(σ²M̃)), falls to an accuracy."""
+    return float(margin.truncated_second_moment(1.0 / (sigma**2 * ndtri(threshold))))
 
 
 def _tabulate_end(
@@ -213,7 +212,7 @@ def _draw_times(axes: Axes, table: pd.DataFrame) -> None:
     draw_lines(axes, table, "grokking_time", "unsettled", **_UNSETTLED)
     _draw_measured(axes, table, "grokking_time", {"t95": "median"})
     _draw_lower_quartiles(axes, points)
-    panels.lambda_axis(axes, f"time to {percent(table)} accuracy (steps)")
+    panels.lambda_axis(axes, time_label(table))
     for x in rows(table, "final_accuracy", "threshold")["x"]:
         text = rf"$N\to\infty$: never" "\n" rf"above $\lambda$ = {x:.2f}"
         place = {"xycoords": axes.get_xaxis_transform(), "textcoords": axes.transAxes}

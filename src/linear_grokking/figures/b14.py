@@ -51,12 +51,17 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     for run in data.runs("dynamics"):
         shown = {"sigma_a": run.parameters["sigma_a"]}
         tabulate_dynamics(builder, run, shown)
-        lengths = {key: run.parameters[key] for key in ("mu", "sigma", "sigma_a")}
-        limit = limit_gen_accuracy(lambda_=run.parameters["lambda"], **lengths)
-        builder.add("accuracy", "large_size_limit", "theory", time_span(run), limit, shown)
+        ends, limit = time_span(run), limit_of(run)
+        builder.add("accuracy", "large_size_limit", "theory", ends, limit, shown)
     for run in data.runs("outputs"):
         _tabulate_separation(builder, run, options.points)
     return builder.frame()
+
+
+def limit_of(run: RunResult) -> float:
+    """Return the large-size limit of the accuracy of a run."""
+    lengths = {key: run.parameters[key] for key in ("mu", "sigma", "sigma_a")}
+    return limit_gen_accuracy(lambda_=run.parameters["lambda"], **lengths)
 
 
 def _tabulate_separation(builder: TableBuilder, run: RunResult, points: int) -> None:

@@ -59,13 +59,13 @@ def random_limit(run: RunResult) -> float | None:
     return label_fraction.assigned_accuracy(negative, r)
 
 
-def _threshold_limit(run: RunResult) -> float:
+def threshold_limit(run: RunResult) -> float:
     """Return the large-size limit of the accuracy on labels decided by x₁."""
     return threshold_labels.limit_gen_accuracy(*(run.parameters[key] for key in _DETERMINING))
 
 
 _DETERMINING = ("lambda", "label_fraction", "sigma")
-_LIMITS = {"threshold": _threshold_limit, "random": random_limit}
+_LIMITS = {"threshold": threshold_limit, "random": random_limit}
 
 
 def draw(table: pd.DataFrame) -> Figure:

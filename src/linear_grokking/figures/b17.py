@@ -14,7 +14,7 @@ from linear_grokking.config.figure_options import FigureOptions, LogisticRuns, S
 from linear_grokking.figures import legends, style
 from linear_grokking.figures import separability_panels as panels
 from linear_grokking.figures.logistic_panels import check_all_known, pair_runs, tabulate_unreached
-from linear_grokking.figures.points import draw_lines, draw_points
+from linear_grokking.figures.points import draw_lines, draw_points, draw_points_by
 from linear_grokking.figures.tables import FigureData, TableBuilder, percent, rows
 from linear_grokking.results.reading import RunResult
 from linear_grokking.theory import large_size, wendel
@@ -106,7 +106,7 @@ def draw(table: pd.DataFrame) -> Figure:
     colours = style.colours_of(rows(table, "separable_fraction")["n_train"])
     panels.draw_fractions(axes[0, 0], table, "n_train", colours)
     _draw_collapse(axes[0, 1], table, colours)
-    handles = [legends.mark(style.label("n_train", n), colour) for n, colour in colours.items()]
+    handles = legends.marks("n_train", colours)
     handles.append(legends.line(**panels.WENDEL_LINE))
     legends.add(axes[0, 0], handles, loc="upper left")
     lambdas = style.colours_of(rows(table, "s_inf_norm_ratio")["lambda"])
@@ -117,8 +117,7 @@ def draw(table: pd.DataFrame) -> Figure:
     ):
         _draw_ratios(each, rows(table, f"{name}_ratio", series), lambdas)
         each.set(xlabel=style.SYMBOLS["n_train"], ylabel=f"{label}\n/ value at $N\\to\\infty$")
-    handles = [legends.mark(style.label("lambda", x), colour) for x, colour in lambdas.items()]
-    legends.add(axes[1, 0], handles, loc="lower right", ncols=2)
+    legends.add(axes[1, 0], legends.marks("lambda", lambdas), loc="lower right", ncols=2)
     return figure
 
 
@@ -126,8 +125,7 @@ def _draw_collapse(axes: Axes, table: pd.DataFrame, colours: Mapping[Any, str]) 
     draw_lines(axes, table, _SCALED, "large_size", **style.THEORY_LINE)
     fractions = rows(table, _SCALED, source="experiment")
     fractions = fractions[fractions["x"].abs() <= _SCALED_RANGE]
-    for n_train, points in fractions.groupby("n_train"):
-        draw_points(axes, points, colours[n_train])
+    draw_points_by(axes, fractions, "n_train", colours)
     axes.axvline(0.0, **style.GUIDE)
     axes.set(xlabel=r"$\sqrt{N}\,(2\lambda-1)$", ylabel="separable fraction")
 

@@ -21,7 +21,7 @@ from linear_grokking.figures import legends, style
 from linear_grokking.figures.dynamics import draw_dynamics, tabulate_dynamics, time_span
 from linear_grokking.figures.logistic_panels import tabulate_large_size_limits
 from linear_grokking.figures.maps import draw_map, tabulate_map
-from linear_grokking.figures.points import draw_lines, draw_points, tabulate_scalar
+from linear_grokking.figures.points import draw_lines, draw_points, draw_points_by, tabulate_scalar
 from linear_grokking.figures.separability_panels import LARGEST_BELOW, lambda_axis
 from linear_grokking.figures.tables import FigureData, TableBuilder, percent, rows
 from linear_grokking.results.reading import RunResult, by_value
@@ -123,10 +123,8 @@ def _tabulate_times(
     panel = "scaled_time"
     for run in runs:
         p = run.parameters
-        unit = p["eta"] * p["gamma"]
-        row = run.number("t_gen")
-        scaled = {key: unit * row[key] for key in ("median", "q25", "q75")} | {"n": row["n"]}
-        builder.add_summary(panel, "t95", p["gamma"], scaled, {"lambda": p["lambda"]})
+        scaled = p["eta"] * p["gamma"] * run.scalars["t_gen"]
+        builder.add_values(panel, "t95", p["gamma"], scaled, {"lambda": p["lambda"]})
     sigma, eta = (runs[0].parameters[key] for key in ("sigma", "eta"))
     for lambda_ in sorted(by_value(runs, "lambda")):
         time = quasi_static.time_to_accuracy(lambda_, sigma, gammas, eta, threshold)
@@ -169,11 +167,10 @@ def _draw_minima(axes: Axes, table: pd.DataFrame) -> None:
     colours = style.colours_of(measured["gamma"])
     draw_lines(axes, table, panel, "large_size", by="gamma", colours=colours)
     draw_lines(axes, table, panel, "limit", **style.REFERENCE)
-    for gamma, points in measured.groupby("gamma"):
-        draw_points(axes, points, colours[gamma])
+    draw_points_by(axes, measured, "gamma", colours)
     lambda_axis(axes, "final accuracy")
     axes.set_ylim(0.5, 1.03)
-    marks = [legends.mark(style.label("gamma", g), colour) for g, colour in colours.items()]
+    marks = legends.marks("gamma", colours)
     marks += [legends.line(r"$N\to\infty$", **style.THEORY_LINE)]
     marks += [legends.line(r"$\gamma\to0$", **style.REFERENCE)]
     legends.add(axes, marks, loc="upper right")
@@ -196,9 +193,7 @@ def _draw_times(axes: Axes, table: pd.DataFrame) -> None:
     panel = "scaled_time"
     measured = rows(table, panel, source="experiment")
     lambdas = sorted(measured["lambda"].unique())
-    colours = dict(zip(lambdas, SHADES, strict=False))
-    if len(lambdas) > len(SHADES):
-        colours = style.colours("lambda", lambdas)
+    colours = style.shades("lambda", lambdas, SHADES)
     markers = dict(zip(lambdas, MARKERS * len(lambdas), strict=False))
     draw_lines(axes, table, panel, "large_size", by="lambda", colours=colours)
     draw_lines(axes, table, panel, "no_decay", **style.REFERENCE)
@@ -209,9 +204,6 @@ def _draw_times(axes: Axes, table: pd.DataFrame) -> None:
     axes.set_ylim(0.5 * measured["y_low"].min(), 4.0 * measured["y_high"].max())
     axes.xaxis.set_major_locator(LogLocator(numticks=5))
     axes.xaxis.set_minor_locator(NullLocator())
-    marks = [
-        legends.mark(style.label("lambda", lambda_), colours[lambda_], markers[lambda_])
-        for lambda_ in lambdas
-    ]
+    marks = [*legends.marks("lambda", colours, markers.values())]
     marks.append(legends.line("no decay", **style.REFERENCE))
     legends.add(axes, marks, loc="lower right")

@@ -10,7 +10,7 @@ from linear_grokking.config.figure_options import FigureOptions, LogisticRuns, S
 from linear_grokking.figures import legends, style
 from linear_grokking.figures import logistic_panels as logistic
 from linear_grokking.figures.dynamics import draw_dynamics, tabulate_dynamics, time_span
-from linear_grokking.figures.points import draw_lines, draw_points
+from linear_grokking.figures.points import draw_lines, draw_points, draw_points_by
 from linear_grokking.figures.separability_panels import lambda_axis
 from linear_grokking.figures.tables import FigureData, TableBuilder, percent, rows
 from linear_grokking.results.reading import RunResult
@@ -67,16 +67,21 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
         _tabulate_curve(builder, runs[0], solver)
     for run, partner in logistic.pair_runs(data.runs("steps"), data.runs("separability")):
         ratio = separable_ends(run, partner)["norm_ratio"]
-        eta, sigma, d = (run.parameters[key] for key in ("eta", "sigma", "lambda"))
-        step = adam_limit.output_step(eta, sigma, d * run.parameters["n_train"])
-        shown = {"lambda": d, "sigma": sigma, "eta": eta}
-        builder.add_values("box_norm_ratio", "median", step, ratio, shown)
+        shown = {key: run.parameters[key] for key in ("lambda", "sigma", "eta")}
+        builder.add_values("box_norm_ratio", "median", step_of(run), ratio, shown)
     for role, solver in (("below", _ADAM), ("below_descent", _DESCENT)):
         runs = data.runs(role)
         for run, partner in logistic.pair_runs(runs, data.runs("separability")):
             _tabulate_times(builder, run, partner, solver)
         _tabulate_time_curve(builder, runs[0], solver, data.threshold)
     return builder.frame()
+
+
+def step_of(run: RunResult) -> float:
+    """Return ησd√(2/π), the largest change of an output in a step of Adam."""
+    keys = ("eta", "sigma", "lambda", "n_train")
+    eta, sigma, lambda_, n_train = (run.parameters[key] for key in keys)
+    return float(adam_limit.output_step(eta, sigma, lambda_ * n_train))
 
 
 def separable_ends(run: RunResult, sets: RunResult) -> pd.DataFrame:
@@ -137,9 +142,9 @@ def _tabulate_times(builder: TableBuilder, run: RunResult, sets: RunResult, solv
     draws = draws[~draws["separable"].astype(bool)]
     scale = run.parameters["sigma"] * draws["norm"].to_numpy(float)
     time = run.parameters["eta"] * draws["t_gen"].to_numpy(float)
-    for r, t, realization in zip(scale, time, draws["realization"], strict=True):
-        shown = {"solver": solver, "lambda": run.parameters["lambda"], "realization": realization}
-        builder.add("scaled_time", "t95", "experiment", r, t, shown, n=1)
+    shown = {"solver": solver, "lambda": run.parameters["lambda"]}
+    shown["realization"] = draws["realization"].to_numpy()
+    builder.add("scaled_time", "t95", "experiment", scale, time, shown, n=1)
 
 
 def _tabulate_time_curve(
@@ -200,15 +205,13 @@ def _draw_ratios(axes: Axes, ratios: pd.DataFrame) -> None:
     sigmas = sorted(ratios["sigma"].unique())
     # Blue and orange stand for the solvers.
     colours = dict(zip(sigmas, _SIGMA_COLOURS, strict=False))
-    for sigma, points in ratios.groupby("sigma"):
-        draw_points(axes, points, colours[sigma])
+    draw_points_by(axes, ratios, "sigma", colours)
     axes.set(
         xscale="log",
         xlabel=r"largest change of an output per step, $\eta\sigma d\sqrt{2/\pi}$",
         ylabel=r"$\|S\|/|b|$ / its limit",
     )
-    handles = [legends.mark(style.label("sigma", s), colour) for s, colour in colours.items()]
-    legends.add(axes, handles, loc="lower left")
+    legends.add(axes, legends.marks("sigma", colours), loc="lower left")
 
 
 def _draw_times(axes: Axes, table: pd.DataFrame) -> None:

@@ -12,13 +12,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from pydantic import Field
 
 from linear_grokking.config.figure_options import FigureOptions, LogisticRuns
 from linear_grokking.figures import legends, style
 from linear_grokking.figures.dynamics import QUANTITIES, draw_band
-from linear_grokking.figures.points import draw_points
+from linear_grokking.figures.points import draw_points, draw_points_by
 from linear_grokking.figures.tables import FigureData, TableBuilder, percent, rows
 from linear_grokking.results.reading import RunResult
 from linear_grokking.results.statistics import of_proportion
@@ -188,7 +187,7 @@ def draw(table: pd.DataFrame) -> Figure:
     handles = [
         legends.line("training", color=legends.GREY, linestyle=style.TRAIN_LINE),
         legends.line("generalization", color=legends.GREY),
-        *_marks("lambda", lambdas),
+        *legends.marks("lambda", lambdas, _MARKERS),
         legends.line(r"gradient flow, $\eta\to0$", color=legends.GREY, **_FLOW),
         legends.line(r"batch perceptron, $\eta\to\infty$", color=legends.GREY, **style.LIMIT_LINE),
         legends.mark("not reached by most sets", legends.GREY, "^", markerfacecolor="none"),
@@ -235,14 +234,14 @@ def _draw_error_free(axes: Axes, points: pd.DataFrame, colours: dict[Any, str]) 
 def _draw_ratios(axes: Axes, points: pd.DataFrame, colours: dict[Any, str]) -> None:
     axes.axhline(1.0, color=legends.GREY, **_FLOW)
     _draw_by(axes, points, "cross_entropy", "sigma", colours)
-    for sigma, chosen in rows(points, series="exponential").groupby("sigma"):
-        draw_points(axes, chosen, colours[sigma], **_HOLLOW)
+    draw_points_by(axes, rows(points, series="exponential"), "sigma", colours, **_HOLLOW)
     finite = points.loc[np.isfinite(points["y_high"]), "y_high"]
     axes.set(xscale="log", yscale="log", xlabel=_RATE, ylim=(0.3, 40 * finite.max()))
     axes.set_ylabel("time / time of gradient flow")
     exponential = legends.mark("exponential loss", legends.GREY, **_HOLLOW)
     above = {"frameon": True, "facecolor": "white", "edgecolor": "none", "framealpha": 1.0}
-    legends.add(axes, [*_marks("sigma", colours), exponential], loc="upper left", **above)
+    marks = legends.marks("sigma", colours, _MARKERS)
+    legends.add(axes, [*marks, exponential], loc="upper left", **above)
 
 
 def _draw_overflow(axes: Axes, points: pd.DataFrame, colours: dict[Any, str]) -> None:
@@ -268,10 +267,3 @@ def _draw_by(
     for value, chosen in rows(points, series=series).groupby(key):
         last = rows(points, series=ends, **{key: value}) if ends else None
         draw_points(axes, chosen, colours[value], marker=markers[value], ends=last)
-
-
-def _marks(key: str, colours: dict[Any, str]) -> list[Line2D]:
-    return [
-        legends.mark(style.label(key, value), colour, marker)
-        for (value, colour), marker in zip(colours.items(), _MARKERS, strict=False)
-    ]

@@ -6,6 +6,7 @@ to how the time scatters with N, and to where S has not settled.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,9 +21,9 @@ from linear_grokking.config.figure_options import FigureOptions, LogisticRuns
 from linear_grokking.figures import legends, style
 from linear_grokking.figures.dynamics import draw_dynamics, tabulate_dynamics
 from linear_grokking.figures.logistic_panels import tabulate_settled_course
-from linear_grokking.figures.points import draw_lines, draw_points, tabulate_scalar
+from linear_grokking.figures.points import draw_lines, draw_points, draw_points_by, tabulate_scalar
 from linear_grokking.figures.separability_panels import LARGEST_BELOW
-from linear_grokking.figures.tables import FigureData, TableBuilder, percent, rows
+from linear_grokking.figures.tables import FigureData, TableBuilder, rows, time_label
 from linear_grokking.results.reading import RunResult, by_value
 from linear_grokking.results.statistics import CONFIDENCE
 from linear_grokking.theory import large_size
@@ -31,6 +32,7 @@ TITLE = (
     "Large sets without their matrix: times at large N, and where S is not settled (beyond Paper B)"
 )
 _HOLLOW = {"markerfacecolor": "white"}
+_SETTLING = r"$\sigma^2p_-\log(\eta C_\infty t)$"
 
 
 class Options(FigureOptions):
@@ -52,12 +54,9 @@ def settled_time(run: RunResult, accuracy: float) -> float:
 
 
 def settling(run: RunResult, accuracy: float) -> float:
-    """Return σ²p₋ log t at the time of a settled S.
-
-    By then S has come closer to its limit by this power of e.
-    """
-    exponent = float(large_size.settling_exponent(run.parameters["lambda"]))
-    return run.parameters["sigma"] ** 2 * exponent * np.log(settled_time(run, accuracy))
+    """Return σ²p₋ log(ηC_∞t) at the time of a settled S."""
+    lambda_, sigma = run.parameters["lambda"], run.parameters["sigma"]
+    return float(large_size.settling(lambda_, sigma, accuracy))
 
 
 def settled_shares(run: RunResult, accuracy: float) -> np.ndarray:
@@ -80,10 +79,10 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     """Return the table: curves of both kinds of inputs, times against λ, and against N.
 
     Panel ``grokking_time`` holds medians against λ.  Its theory assumes a settled S; series
-    ``settled_range`` marks, for each σ, its last point where σ²p₋ log t is at least
+    ``settled_range`` marks, for each σ, its last point where σ²p₋ log(ηC_∞t) is at least
     `large_size.SETTLED`.  Panel ``settled_share`` holds log t over the formula's, against
-    σ²p₋ log t.  Panel ``finite_size`` holds, against N, the standard deviation of log t with its
-    95 % interval (``scatter``), a power law fitted to it (``scatter_power``), and the relative
+    σ²p₋ log(ηC_∞t).  Panel ``finite_size`` holds, against N, the standard deviation of log t with
+    its 95 % interval (``scatter``), a power law fitted to it (``scatter_power``), and the relative
     difference of the geometric mean of t from the formula with its standard error
     (``correction``).
     """
@@ -94,10 +93,7 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     lambda_, eta, t_max = (
         data.runs("direct")[0].parameters[key] for key in ("lambda", "eta", "t_max")
     )
-
-    def log_time(accuracy: np.ndarray) -> np.ndarray:
-        return large_size.log_time_to_accuracy(lambda_, eta, accuracy)
-
+    log_time = partial(large_size.log_time_to_accuracy, lambda_, eta)
     tabulate_settled_course(builder, log_time, t_max)
     times = data.runs("times")
     tabulate_scalar(builder, times, "t_gen", "grokking_time", "t95", "lambda", ["sigma"])
@@ -118,9 +114,9 @@ def _tabulate_formula(
     lambdas = options.lambda_range.linear()
     log_time = large_size.log_time_to_accuracy(lambdas, eta, accuracy)
     builder.add("grokking_time", "large_size", "theory", lambdas, np.exp(log_time))
-    settled = large_size.settling_exponent(lambdas) * log_time
     for sigma in sorted(by_value(runs, "sigma")):
-        (within,) = np.nonzero(sigma**2 * settled >= large_size.SETTLED)
+        settled = large_size.settling(lambdas, sigma, accuracy)
+        (within,) = np.nonzero(settled >= large_size.SETTLED)
         if within.size:
             last = within[-1]
             at = {"sigma": sigma}
@@ -143,8 +139,8 @@ def _tabulate_sizes(builder: TableBuilder, data: FigureData) -> None:
             sizes.append(n_train)
             scatter.append(value)
             error = value / np.sqrt(len(logs))
-        off = np.expm1(logs.mean())
-        spread = {"y_low": off - error, "y_high": off + error, "n": len(logs)}
+        off, low, high = np.expm1(logs.mean() + np.array([0.0, -error, error]))
+        spread = {"y_low": low, "y_high": high, "n": len(logs)}
         builder.add("finite_size", "correction", "experiment", n_train, off, at, **spread)
     if len(set(sizes)) > 1:
         power, factor = scatter_power(sizes, scatter)
@@ -193,15 +189,14 @@ def _draw_times(axes: Axes, table: pd.DataFrame, colours: Mapping[Any, str]) -> 
     draw_lines(axes, table, "grokking_time", "large_size")
     finite = points[["y", "y_low", "y_high"]].replace(np.inf, np.nan)
     axes.set(yscale="log", ylim=(finite.min().min() / 2.0, 30.0 * finite.max().max()))
-    for sigma, theirs in points.groupby("sigma"):
-        draw_points(axes, theirs, colours[sigma])
+    draw_points_by(axes, points, "sigma", colours)
     edge = {"linestyle": "", "marker": "|", "markersize": 9, "markeredgewidth": 1.6, "zorder": 3}
     for sigma, end in rows(table, "grokking_time", "settled_range").groupby("sigma"):
         axes.plot(end["x"], end["y"], color=colours[sigma], **edge)
-    axes.set(xlabel=style.SYMBOLS["lambda"], ylabel=f"time to {percent(table)} accuracy (steps)")
-    handles = [legends.mark(style.label("sigma", x), colour) for x, colour in colours.items()]
+    axes.set(xlabel=style.SYMBOLS["lambda"], ylabel=time_label(table))
+    handles = legends.marks("sigma", colours)
     handles.append(legends.line(r"settled $S$, $N\to\infty$", **style.THEORY_LINE))
-    label = rf"$\sigma^2p_-\log t={large_size.SETTLED:g}$"
+    label = f"{_SETTLING}$={large_size.SETTLED:g}$"
     handles.append(legends.line(label, color=legends.GREY, **edge))
     legends.add(axes, handles, loc="upper left")
 
@@ -210,11 +205,8 @@ def _draw_settling(axes: Axes, table: pd.DataFrame, colours: Mapping[Any, str]) 
     axes.axhline(1.0, **style.THEORY_LINE)
     axes.axvline(large_size.SETTLED, **style.GUIDE)
     axes.set(xscale="log")
-    for sigma, theirs in rows(table, "settled_share").groupby("sigma"):
-        draw_points(axes, theirs, colours[sigma])
-    axes.set(
-        xlabel=r"$\sigma^2p_-\log t$", ylabel=r"$\log t$ / value for settled $S$", ylim=(0, None)
-    )
+    draw_points_by(axes, rows(table, "settled_share"), "sigma", colours)
+    axes.set(xlabel=_SETTLING, ylabel=r"$\log t$ / value for settled $S$", ylim=(0, None))
 
 
 def _draw_sizes(axes: Axes, table: pd.DataFrame) -> None:

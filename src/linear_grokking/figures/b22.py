@@ -5,9 +5,9 @@ origin (ICML App. G).  What else, below the transition, does not depend on the l
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -19,7 +19,7 @@ from linear_grokking.figures import legends, style
 from linear_grokking.figures import separability_panels as panels
 from linear_grokking.figures.dynamics import draw_dynamics, tabulate_dynamics
 from linear_grokking.figures.logistic_panels import tabulate_settled_course
-from linear_grokking.figures.points import draw_beside, draw_lines, draw_points, tabulate_scalar
+from linear_grokking.figures.points import draw_beside, draw_lines, draw_points_by, tabulate_scalar
 from linear_grokking.figures.tables import FigureData, TableBuilder, percent, rows
 from linear_grokking.results.reading import by_value
 from linear_grokking.theory import elliptical, large_size
@@ -103,10 +103,7 @@ def _tabulate_settled(builder: TableBuilder, parameters: Mapping[str, Any]) -> N
     else:
         return
     lambda_, eta, t_max = (parameters[key] for key in ("lambda", "eta", "t_max"))
-
-    def log_time(accuracy: np.ndarray) -> np.ndarray:
-        return elliptical.log_time_to_accuracy(lambda_, *radius, eta, accuracy)
-
+    log_time = partial(elliptical.log_time_to_accuracy, lambda_, *radius, eta)
     tabulate_settled_course(builder, log_time, t_max, {"law": law})
 
 
@@ -152,15 +149,12 @@ def _norm_axes(axes: Axes) -> None:
 def _draw_elliptical(axes: Axes, table: pd.DataFrame) -> None:
     panel = "s_inf_norm_elliptical"
     ratios = sorted(rows(table, panel)["radius_ratio"].dropna().unique())
-    colours = dict(zip(ratios, _SHADES, strict=False))
-    if len(ratios) > len(_SHADES):
-        colours = style.colours("radius_ratio", ratios)
+    colours = style.shades("radius_ratio", ratios, _SHADES)
     draw_lines(axes, table, panel, "large_size_elliptical", by="radius_ratio", colours=colours)
     draw_lines(axes, table, panel, "large_size", **style.REFERENCE)
-    for ratio, points in rows(table, panel, source="experiment").groupby("radius_ratio"):
-        draw_points(axes, points, colours[ratio])
+    draw_points_by(axes, rows(table, panel, source="experiment"), "radius_ratio", colours)
     _norm_axes(axes)
-    marks = [legends.mark(style.label("radius_ratio", r), c) for r, c in colours.items()]
+    marks = legends.marks("radius_ratio", colours)
     marks += [legends.line(r"$N\to\infty$ for each ratio", **style.THEORY_LINE)]
     marks += [legends.line(r"$N\to\infty$, one radius", **style.REFERENCE)]
     legends.add(axes, marks, loc="upper left")

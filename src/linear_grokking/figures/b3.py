@@ -19,7 +19,7 @@ from linear_grokking.figures import legends, style
 from linear_grokking.figures.maps import tabulate_map
 from linear_grokking.figures.points import draw_lines
 from linear_grokking.figures.separability_panels import CRITICAL
-from linear_grokking.figures.tables import FigureData, TableBuilder, percent, rows
+from linear_grokking.figures.tables import FigureData, TableBuilder, percent, rows, time_label
 from linear_grokking.figures.two_point_panels import TwoPointOptions, distance_label, lambda_at
 from linear_grokking.theory.margin import log_law_slopes
 from linear_grokking.theory.two_point_times import log_time_to_gen_accuracy
@@ -221,13 +221,9 @@ def _draw_cuts(at_distance: Axes, at_sigma: Axes, table: pd.DataFrame) -> None:
     at_sigma.set_title(r"fixed $\sigma$")
     at_sigma.set_xlabel(r"$1-2\lambda$")
     for axes, place in ((at_distance, "upper left"), (at_sigma, "upper right")):
-        axes.set(xscale="log", ylabel=_time_label(table), ylim=(0.0, None))
+        axes.set(xscale="log", ylabel=time_label(table), ylim=(0.0, None))
         axes.yaxis.set_major_locator(MultipleLocator(2.0))
         axes.yaxis.set_major_formatter(_DECADE)
         axes.xaxis.set_major_locator(LogLocator(numticks=6))
         axes.xaxis.set_minor_locator(NullLocator())
         legends.add(axes, loc=place)
-
-
-def _time_label(table: pd.DataFrame) -> str:
-    return f"time to {percent(table)} accuracy (steps)"

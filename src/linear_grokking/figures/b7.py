@@ -42,25 +42,12 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     to_half = np.append(below, panels.CRITICAL)
     root = np.sqrt(1.0 - 2.0 * to_half) / large_size.CRITICAL_NORM
     mean = large_size.CRITICAL_POSITIVE_MEAN
+    projection = np.append(large_size.normalized_positive_mean(below), 0.0)
+    output = np.append(large_size.positive_mean(below), mean)
     for panel, x, curve, first_order in (
-        (
-            "positive_projection",
-            to_half,
-            np.append(large_size.normalized_positive_mean(below), 0.0),
-            mean * root,
-        ),
-        (
-            "positive_mean",
-            to_half,
-            np.append(large_size.positive_mean(below), mean),
-            np.full(to_half.shape, mean),
-        ),
-        (
-            "margin",
-            above,
-            margin.mean_margin(above),
-            margin.MARGIN_SLOPE * (2.0 * above - 1.0),
-        ),
+        ("positive_projection", to_half, projection, mean * root),
+        ("positive_mean", to_half, output, mean),
+        ("margin", above, margin.mean_margin(above), margin.MARGIN_SLOPE * (2.0 * above - 1.0)),
     ):
         builder.add(panel, "large_size", "theory", x, curve)
         builder.add(panel, "critical", "theory", x, first_order)

@@ -42,8 +42,15 @@ class Options(panels.TwoPointOptions):
     fit_sigma: Positive = Field(20.0, description="Smallest σ whose points are fitted.")
     fit_distance: Positive = Field(0.02, description="Largest 1-2λ whose points are fitted.")
     fit_settled: Positive = Field(
-        4.0, description="Smallest σ²(1-2λ) ln t*_gen of a fitted point: S must have settled."
+        4.0, description="Smallest σ²(1-2λ) ln(ηt*_gen) of a fitted point: S must have settled."
     )
+
+
+def root_log_ratios(run: RunResult) -> np.ndarray:
+    """Return √ln(t*_gen/t*_tr) of each draw, (R,); 0 where generalization does not come later."""
+    train, gen = run.scalars[["t_train_loss", "t_gen_loss"]].to_numpy(float).T
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.sqrt(np.maximum(np.log(gen / train), 0.0))
 
 
 def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
@@ -98,7 +105,7 @@ def _tabulate_two_point(
         at = {"model": panels.TWO_POINT, "sigma": sigma, "epsilon": epsilon}
         builder.add(_PANEL, "exact", "theory", x, root, at)
         if sigma >= options.fit_sigma:
-            settled = sigma**2 * distance * gen >= options.fit_settled
+            settled = sigma**2 * distance * (gen + np.log(options.eta)) >= options.fit_settled
             kept = settled & (distance <= options.fit_distance)
             fitted.append(np.column_stack([x[kept], root[kept]]))
     shown = {"model": panels.TWO_POINT}
@@ -111,17 +118,14 @@ def _tabulate_two_point(
             f"{len(points)} points have sigma >= {options.fit_sigma:g}, 1-2 lambda <= "
             f"{options.fit_distance:g} and a settled weight: the fit needs three"
         )
-    # Imported here: every call of Snakemake imports this module for its options, and
-    # scipy.stats takes longer than all the rest.
-    from scipy.stats import linregress
-
-    fit = linregress(points[:, 0], points[:, 1])
+    (slope, intercept), covariance = np.polyfit(points[:, 0], points[:, 1], 1, cov=True)
     n, ends = len(points), np.array([points[:, 0].min(), points[:, 0].max()])
-    builder.add(_PANEL, "fit", "theory", ends, fit.intercept + fit.slope * ends, shown, n=n)
+    builder.add(_PANEL, "fit", "theory", ends, intercept + slope * ends, shown, n=n)
     predicted, ends = 1.0 / np.sqrt(2.0), np.array([0.0, x.max()])
     builder.add(_PANEL, "predicted", "paper", ends, predicted * ends, shown)
-    error = {"y_low": fit.slope - fit.stderr, "y_high": fit.slope + fit.stderr}
-    builder.add("slope", "fit", "theory", options.fit_sigma, fit.slope, shown, n=n, **error)
+    error = np.sqrt(covariance[0, 0])
+    spread = {"y_low": slope - error, "y_high": slope + error, "n": n}
+    builder.add("slope", "fit", "theory", options.fit_sigma, slope, shown, **spread)
     builder.add("slope", "predicted", "paper", options.fit_sigma, predicted, shown)
 
 
@@ -138,10 +142,7 @@ def _tabulate_measured(builder: TableBuilder, run: RunResult, epsilon: float) ->
     distance = 1.0 - 2.0 * run.parameters["lambda"]
     if distance <= 0.0:
         raise ValueError(f"full: lambda = {run.parameters['lambda']:g}: must be below 0.5")
-    times = run.scalars
-    # NaN where a draw generalizes before it trains.
-    with np.errstate(divide="ignore", invalid="ignore"):
-        root = np.sqrt(np.log(times["t_gen_loss"] / times["t_train_loss"]).to_numpy(float))
+    root = root_log_ratios(run)
     keys = ("lambda", "n_train", "sigma", "loss")
     shown = {"model": panels.FULL, "epsilon": epsilon, **{key: run.parameters[key] for key in keys}}
     builder.add_values(_PANEL, "median", -np.log(distance), root, shown)

@@ -15,7 +15,7 @@ from linear_grokking.config.figure_options import FigureOptions, ModularRuns
 from linear_grokking.figures import legends, style
 from linear_grokking.figures.dynamics import TIMES, draw_dynamics, tabulate_dynamics
 from linear_grokking.figures.points import draw_points
-from linear_grokking.figures.tables import FigureData, TableBuilder, percent, rows
+from linear_grokking.figures.tables import FigureData, TableBuilder, rows, time_label
 from linear_grokking.results.reading import RunResult
 
 TITLE = "Addition modulo p: an experiment without theory, for comparison (beyond both papers)"
@@ -96,9 +96,7 @@ def _draw_times(axes: Axes, table: pd.DataFrame, colours: dict[float, str]) -> N
         colour = colours.get(fraction, legends.GREY)
         _draw_reached(axes, rows(point, series="train"), colour, **_TRAINING)
         _draw_reached(axes, rows(point, series="generalization"), colour)
-    axes.set(
-        xlabel="fraction of pairs in the training set", ylabel=_time_label(table), yscale="log"
-    )
+    axes.set(xlabel="fraction of pairs in the training set", ylabel=time_label(table), yscale="log")
     handles = [
         legends.mark("generalization", legends.GREY, markersize=3.2),
         legends.mark("training", legends.GREY, **_TRAINING),
@@ -124,11 +122,11 @@ def _draw_decay(axes: Axes, table: pd.DataFrame, colours: dict[float, str]) -> N
             last = reached.loc[reached["x"].idxmax()]
             span = times["x"].agg(["min", "max"])
             axes.plot(span, last["y"] * span / last["x"], zorder=1, **style.REFERENCE)
-    axes.set(xlabel=r"$1/(\eta\gamma)$ (steps)", ylabel=_time_label(table))
+    axes.set(xlabel=r"$1/(\eta\gamma)$ (steps)", ylabel=time_label(table))
     axes.set(xscale="log", yscale="log")
     axes.yaxis.set_minor_formatter(NullFormatter())
     handles = [
-        *(legends.mark(style.label(FRACTION, x), colour) for x, colour in fractions.items()),
+        *legends.marks(FRACTION, fractions),
         legends.mark(r"other $\eta$, $\gamma$ = 1", legends.GREY, **_OTHER_RATE),
         legends.line("slope 1", **style.REFERENCE),
     ]
@@ -142,7 +140,3 @@ def _draw_reached(axes: Axes, points: pd.DataFrame, colour: str, **look: Any) ->
     draw_points(axes, reached, colour, **look)
     ended = points[np.isposinf(points["y_high"])]
     axes.plot(ended["x"], ended["t_max"], color=colour, linestyle="", **_NOT_REACHED)
-
-
-def _time_label(table: pd.DataFrame) -> str:
-    return f"time to {percent(table)} accuracy (steps)"

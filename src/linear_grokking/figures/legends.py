@@ -1,6 +1,7 @@
 """Legend entries, and the legends that recur."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import repeat
 from typing import Any
 
 import pandas as pd
@@ -27,6 +28,14 @@ def line(label: str, **look: Any) -> Line2D:
 def mark(label: str, colour: str, marker: str = "o", **look: Any) -> Line2D:
     """Return the legend entry of a marker."""
     return line(label, color=colour, marker=marker, linestyle="", **look)
+
+
+def marks(
+    key: str, colours: Mapping[Any, str], markers: Iterable[str] = repeat("o")
+) -> list[Line2D]:
+    """Return the entries of a parameter's values, each a marker in its colour."""
+    found = zip(colours.items(), markers, strict=False)
+    return [mark(style.label(key, value), colour, each) for (value, colour), each in found]
 
 
 def add(axes: Axes, handles: Sequence[Line2D] | None = None, **options: Any) -> Legend:

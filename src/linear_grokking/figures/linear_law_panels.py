@@ -3,16 +3,16 @@
 import numpy as np
 from scipy.special import ndtr
 
-from linear_grokking.figures.linear_panels import problem_of
+from linear_grokking.figures.linear_panels import problem_of, times_to_loss
 from linear_grokking.figures.points import tabulate_scalar
 from linear_grokking.figures.tables import FigureData, TableBuilder
-from linear_grokking.results.crossings import first_crossing
 from linear_grokking.results.reading import RunResult, by_value
 from linear_grokking.results.statistics import deviation_interval
 from linear_grokking.theory import hard_edge
 from linear_grokking.theory.linear import loss_threshold
 from linear_grokking.theory.linear_grokking_time import gen_time
 from linear_grokking.theory.linear_scatter import gen_time_deviation
+from linear_grokking.theory.margin import normal_density
 
 _SHOWN = 600
 """Largest number of points of an empirical distribution."""
@@ -23,23 +23,17 @@ _MOST_LEVEL = 0.05
 
 
 def loss_times(run: RunResult, threshold: float) -> np.ndarray:
-    """Return the steps (R,) at which each generalization loss falls to that of an accuracy.
-
-    Between records the logarithm of the loss is interpolated in log t.
-    """
-    steps, loss = run.curves("gen_loss")
-    target = loss_threshold(run.parameters["epsilon"], accuracy=threshold)
-    with np.errstate(divide="ignore"):
-        return first_crossing(steps, -np.log(loss), -np.log(target))
+    """Return the steps (R,) at which each generalization loss falls to that of an accuracy."""
+    level = loss_threshold(run.parameters["epsilon"], accuracy=threshold)
+    (times,) = times_to_loss(run, float(level), ["gen_loss"])
+    return times
 
 
 def beside(runs: list[RunResult], run: RunResult) -> RunResult | None:
     """Return the run among ``runs`` that has the d_in, λ, η and ε of ``run``, or None."""
     keys = ("d_in", "lambda", "eta", "epsilon")
-    for each in runs:
-        if all(each.parameters[key] == run.parameters[key] for key in keys):
-            return each
-    return None
+    same = (r for r in runs if all(r.parameters[key] == run.parameters[key] for key in keys))
+    return next(same, None)
 
 
 def normal_law(run: RunResult, threshold: float) -> tuple[float, float]:
@@ -60,7 +54,7 @@ def tabulate_law(builder: TableBuilder, data: FigureData, bins: int) -> None:
     builder.add("density", "draws", "experiment", centres, density, shown, n=len(times))
     mean, deviation = normal_law(run, data.threshold)
     x = mean + deviation * np.linspace(-3.5, 5, 200)
-    bell = np.exp(-(((x - mean) / deviation) ** 2) / 2) / np.sqrt(2 * np.pi) / deviation
+    bell = normal_density((x - mean) / deviation) / deviation
     builder.add("density", "normal", "theory", x, bell, shown)
 
 

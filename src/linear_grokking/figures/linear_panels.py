@@ -10,8 +10,9 @@ from matplotlib.figure import Figure
 
 from linear_grokking.figures import legends, style
 from linear_grokking.figures.dynamics import TIMES, draw_dynamics, tabulate_dynamics
-from linear_grokking.figures.points import draw_lines, draw_points, tabulate_scalar
+from linear_grokking.figures.points import draw_lines, draw_points_by, tabulate_scalar
 from linear_grokking.figures.tables import FigureData, TableBuilder, rows
+from linear_grokking.results.crossings import first_crossing
 from linear_grokking.results.reading import RunResult
 from linear_grokking.theory import linear, linear_grokking_time, linear_scatter
 
@@ -107,6 +108,19 @@ def ratio(values: np.ndarray, exact: np.ndarray) -> np.ndarray:
     return np.divide(values, exact, out=np.full(exact.shape, np.nan), where=told)
 
 
+def times_to_loss(
+    run: RunResult, level: float, losses: Sequence[str] = ("train_loss", "gen_loss")
+) -> list[np.ndarray]:
+    """Return when the losses of each realization fall to a level, each (R,); inf if never.
+
+    Between records the logarithm of a loss is interpolated in log t.
+    """
+    steps, *curves = run.curves(*losses)
+    # A loss may reach 0 at the end.
+    logs = [np.log(np.maximum(each, np.finfo(float).tiny)) for each in curves]
+    return [first_crossing(steps, -each, -np.log(level)) for each in logs]
+
+
 def tabulate_times(
     builder: TableBuilder,
     x: str,
@@ -136,10 +150,8 @@ def tabulate_scatter(
     for run in runs:
         parameters, problem = run.parameters, problem_of(run.parameters)
         at = {"epsilon": parameters["epsilon"], "accuracy": threshold}
-        trained, generalized = (
-            getattr(linear_grokking_time, f"{each}_time")(problem, **at)
-            for each in ("train", "gen")
-        )
+        trained = linear_grokking_time.train_time(problem, **at)
+        generalized = linear_grokking_time.gen_time(problem, **at)
         if not trained < generalized / 4 < np.inf:
             continue
         modes = linear_scatter.effective_modes(generalized, problem, parameters["d_in"])
@@ -214,8 +226,7 @@ def _draw_times(axes: Axes, table: pd.DataFrame, x: str, by: str) -> dict[Any, s
     expected = expected[np.isfinite(expected) & (expected > 0)]
     top = min(expected.max(), 100 * expected.quantile(0.9))
     axes.set_ylim(expected.min() / 2, 2 * top)
-    for value, points in rows(times, series="time", source="experiment").groupby(by):
-        draw_points(axes, points, colours[value])
+    draw_points_by(axes, rows(times, series="time", source="experiment"), by, colours)
     bars = rows(times, series="time_scatter")
     spread = [bars["y"] - bars["y_low"], bars["y_high"] - bars["y"]]
     look = {"color": style.THEORY, "linewidth": 0.6, "capsize": 3.0, "capthick": 0.6, "zorder": 5}

@@ -73,6 +73,14 @@ def draw_points(
         axes.plot(never, np.full(len(never), _EDGE), color=colour, **triangle, **place)
 
 
+def draw_points_by(
+    axes: Axes, points: pd.DataFrame, by: str, colours: Mapping[Any, str], **options: Any
+) -> None:
+    """Draw the points of each value of a parameter in its colour."""
+    for value, theirs in points.groupby(by):
+        draw_points(axes, theirs, colours[value], **options)
+
+
 def draw_beside(
     axes: Axes,
     points: pd.DataFrame,

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from linear_grokking.figures import legends, style
-from linear_grokking.figures.points import draw_lines, draw_points, tabulate_scalar
+from linear_grokking.figures.points import draw_lines, draw_points, draw_points_by, tabulate_scalar
 from linear_grokking.figures.tables import TableBuilder, rows
 from linear_grokking.results.reading import RunResult, by_value
 from linear_grokking.theory import wendel
@@ -93,14 +93,11 @@ def _left_out(points: pd.DataFrame) -> str:
     return f"; up to {100 * most:.0f} % left out" if most > 0 else ""
 
 
-def draw_fractions(
-    axes: Axes, table: pd.DataFrame, by: str, colours: Mapping[Any, str], **options: Any
-) -> None:
+def draw_fractions(axes: Axes, table: pd.DataFrame, by: str, colours: Mapping[Any, str]) -> None:
     """Draw measured separable fractions, coloured by one parameter, on Wendel's curves."""
     fractions = rows(table, "separable_fraction")
     draw_lines(axes, fractions, "separable_fraction", "wendel", by="n_train", **WENDEL_LINE)
-    for value, points in rows(fractions, source="experiment").groupby(by, sort=False):
-        draw_points(axes, points, colours[value], **options)
+    draw_points_by(axes, rows(fractions, source="experiment"), by, colours)
     lambda_axis(axes, "separable fraction")
 
 

@@ -150,6 +150,13 @@ def colours_of(column: pd.Series, *, reverse: bool = False) -> dict[Any, str]:
     return colours(str(column.name), sorted(column.dropna().unique(), reverse=reverse))
 
 
+def shades(key: str, values: Sequence[Any], chosen: Sequence[str]) -> dict[Any, str]:
+    """Give values a figure's own colours; those of `colours` where these are too few."""
+    if len(values) > len(chosen):
+        return colours(key, values)
+    return dict(zip(values, chosen, strict=False))
+
+
 def line_of(series: str) -> Any:
     """Return the line style of a series: training is dashed."""
     return TRAIN_LINE if series.startswith("train") else "-"
@@ -185,12 +192,7 @@ def new_figure(height: float) -> Figure:
 
 
 def new_panels(
-    rows: int,
-    columns: int,
-    *,
-    height: float | None = None,
-    downwards: bool = False,
-    **options: Any,
+    rows: int, columns: int, *, height: float | None = None, downwards: bool = False, **options: Any
 ) -> tuple[Figure, np.ndarray]:
     """Return a figure of lettered panels, and their axes.
 

@@ -151,6 +151,11 @@ def percent(table: pd.DataFrame) -> str:
     return text.percent(table.attrs["threshold"])
 
 
+def time_label(table: pd.DataFrame) -> str:
+    """Name an axis of times to the accuracy of a figure's table."""
+    return f"time to {percent(table)} accuracy (steps)"
+
+
 def transformed(summary: pd.DataFrame, function: Callable[[np.ndarray], Any]) -> pd.DataFrame:
     """Return the summary of an increasing function of a quantity: its median and quartiles."""
     quantiles = {name: function(summary[name].to_numpy(float)) for name in _SPREADS["median"]}

@@ -1,6 +1,7 @@
 """Roots of many functions at a time, and where to look for the minimum of one."""
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -87,6 +88,44 @@ def first_time(
     """
     ends = bracket(function, log_start, parameters, _LOG_TIME_STRIDES, log_ceiling)
     return np.exp(root(function, *ends, parameters, _LOG_TIME_RESOLUTION))
+
+
+def time_below(
+    loss_function: Callable[..., np.ndarray],
+    target: np.ndarray,
+    reached: np.ndarray,
+    fastest: ArrayLike,
+    problem: Any,
+    turn: ArrayLike = np.inf,
+) -> np.ndarray:
+    """Return the first time at which a loss of a `linear.Problem` falls to ``target``.
+
+    The loss must decrease up to that time.
+
+    Parameters
+    ----------
+    reached
+        Where it ever gets there.
+    fastest
+        An eigenvalue ν such that the loss falls no faster than the mode of this eigenvalue.
+    turn
+        A time at which the loss is known to be below ``target``, ``inf`` where none is known.
+    """
+    initial = np.asarray(loss_function(0.0, problem))
+    time = np.where(initial <= target, 0.0, np.inf)
+    some = np.asarray(reached & (initial > target))
+    arrays = (target, np.broadcast_to(fastest, time.shape), np.broadcast_to(turn, time.shape))
+    left, (target, fastest, turn) = problem[some], (each[some] for each in arrays)
+    # 1 % earlier is safely above the target where the spectrum is a point (λ → 0).
+    rate = 4.0 * left.eta * (fastest + left.gamma / 2.0) / left.d_out
+    start = np.log(0.99 * np.log(initial[some] / target) / rate)
+
+    def excess(log_t: np.ndarray, target: np.ndarray, *fields: np.ndarray) -> np.ndarray:
+        loss = loss_function(np.exp(log_t), type(problem)(*fields))
+        return -np.log(np.maximum(loss, np.finfo(float).tiny) / target)
+
+    time[some] = first_time(excess, start, (target, *left), np.log(turn))
+    return time[()]
 
 
 def around_least(grid: np.ndarray, values: np.ndarray) -> tuple[float, float]:

@@ -141,11 +141,7 @@ def bias_speed(eta: ArrayLike, beta1: ArrayLike, beta2: ArrayLike) -> Broadcast:
 
 
 def time_to_accuracy(
-    lambda_: ArrayLike,
-    eta: ArrayLike,
-    beta1: ArrayLike,
-    beta2: ArrayLike,
-    accuracy: float = 0.95,
+    lambda_: ArrayLike, eta: ArrayLike, beta1: ArrayLike, beta2: ArrayLike, accuracy: float = 0.95
 ) -> Broadcast:
     """Return the step at which A_gen reaches ``accuracy`` below λ = ½: Φ⁻¹(accuracy) r/u.
 

@@ -126,7 +126,7 @@ def limit_loss(lambda_: ArrayLike, radius_ratio: ArrayLike, far_share: ArrayLike
 def settling_exponent(
     lambda_: ArrayLike, radius_ratio: ArrayLike, far_share: ArrayLike
 ) -> Broadcast:
-    """Return p₋, the least p with which parts of S - S_∞ decay as t^{-σ²p}.
+    """Return p₋, the least p with which parts of S - S_∞ decay as (ηC_∞t)^{-σ²p}.
 
     It is the lower edge of the spectrum of Σ a_i z_i z_iᵀ/N with weights a = w/E[w/s²]; see
     `large_size.settling_exponent`.
@@ -179,11 +179,7 @@ def log_time_to_accuracy(
     within("accuracy", accuracy, "(0.5, 1)")
     within("lambda_", lambda_, _BELOW)
     lambda_, ratio, share, eta, level = checked(
-        lambda_=lambda_,
-        radius_ratio=radius_ratio,
-        far_share=far_share,
-        eta=eta,
-        accuracy=accuracy,
+        lambda_=lambda_, radius_ratio=radius_ratio, far_share=far_share, eta=eta, accuracy=accuracy
     )
     r = limit_norm(lambda_, ratio, share)
     near, far = radii(ratio, share)

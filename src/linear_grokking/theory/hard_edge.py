@@ -105,11 +105,7 @@ def gen_time_survival(
 
 
 def gen_time_quantile(
-    probability: ArrayLike,
-    loss: ArrayLike,
-    n_train: ArrayLike,
-    d_in: ArrayLike,
-    eta: ArrayLike,
+    probability: ArrayLike, loss: ArrayLike, n_train: ArrayLike, d_in: ArrayLike, eta: ArrayLike
 ) -> Broadcast:
     """Return the step by which a given share of draws generalizes, from `gen_time_survival`.
 

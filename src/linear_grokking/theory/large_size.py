@@ -44,8 +44,8 @@ def _critical_positive_mean() -> float:
 CRITICAL_POSITIVE_MEAN = _critical_positive_mean()
 """Limit of the mean of the positive S_∞·x_i as λ → ½: 0.3611."""
 
-SETTLED = 5
-"""σ²p₋ ln t above which S is taken as settled (Fig. B21); p₋ is `settling_exponent`."""
+SETTLED = 3.5
+"""σ²p₋ ln(ηC_∞t) from which on S is taken as settled (Fig. B21); see `settling`."""
 
 _MAX_ITERATIONS = 100
 
@@ -215,7 +215,7 @@ def normalized_positive_mean(lambda_: ArrayLike) -> Broadcast:
 
 
 def settling_exponent(lambda_: ArrayLike) -> Broadcast:
-    """Return p₋, the least p with which parts of S - S_∞ decay as t^{-σ²p}.
+    """Return p₋, the least p with which parts of S - S_∞ decay as (ηC_∞t)^{-σ²p}.
 
     With b = -ln(ηC_∞t), d(S-S_∞)/d ln t = -σ²H(S-S_∞), where H = Σ a_i x_i x_iᵀ/N for
     unit-variance points, with weights a = w/E[w].  p₋ is the lower edge of the spectrum of H,
@@ -226,14 +226,34 @@ def settling_exponent(lambda_: ArrayLike) -> Broadcast:
     return lower_edge(lambda_, weight, w / np.sum(weight * w, axis=-1, keepdims=True))
 
 
+def settling(lambda_: ArrayLike, sigma: ArrayLike, accuracy: ArrayLike = 0.95) -> Broadcast:
+    """Return σ²p₋ ln(ηC_∞t) at the time t of `log_time_to_accuracy`, σ²p₋ Φ⁻¹(accuracy) r.
+
+    Since b left 0, at ηC_∞t of about 1, S has come closer to S_∞ by this power of e.  The learning
+    rate, which only sets the unit of time, does not matter.
+
+    Parameters
+    ----------
+    lambda_
+        λ in [1e-4, 0.4999].
+    sigma
+        Standard deviation of the inputs.
+    accuracy
+        Above ½ and below 1.
+    """
+    within("accuracy", accuracy, "(0.5, 1)")
+    fall = ndtri(accuracy) * limit_norm(lambda_)
+    return within("sigma", sigma) ** 2 * settling_exponent(lambda_) * fall
+
+
 def log_time_to_accuracy(
     lambda_: ArrayLike, eta: ArrayLike, accuracy: ArrayLike = 0.95
 ) -> Broadcast:
     """Return ln t at which A_gen reaches ``accuracy`` if S has settled long before.
 
     ln t = Φ⁻¹(accuracy) r - ln(ηC_∞), from b = -ln(ηC_∞t) and A_gen = Φ(-b/(σ‖S‖)): the
-    same for every σ for which S has settled, σ²p₋ ln t ≫ 1 with p₋ of `settling_exponent`, as
-    σ‖S‖ = r then (Paper B, Sec. 3.4; derived in docs/theory.md).
+    same for every σ for which S has settled (`settling`), as σ‖S‖ = r then (Paper B, Sec. 3.4;
+    derived in docs/theory.md).
 
     Parameters
     ----------

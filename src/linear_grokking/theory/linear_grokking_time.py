@@ -6,7 +6,6 @@ where the threshold is never reached.  All arguments broadcast; a phase diagram 
 with two axes, such as ``Problem(lambda_[:, None], eta, gamma)``.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from linear_grokking.theory import linear
 from linear_grokking.theory._domain import Broadcast
-from linear_grokking.theory._search import first_time
+from linear_grokking.theory._search import time_below
 from linear_grokking.theory.linear import Problem, loss_threshold
 from linear_grokking.theory.linear_overfitting import gen_loss_minimum
 
@@ -26,7 +25,7 @@ def train_time_to_loss(loss: ArrayLike, problem: Problem) -> Broadcast:
     """
     target, problem = problem.checked(loss=loss)
     reached = linear.train_loss_floor(problem) < target
-    return _first_time(linear.train_loss, target, reached, np.inf, problem)
+    return time_below(linear.train_loss, target, reached, _fastest(problem), problem)
 
 
 def gen_time_to_loss(loss: ArrayLike, problem: Problem) -> Broadcast:
@@ -39,7 +38,8 @@ def gen_time_to_loss(loss: ArrayLike, problem: Problem) -> Broadcast:
     turn, lowest = gen_loss_minimum(problem)
     passed = lowest < target
     reached = passed | (linear.gen_loss_floor(problem) < target)
-    return _first_time(linear.gen_loss, target, reached, np.where(passed, turn, np.inf), problem)
+    turn = np.where(passed, turn, np.inf)
+    return time_below(linear.gen_loss, target, reached, _fastest(problem), problem, turn)
 
 
 def train_time(problem: Problem, epsilon: ArrayLike, *, accuracy: ArrayLike = 0.95) -> Broadcast:
@@ -98,30 +98,6 @@ def slowest_d_out(problem: Problem, epsilon: float, *, largest: int, accuracy: f
     return int(d_out[np.argmax(np.where(np.isfinite(times), times, -1.0))])
 
 
-def _first_time(
-    loss_function: Callable[..., np.ndarray],
-    target: np.ndarray,
-    reached: np.ndarray,
-    turn: ArrayLike,
-    problem: Problem,
-) -> np.ndarray:
-    """Return the first time at which a loss equals ``target``.
-
-    ``reached`` says where it ever does.  The loss must decrease up to that time; ``turn`` is
-    a time at which it is known to be below ``target``, ``inf`` where none is known.
-    """
-    initial = np.asarray(loss_function(0.0, problem))
-    time = np.where(initial <= target, 0.0, np.inf)
-    some = np.asarray(reached & (initial > target))
-    left, target, turn = problem[some], target[some], np.broadcast_to(turn, time.shape)[some]
-    # By Jensen's inequality no loss falls faster than at this rate; 1 % earlier is safely above
-    # the target where the spectrum is a point (λ → 0).
-    rate = 4.0 * left.eta * (1.0 + left.lambda_ + left.gamma / 2.0) / left.d_out
-    start = np.log(0.99 * np.log(initial[some] / target) / rate)
-
-    def excess(log_t: np.ndarray, target: np.ndarray, *fields: np.ndarray) -> np.ndarray:
-        loss = loss_function(np.exp(log_t), Problem(*fields))
-        return -np.log(np.maximum(loss, np.finfo(float).tiny) / target)
-
-    time[some] = first_time(excess, start, (target, *left), np.log(turn))
-    return time[()]
+def _fastest(problem: Problem) -> np.ndarray:
+    """Return the mean eigenvalue in the training loss: by Jensen's inequality none falls faster."""
+    return 1.0 + problem.lambda_

@@ -61,7 +61,7 @@ def small_epsilon_delay(problem: Problem) -> Broadcast:
 
 
 class Times(NamedTuple):
-    """When the accuracies reach their threshold, in steps."""
+    """When the two losses fall to one value, in steps."""
 
     train: Broadcast
     gen: Broadcast

@@ -13,12 +13,10 @@ from linear_grokking.theory._domain import Broadcast, checked, within
 MARGIN_SLOPE = np.sqrt(np.pi / 8.0)
 """M̃ ≈ MARGIN_SLOPE (2λ-1) just above λ = ½ (derived in docs/theory.md)."""
 
-_SQRT_2PI = np.sqrt(2.0 * np.pi)
-
 
 def normal_density(h: ArrayLike) -> Broadcast:
     """Return φ(h) of N(0, 1)."""
-    return np.exp(-0.5 * np.square(h)) / _SQRT_2PI
+    return np.exp(-0.5 * np.square(h)) / np.sqrt(2.0 * np.pi)
 
 
 def truncated_first_moment(m: ArrayLike) -> Broadcast:
@@ -34,7 +32,7 @@ def truncated_second_moment(m: ArrayLike) -> Broadcast:
     comes from this function (Gardner 1988; derived in docs/theory.md).
     """
     m = np.asarray(m, dtype=float)
-    return (1.0 + m * m) * ndtr(m) + m * np.exp(-0.5 * m * m) / _SQRT_2PI
+    return (1.0 + m * m) * ndtr(m) + m * normal_density(m)
 
 
 def inverse_truncated_second_moment(value: ArrayLike) -> Broadcast:

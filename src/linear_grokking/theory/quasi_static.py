@@ -100,11 +100,7 @@ def bias_at_accuracy(
 
 
 def time_to_accuracy(
-    lambda_: ArrayLike,
-    sigma: ArrayLike,
-    gamma: ArrayLike,
-    eta: ArrayLike,
-    accuracy: float = 0.95,
+    lambda_: ArrayLike, sigma: ArrayLike, gamma: ArrayLike, eta: ArrayLike, accuracy: float = 0.95
 ) -> Broadcast:
     """Return the step at which A_gen reaches an accuracy, for γ > 0 and every λ.
 

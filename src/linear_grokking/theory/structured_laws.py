@@ -4,7 +4,7 @@ Power-law inputs as in `structured_inputs`; derived in docs/theory.md.  Time is 
 arguments broadcast.  A problem with noise raises ValueError.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,14 +13,8 @@ from scipy.special import gamma as gamma_function
 from linear_grokking.shapes import Float
 from linear_grokking.theory._domain import Broadcast, within
 from linear_grokking.theory._search import root
+from linear_grokking.theory.linear_late_time import Times
 from linear_grokking.theory.structured_inputs import StructuredProblem, effective_ridge
-
-
-class Times(NamedTuple):
-    """When the two losses fall to one value, in steps."""
-
-    train: Broadcast
-    gen: Broadcast
 
 
 def late_train_loss(t: ArrayLike, problem: StructuredProblem) -> Broadcast:

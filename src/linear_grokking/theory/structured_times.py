@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from linear_grokking.theory import structured_inputs
 from linear_grokking.theory._domain import Broadcast
-from linear_grokking.theory._search import first_time
+from linear_grokking.theory._search import time_below
 from linear_grokking.theory.linear import loss_threshold
 from linear_grokking.theory.structured_inputs import StructuredProblem
 
@@ -46,18 +46,7 @@ def _first_time(
     loss_function: Callable[..., np.ndarray], loss: ArrayLike, problem: StructuredProblem
 ) -> np.ndarray:
     target, problem = problem.checked(loss=loss)
-    initial = np.asarray(loss_function(0.0, problem))
-    time = np.where(initial <= target, 0.0, np.inf)
-    some = np.asarray((loss_function(np.inf, problem) < target) & (initial > target))
-    left, target = problem[some], target[some]
+    reached = loss_function(np.inf, problem) < target
     # No loss falls faster than its fastest mode, whose eigenvalue is below this edge.
-    largest = (left.exponent + 1.0) * (1.0 + np.sqrt(left.lambda_)) ** 2
-    rate = 4.0 * left.eta * (largest + left.gamma / 2.0) / left.d_out
-    start = np.log(0.99 * np.log(initial[some] / target) / rate)
-
-    def excess(log_t: np.ndarray, target: np.ndarray, *fields: np.ndarray) -> np.ndarray:
-        reached = loss_function(np.exp(log_t), StructuredProblem(*fields))
-        return -np.log(np.maximum(reached, np.finfo(float).tiny) / target)
-
-    time[some] = first_time(excess, start, (target, *left))
-    return time[()]
+    largest = (problem.exponent + 1.0) * (1.0 + np.sqrt(problem.lambda_)) ** 2
+    return time_below(loss_function, target, reached, largest, problem)

@@ -2,7 +2,7 @@
 
 With u = σS and δ = 1-2λ, the mean over the points is C(u) = ½(e^{-u} + e^{δu}), the loss
 e^b C(u).  Times are in steps of the gradient flow dθ/dt = -η∇L, their logarithms natural.
-"Settled" formulas take S at S_∞ from the start, which σ²(1-2λ) ln t ≳ 4 justifies.
+"Settled" formulas take S at S_∞ from the start, which σ²(1-2λ) ln(ηt) ≳ 4 justifies.
 """
 
 from dataclasses import dataclass

@@ -89,6 +89,19 @@ def test_median_takes_what_never_came_as_largest():
     assert measured.value == np.inf and measured.high == np.inf
 
 
+def test_what_is_not_a_number_decides_nothing():
+    """A value that is undefined is not the largest; and of no values nothing can be said."""
+    assert measuring.median_of([1.0] * 6 + [np.nan]).near(1.0, 0.1).verdict == "undecided"
+    assert measuring.extremes_of([]).near(1.0, 0.1).verdict == "undecided"
+
+
+def test_a_curve_is_read_between_records_in_log_time():
+    steps = np.array([0.0, 10.0, 1000.0])
+    run = DrawnRun({}, steps=steps, accuracy=[[0.0, 0.2, 0.8], [0.0, 0.1, 0.9]])
+    found = measuring.at_times(run, "accuracy", [100.0, 1000.0])
+    assert found == pytest.approx([0.5, 0.9], abs=0.01)
+
+
 def test_joint_test_has_its_false_alarm_rate_and_power():
     # 1000 draws of 8 points; at 5 % false alarms, 4 standard deviations are 2.8 %.
     rng = np.random.default_rng(5)

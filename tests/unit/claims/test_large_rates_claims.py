@@ -5,6 +5,7 @@ import pytest
 from drawn_runs import DrawnEvidence, DrawnRun
 
 from linear_grokking.claims import large_rates as claims
+from linear_grokking.claims.measuring import mean_of
 from linear_grokking.claims.verdict import Undecidable
 
 N = 20
@@ -113,7 +114,13 @@ def test_late_losses(product, expected):
     ]
     # Its loss is still on the way.
     runs.append(run(20.0, final_train_loss=np.full(N, 1e-9)))
-    assert verdicts(claims.late_loss(DrawnEvidence("B20", rates=runs))) == [expected]
+    (claim,) = claims.late_loss(DrawnEvidence("B20", rates=runs))
+    assert claim.verdict == expected
+    # The sets are the same at all rates, and scatter together.
+    measured = claim.finding.measured
+    alone = mean_of(np.log(product * SCATTER))
+    assert measured.n == N
+    assert np.log([measured.low, measured.high]) == pytest.approx([alone.low, alone.high])
 
 
 def exponential(b0, factor=1.0, records=None):
@@ -141,6 +148,19 @@ def test_runs_with_other_records_are_not_compared():
     evidence = DrawnEvidence("B20", exponential=[exponential(0.0)], shifted=shifted)
     with pytest.raises(Undecidable, match="different records or sets"):
         list(claims.rate_and_bias(evidence))
+
+
+def test_a_share_that_seems_to_fall_does_not_hide_where_half_overflow():
+    ratios, shares = (0.5, 0.7, 0.9, 1.1, 1.3), (0.0, 0.3, 0.2, 0.6, 0.5)
+    runs = []
+    for ratio, share in zip(ratios, shares, strict=True):
+        eta = ratio * critical(curvature=1.0) * np.exp(20.0)
+        norm = np.where(np.arange(N) < share * N, 1e7, 0.5)
+        runs.append(DrawnRun({**SHARED, "eta": eta, "b0": -20.0}, {"final_weight_norm": norm}))
+    evidence = DrawnEvidence("B20", overflow=runs, overflow_small_sigma=[], overflow_large_sigma=[])
+    (claim,) = claims.overflow(evidence)
+    # From 0.3 at 0.9 to 0.6 at 1.1.
+    assert claim.finding.measured.value == pytest.approx(0.9 + 0.2 * 2 / 3, rel=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -67,8 +67,11 @@ def at(sigma, lambda_, ratio):
 )
 def test_settled(late, early, expected):
     runs = [at(5.0, 0.4, late), at(1.0, 0.44, early)]
-    found = verdicts(large_sets.settled(DrawnEvidence("B21", times=runs)))
-    assert found == dict(zip(("B21-settled", "B21-not-settled"), expected, strict=True))
+    runs.append(at(5.0, 0.3, late))
+    made = list(large_sets.settled(DrawnEvidence("B21", times=runs)))
+    assert verdicts(made) == dict(zip(("B21-settled", "B21-not-settled"), expected, strict=True))
+    # Six draws, however many points.
+    assert made[0].finding.measured.n == 6
 
 
 @pytest.mark.parametrize(("reached", "expected"), [(12, "confirmed"), (0, "contradicted")])
@@ -76,7 +79,8 @@ def test_at_one_half(reached, expected):
     times = np.where(np.arange(12) < reached, 1e5, np.inf)
     runs = [
         DrawnRun({**FLOW, "lambda": 0.5, "sigma": sigma, "n_train": 400}, {"t_gen": times})
-        for sigma in (2.5, 5.0)
+        for sigma in (1.0, 2.5, 5.0)
     ]
-    found = verdicts(large_sets.at_one_half(DrawnEvidence("B21", times=runs)))
-    assert found == {"B21-one-half": expected}
+    (claim,) = large_sets.at_one_half(DrawnEvidence("B21", times=runs))
+    # The draws of both σ below the largest are the same.
+    assert (claim.verdict, claim.finding.measured.n) == (expected, 12)

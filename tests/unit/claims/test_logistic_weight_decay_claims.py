@@ -43,10 +43,13 @@ def test_sets_that_reach_the_accuracy(reached):
         dynamics=[timed(0.6, 0.0, without)] * 2,
     )
     expected = "confirmed" if reached else "contradicted"
-    assert verdicts(claims.weights_reach(evidence)) == {
+    made = list(claims.weights_reach(evidence))
+    assert verdicts(made) == {
         "B18-weights-reach-lambda-0.6": expected,
         "B18-none-reach-lambda-0.6": expected,
     }
+    # The 30 sets are the same at both γ.
+    assert [claim.finding.measured.n for claim in made] == [30, 30]
 
 
 def test_slopes_against_decay():
@@ -106,8 +109,10 @@ def test_minima(off, expected):
 def test_either_side_of_the_largest_decay():
     runs = [ended(x, g) for x in (0.3, 0.4, 0.6) for g in (1e-1, 1e-3, 1e-5)]
     names = ("B18-all-beyond", "B18-all-below")
-    made = verdicts(claims.decay_of_all(DrawnEvidence("B18", minima=runs)))
-    assert made == dict.fromkeys(names, "confirmed")
+    made = list(claims.decay_of_all(DrawnEvidence("B18", minima=runs)))
+    assert verdicts(made) == dict.fromkeys(names, "confirmed")
+    # 30 sets at each of three λ, whatever the number of γ.
+    assert {claim.finding.measured.n for claim in made} <= {30, 60, 90}
     for run in runs:
         run.scalars["t_gen"] = np.where(np.isfinite(run.scalars["t_gen"]), np.inf, 1e4)
     made = verdicts(claims.decay_of_all(DrawnEvidence("B18", minima=runs)))

@@ -90,6 +90,10 @@ def test_what_generalizes_everywhere_has_no_critical_fraction():
     assert verdicts(sparse=[net(0.3)])["none-below"] == "contradicted"
     never = [net(0.6, t_gen=np.inf), net(0.7), net(0.8, t_gen=np.inf)]
     assert verdicts(dense=never)["all-above"] == "contradicted"
+    # A draw that fails at one fraction has failed: its nets have pairs and weights in common.
+    many = [net(fraction) for fraction in np.linspace(0.6, 0.9, 12)]
+    many[0].scalars.loc[0, "t_gen"] = np.inf
+    assert verdicts(dense=many)["all-above"] == "undecided"
 
 
 def test_another_law_of_the_decay_is_seen():

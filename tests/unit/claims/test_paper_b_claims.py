@@ -3,6 +3,7 @@
 import itertools
 
 import numpy as np
+import pandas as pd
 import pytest
 from drawn_runs import DrawnEvidence, DrawnRun
 from scipy.special import ndtr
@@ -256,6 +257,22 @@ def test_conformal_time_has_a_lower_bound(factor, expected):
     )
     made = verdicts(conformal_time.lower_bound(DrawnEvidence("B2", with_bias=[run])))
     assert made == {"B2-conformal-bound-lambda-0.4": expected}
+
+
+@pytest.mark.parametrize(("sets", "expected"), [(1, "undecided"), (8, "confirmed")])
+def test_shares_near_zero_scatter_over_sets_not_over_points(sets, expected):
+    share = large_size.share_near_zero(0.2, 0.4)
+    found = np.round(4000 * (share + 0.02 * np.linspace(-1, 1, sets))).astype(int)
+    near = (np.arange(4000) < found[:, np.newaxis]).ravel()
+    # σ‖S‖ = 10, b = -7: f = -7 on S·x = 0, and 3 at a projection of 1.
+    outputs = {"realization": np.repeat(range(sets), 4000), "output": np.where(near, -7.0, 3.0)}
+    parameters = {**SIZES, "lambda": 0.4, "t_max": 1e9}
+    last = {"final_bias": np.full(sets, -7.0), "final_weight_norm": np.full(sets, 2.0)}
+    dynamics, run = DrawnRun(parameters, last), DrawnRun(parameters, last)
+    run.outputs = pd.DataFrame(outputs)
+    evidence = DrawnEvidence("B2", dynamics=[dynamics], outputs=[run])
+    (claim,) = conformal_time.singular_density(evidence)
+    assert (claim.verdict, claim.finding.measured.n) == (expected, sets)
 
 
 @pytest.mark.parametrize(("factor", "expected"), [(1.0, "confirmed"), (1.3, "contradicted")])

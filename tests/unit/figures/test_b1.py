@@ -81,7 +81,8 @@ def test_shares_and_times_are_of_the_draws_whose_limits_are_known():
     assert found.loc[("final_accuracy", "at_t_max"), "y"] == pytest.approx(0.935)
 
 
-def test_large_sets_reach_the_threshold_a_little_beyond_one_half():
-    last = b1._last_to_reach(0.95, 5.0)
-    assert last == pytest.approx(0.5197, abs=1e-4)
-    assert limit_gen_accuracy(last, 5.0) == pytest.approx(0.95, abs=1e-9)
+@pytest.mark.parametrize(("sigma", "known"), [(5.0, 0.5197), (0.6, 3.8380)])
+def test_large_sets_reach_the_threshold_up_to_one_lambda(sigma, known):
+    last = b1._last_to_reach(0.95, sigma)
+    assert last == pytest.approx(known, abs=1e-4)
+    assert limit_gen_accuracy(last, sigma) == pytest.approx(0.95, abs=1e-9)

@@ -75,7 +75,8 @@ def test_the_range_ends_where_s_has_just_settled(table):
     end = pick(table, "grokking_time", "settled_range", sigma=5.0).iloc[0]
 
     def settled(lambda_):
-        return 25.0 * large_size.settling_exponent(lambda_) * np.log(formula(lambda_))
+        clock = 0.01 * large_size.limit_loss(lambda_) * formula(lambda_)
+        return 25.0 * large_size.settling_exponent(lambda_) * np.log(clock)
 
     assert end["y"] == pytest.approx(formula(end["x"]))
     assert end["x"] == pytest.approx(0.45) or settled(end["x"] + 0.01) < large_size.SETTLED
@@ -92,7 +93,8 @@ def test_shares_of_the_logarithm_stand_against_how_far_s_has_settled(table, runs
         row = pick(shown, "settled_share", "t95", sigma=p["sigma"], lambda_=p["lambda"]).iloc[0]
         log_formula = np.log(formula(p["lambda"]))
         exponent = large_size.settling_exponent(p["lambda"])
-        assert row["x"] == pytest.approx(p["sigma"] ** 2 * exponent * log_formula)
+        clock = 0.01 * large_size.limit_loss(p["lambda"]) * formula(p["lambda"])
+        assert row["x"] == pytest.approx(p["sigma"] ** 2 * exponent * np.log(clock))
         share = np.log(np.median(run.scalars["t_gen"])) / log_formula
         assert row["y"] == pytest.approx(share, rel=1e-6)
 
@@ -112,6 +114,9 @@ def test_scatter_and_correction_by_size_and_kind_of_data(table, runs):
         row = pick(correction, "finite_size", "correction", **at).query(f"x == {n_train}").iloc[0]
         assert row["y"] == pytest.approx(np.exp(logs.mean()) - 1.0)
         if len(logs) > 1:
+            error = logs.std(ddof=1) / np.sqrt(len(logs))
+            ends = np.exp([logs.mean() - error, logs.mean() + error]) - 1.0
+            assert row[["y_low", "y_high"]].tolist() == pytest.approx(ends.tolist())
             value, degrees = logs.std(ddof=1), len(logs) - 1
             low, high = value * np.sqrt(degrees / chi2(degrees).ppf([0.975, 0.025]))
             row = pick(scatter, "finite_size", "scatter", **at).query(f"x == {n_train}").iloc[0]

@@ -9,8 +9,7 @@ from figure_tables import drawn, pick
 from matplotlib.figure import Figure
 
 from linear_grokking.figures import a5
-from linear_grokking.figures.a10 import times_to_loss
-from linear_grokking.figures.linear_panels import tabulate_scatter
+from linear_grokking.figures.linear_panels import tabulate_scatter, times_to_loss
 from linear_grokking.figures.maps import cell_edges
 from linear_grokking.figures.tables import FigureData, TableBuilder
 from linear_grokking.theory import linear, linear_grokking_time, structured_times, two_layer
@@ -526,7 +525,7 @@ def test_a10_ratios_are_those_of_single_draws(tables, plan):
         if each.parameters["spectral_exponent"] == 3
     )
     level = float(linear.loss_threshold(1e-2))
-    train, gen = (times_to_loss(run, series, level) for series in ("train", "generalization"))
+    train, gen = times_to_loss(run, level)
     assert row.y == pytest.approx(np.median(train / gen))
     # Each is a time at which that draw's loss is there.
     steps, losses = run.curves("gen_loss")

@@ -1,5 +1,7 @@
 """Figures B3, B4, B8 and Table BT1: tables against other methods, drawing, and CSV."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +9,9 @@ from figure_tables import drawn, pick, tabulate
 from scipy.integrate import solve_ivp
 from scipy.optimize import minimize
 from scipy.special import ndtr, ndtri
+from scipy.stats import linregress
 
+from linear_grokking.figures.b8 import root_log_ratios
 from linear_grokking.theory.margin import limit_gen_accuracy
 from linear_grokking.theory.two_point import TwoPoint
 from linear_grokking.theory.two_point_solution import solution
@@ -193,13 +197,13 @@ def test_fitted_slope_and_error_are_those_of_least_squares(tables):
     exact = pick(table, "root_log_ratio", "exact")
     fit = pick(table, "slope", "fit").iloc[0]
     chosen = exact[(exact["sigma"] >= 20) & (exact["x"] >= -np.log(0.02))]
-    # ln t*_gen = R + ln t*_tr, and t*_tr is close to 2/(ηε) there.
-    settled = chosen["sigma"] ** 2 * np.exp(-chosen["x"]) * (chosen["y"] ** 2 + np.log(1e5)) >= 4
+    # ln t*_gen = R + ln t*_tr, and ηt*_tr is close to 1/ε there.
+    settled = chosen["sigma"] ** 2 * np.exp(-chosen["x"]) * (chosen["y"] ** 2 + np.log(1e3)) >= 4
     chosen = chosen[settled]
     assert fit["n"] == len(chosen)
-    coefficients, covariance = np.polyfit(chosen["x"], chosen["y"], 1, cov=True)
-    np.testing.assert_allclose(fit["y"], coefficients[0], rtol=1e-9)
-    np.testing.assert_allclose(fit["y_high"] - fit["y"], np.sqrt(covariance[0, 0]), rtol=1e-6)
+    line = linregress(chosen["x"], chosen["y"])
+    np.testing.assert_allclose(fit["y"], line.slope, rtol=1e-9)
+    np.testing.assert_allclose(fit["y_high"] - fit["y"], line.stderr, rtol=1e-6)
     predicted = pick(table, "slope", "predicted")["y"].iloc[0]
     assert abs(fit["y"] / predicted - 1.0) < 0.01
 
@@ -213,6 +217,18 @@ def test_full_model_is_measured_from_its_losses(tables):
     assert abs(measured["y"].iloc[0] / expected - 1.0) < 0.4
     far = curve.iloc[0]
     np.testing.assert_allclose(far["y"] ** 2 * np.exp(-far["x"]), 0.857, rtol=0.03)
+
+
+def test_draws_that_generalize_first_count_as_the_smallest_ratios():
+    times = {"t_train_loss": [10.0] * 5, "t_gen_loss": [5.0, 8.0, 10.0, 10 * np.e, np.inf]}
+    found = root_log_ratios(SimpleNamespace(scalars=pd.DataFrame(times)))
+    assert found == pytest.approx([0.0, 0.0, 0.0, 1.0, np.inf])
+
+
+def test_which_points_b8_fits_does_not_depend_on_the_learning_rate(plan):
+    fits = [pick(tabulate(plan, "B8", eta=eta), "slope", "fit") for eta in (0.01, 1e-9)]
+    for column in ("y", "y_low", "y_high"):
+        assert fits[0][column].item() == pytest.approx(fits[1][column].item(), rel=1e-9)
 
 
 def test_refuses_what_cannot_be_tabulated(plan):

@@ -43,15 +43,15 @@ def test_ratios():
     np.testing.assert_allclose(ratio(np.ones(5), exact), expected, rtol=1e-12)
 
 
-def test_draws_that_generalize_before_they_learn_have_no_root():
+def test_draws_that_generalize_before_they_learn_have_no_delay():
     times = {"t_gen_loss": [80.0, 8.0, 0.0, np.inf], "t_train_loss": [8.0, 80.0, 8.0, 8.0]}
     parameters = {"lambda": 0.3, "n_train": 60, "sigma": 5.0, "loss": "cross_entropy"}
     builder = TableBuilder()
     run = SimpleNamespace(parameters=parameters, scalars=pd.DataFrame(times))
     b8._tabulate_measured(builder, cast(RunResult, run), 1e-3)
     (row,) = builder.frame().itertuples()
-    assert row.n == 2 and row.y == np.inf
-    assert row.y_low == pytest.approx(np.sqrt(np.log(10.0)))
+    assert row.n == 4 and row.y == pytest.approx(np.sqrt(np.log(10.0)) / 2.0)
+    assert row.y_low == 0.0 and row.y_high == np.inf
 
 
 def test_a_phase_diagram_may_hold_times_of_zero(smoke, tmp_path):

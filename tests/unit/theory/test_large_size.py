@@ -20,6 +20,7 @@ from linear_grokking.theory.large_size import (
     output_density,
     positive_fraction,
     positive_mean,
+    settling,
     settling_exponent,
     share_near_zero,
     solve,
@@ -199,6 +200,17 @@ def test_settling_exponent_is_the_largest_bound_of_its_kind():
     assert settling_exponent(lambda_) == pytest.approx(tried, rel=1e-3)
     assert settling_exponent(lambda_) >= tried
     assert settling_exponent(np.array([0.1, 0.3]))[1] == settling_exponent(0.3)
+
+
+def test_how_far_s_has_settled_does_not_depend_on_the_learning_rate():
+    """As only ηt matters to a flow; (ηC_∞t)^{-σ²p} at the time of the accuracy says how far."""
+    lambda_, sigma, accuracy = np.array([0.3, 0.48]), 2.0, 0.9
+    for eta in (1e-1, 1e-9):
+        log_time = log_time_to_accuracy(lambda_, eta, accuracy)
+        clock = log_time + np.log(eta * limit_loss(lambda_))
+        expected = sigma**2 * settling_exponent(lambda_) * clock
+        assert settling(lambda_, sigma, accuracy) == pytest.approx(expected, rel=1e-9)
+    assert settling([0.4, 0.48], 5.0) == pytest.approx([6.22, 4.09], abs=0.01)
 
 
 @pytest.mark.parametrize("lambda_", [0.2, 0.4])

@@ -87,7 +87,7 @@ def test_log_ratio_at_the_papers_distance():
 
 def test_root_of_the_ratio_has_slope_one_over_root_two():
     distance = np.geomspace(1e-8, 0.02, 60)
-    # σ²(1-2λ) ln t is large throughout.
+    # σ²(1-2λ) ln(ηt) is large throughout.
     ratio = log_grokking_ratio(1e-3, TwoPoint(distance, 1e4, 0.01, 1e-5, 0.0))
     slope = np.gradient(np.sqrt(ratio), -np.log(distance))
     assert slope == pytest.approx(2.0**-0.5, rel=0.05)

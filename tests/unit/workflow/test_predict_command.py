@@ -390,7 +390,8 @@ def test_no_time_is_given_before_the_weights_have_settled(law):
         early.curve()
     # From where on they have, as the course says.
     course = predict("logistic", lambda_=0.48, sigma=5).curve()
-    first = np.exp(large_size.SETTLED / (25 * large_size.settling_exponent(0.48)))
+    relaxed = np.exp(large_size.SETTLED / (25 * large_size.settling_exponent(0.48)))
+    first = relaxed / (0.01 * large_size.limit_loss(0.48))
     settled = course["step"] >= first
     assert not settled.all() and settled.any()
     assert np.array_equal(np.isfinite(course["gen_accuracy"]), settled)

@@ -59,7 +59,7 @@ def _add_time(rows: Rows, spec: Mapping[str, Any], accuracy: float) -> None:
         holds = f"{BELOW_HALF}, large d_in, one label; weights that have settled; a start near 0"
     else:
         source = "Paper B, Sec. 3.4; docs/theory.md, The time of an accuracy"
-        settled = f"weights settled, settling_rate ln t >= {large_size.SETTLED:g}"
+        settled = f"weights settled, settling_rate ln(lr limit_loss t) >= {large_size.SETTLED:g}"
         holds = f"{BELOW_HALF}, {_LARGE}; {settled}; a start near 0"
     where: dict[str, Any] = {"source": source, "holds": holds}
     note = "" if found.gen_time is not None and np.isfinite(found.gen_time) else found.source

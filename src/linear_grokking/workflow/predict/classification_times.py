@@ -173,7 +173,9 @@ def settling_rate(spec: Mapping[str, Any], lambda_: float) -> float:
 
 def log_settled(spec: Mapping[str, Any], lambda_: float) -> float:
     """Return ln t from which on the weights have settled below ½."""
-    return large_size.SETTLED / settling_rate(spec, lambda_)
+    theory, law = _theory_of(spec, lambda_)
+    start = -float(np.log(spec["eta"] * theory.limit_loss(*law)))
+    return start + large_size.SETTLED / settling_rate(spec, lambda_)
 
 
 def _settled(spec: Mapping[str, Any], lambda_: float, accuracy: float) -> Time:
