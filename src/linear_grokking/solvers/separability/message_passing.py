@@ -29,7 +29,7 @@ import numpy as np
 
 from linear_grokking.solvers.separability.softmax import log_sum_exp
 
-MOST = 100  # iterations
+MOST = 200  # iterations
 DIMENSIONS_EACH = 8  # per iteration allowed: in few dimensions a Newton step costs few iterations
 LEAST = 5  # iterations
 SETTLED = 5e-5  # change of ln Σ e^{S·x_i} per iteration below which the span is close to S_∞
