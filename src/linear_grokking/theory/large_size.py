@@ -45,7 +45,10 @@ CRITICAL_POSITIVE_MEAN = _critical_positive_mean()
 """Limit of the mean of the positive S_∞·x_i as λ → ½: 0.3611."""
 
 SETTLED = 3.5
-"""σ²p₋ ln(ηC_∞t) from which on S is taken as settled (Fig. B21); see `settling`."""
+"""σ²p₋ ln(ηC_∞t) from which on S is taken as settled (Fig. B21): 3 % of its slowest part are left.
+
+See `settling`.
+"""
 
 _MAX_ITERATIONS = 100
 

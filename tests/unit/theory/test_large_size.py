@@ -13,6 +13,7 @@ from linear_grokking.theory.large_size import (
     CRITICAL_OFFSET,
     CRITICAL_POSITIVE_FRACTION,
     CRITICAL_POSITIVE_MEAN,
+    SETTLED,
     limit_loss,
     limit_norm,
     log_time_to_accuracy,
@@ -211,6 +212,7 @@ def test_how_far_s_has_settled_does_not_depend_on_the_learning_rate():
         expected = sigma**2 * settling_exponent(lambda_) * clock
         assert settling(lambda_, sigma, accuracy) == pytest.approx(expected, rel=1e-9)
     assert settling([0.4, 0.48], 5.0) == pytest.approx([6.22, 4.09], abs=0.01)
+    assert np.exp(-SETTLED) == pytest.approx(0.03, rel=0.01)
 
 
 @pytest.mark.parametrize("lambda_", [0.2, 0.4])

@@ -317,7 +317,7 @@ def test_train_takes_large_rates_and_says_that_they_are(here, capsys):
 def test_predictions_of_other_laws():
     spec = {
         "model": "logistic", "law": "rademacher", "bias": True, "label_fraction": 1.0,
-        "solver": "gradient_flow", "n_train": 1000, "d": 400, "eta": 0.01, "sigma": 5.0,
+        "solver": "gradient_flow", "n_train": 1000, "d": 400, "eta": 0.01, "sigma": 10.0,
         "loss": "cross_entropy", "b0": 0.0, "s0_norm": 0.1, "gd_steps": 200,
     }  # fmt: skip
     plain = float(np.exp(large_size.log_time_to_accuracy(0.4, 0.01, 0.9)))
