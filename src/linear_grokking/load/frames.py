@@ -74,14 +74,14 @@ def table(figure: str, root: Root = ".", *, size: Size | None = None) -> pd.Data
         Folder that holds results/ and figures/.
     size
         If given, return the table that is shipped with the repository instead of the one that was
-        computed here; `root` is then a clone.  It was made with config/config.yaml (``"config"``)
+        computed here; ``root`` is then a clone.  It was made with config/config.yaml (``"config"``)
         or at the papers' sizes (``"paper"``), at the revision in ``attrs["provenance"]``.
 
     Raises
     ------
     ValueError
-        If there is no such table or no such size; the message names those that exist.  If `size`
-        is given and `root` is not a clone of the repository.
+        If there is no such table or no such size; the message names those that exist.  If ``size``
+        is given and ``root`` is not a clone of the repository.
 
     Examples
     --------
