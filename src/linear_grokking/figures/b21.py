@@ -205,6 +205,7 @@ def _draw_settling(axes: Axes, table: pd.DataFrame, colours: Mapping[Any, str]) 
     axes.axhline(1.0, **style.THEORY_LINE)
     axes.axvline(large_size.SETTLED, **style.GUIDE)
     axes.set(xscale="log")
+    style.tick_plainly(axes.xaxis)
     draw_points_by(axes, rows(table, "settled_share"), "sigma", colours)
     axes.set(xlabel=_SETTLING, ylabel=r"$\log t$ / value for settled $S$", ylim=(0, None))
 
