@@ -8,7 +8,6 @@ import argparse
 import logging
 import sys
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, NoReturn
 
@@ -56,10 +55,10 @@ class _Parser(argparse.ArgumentParser):
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
         found, unknown = super().parse_known_args(args, namespace)
         if unknown:
-            close = get_close_matches(
-                unknown[0].partition("=")[0], self._option_string_actions, n=1
-            )
-            hint = f"; did you mean {close[0]}?" if close else ""
+            from linear_grokking.config.text import closest  # slow to import, and seldom needed
+
+            close = closest(unknown[0].partition("=")[0], self._option_string_actions)
+            hint = f"; did you mean {close}?" if close else ""
             self.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
         return found, unknown
 

@@ -92,8 +92,8 @@ def critical_fraction(evidence: Evidence) -> Iterator[Claim]:
         "C1-all-above",
         "With half of all pairs or more in the training set, every net reaches "
         f"{evidence.percent} generalization accuracy in addition modulo p: the share of draws that "
-        "do at every such fraction is at least 0.6.",
-        proportion_of(reached, *dense).at_least(0.6, 1.0),
+        "do at every such fraction is at least 0.8.",
+        proportion_of(reached, *dense).at_least(0.8, 1.0),
     )
     slow, fast = _near(runs, 0.45), _near(runs, 0.7)
     later, earlier = _reached([slow, fast], "t_gen")

@@ -48,6 +48,12 @@ def _joined(parts: Any) -> str:
 
 def nearest(key: Any, known: Iterable[str]) -> str:
     """Return ``; did you mean "…"?`` with the known key closest to a key, or an empty string."""
+    close = closest(key, known)
+    return f'; did you mean "{close}"?' if close else ""
+
+
+def closest(key: Any, known: Iterable[str]) -> str | None:
+    """Return the known key closest to a key, whatever its case, or None if none is close."""
     by_letters = {each.casefold(): each for each in known}
     close = difflib.get_close_matches(shown(key).casefold(), by_letters, n=1)
-    return f'; did you mean "{by_letters[close[0]]}"?' if close else ""
+    return by_letters[close[0]] if close else None

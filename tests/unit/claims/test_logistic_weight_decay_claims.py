@@ -18,7 +18,7 @@ def verdicts(made):
 
 def timed(lambda_, gamma, times, **more):
     parameters = {**SHARED, "lambda": lambda_, "gamma": gamma, **more}
-    return DrawnRun(parameters, {"t_gen": times, "t_train": np.full(30, 100.0)})
+    return DrawnRun(parameters, {"t_gen": times, "t_train": np.full(len(times), 100.0)})
 
 
 def quasi(lambda_, gamma, factor=1.0, sigma=5.0):
@@ -35,8 +35,8 @@ def test_grokking_without_regularization(ratio, expected):
 
 @pytest.mark.parametrize("reached", [True, False])
 def test_sets_that_reach_the_accuracy(reached):
-    never = np.full(30, np.inf)
-    with_decay, without = (SCATTER, never) if reached else (never, SCATTER)
+    sometime, never = np.tile(SCATTER, 2), np.full(60, np.inf)
+    with_decay, without = (sometime, never) if reached else (never, sometime)
     evidence = DrawnEvidence(
         "B18",
         times=[timed(0.6, gamma, with_decay) for gamma in (1e-3, 1e-5)],
@@ -48,8 +48,8 @@ def test_sets_that_reach_the_accuracy(reached):
         "B18-weights-reach-lambda-0.6": expected,
         "B18-none-reach-lambda-0.6": expected,
     }
-    # The 30 sets are the same at both γ.
-    assert [claim.finding.measured.n for claim in made] == [30, 30]
+    # The 60 sets are the same at both γ.
+    assert [claim.finding.measured.n for claim in made] == [60, 60]
 
 
 def test_slopes_against_decay():

@@ -9,7 +9,7 @@ from drawn_runs import DrawnEvidence, DrawnRun
 from linear_grokking.claims import registry
 
 STEPS = np.concatenate([[0.0], np.geomspace(1.0, 2e4, 400)])
-DRAWS = 6
+DRAWS = 16
 SCATTER = np.exp(0.02 * np.linspace(-1, 1, DRAWS))
 
 
