@@ -20,7 +20,7 @@ figures: $(VENV)/.complete
 	$(RUN) snakemake --cores $(CORES)
 
 # The cluster's tests mostly wait, so others run beside them; tests/conftest.py sets the order.
-PYTEST := OMP_NUM_THREADS=1 $(RUN) pytest -n 3 --dist loadfile --no-loadscope-reorder
+PYTEST := OMP_NUM_THREADS=1 $(RUN) pytest -n 5 --dist loadfile --no-loadscope-reorder
 
 test: $(VENV)/.complete
 	$(PYTEST) -m "not long"

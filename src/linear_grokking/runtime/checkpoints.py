@@ -151,6 +151,7 @@ class BlockCheckpoint:
     def _save_if_due(self, path: Path, solver: Callable[[], State] | None = None) -> None:
         """Write what is finished, and then the solver's state, if it is time to."""
         start = time.monotonic()
+        kept = f"progress is in {path}"
         if _stop_requested.is_set() or start >= self._next_write:
             try:
                 if self._pending:
@@ -162,10 +163,11 @@ class BlockCheckpoint:
             except OSError as error:
                 # The job goes on; it only has no safety net.
                 logger.warning("cannot save progress in %s: %s", path, error)
+                kept = "its progress since the last save is lost"
             stop = time.monotonic()
             self._next_write = stop + max(self._interval_s, PAUSE_PER_WRITE * (stop - start))
         if _stop_requested.is_set():
-            raise Interrupted(f"asked to stop; progress is in {path}")
+            raise Interrupted(f"asked to stop; {kept}")
 
 
 class _BlockSolver:

@@ -230,6 +230,10 @@ CONTRADICTIONS = [
         "needs n_gen above 0 with law: rademacher, whose outputs have no formula",
     ),
     ({"measure": "separability", "n_train": 9, "d": 5, "law": "anisotropic"}, "needs condition"),
+    (
+        {"model": "logistic", "n_train": 9, "d": 5, "bias": False, "b0": 1},
+        "sets b0, which has a meaning only with a bias",
+    ),
     ({"model": "logistic", "n_train": 9, "d": 5, "mu": 1}, "only with law: two_gaussians"),
     ({"model": "logistic", "n_train": 9, "d": 5, "beta1": 0.8}, "only with solver: adam"),
     (THRESHOLD | {"labels": ["random", "threshold"]}, None),

@@ -168,6 +168,9 @@ def test_a_failed_write_is_logged_and_leaves_the_old_file(tmp_path, caplog, monk
     checkpoint = solver_of(tmp_path, interval_s=0)
     checkpoint.offer(lambda: {"x": 2})
     assert "No space left on device" in caplog.text
+    with pytest.raises(Interrupted, match="its progress since the last save"), interruptible():
+        os.kill(os.getpid(), signal.SIGTERM)
+        checkpoint.offer(lambda: {"x": 3})
     assert solver_of(tmp_path).restore()["x"] == 1
     assert os.listdir(tmp_path) == ["solver.npz"]
 

@@ -183,6 +183,7 @@ class LogisticExperiment(
         """See `Experiment.check_keys`."""
         super().check_keys()
         only_with(self, "gamma above 0", any(self.gamma), ("decay",))
+        only_with(self, "a bias", self.bias, ("b0",))
         for law in self.law:
             if issubclass(LAWS[law], SampledLaw) and not self.n_gen:
                 raise refused(f"needs n_gen above 0 with law: {law}, whose outputs have no formula")
