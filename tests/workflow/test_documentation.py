@@ -4,11 +4,13 @@ import re
 import shutil
 import subprocess
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import yaml
 from copies import REPOSITORY, copy_workflow, environment
 
+from linear_grokking.data import wider_laws
 from linear_grokking.jobs.kinds import KINDS
 from linear_grokking.load import UNITS
 from linear_grokking.results.scalars import TIMES
@@ -51,6 +53,7 @@ def run_commands(text, root):
 def test_the_worked_example_of_a_figure_followed_literally(tmp_path):
     text = (DOCS / "add_a_figure.md").read_text(encoding="utf-8")
     copy_workflow(tmp_path)
+    shutil.copytree(REPOSITORY / "tests", tmp_path / "tests")
     # As the rest of the configuration: nothing but what every one has.
     configuration = {"seed": 1, "device": "cpu", "experiments": {}, "figures": {}}
     for path, section, block in blocks(text, "yaml"):
@@ -93,6 +96,18 @@ def test_the_worked_examples_of_physics_followed_literally(what, files, tmp_path
     touched |= apply_changes(text, tmp_path)
     assert len(touched) == files
     run_commands(text, tmp_path)
+
+
+def test_the_law_without_a_formula_has_the_deviation_that_is_said():
+    text = (DOCS / "add_a_law.md").read_text(encoding="utf-8")
+    [code] = re.findall(r"^```python\n(class .*?)^```", text, re.MULTILINE | re.DOTALL)
+    names = dict(vars(wider_laws))
+    exec(code, names)
+    inputs = np.empty((100_000, 3))
+    names["Laplace"](2.0).draw(np.random.default_rng(0), inputs)
+    # E x⁴ = 6 σ⁴.
+    assert inputs.std() == pytest.approx(2.0, rel=0.01)
+    assert np.mean(inputs**4) == pytest.approx(6 * 2.0**4, rel=0.05)
 
 
 def test_every_measured_thing_says_its_unit():

@@ -22,7 +22,7 @@ from linear_grokking.claims.verdict import (
     ours,
     paper_b,
 )
-from linear_grokking.figures.b22 import NAMES
+from linear_grokking.figures.b22 import look_of
 from linear_grokking.results.reading import RunResult, by_value
 from linear_grokking.theory import elliptical, large_size
 
@@ -52,7 +52,7 @@ _OF_WENDEL: dict[str, tuple[Source, str]] = {
 
 def _name(law: str) -> str:
     """Return how a law is written in a sentence, without the marks of a legend's mathematics."""
-    return NAMES[law].replace("$", "")
+    return look_of(law).name.replace("$", "")
 
 
 @claims_of(

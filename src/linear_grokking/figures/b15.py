@@ -41,8 +41,9 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     for run in data.runs("dynamics"):
         shown = {key: run.parameters[key] for key in ("law", "lambda")}
         tabulate_dynamics(builder, run, shown)
-        limit = _limit(run.parameters)
-        builder.add("accuracy", "large_size_limit", "theory", time_span(run), limit, shown)
+        if run.parameters["law"] in _TITLES:  # others have no limit that is known
+            limit = _limit(run.parameters)
+            builder.add("accuracy", "large_size_limit", "theory", time_span(run), limit, shown)
     panels.tabulate_separable_fraction(builder, data.runs("statistics"), ("n_train", "law"))
     return builder.frame()
 
@@ -65,7 +66,7 @@ def draw(table: pd.DataFrame) -> Figure:
     for row, law in zip(axes, laws, strict=True):
         curves = table[(table["law"] == law) | wendel]
         draw_dynamics(row[:2], curves, "lambda", colours)
-        row[0].set_title(_TITLES[law])
+        row[0].set_title(_TITLES.get(law, law.replace("_", " ")))
         panels.draw_fractions(row[2], curves, "law", {law: _MEASURED})
         row[2].locator_params(axis="x", nbins=5)
     legends.of_values(axes[0, 0], "lambda", colours, loc="lower left")

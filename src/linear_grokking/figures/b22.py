@@ -6,7 +6,7 @@ origin (ICML App. G).  What else, below the transition, does not depend on the l
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -25,30 +25,32 @@ from linear_grokking.results.reading import by_value
 from linear_grokking.theory import elliptical, large_size
 
 TITLE = "Other entries, random radii, random features: what is universal? (beyond Paper B)"
-COLOURS = {
-    "gaussian": style.BLUE,
-    "rademacher": style.SKY,
-    "uniform": style.ORANGE,
-    "student_t": style.PURPLE,
-    "tanh_features": style.GREEN,
-    "relu_features": style.VERMILION,
-    "elliptical": style.RAMP[3],
+_LOOKS = {
+    "gaussian": ("Gaussian", style.BLUE, "o"),
+    "rademacher": ("Rademacher", style.SKY, "s"),
+    "uniform": ("uniform", style.ORANGE, "v"),
+    "student_t": ("Student's $t$", style.PURPLE, "^"),
+    "tanh_features": ("tanh features", style.GREEN, "D"),
+    "relu_features": ("ReLU features", style.VERMILION, "*"),
+    "elliptical": ("random radius", style.RAMP[3], "o"),
 }
-NAMES = {
-    "gaussian": "Gaussian",
-    "rademacher": "Rademacher",
-    "uniform": "uniform",
-    "student_t": "Student's $t$",
-    "tanh_features": "tanh features",
-    "relu_features": "ReLU features",
-    "elliptical": "random radius",
-}
-"""How a law is written in a legend."""
-_MARKERS = dict(zip(COLOURS, "osv^D*o", strict=True))
 _SHADES = style.RAMP[2:]
 """Colours of two ratios of radii, ascending; the larger one has the colour of its law."""
 _SPREAD = 0.004
 """Shift in λ between points of laws that would lie on each other."""
+
+
+class Look(NamedTuple):
+    """How a law is written in a legend, and drawn."""
+
+    name: str
+    colour: str
+    marker: str
+
+
+def look_of(law: str) -> Look:
+    """Return the look of a law; laws of one's own share a colour and a marker."""
+    return Look(*_LOOKS.get(law, (law.replace("_", " "), legends.GREY, "X")))
 
 
 class Options(FigureOptions):
@@ -114,8 +116,9 @@ def draw(table: pd.DataFrame) -> Figure:
     _draw_entries(axes[0, 1], table)
     _draw_elliptical(axes[1, 0], table)
     _draw_dynamics(axes[1, 1], table)
-    shown = [law for law in COLOURS if law in set(table["law"].dropna()) or law == "elliptical"]
-    marks = [legends.mark(NAMES[law], COLOURS[law], _MARKERS[law]) for law in shown]
+    laws = {*table["law"].dropna(), "elliptical"}
+    shown = sorted(laws, key=lambda law: (*_LOOKS, law).index(law))
+    marks = [legends.mark(*look_of(law)) for law in shown]
     figure.legend(handles=marks, loc="outside lower center", ncols=4, columnspacing=1.2)
     return figure
 
@@ -124,7 +127,7 @@ def _draw_fractions(axes: Axes, table: pd.DataFrame) -> None:
     fractions = rows(table, "separable_fraction")
     draw_lines(axes, table, "separable_fraction", "wendel", **panels.WENDEL_LINE)
     points, wendel = rows(fractions, source="experiment"), rows(fractions, series="wendel")
-    draw_beside(axes, points, "law", COLOURS, wendel, _SPREAD, _MARKERS)
+    _draw_laws(axes, points, wendel)
     panels.lambda_axis(axes, "separable fraction")
     axes.locator_params(axis="x", nbins=5)
     size = legends.line(style.size_label(fractions), linestyle="")
@@ -135,9 +138,16 @@ def _draw_entries(axes: Axes, table: pd.DataFrame) -> None:
     norms = rows(table, "s_inf_norm")
     draw_lines(axes, norms, "s_inf_norm", "large_size", **style.LARGE_SIZE)
     points, curve = rows(norms, source="experiment"), rows(norms, series="large_size")
-    draw_beside(axes, points, "law", COLOURS, curve, _SPREAD, _MARKERS)
+    _draw_laws(axes, points, curve)
     _norm_axes(axes)
     legends.add(axes, [legends.line(**style.LARGE_SIZE)], loc="upper left")
+
+
+def _draw_laws(axes: Axes, points: pd.DataFrame, curve: pd.DataFrame) -> None:
+    looks = {law: look_of(law) for law in points["law"].unique()}
+    colours = {law: look.colour for law, look in looks.items()}
+    markers = {law: look.marker for law, look in looks.items()}
+    draw_beside(axes, points, "law", colours, curve, _SPREAD, markers)
 
 
 def _norm_axes(axes: Axes) -> None:
@@ -165,9 +175,10 @@ def _draw_dynamics(axes: Axes, table: pd.DataFrame) -> None:
     # A time before the first step has no place on the axis.
     early = curves["series"].str.endswith("_reached") & (curves["x"] < 1.0)
     curves = curves[~curves["series"].str.startswith("train") & ~early]
-    draw_dynamics([axes], curves, "law", COLOURS, ["accuracy"])
+    colours = {law: look_of(law).colour for law in curves["law"].unique()}
+    draw_dynamics([axes], curves, "law", colours, ["accuracy"])
     for law, curve in rows(curves, series="large_size").groupby("law", sort=False):
-        axes.plot(curve["x"], curve["y"], color=COLOURS[law], zorder=1, **style.STRIPE)
+        axes.plot(curve["x"], curve["y"], color=colours[law], zorder=1, **style.STRIPE)
     axes.set(ylabel="generalization accuracy", ylim=(0.45, 1.03))
     handles = [
         legends.line(r"settled $S$, $N\to\infty$", **style.THEORY_LINE),

@@ -14,6 +14,9 @@ from linear_grokking.theory.linear_optimizers import Losses
 PLAIN: Mapping[str, Any] = {"d_out": 1, "gamma": 0, "alpha": 1, "noise": 0, "law": "gaussian"}
 """Parameters for which the losses of methods other than gradient descent are known, at λ < 1."""
 
+METHODS = ("momentum", "grokfast", "conjugate_gradients", "sgd")
+"""The solvers that `losses_of` knows, besides those of plain gradient descent."""
+
 _RECORDS, _REFINED = 200, 64
 """Number of steps among which a first time is sought, and then again between two of them."""
 

@@ -25,7 +25,9 @@ _TINY = 1e-300
 
 
 class Loss(ABC):
-    """A loss; all methods are elementwise.
+    """A loss that is convex and never falls with m; all methods are elementwise.
+
+    The flow and the gradient of large outputs work with the logarithm of its slope.
 
     Attributes
     ----------

@@ -15,6 +15,7 @@ from typing import Any
 
 import jinja2
 
+from linear_grokking.config.experiments import PARAMETERS
 from linear_grokking.config.text import percent
 from linear_grokking.figures import registry
 
@@ -23,6 +24,7 @@ SUBSCRIPT = re.compile(r"(?<=[^\W_])_([^\W_]+|∞)|(?<=[²‖*])_([^\W_]+)")
 """A subscript as the texts write it (d_out, ‖S‖_F); one of the two groups matches it."""
 _COMMENT = re.compile(r"^\.\. (alt|paper|open): (.*)\n", re.MULTILINE)
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+ABSENT = "\N{EN DASH}"
 PAPERS = {
     "A": "Paper A, linear regression",
     "B": "Paper B, logistic classification",
@@ -117,6 +119,7 @@ class Values:
 
     ``realizations`` gives the numbers of realizations of the runs, ``common_realizations`` the
     smallest of these.  ``how`` says what the curves and bands show and how they were computed.
+    A parameter that these runs do not have, as of another law, is a dash.
     """
 
     def __init__(self, runs: list[Mapping[str, Any]]):
@@ -134,8 +137,10 @@ class Values:
             found = [min(realizations)]
         else:
             found = [run["parameters"][key] for run in self._runs if key in run["parameters"]]
-        if not found:
+        if not found and key not in PARAMETERS:
             raise KeyError(key)
+        if not found:
+            return ABSENT
         return ", ".join(written(value) for value in dict.fromkeys(found))
 
 

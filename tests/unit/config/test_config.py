@@ -1,6 +1,7 @@
 """The typed configuration: what it takes, and one clear line for everything else."""
 
 import copy
+import dataclasses
 import json
 import math
 from itertools import pairwise
@@ -12,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from linear_grokking.config import ConfigurationError, load, load_merged
-from linear_grokking.config.experiments import LogisticExperiment
+from linear_grokking.config.experiments import LinearExperiment, LogisticExperiment, base
 from linear_grokking.config.text import LONGEST, shown
 from linear_grokking.jobs.kinds import KINDS, solvers_of
 from linear_grokking.workflow.plan import Plan, json_schema, read, read_again
@@ -325,6 +326,16 @@ def test_keys_that_do_not_go_together(experiment, says):
     assert len(lines) == 1
     assert lines[0].startswith("experiments.this")
     assert says in lines[0]
+
+
+def test_solvers_may_share_a_key(monkeypatch):
+    adam = next(kind for kind in KINDS if (kind.model, kind.solver) == ("linear", "adam"))
+    monkeypatch.setattr(base, "KINDS", (*KINDS, dataclasses.replace(adam, solver="rmsprop")))
+    plain = {"model": "linear", "d_in": 10, "lambda": 0.5, "t_max": 9, "beta2": 0.9}
+    (point,) = LinearExperiment(**plain, solver="adam").grid(0)
+    assert point.spec["beta2"] == 0.9
+    raw = with_value("experiments.this", plain | {"solver": "gradient_descent"})
+    assert "only with solver: adam or rmsprop" in refusal(raw)[0]
 
 
 def test_isotropic_inputs_stay_out_of_a_runs_meaning():

@@ -114,3 +114,11 @@ def test_it_is_drawn_from_its_table(table, tmp_path):
     (legend,) = figure.legends
     names = [text.get_text() for text in legend.get_texts()]
     assert names[0] == "Gaussian" and "random radius" in names and len(names) == 7
+
+
+def test_laws_of_ones_own_are_drawn(table, tmp_path):
+    table.attrs["threshold"] = 0.95
+    own = table.replace({"law": {"uniform": "my_law", "tanh_features": "other"}})
+    (legend,) = drawn("B22", own, tmp_path / "B22.png").legends
+    names = [text.get_text() for text in legend.get_texts()]
+    assert names[0] == "Gaussian" and {"my law", "other"} < set(names) and len(names) == 7

@@ -31,6 +31,12 @@ def test_value_is_correct_to_rounding_at_any_margin(loss):
     np.testing.assert_allclose(loss.value(np, MARGINS), expected, rtol=1e-15)
 
 
+def test_it_never_falls_with_the_margin_and_is_convex(loss):
+    margins = np.linspace(-30.0, 30.0, 601)
+    assert np.all(loss.slope(np, margins) >= 0.0)
+    assert np.all(loss.curvature(np, margins) >= 0.0)
+
+
 @pytest.mark.parametrize(("method", "order"), [("slope", 1), ("curvature", 2)])
 def test_slope_and_curvature_are_derivatives_of_the_value(loss, method, order):
     with mpmath.workdps(60):

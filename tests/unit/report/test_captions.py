@@ -43,6 +43,12 @@ def test_captions_say_how_many_realizations_are_compared():
     values = Values(runs)
     assert (values["realizations"], values["common_realizations"]) == ("5, 3", "3")
     assert values["b0"] == "0, −2"
+    assert values["condition"] == "–"
+
+
+def test_captions_name_no_parameter_that_their_runs_do_not_have(requests, monkeypatch):
+    monkeypatch.setattr("linear_grokking.report.captions.ABSENT", "absent")
+    assert [each for each, request in requests.items() if "absent" in caption(request).text] == []
 
 
 def test_a_figure_without_a_text_names_its_runs(requests, monkeypatch, tmp_path):

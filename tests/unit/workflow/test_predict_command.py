@@ -38,6 +38,7 @@ from linear_grokking.theory import (
 from linear_grokking.theory.first_order import Grokfast, Momentum
 from linear_grokking.theory.linear_scatter import gen_time_deviation
 from linear_grokking.theory.structured_inputs import StructuredProblem
+from linear_grokking.workflow.predict import times
 from linear_grokking.workflow.predict.options import option_names, spec_of
 from linear_grokking.workflow.predict.request import NAMES
 from linear_grokking.workflow.predict.times import predicted_times
@@ -344,6 +345,12 @@ def test_adam_of_regression_has_no_theory(architecture):
     assert {each.note for each in unknown} == {"outside: needs a solver other than adam"}
     with pytest.raises(ValueError, match="it needs a solver other than adam"):
         found.curve()
+
+
+@pytest.mark.parametrize("model", ["linear", "two_layer", "logistic"])
+def test_a_solver_of_ones_own_is_not_taken_for_gradient_descent(model):
+    spec = {"model": model, "solver": "rmsprop"}
+    assert times.gaps(spec, 0.95) == ["a solver other than rmsprop"]
 
 
 def test_power_law_is_theorys():

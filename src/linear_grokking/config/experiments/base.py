@@ -109,19 +109,26 @@ class Experiment(Section):
 
     def unused(self, parameters: Mapping[str, Any]) -> Iterator[str]:
         """Yield the keys that have no effect at a grid point."""
-        for solver, keys in self._solver_keys().items():
-            if solver != parameters["solver"]:
-                yield from keys
+        for key, solvers in self._solvers_by_key().items():
+            if parameters["solver"] not in solvers:
+                yield key
 
     def check_keys(self) -> None:
         """Raise if keys are set that exclude each other."""
-        for solver, keys in self._solver_keys().items():
-            only_with(self, f"solver: {solver}", solver == self.value("solver"), keys)
+        for key, solvers in self._solvers_by_key().items():
+            chosen = self.value("solver") in solvers
+            only_with(self, f"solver: {' or '.join(solvers)}", chosen, (key,))
 
-    def _solver_keys(self) -> dict[str, tuple[str, ...]]:
-        """Return the keys that belong to each solver of the model."""
+    def _solvers_by_key(self) -> dict[str, list[str]]:
+        """Return the solvers of the model that take a key, for each key of a solver."""
         mine = (self.value("model"), self.value("measure"))
-        return {k.solver: k.options for k in KINDS if (k.model, k.measure) == mine}
+        found: dict[str, list[str]] = {}
+        for kind in KINDS:
+            for key in kind.options if (kind.model, kind.measure) == mine else ():
+                solvers = found.setdefault(key, [])
+                if kind.solver not in solvers:
+                    solvers.append(kind.solver)
+        return found
 
     @model_validator(mode="after")
     def _is_valid(self) -> "Experiment":

@@ -96,6 +96,14 @@ DESCENTS = ("spectral", "gradient_flow", "gradient_descent")
 """The solvers of plain gradient descent, in steps or as a flow."""
 
 
+_COVERED: Mapping[str, tuple[str, ...]] = {
+    "linear": (*DESCENTS, *expected.METHODS),
+    "two_layer": DESCENTS,
+    "logistic": (*DESCENTS, "adam"),
+}
+"""The solvers that the theory of a model knows."""
+
+
 def lambda_of(spec: Mapping[str, Any]) -> float:
     """Return λ of a run: the given value, or the ratio of the sizes."""
     d_in = spec["d"] if spec["model"] == "logistic" else spec["d_in"]
@@ -119,12 +127,12 @@ def gaps(spec: Mapping[str, Any], accuracy: float, *, of_time: bool = False) -> 
 
     With ``of_time``, return only those for a formula of its times, which may need less.
     """
-    if spec["model"] == "logistic":
+    if spec["solver"] not in _COVERED[spec["model"]]:
+        needs = {f"a solver other than {spec['solver']}": False}
+    elif spec["model"] == "logistic":
         needs = classification_times.needs(spec, lambda_of(spec), accuracy)
         if of_time and classification_times.has_time_of_its_own(spec, lambda_of(spec)):
             del needs[classification_times.GAUSSIAN]
-    elif spec["solver"] == "adam":
-        needs = {"a solver other than adam": False}
     elif spec["model"] == "two_layer":
         needs = _stability(spec)
     elif spec["solver"] in DESCENTS:
