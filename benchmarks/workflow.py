@@ -160,8 +160,8 @@ def _start() -> Row:
     )
 
 
-def _dry_run(folder: Path, files: Sequence[str]) -> None:
-    command = [sys.executable, "-m", "snakemake", "--dry-run", "--quiet", "all", "--cores", "2"]
+def _dry_run(folder: Path, options: Sequence[str], files: Sequence[str]) -> None:
+    command = [sys.executable, "-m", "snakemake", "--dry-run", "--quiet", "all", *options]
     subprocess.run(
         [*command, "--configfile", *files],
         cwd=folder,
@@ -176,12 +176,14 @@ def _dry_runs() -> Iterator[Row]:
     config, paper = "config/config.yaml", "config/paper.yaml"
     with _workplace() as folder:
         (folder / "grid.json").write_text(json.dumps(_grid()))
-        for what, files, target in (
-            ("config.yaml, all figures", [config], 2.5),
-            ("paper.yaml, all figures", [config, paper], 5),
-            (f"{MAX_GRID} runs", ["grid.json"], 20),
+        here, cluster = ("--cores", "2"), ("--profile", "profiles/slurm")
+        for what, options, files, target in (
+            ("config.yaml, all figures", here, [config], 2.5),
+            ("paper.yaml, all figures", here, [config, paper], 5),
+            (f"{MAX_GRID} runs", here, ["grid.json"], 20),
+            (f"{MAX_GRID} runs, for a cluster", cluster, ["grid.json"], 40),
         ):
-            timings = alternate(2, dry_run=functools.partial(_dry_run, folder, files))
+            timings = alternate(2, dry_run=functools.partial(_dry_run, folder, options, files))
             seconds = timings.spread("dry_run")
             yield Row(f"dry run of {what}", "", seconds, "s", target=target, at_least=False)
         shutil.rmtree(folder / ".snakemake", ignore_errors=True)

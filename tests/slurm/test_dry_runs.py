@@ -309,4 +309,4 @@ def test_what_is_submitted(folder, submitted):
 
 def test_a_retry_of_a_figure_asks_for_no_more_than_the_limit(submitted):
     (call,) = submitted("--attempt 3 figures/A4.pdf", LONGEST="31", PARTITION="cores")
-    assert re.search(r" -t (\d+) ", call)[1] == "30"
+    assert re.search(r" -t (\d+) ", call)[1] == "31"

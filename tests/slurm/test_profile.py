@@ -1,5 +1,6 @@
 """The profile, as Snakemake reads it, under the settings that docs/cluster.md documents."""
 
+import math
 import re
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from snakemake.profiles import ProfileConfigFileParser
 
 from linear_grokking.config import load_merged
+from linear_grokking.jobs import costs
 from linear_grokking.jobs.kinds import KINDS
 from linear_grokking.workflow.plan import Plan, at_work, read
 
@@ -44,7 +46,7 @@ def test_the_profile_asks_for_no_gpu_of_its_own(profile):
     assert found["resources"] == ["gpu=500"]
     assert found["slurm-status-command"] == "squeue"
     assert "slurm-exclude-failed-nodes" not in found
-    assert not {entry.split("=")[0] for entry in found["groups"]} & set(TRAINING)
+    assert "groups" not in found
 
 
 def test_account_and_places_come_from_the_environment(profile):
@@ -56,6 +58,34 @@ def test_account_and_places_come_from_the_environment(profile):
     assert {"qos='low'", "constraint='big'"} < set(found["default-resources"])
     assert found["resources"] == ["gpu=0"]
     assert found["slurm-status-command"] == "sacct"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("GPUS", "abc", "a whole number"),
+        ("GPUS", "-1", "a whole number"),
+        ("GROUP", "0", "at least 1"),
+        ("GROUP", "x", "at least 1"),
+        ("STATUS", "sstat", "squeue or sacct"),
+        ("LONGEST", "0", "minutes"),
+        ("LONGEST", "24:00:00", "24h and 2d"),
+        ("EXCLUDE", "n[1,3-5],m2", "n1,n2 for n[1-2]"),
+        ("GPU_TYPE", "tesla_v100-pcie-32gb", "GPU_CONSTRAINT"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_named(profile, name, value, says):
+    with pytest.raises(SystemExit) as refusal:
+        profile(**{name: value})
+    assert str(refusal.value).startswith(f"GROKKING_SLURM_{name} = {value}: must be ")
+    assert says in str(refusal.value)
+
+
+def test_jobs_with_a_gpu_may_do_without_what_cpu_jobs_have(profile):
+    found = profile(QOS="cpus", CONSTRAINT="big", GPU_QOS="", GPU_CONSTRAINT="nvlink")
+    (qos,) = {each for each in found["set-resources"] if ":qos=" in each and "train" in each}
+    assert qos.startswith("train_block:qos=None if ") and qos.endswith(" else 'cpus'")
+    assert any(":constraint='nvlink' if " in each for each in found["set-resources"])
 
 
 def test_groups_are_made_where_asked_for(profile):
@@ -105,9 +135,22 @@ def paper(tmp_path):
 
 def test_the_papers_sizes_make_fewer_than_3000_jobs(paper):
     blocks = sum(len(paper.block_files(run)) for run in paper.runs)
-    # Beside them a summary for each run, one job for each figure, and three for all: the
+    # Beside them a summary for each run, two jobs for each figure, and three for all: the
     # manifest, the claims and the report.
-    assert blocks + len(paper.runs) + len(paper.config.figures) + 3 < 3000
+    assert blocks + len(paper.runs) + 2 * len(paper.config.figures) + 3 < 3000
+
+
+def test_the_documented_memory_of_a_gpu_is_that_of_the_cost_model(paper):
+    text = (REPOSITORY / "docs" / "cluster.md").read_text(encoding="utf-8")
+    [said] = re.findall(r"needs (\d+) GB\s+of.*?, (\d+) GB for.*?(\d+) GB for", text, re.DOTALL)
+    runs = [run for run in paper.runs.values() if run.kind.on_gpu]
+    parts = (
+        runs,
+        [run for run in runs if run.kind.measure == "dynamics"],
+        [run for run in runs if run.spec["n_train"] <= 4000],
+    )
+    needed = [max(costs.gpu_memory_mb(run.cost) for run in part) / 1000 for part in parts]
+    assert [math.ceil(each) for each in needed] == [int(each) for each in said]
 
 
 def test_the_documented_kinds_are_those_of_the_code(paper):

@@ -22,12 +22,12 @@ def test_a_figure_from_its_training_to_its_claims(cluster, workplace, undisturbe
 
     jobs = place.jobs()
     blocks = sum(len(plan.block_files(run)) for run in plan.runs)
-    # Beside the blocks each run's summary, the figure, the manifest and the claims.
-    assert len(jobs) == len({job["Comment"] for job in jobs}) == blocks + len(plan.runs) + 3
+    # Beside the blocks each run's summary, the figure's table and drawing, manifest and claims.
+    assert len(jobs) == len({job["Comment"] for job in jobs}) == blocks + len(plan.runs) + 4
     assert {job["JobState"] for job in jobs} == {"COMPLETED"}
     trained = 0
     for job in jobs:
-        rule = re.search("/(?:rule|group)_([a-z_]+)/", job["StdOut"])[1]
+        rule = re.search("/rule_([a-z_]+)/", job["StdOut"])[1]
         if rule in TRAINING:
             trained += 1
             assert job["Partition"] == "gpu" and job["TresPerJob"] == "gres:gpu:1"
@@ -43,7 +43,8 @@ def test_a_figure_from_its_training_to_its_claims(cluster, workplace, undisturbe
     assert {
         "B6 e1 d=14 lambda=0.35 0-19",
         "B6 e1 d=14 lambda=0.35",
-        "B6",
+        "B6 table",
+        "B6 drawing",
         "rule_list_runs",
     } <= comments
 

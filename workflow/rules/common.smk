@@ -2,6 +2,7 @@ import gc
 import os
 import shlex
 import sys
+import warnings
 from pathlib import Path
 
 from snakemake.logging import logger
@@ -10,6 +11,9 @@ from snakemake.logging import logger
 # as Python does by default takes a fifth of a dry run.
 gc.freeze()
 gc.set_threshold(50_000)
+
+# Snakemake asks for the sizes of files that are not there yet, and does not wait for the answer.
+warnings.filterwarnings("ignore", "coroutine 'InputFiles.*' was never awaited")
 
 try:
     import linear_grokking

@@ -10,8 +10,6 @@ rule tabulate_figure:
         "figures/tables/{figure}.parquet",
     log:
         "logs/tabulate_figure/{figure}.log",
-    resources:
-        runtime=figure_minutes,
     params:
         request=request(lambda wildcards: targets.table(plan, wildcards.figure)),
     shell:
@@ -32,8 +30,6 @@ rule draw_figure:
         ),
     log:
         "logs/draw_figure/{figure}.log",
-    resources:
-        runtime=figure_minutes,
     params:
         request=request(lambda wildcards: targets.pictures(plan, wildcards.figure)),
         # A function of `resources`, so that a changed caption does not redraw the figure.

@@ -83,12 +83,6 @@ def asked_first(wildcards):
     return costs.job_minutes(run.seconds(wildcards.block, gpu=held))
 
 
-def figure_minutes(wildcards, attempt):
-    """Return the time of a figure's table or drawing; if both are one job, it requests the sum."""
-    minutes = 10 * attempt
-    return min(minutes, max(limit("runtime") // 2, 1)) if limit("runtime") else minutes
-
-
 def job_group(wildcards):
     """Return the group of jobs that may share an allocation: all of them hold a GPU, or none.
 

@@ -333,3 +333,36 @@ def test_a_spec_that_names_no_job_is_refused(tmp_path):
         compute({"measure": "dynamics"}, tmp_path)
     with pytest.raises(ValueError, match="no such combination of model, solver and measure"):
         compute(spec_of(**KINDS["linear, spectral"]) | {"solver": "newton"}, tmp_path)
+
+
+def asked_to_stop_at(monkeypatch, last):
+    """Let the system ask a job to stop when a realization is done."""
+    add = block_module.BlockCheckpoint.add
+
+    def asked(self, realization, columns):
+        if realization == last:
+            os.kill(os.getpid(), signal.SIGTERM)
+        add(self, realization, columns)
+
+    monkeypatch.setattr(block_module.BlockCheckpoint, "add", asked)
+
+
+def test_a_block_that_is_told_to_stop_when_all_is_done_is_written(tmp_path, monkeypatch):
+    spec = spec_of(**KINDS["sets"])
+    expected = compute(spec, tmp_path / "undisturbed")
+    asked_to_stop_at(monkeypatch, last=2)
+    assert compute(spec, tmp_path).equals(expected)
+    assert not list((tmp_path / run_id(spec)).glob(".*"))
+    asked_to_stop_at(monkeypatch, last=1)
+    with pytest.raises(Interrupted):
+        compute(spec, tmp_path / "earlier")
+
+
+def test_a_gpu_that_is_held_and_cannot_be_used_is_said(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(block_module.devices, "gpu_present", lambda: False)
+    for name, says in (("sets", True), ("linear, spectral", False)):
+        spec = spec_of(**KINDS[name])
+        caplog.clear()
+        request = {"spec": spec, "block": "0-0"}
+        train_block(request, [tmp_path / run_id(spec) / "0-0.parquet"], device="auto", threads=1)
+        assert ("holds a GPU, but torch sees none" in caplog.text) == says

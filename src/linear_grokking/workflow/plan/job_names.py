@@ -1,5 +1,8 @@
 """Readable names of runs: their figures, experiment and parameters."""
 
+from collections.abc import Mapping
+from functools import lru_cache
+
 from linear_grokking.workflow.plan.planning import Plan
 
 LONGEST = 200
@@ -13,18 +16,23 @@ def name(plan: Plan, run_id: str, block: str = "") -> str:
     experiment.  It lists the parameters that tell the run apart from the experiment's other runs.
     Anything that is not a run of the plan, such as a figure, keeps its own name.
     """
-    if run_id not in plan.runs:
-        return f"{run_id} {block}".rstrip()
-    figures = [each for each in plan.config.figures if run_id in plan.figure_runs(each)]
-    experiment, points, mine = next(
-        (experiment, points, point.parameters)
-        for experiment, points in plan.points.items()
-        for point in points
-        if point.run_id == run_id
-    )
-    told = [
-        f"{key}={value}"
-        for key, value in mine.items()
-        if any(other.parameters.get(key) != value for other in points)
-    ]
-    return " ".join([",".join(figures), experiment, *told, block]).strip()[:LONGEST]
+    return f"{_names(plan).get(run_id, run_id)} {block}".strip()[:LONGEST]
+
+
+@lru_cache(maxsize=1)
+def _names(plan: Plan) -> Mapping[str, str]:
+    """Return the name of every run; a queue asks for each of them."""
+    figures: dict[str, list[str]] = {}
+    for figure in plan.config.figures:
+        for run_id in plan.figure_runs(figure):
+            figures.setdefault(run_id, []).append(figure)
+    found: dict[str, str] = {}
+    for experiment, points in plan.points.items():
+        keys = dict.fromkeys(key for point in points for key in point.parameters)
+        values = {key: [point.parameters.get(key) for point in points] for key in keys}
+        different = {key for key in keys if any(each != values[key][0] for each in values[key])}
+        for point in points:
+            told = [f"{k}={value}" for k, value in point.parameters.items() if k in different]
+            words = (",".join(figures.get(point.run_id, [])), experiment, *told)
+            found.setdefault(point.run_id, " ".join(words).strip())
+    return found

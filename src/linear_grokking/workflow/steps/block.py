@@ -16,7 +16,7 @@ from linear_grokking.jobs.kinds import kind_of, run_id
 from linear_grokking.results.identity import RUN_ID, Block, canonical
 from linear_grokking.results.storage import in_arrow, provenance, write_table
 from linear_grokking.runtime import devices
-from linear_grokking.runtime.checkpoints import BlockCheckpoint, interruptible
+from linear_grokking.runtime.checkpoints import BlockCheckpoint, Interrupted, interruptible
 from linear_grokking.runtime.context import JobContext
 from linear_grokking.runtime.progress import progress
 from linear_grokking.shapes import Columns
@@ -75,6 +75,8 @@ def train_block(
     used = devices.resolve(device, computes_there=kind.on_gpu)
     name = f"run {identity}, realizations {block}"
     logger.info("%s: %s %s on %s", name, spec["model"], spec["solver"], devices.name(used))
+    if device == "auto" and kind.on_gpu and used == "cpu":
+        logger.warning("the job holds a GPU, but torch sees none here: it computes on the CPU")
     code = kind.code(spec)
     side = output.with_name(f".{output.stem}.resume")
     checkpoint = BlockCheckpoint(side, f"{canonical(spec)} {code} {block}")
@@ -95,7 +97,11 @@ def train_block(
         done = kind.compute(spec, todo, context)
         for realization, columns in progress(done, total=len(todo), description=name):
             finished[realization] = columns
-            checkpoint.add(realization, columns)
+            try:
+                checkpoint.add(realization, columns)
+            except Interrupted:
+                if len(finished) <= block.last - block.first:
+                    raise  # or all is done, and only has to be written
     surroundings = {"threads": threads, "job_id": os.environ.get("SLURM_JOB_ID")}
     write_block(assemble(spec, finished), output, spec, used, started, **surroundings)
     checkpoint.remove()
