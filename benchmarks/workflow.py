@@ -330,7 +330,8 @@ def _cost_model() -> Iterator[Row]:
         seconds, memory = measured_cost(spec, count)
         model = costs.job_seconds(cost, count, gpu=False), costs.job_memory_mb(cost, gpu=False)
         room = model[1] - costs.SNAKEMAKE_MB
-        ratios = [seconds / model[0], memory / room]
+        # Every job is given the room of one that loads Numba.
+        ratios = [seconds / model[0], max(memory, costs.PROCESS_MB) / room]
         yield Row(
             f"cost model: {name}",
             "CPU time and memory expected (the worse of both)",

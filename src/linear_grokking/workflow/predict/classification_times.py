@@ -36,7 +36,7 @@ BELOW_HALF = Range(1e-4, 0.4999)
 """Range in which `large_size` and `elliptical` know the limit direction."""
 ABOVE_HALF = Range(0.5001, 1000)
 """Range in which `adam_limit` knows the largest margin in the box."""
-GAUSSIAN = "Gaussian inputs"
+_GAUSSIAN = "Gaussian inputs"
 OTHER_LAWS = ("rademacher", "uniform", "student_t", "elliptical")
 """Laws beyond the papers' whose times below λ = ½ are known."""
 STEADY = 0.9
@@ -53,16 +53,17 @@ Time = tuple[float | None, str]
 """A time in steps (inf if never, None if no formula applies), and its origin or why it is None."""
 
 
-def has_time_of_its_own(spec: Mapping[str, Any], lambda_: float) -> bool:
-    """Return whether the time of a run is known although its inputs are not Gaussian."""
+def needs(
+    spec: Mapping[str, Any], lambda_: float, accuracy: float, *, of_time: bool
+) -> dict[str, bool]:
+    """Return the conditions for formulas to cover a run, and whether it meets each.
+
+    With ``of_time``, those for its times alone: below λ = ½ some other laws have times, too.
+    """
     descends = spec["solver"] != "adam" and spec.get("gamma", 0.0) == 0
-    return spec["law"] in OTHER_LAWS and descends and lambda_ in BELOW_HALF
-
-
-def needs(spec: Mapping[str, Any], lambda_: float, accuracy: float) -> dict[str, bool]:
-    """Return the conditions for formulas to cover a run, and whether it meets each."""
+    has_times = spec["law"] in OTHER_LAWS and descends and lambda_ in BELOW_HALF
     found = {
-        GAUSSIAN: spec["law"] == "gaussian",
+        _GAUSSIAN: spec["law"] == "gaussian" or (of_time and has_times),
         "a loss with the tail e^m": spec["loss"] in ("cross_entropy", "exponential"),
         "a bias": spec["bias"],
         "one label (label_fraction 1)": spec["label_fraction"] == 1,
@@ -71,11 +72,9 @@ def needs(spec: Mapping[str, Any], lambda_: float, accuracy: float) -> dict[str,
     if spec["solver"] == "adam":
         found["adam_epsilon 0"] = spec["adam_epsilon"] == 0
         found["beta1 <= beta2"] = spec["beta1"] <= spec["beta2"]
-    else:
-        law_is_known = found[GAUSSIAN] or has_time_of_its_own(spec, lambda_)
-        if law_is_known and all(met for need, met in found.items() if need != GAUSSIAN):
-            largest = _largest_rate(spec, lambda_)
-            found[f"a learning rate up to {largest:.3g}"] = spec["eta"] <= largest
+    elif all(met or (need == _GAUSSIAN and has_times) for need, met in found.items()):
+        largest = _largest_rate(spec, lambda_)
+        found[f"a learning rate up to {largest:.3g}"] = spec["eta"] <= largest
     return found
 
 

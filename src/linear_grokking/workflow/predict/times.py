@@ -130,9 +130,7 @@ def gaps(spec: Mapping[str, Any], accuracy: float, *, of_time: bool = False) -> 
     if spec["solver"] not in _COVERED[spec["model"]]:
         needs = {f"a solver other than {spec['solver']}": False}
     elif spec["model"] == "logistic":
-        needs = classification_times.needs(spec, lambda_of(spec), accuracy)
-        if of_time and classification_times.has_time_of_its_own(spec, lambda_of(spec)):
-            del needs[classification_times.GAUSSIAN]
+        needs = classification_times.needs(spec, lambda_of(spec), accuracy, of_time=of_time)
     elif spec["model"] == "two_layer":
         needs = _stability(spec)
     elif spec["solver"] in DESCENTS:
