@@ -58,6 +58,7 @@ COMMANDS: dict[str, dict[str, Here | By | Not]] = {
     "README.md": {
         "make figures": Here(small=True, makes="figures/A1.pdf"),
         "make test": Here(instead="make --dry-run test"),
+        "make .venv/.complete": Here(),
         "make figures PYTHON=python3.13": Here(instead="make --dry-run figures PYTHON=python3.13"),
         "python -c 'from linear_grokking import load; "
         'print(load.table("B6", size="config"))\'': Here(),
@@ -91,6 +92,7 @@ COMMANDS: dict[str, dict[str, Here | By | Not]] = {
     },
     "docs/add_a_figure.md": {
         "snakemake -c2 B23": OWN_FIGURE,
+        "pytest -q tests/unit/report/test_captions.py -k B23": OWN_FIGURE,
         "snakemake -n B23": OWN_FIGURE,
         "snakemake -c2 check_claims": OWN_FIGURE,
         "make schema": Here(),
