@@ -257,7 +257,7 @@ def _draw_times(
         draw_lines(axes, times, panel, series, by=by, colours=colours, linestyle=line)
         points = rows(times, series=series, source="experiment")
         draw_points_by(axes, points, by, colours, **look)
-    draw_lines(axes, times, panel, "late", by=by, colours=colours, zorder=3, **LAW)
+    draw_lines(axes, times, panel, "late", by=by, colours=colours, zorder=1.5, **LAW)
     axes.set(xscale="log", yscale="log", xlabel=label, ylabel=time_label(times))
 
 

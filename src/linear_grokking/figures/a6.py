@@ -27,8 +27,8 @@ APPROXIMATIONS = {
 """Series → the exact loss that it approximates, and the paper's formula."""
 
 LINES = {
-    "train_late": (style.BLUE, "--", "training: Eq. 22"),
-    "generalization_late": (style.VERMILION, "-", "generalization: Eq. 23"),
+    "train_late": (style.GREEN, "--", "training: Eq. 22"),
+    "generalization_late": (style.GREEN, "-", "generalization: Eq. 23"),
     "generalization_edge": (style.PURPLE, "-", "generalization: Eq. 11"),
 }
 """Series → colour, line and name of an approximation."""

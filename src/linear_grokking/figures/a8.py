@@ -283,3 +283,4 @@ def _draw_batches(axes: Axes, table: pd.DataFrame) -> None:
     _draw_both(axes, rows(table, "batches"), style.BLUE)
     axes.axvline(rows(table, "batches", "limit")["x"].iloc[0], **style.GUIDE)
     axes.set(xscale="log", yscale="log", xlabel="batch size $B$", ylabel=time_label(table))
+    style.tick_plainly(axes.yaxis)

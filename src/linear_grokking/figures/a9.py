@@ -129,7 +129,7 @@ def _draw_deviation(axes: Axes, table: pd.DataFrame) -> None:
     draw_beside(axes, points.sort_values("d_in"), "d_in", colours, formula, _ASIDE)
     draw_lines(axes, table, "deviation", "formula")
     axes.set(xlabel=style.SYMBOLS["lambda"], yscale="log")
-    axes.set_ylabel(rf"$\sqrt{{d}}\,$sd({TIME}) / {TIME}")
+    axes.set_ylabel(rf"$\sqrt{{d_\mathrm{{in}}}}\,$sd({TIME}) / {TIME}")
     style.tick_plainly(axes.yaxis)
     legends.of_values(axes, "d_in", colours, loc="upper left")
 
@@ -137,7 +137,7 @@ def _draw_deviation(axes: Axes, table: pd.DataFrame) -> None:
 def _draw_hard_edge(axes: np.ndarray, table: pd.DataFrame) -> None:
     drawn = rows(table, "survival", "draws")
     excess = drawn["n_train"] - drawn["d_in"]
-    colours = dict(zip(sorted(excess.unique()), (style.BLUE, *style.PALETTE), strict=False))
+    colours = dict(zip(sorted(excess.unique()), style.PALETTE[1:], strict=False))
     for each, panel in zip(axes, ("smallest_eigenvalue", "survival"), strict=True):
         for more, colour in colours.items():
             some = rows(table, panel)
@@ -150,11 +150,13 @@ def _draw_hard_edge(axes: np.ndarray, table: pd.DataFrame) -> None:
             for series in ("law", "one_mode"):
                 draw_lines(each, some, panel, series)
         each.set(xscale="log", yscale="log", ylim=(drawn["y"].min(), 1.5))
-    axes[0].set(xlabel=r"$x$", ylabel=r"$P(Nd\,\nu_\mathrm{min}<x)$")
+    axes[0].set(xlabel=r"$x$", ylabel=r"$P(Nd_\mathrm{in}\,\nu_\mathrm{min}<x)$")
     axes[1].set(xlabel=r"$T$ (steps)", ylabel=rf"$P$({TIME} > $T$)")
     handles = [
         legends.line(
-            f"$N-d$ = {more:.0f}: {style.number((more + 1) / 2)}", color=colour, linewidth=2
+            rf"$N-d_\mathrm{{in}}$ = {more:.0f}: {style.number((more + 1) / 2)}",
+            color=colour,
+            linewidth=2,
         )
         for more, colour in colours.items()
     ]

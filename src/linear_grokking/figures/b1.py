@@ -129,7 +129,7 @@ def draw(table: pd.DataFrame) -> Figure:
     also = [
         legends.line(r"$N\to\infty$", **style.THEORY_LINE),
         legends.line(**_TWO_POINT),
-        _mark("median", "median and quartiles"),
+        _mark("median", r"median and quartiles; (k): $t\to\infty$"),
         _mark("mean", "mean and standard error"),
         _mark("at_t_max", "median at the end of the run"),
         legends.mark(
@@ -166,7 +166,7 @@ def _draw_limit_norm(axes: Axes, table: pd.DataFrame) -> None:
     axes.set_ylim(0, 1.4 * finite.max() if len(finite) else None)
     axes.set_xlim(points["x"].min() - 0.01, 0.505)
     _draw_measured(axes, table, panel, {"mean": "mean", "median": "median"})
-    panels.lambda_axis(axes, rf"$\|S_\infty\|$, {style.size_label(points)}")
+    panels.lambda_axis(axes, rf"$\sigma\|S_\infty\|$, {style.size_label(points)}")
     _write_left_out(axes, points)
 
 

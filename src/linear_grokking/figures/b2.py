@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
 from pydantic import Field
 from scipy.special import ndtr
 
@@ -206,8 +205,6 @@ def _draw_ratio(axes: Axes, table: pd.DataFrame, colours: dict[float, str]) -> N
         legends.line(r"margin $M$, $N\to\infty$", **style.LARGE_SIZE_LIMIT),
     ]
     axes.set(xscale="log", yscale="log", xlim=(1.0, max(table["x"].max(), 10.0)))
-    # A decade below, so that two powers of ten are labelled.
-    bottom = 0.9 * 10.0 ** np.floor(np.log10(table["y"].min()))
-    axes.set(xlabel="step $t$", ylabel=r"$\|S\|/|b|$", ylim=(bottom, None))
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.set(xlabel="step $t$", ylabel=r"$\|S\|/|b|$")
+    style.tick_plainly(axes.yaxis)
     legends.add(axes, handles, loc="upper right")

@@ -29,7 +29,7 @@ TITLE = (
 THROWN_OUT = 1e3
 """‖S‖ beyond which the exponential loss has overflowed: otherwise ‖S‖ is far smaller."""
 _RATE = r"$\eta/\eta_c$"
-_MARKERS = "osD^v"
+_MARKERS = {"lambda": "osD", "sigma": "vPX"}
 _HOLLOW = {"marker": "P", "markerfacecolor": "white", "markersize": 6.5, "zorder": 3}
 """A hollow marker drawn below points at the same place, which show inside it."""
 
@@ -187,7 +187,7 @@ def draw(table: pd.DataFrame) -> Figure:
     handles = [
         legends.line("training", color=legends.GREY, linestyle=style.TRAIN_LINE),
         legends.line("generalization", color=legends.GREY),
-        *legends.marks("lambda", lambdas, _MARKERS),
+        *legends.marks("lambda", lambdas, _MARKERS["lambda"]),
         legends.line(r"gradient flow, $\eta\to0$", color=legends.GREY, **_FLOW),
         legends.line(r"batch perceptron, $\eta\to\infty$", color=legends.GREY, **style.LIMIT_LINE),
         legends.mark("not reached by most sets", legends.GREY, "^", markerfacecolor="none"),
@@ -237,10 +237,10 @@ def _draw_ratios(axes: Axes, points: pd.DataFrame, colours: dict[Any, str]) -> N
     draw_points_by(axes, rows(points, series="exponential"), "sigma", colours, **_HOLLOW)
     finite = points.loc[np.isfinite(points["y_high"]), "y_high"]
     axes.set(xscale="log", yscale="log", xlabel=_RATE, ylim=(0.3, 40 * finite.max()))
-    axes.set_ylabel("time / time of gradient flow")
+    axes.set_ylabel(r"$\eta t$ / that of gradient flow")
     exponential = legends.mark("exponential loss", legends.GREY, **_HOLLOW)
     above = {"frameon": True, "facecolor": "white", "edgecolor": "none", "framealpha": 1.0}
-    marks = legends.marks("sigma", colours, _MARKERS)
+    marks = legends.marks("sigma", colours, _MARKERS["sigma"])
     legends.add(axes, [*marks, exponential], loc="upper left", **above)
 
 
@@ -251,6 +251,7 @@ def _draw_overflow(axes: Axes, points: pd.DataFrame, colours: dict[Any, str]) ->
         axes.plot(line["x"], line["y"], color=colours[sigma], linewidth=0.7)
     axes.set(xlabel=r"$\eta/\eta_c$, exponential loss", ylim=(-0.04, 1.04))
     axes.set_ylabel("share of sets that overflow")
+    legends.add(axes, legends.marks("sigma", colours, _MARKERS["sigma"]), loc="lower right")
 
 
 def _draw_by(
@@ -263,7 +264,7 @@ def _draw_by(
 ) -> None:
     """Draw a series by a parameter, and perhaps where its runs end, with a guide at η = η_c."""
     axes.axvline(1.0, **style.GUIDE)
-    markers = dict(zip(colours, _MARKERS, strict=False))
+    markers = dict(zip(colours, _MARKERS[key], strict=False))
     for value, chosen in rows(points, series=series).groupby(key):
         last = rows(points, series=ends, **{key: value}) if ends else None
         draw_points(axes, chosen, colours[value], marker=markers[value], ends=last)

@@ -64,14 +64,14 @@ def draw(table: pd.DataFrame) -> Figure:
         (
             (
                 "positive_projection",
-                r"mean positive $S_\infty\cdot x_i/\Vert S_\infty\Vert$",
+                r"mean positive $S_\infty\cdot x_i/\sigma\Vert S_\infty\Vert$",
                 r"$0.276\,\sqrt{1-2\lambda}$",
                 r"two-point model: $1-2\lambda$",
                 "lower left",
             ),
             (
                 "margin",
-                "margin $M$",
+                r"margin $M/\sigma$",
                 r"$\sqrt{\pi/8}\,(2\lambda-1)$",
                 r"two-point model: $2\lambda-1$",
                 "upper left",

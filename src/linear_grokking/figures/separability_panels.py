@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 
 from linear_grokking.figures import legends, style
 from linear_grokking.figures.points import draw_lines, draw_points, draw_points_by, tabulate_scalar
-from linear_grokking.figures.tables import TableBuilder, rows
+from linear_grokking.figures.tables import TableBuilder, multiple, rows
 from linear_grokking.results.reading import RunResult, by_value
 from linear_grokking.theory import wendel
 
@@ -22,15 +22,22 @@ WENDEL_LINE = {**style.THEORY_LINE, "label": "Wendel's probability"}
 AT_CRITICAL = {**style.REFERENCE, "label": r"limit at $\lambda=\frac{1}{2}$"}
 
 
+_POWERS = {"s_inf_norm": 1, "margin": -1, "positive_projection": -1}
+"""Power of σ that a quantity is multiplied by, so that it no longer depends on σ; else 0."""
+
+
 def tabulate_statistic(builder: TableBuilder, runs: Sequence[RunResult], quantity: str) -> None:
-    """Add medians with quartiles, and means with standard errors, against λ.
+    """Add medians with quartiles, and means with standard errors, against λ, in units of σ.
 
     In the median, draws where the quantity diverges count as +∞.  The mean leaves them out, as
     in the paper; its ``n`` is the number of draws that remain.
     """
     with_mean = [run for run in runs if not pd.isna(run.number(quantity)["mean"])]
     for name, kept in (("median", runs), ("mean", with_mean)):
-        tabulate_scalar(builder, kept, quantity, quantity, name, "lambda", ["n_train"], name)
+        for run in kept:
+            lambda_, sigma, n_train = (run.parameters[k] for k in ("lambda", "sigma", "n_train"))
+            summary = multiple(run.number(quantity), sigma ** _POWERS.get(quantity, 0))
+            builder.add_summary(quantity, name, lambda_, summary, {"n_train": n_train}, name)
 
 
 def tabulate_separable_fraction(

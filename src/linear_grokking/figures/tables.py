@@ -156,6 +156,12 @@ def time_label(table: pd.DataFrame) -> str:
     return f"time to {percent(table)} accuracy (steps)"
 
 
+def multiple(summary: pd.Series, factor: float) -> pd.Series:
+    """Return the summary of a multiple of a quantity."""
+    names = [*_SPREADS["median"], "mean", "standard_error"]
+    return pd.concat([summary.drop(names), factor * summary[names]])
+
+
 def transformed(summary: pd.DataFrame, function: Callable[[np.ndarray], Any]) -> pd.DataFrame:
     """Return the summary of an increasing function of a quantity: its median and quartiles."""
     quantiles = {name: function(summary[name].to_numpy(float)) for name in _SPREADS["median"]}

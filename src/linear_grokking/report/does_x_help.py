@@ -23,15 +23,16 @@ CELLS = ("training", "generalization", "delay", "formula", "answer")
 COLUMNS = ("model", "what", "where", *CELLS, "figure", "claims")
 MODELS = {
     "linear": "Linear regression, λ = d_in/N",
-    "logistic": "Logistic classification",
+    "logistic": "Logistic classification, λ = d/N",
 }
 NOTE = (
     "÷, ×: relative to gradient descent, or to the smaller value, on the same sets; ηt: relative "
     "to gradient flow; share: of sets\nthat reach the accuracy; fit: of sets fit without error; "
-    "95 % intervals in parentheses. Formulas are for large sets, with predictions."
+    "95 % intervals in parentheses; empty: not measured. Formulas are\nfor large sets, with "
+    "predictions."
 )
 _NUMBER = r"(?:[≤≥] )?[\d.e+-]*\d"
-_SETTING = re.compile(rf"\b(λ|s²|α|p|B) (?:= |(?=[≤≥]))({_NUMBER}(?:(?:, | or ){_NUMBER})*)")
+_SETTING = re.compile(rf"\b(λ|σ|s²|α|p|B) (?:= |(?=[≤≥]))({_NUMBER}(?:(?:, | or ){_NUMBER})*)")
 """The parts of a claim's statement that give the parameters at which it was measured."""
 HEADS = {
     "what": "change",
@@ -66,11 +67,12 @@ def table(claims: pd.DataFrame) -> pd.DataFrame:
     for row in tomllib.loads(ROWS.read_text(encoding="utf-8"))["row"]:
         behind = [row[name] for name in CELLS if name in row]
         names = list(dict.fromkeys(claim for _, claim, *_ in behind))
+        numbers = list(dict.fromkeys(claim for says, claim, *_ in behind if "{" in says))
         rows.append(
             {
                 "model": row["model"],
                 "what": row["what"],
-                "where": _setting(judged["statement"].reindex(names).dropna()),
+                "where": _setting(judged["statement"].reindex(numbers or names).dropna()),
                 **{name: _cell(judged, row.get(name)) for name in CELLS},
                 "figure": ", ".join(dict.fromkeys(name.partition("-")[0] for name in names)),
                 "claims": " ".join(names),
@@ -123,7 +125,7 @@ def _measured(claim: Mapping[str, Any]) -> str:
 
 def draw(table: pd.DataFrame) -> Figure:
     """Typeset the table on a page."""
-    height = 1.9 * len(table) + 3.6 * table["model"].nunique() + 1.6
+    height = 1.9 * len(table) + 3.6 * table["model"].nunique() + 2.3
     figure = style.new_figure(_LINE * height)
     axes = figure.subplots()
     axes.set(xlim=(0.0, style.WIDTH), ylim=(height, 0.0))
@@ -139,7 +141,7 @@ def draw(table: pd.DataFrame) -> Figure:
             line += 1.9
             _write(axes, line, row)
         line += 2.2
-    axes.text(0.0, line + 0.1, _typeset(NOTE), va="center", fontsize=6.5)
+    axes.text(0.0, line + 0.4, _typeset(NOTE), va="center", fontsize=6.5)
     return figure
 
 
