@@ -117,7 +117,7 @@ def draw(table: pd.DataFrame) -> Figure:
     _draw_elliptical(axes[1, 0], table)
     _draw_dynamics(axes[1, 1], table)
     laws = {*table["law"].dropna(), "elliptical"}
-    shown = sorted(laws, key=lambda law: (*_LOOKS, law).index(law))
+    shown = sorted(laws, key=lambda law: ((*_LOOKS, law).index(law), law))
     marks = [legends.mark(*look_of(law)) for law in shown]
     figure.legend(handles=marks, loc="outside lower center", ncols=4, columnspacing=1.2)
     return figure
