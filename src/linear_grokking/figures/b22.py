@@ -25,19 +25,6 @@ from linear_grokking.results.reading import by_value
 from linear_grokking.theory import elliptical, large_size
 
 TITLE = "Other entries, random radii, random features: what is universal? (beyond Paper B)"
-_LOOKS = {
-    "gaussian": ("Gaussian", style.BLUE, "o"),
-    "rademacher": ("Rademacher", style.SKY, "s"),
-    "uniform": ("uniform", style.ORANGE, "v"),
-    "student_t": ("Student's $t$", style.PURPLE, "^"),
-    "tanh_features": ("tanh features", style.GREEN, "D"),
-    "relu_features": ("ReLU features", style.VERMILION, "*"),
-    "elliptical": ("random radius", style.RAMP[3], "o"),
-}
-_SHADES = style.RAMP[2:]
-"""Colours of two ratios of radii, ascending; the larger one has the colour of its law."""
-_SPREAD = 0.004
-"""Shift in λ between points of laws that would lie on each other."""
 
 
 class Look(NamedTuple):
@@ -48,9 +35,24 @@ class Look(NamedTuple):
     marker: str
 
 
+_LOOKS = {
+    "gaussian": Look("Gaussian", style.BLUE, "o"),
+    "rademacher": Look("Rademacher", style.SKY, "s"),
+    "uniform": Look("uniform", style.ORANGE, "v"),
+    "student_t": Look("Student's $t$", style.PURPLE, "^"),
+    "tanh_features": Look("tanh features", style.GREEN, "D"),
+    "relu_features": Look("ReLU features", style.VERMILION, "*"),
+    "elliptical": Look("random radius", style.RAMP[3], "o"),
+}
+_SHADES = style.RAMP[2:]
+"""Colours of two ratios of radii, ascending; the larger one has the colour of its law."""
+_SPREAD = 0.004
+"""Shift in λ between points of laws that would lie on each other."""
+
+
 def look_of(law: str) -> Look:
     """Return the look of a law; laws of one's own share a colour and a marker."""
-    return Look(*_LOOKS.get(law, (law.replace("_", " "), legends.GREY, "X")))
+    return _LOOKS.get(law, Look(law.replace("_", " "), legends.GREY, "X"))
 
 
 class Options(FigureOptions):
@@ -117,7 +119,7 @@ def draw(table: pd.DataFrame) -> Figure:
     _draw_elliptical(axes[1, 0], table)
     _draw_dynamics(axes[1, 1], table)
     laws = {*table["law"].dropna(), "elliptical"}
-    shown = sorted(laws, key=lambda law: ((*_LOOKS, law).index(law), law))
+    shown = [law for law in _LOOKS if law in laws] + sorted(laws - _LOOKS.keys())
     marks = [legends.mark(*look_of(law)) for law in shown]
     figure.legend(handles=marks, loc="outside lower center", ncols=4, columnspacing=1.2)
     return figure

@@ -137,9 +137,9 @@ class Values:
             found = [min(realizations)]
         else:
             found = [run["parameters"][key] for run in self._runs if key in run["parameters"]]
-        if not found and key not in PARAMETERS:
-            raise KeyError(key)
         if not found:
+            if key not in PARAMETERS:
+                raise KeyError(key)
             return ABSENT
         return ", ".join(written(value) for value in dict.fromkeys(found))
 

@@ -72,7 +72,7 @@ def table(claims: pd.DataFrame) -> pd.DataFrame:
             {
                 "model": row["model"],
                 "what": row["what"],
-                "where": _setting(judged["statement"].reindex(numbers or names).dropna()),
+                "where": _setting(judged["statement"].reindex(numbers).dropna()),
                 **{name: _cell(judged, row.get(name)) for name in CELLS},
                 "figure": ", ".join(dict.fromkeys(name.partition("-")[0] for name in names)),
                 "claims": " ".join(names),

@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 
 import pytest
+from test_kinds import named
 
 from linear_grokking.jobs.costs import (
     BATCHES_MB,
@@ -293,10 +294,6 @@ def test_measured_costs_within_a_factor_two(spec, seconds, memory):
     assert memory < asked
     # Every job is given the room of one that loads Numba; those that do not leave half of it.
     assert memory / 2 < asked - SNAKEMAKE_MB < 2 * max(memory, PROCESS_MB)
-
-
-def named(kind):
-    return f"{kind.model} {kind.solver} {kind.measure} {kind.labels} {kind.data}"
 
 
 def test_every_kind_was_measured():

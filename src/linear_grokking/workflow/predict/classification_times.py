@@ -36,7 +36,6 @@ BELOW_HALF = Range(1e-4, 0.4999)
 """Range in which `large_size` and `elliptical` know the limit direction."""
 ABOVE_HALF = Range(0.5001, 1000)
 """Range in which `adam_limit` knows the largest margin in the box."""
-_GAUSSIAN = "Gaussian inputs"
 OTHER_LAWS = ("rademacher", "uniform", "student_t", "elliptical")
 """Laws beyond the papers' whose times below λ = ½ are known."""
 STEADY = 0.9
@@ -61,18 +60,19 @@ def needs(
     With ``of_time``, those for its times alone: below λ = ½ some other laws have times, too.
     """
     descends = spec["solver"] != "adam" and spec.get("gamma", 0.0) == 0
+    gaussian = spec["law"] == "gaussian"
     has_times = spec["law"] in OTHER_LAWS and descends and lambda_ in BELOW_HALF
-    found = {
-        _GAUSSIAN: spec["law"] == "gaussian" or (of_time and has_times),
+    others = {
         "a loss with the tail e^m": spec["loss"] in ("cross_entropy", "exponential"),
         "a bias": spec["bias"],
         "one label (label_fraction 1)": spec["label_fraction"] == 1,
         "an accuracy above 0.5": accuracy > 0.5,
     }
+    found = {"Gaussian inputs": gaussian or (of_time and has_times), **others}
     if spec["solver"] == "adam":
         found["adam_epsilon 0"] = spec["adam_epsilon"] == 0
         found["beta1 <= beta2"] = spec["beta1"] <= spec["beta2"]
-    elif all(met or (need == _GAUSSIAN and has_times) for need, met in found.items()):
+    elif (gaussian or has_times) and all(others.values()):
         largest = _largest_rate(spec, lambda_)
         found[f"a learning rate up to {largest:.3g}"] = spec["eta"] <= largest
     return found

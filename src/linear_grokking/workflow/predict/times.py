@@ -94,8 +94,6 @@ def predicted_times(spec: Mapping[str, Any], accuracy: float) -> Prediction:
 
 DESCENTS = ("spectral", "gradient_flow", "gradient_descent")
 """The solvers of plain gradient descent, in steps or as a flow."""
-
-
 _COVERED: Mapping[str, tuple[str, ...]] = {
     "linear": (*DESCENTS, *expected.METHODS),
     "two_layer": DESCENTS,
