@@ -151,8 +151,9 @@ class BlockCheckpoint:
     def _save_if_due(self, path: Path, solver: Callable[[], State] | None = None) -> None:
         """Write what is finished, and then the solver's state, if it is time to."""
         start = time.monotonic()
+        stopping = _stop_requested.is_set()  # asked once: what stops has been saved
         kept = f"progress is in {path}"
-        if _stop_requested.is_set() or start >= self._next_write:
+        if stopping or start >= self._next_write:
             try:
                 if self._pending:
                     part = self._directory / f"finished-{min(self._pending):08d}.npz"
@@ -166,7 +167,7 @@ class BlockCheckpoint:
                 kept = "its progress since the last save is lost"
             stop = time.monotonic()
             self._next_write = stop + max(self._interval_s, PAUSE_PER_WRITE * (stop - start))
-        if _stop_requested.is_set():
+        if stopping:
             raise Interrupted(f"asked to stop; {kept}")
 
 

@@ -279,7 +279,11 @@ def _apply(matrix: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """Return matrix @ columns for (m, n) and (records, n, d_out) as one product."""
     records, inner, d_out = columns.shape
     flat = columns.transpose(1, 0, 2).reshape(inner, records * d_out)
-    return (matrix @ flat).reshape(len(matrix), records, d_out).transpose(1, 0, 2)
+    # OpenBLAS's float32 product of (1, 5) and (5, n) reads stale memory with AVX-512 and raises
+    # the flag of an invalid value, though its numbers are right.
+    with np.errstate(invalid="ignore"):
+        product = matrix @ flat
+    return product.reshape(len(matrix), records, d_out).transpose(1, 0, 2)
 
 
 def _modes(inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

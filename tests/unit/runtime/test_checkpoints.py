@@ -1,6 +1,7 @@
 """Interrupted work gives the same bits as work that was not; side files are safe and cheap."""
 
 import errno
+import itertools
 import logging
 import os
 import random
@@ -10,6 +11,7 @@ import sys
 import textwrap
 import threading
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -341,6 +343,17 @@ def test_sigterm_saves_what_is_finished(tmp_path):
         block.add(1, columns_of(1))
         block.add(2, columns_of(2))
     assert list(BlockCheckpoint(tmp_path, "spec").finished()) == [0, 1, 2]
+
+
+def test_a_signal_at_any_moment_saves_before_it_stops(tmp_path, monkeypatch):
+    looks = itertools.chain([False], itertools.repeat(True))  # it comes after the first look
+    asked = SimpleNamespace(is_set=lambda: next(looks))
+    monkeypatch.setattr(checkpoints, "_stop_requested", asked)
+    solver = BlockCheckpoint(tmp_path, "spec", interval_s=1e9).solver([0])
+    with pytest.raises(Interrupted):
+        for step in range(3):
+            solver.offer(lambda step=step: {"step": step})
+    assert BlockCheckpoint(tmp_path, "spec").solver([0]).restore() == {"step": 1}
 
 
 def test_results_that_are_no_plain_arrays_are_refused(tmp_path):
