@@ -23,7 +23,7 @@ from linear_grokking.figures.dynamics import draw_dynamics, tabulate_dynamics
 from linear_grokking.figures.logistic_panels import tabulate_settled_course
 from linear_grokking.figures.points import draw_lines, draw_points, draw_points_by, tabulate_scalar
 from linear_grokking.figures.separability_panels import LARGEST_BELOW
-from linear_grokking.figures.tables import FigureData, TableBuilder, percent, rows, time_label
+from linear_grokking.figures.tables import FigureData, TableBuilder, rows, time_label
 from linear_grokking.results.reading import RunResult, by_value
 from linear_grokking.results.statistics import CONFIDENCE
 from linear_grokking.theory import large_size
@@ -181,10 +181,7 @@ def _draw_dynamics(axes: Axes, table: pd.DataFrame) -> None:
     ]
     handles.append(legends.line("training", color=legends.GREY, linestyle=style.TRAIN_LINE))
     handles.append(legends.line(r"settled $S$, $N\to\infty$", **style.THEORY_LINE))
-    for series, name in style.NAMES.items():
-        label = f"{name} reaches {percent(table)}"
-        handles.append(legends.line(label, color=legends.GREY, **style.REACHED[series]))
-    legends.add(axes, handles, loc="lower right")
+    legends.add(axes, [*handles, *legends.reached(table)], loc="lower right")
 
 
 def _draw_times(axes: Axes, table: pd.DataFrame, colours: Mapping[Any, str]) -> None:

@@ -82,8 +82,8 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
         ("s_inf_norm", "entries", "law"),
         ("s_inf_norm_elliptical", "elliptical", "radius_ratio"),
     ):
-        keys = ["n_train", key]
-        tabulate_scalar(builder, data.runs(role), "s_inf_norm", panel, "median", "lambda", keys)
+        at = {"x": "lambda", "keys": ["n_train", key], "sigma_power": 1}
+        tabulate_scalar(builder, data.runs(role), "s_inf_norm", panel, "median", **at)
         builder.add(panel, "large_size", "theory", lambdas, norm)
     share = data.runs("elliptical")[0].parameters["far_share"]
     for ratio in sorted(by_value(data.runs("elliptical"), "radius_ratio")):

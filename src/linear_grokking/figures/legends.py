@@ -59,6 +59,14 @@ def of_values(
     axes.add_artist(add(axes, [*handles, *also], **options))
 
 
+def reached(table: pd.DataFrame) -> list[Line2D]:
+    """Return the entries of the marks where the two accuracies reach the table's threshold."""
+    return [
+        line(f"{name} reaches {percent(table)}", color=GREY, **style.REACHED[series])
+        for series, name in style.NAMES.items()
+    ]
+
+
 def of_dynamics(
     figure: Figure,
     table: pd.DataFrame,
@@ -83,9 +91,6 @@ def of_dynamics(
         handles.append(line(r"$t\to\infty$, these sets", color=GREY, **style.LIMIT_LINE))
     if large_size:
         handles.append(line(r"$t\to\infty$, $N\to\infty$", **style.LARGE_SIZE_LIMIT))
-    for series, name in style.NAMES.items():
-        reaches = f"{name} reaches {percent(table)}"
-        handles.append(line(reaches, color=GREY, **style.REACHED[series]))
-    handles += also
+    handles += [*reached(table), *also]
     columns = columns or min(len(handles), int(figure.get_figwidth() / style.LEGEND_ENTRY_WIDTH))
     figure.legend(handles=handles, loc="outside lower center", ncols=columns, columnspacing=1.2)

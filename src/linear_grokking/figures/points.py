@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from linear_grokking.figures import style
-from linear_grokking.figures.tables import TableBuilder, rows
+from linear_grokking.figures.tables import TableBuilder, multiple, rows
 from linear_grokking.results.reading import RunResult
 
 _EDGE = 0.985
@@ -25,15 +25,19 @@ def tabulate_scalar(
     x: str,
     keys: Sequence[str] = (),
     statistic: str = "median",
+    *,
+    sigma_power: int = 0,
 ) -> None:
     """Add a summarized number against the parameter ``x``, one point per run.
 
     The parameters ``keys`` tell series apart; ``statistic`` is that of
-    `TableBuilder.add_summary`.
+    `TableBuilder.add_summary`.  The number is multiplied by σ to the power ``sigma_power``.
     """
     for run in runs:
         shown = {key: run.parameters[key] for key in keys}
         at, row = run.parameters[x], run.number(quantity)
+        if sigma_power:
+            row = multiple(row, run.parameters["sigma"] ** sigma_power)
         builder.add_summary(panel, series, at, row, shown, statistic)
 
 

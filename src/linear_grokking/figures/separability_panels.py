@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 
 from linear_grokking.figures import legends, style
 from linear_grokking.figures.points import draw_lines, draw_points, draw_points_by, tabulate_scalar
-from linear_grokking.figures.tables import TableBuilder, multiple, rows
+from linear_grokking.figures.tables import TableBuilder, rows
 from linear_grokking.results.reading import RunResult, by_value
 from linear_grokking.theory import wendel
 
@@ -33,11 +33,9 @@ def tabulate_statistic(builder: TableBuilder, runs: Sequence[RunResult], quantit
     in the paper; its ``n`` is the number of draws that remain.
     """
     with_mean = [run for run in runs if not pd.isna(run.number(quantity)["mean"])]
+    at = {"x": "lambda", "keys": ["n_train"], "sigma_power": _POWERS.get(quantity, 0)}
     for name, kept in (("median", runs), ("mean", with_mean)):
-        for run in kept:
-            lambda_, sigma, n_train = (run.parameters[k] for k in ("lambda", "sigma", "n_train"))
-            summary = multiple(run.number(quantity), sigma ** _POWERS.get(quantity, 0))
-            builder.add_summary(quantity, name, lambda_, summary, {"n_train": n_train}, name)
+        tabulate_scalar(builder, kept, quantity, quantity, name, statistic=name, **at)
 
 
 def tabulate_separable_fraction(

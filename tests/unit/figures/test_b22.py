@@ -12,6 +12,7 @@ from linear_grokking.solvers.separability import assess
 from linear_grokking.theory import elliptical, large_size, wendel
 
 SETS = {"measure": "separability", "realizations": 9, "degrees_of_freedom": 3}
+SIGMA = {"sigma": 2}  # of the norms, which are compared in units of 1/σ with sets at σ = 1
 RADII = {"radius_ratio": [4, 8], "far_share": 0.3}
 CONFIG = {
     "seed": 5,
@@ -26,12 +27,13 @@ CONFIG = {
         },
         "entries": {
             **SETS,
+            **SIGMA,
             "law": ["gaussian", "rademacher", "uniform", "student_t"],
             "n_train": 40,
             "lambda": [0.2, 0.3],
         },
         "elliptical": {
-            **{"measure": "separability", "realizations": 9, **RADII},
+            **{"measure": "separability", "realizations": 9, **RADII, **SIGMA},
             **{"law": "elliptical", "n_train": 40, "lambda": [0.2, 0.3]},
         },
         "dynamics": {
