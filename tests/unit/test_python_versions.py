@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import metadata
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,15 @@ def test_rules_ask_for_the_snakemake_that_their_internals_are_of():
     )
     assert allowed == SpecifierSet(f">={least},<{int(locked.split('.')[0]) + 1}")
     assert locked in allowed
+
+
+def test_the_lock_can_be_installed_on_the_first_release_of_each_version():
+    """Distributions keep a version's early releases: Debian 12 has 3.11.2."""
+    lock = (ROOT / "requirements.txt").read_text()
+    locked = [Requirement(line).name for line in lock.splitlines() if not line.startswith("#")]
+    asked = {name: SpecifierSet(metadata(name)["Requires-Python"] or "") for name in locked}
+    first = [f"{version}.0" for version in VERSIONS]
+    assert not {name for name, allowed in asked.items() if list(allowed.filter(first)) != first}
 
 
 # Where a run is kept says which code made it.
