@@ -12,6 +12,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngImageFile, PngInfo
 
 from linear_grokking.claims import judged
+from linear_grokking.figures.registry import figure_ids
 from linear_grokking.results.storage import revision
 from linear_grokking.runtime.files import whole_file
 
@@ -56,7 +57,8 @@ def make(figures: Path, gallery: Path, digests: Mapping[str, str]) -> list[str]:
 def judge(root: Path, gallery: Path, tables: Mapping[str, str]) -> None:
     """Write the claims on figures into the gallery, each row with the revision that judged it.
 
-    Rows on other figures stay, as they may have been made elsewhere at another time.
+    Rows on other figures stay, as they may have been made elsewhere at another time; without
+    tables nothing changes.  The order is that of the figures, whatever was judged last.
 
     Parameters
     ----------
@@ -65,13 +67,16 @@ def judge(root: Path, gallery: Path, tables: Mapping[str, str]) -> None:
     tables
         The digest of each figure's table (`workflow.made_of`).
     """
+    if not tables:
+        return
     path = gallery / "claims.csv"
     rows = [judged(tables, root).assign(revision=revision()["revision"])]
     if path.exists():
         others = pd.read_csv(path)
         rows.insert(0, others[~others["figure"].isin(tables)])
+    claims = pd.concat(rows).sort_values("figure", kind="stable", key=_place)
     with whole_file(path) as temporary:
-        pd.concat(rows).to_csv(temporary, index=False, float_format="%.6g")
+        claims.to_csv(temporary, index=False, float_format="%.6g")
 
 
 def keep(root: Path, gallery: Path, blocks: Iterable[str]) -> None:
@@ -98,6 +103,11 @@ def outdated(gallery: Path, digests: Mapping[str, str]) -> list[str]:
             _carries(_picture(gallery, figure_id), digest) and _table(gallery, figure_id).exists()
         )
     ]
+
+
+def _place(figures: pd.Series) -> pd.Series:
+    """Return where each figure stands in the papers' order."""
+    return figures.map({figure_id: place for place, figure_id in enumerate(figure_ids())})
 
 
 def _picture(folder: Path, figure_id: str) -> Path:

@@ -69,12 +69,19 @@ def test_claims_on_other_figures_stay(tmp_path, monkeypatch):
         return pd.DataFrame({"id": [f"{each}-x" for each in tables], "figure": list(tables)})
 
     monkeypatch.setattr(gallery, "judged", judged)
-    for revision, figures in (("old", ("A6", "B1")), ("new", ("B1", "B6"))):
+    for revision, figures in (("old", ("B11", "B1", "A6")), ("new", ("B1", "B6")), ("none", ())):
         monkeypatch.setattr(gallery, "revision", lambda revision=revision: {"revision": revision})
         gallery.judge(tmp_path, tmp_path / "gallery", dict.fromkeys(figures, "digest"))
     written = pd.read_csv(tmp_path / "gallery" / "claims.csv")
-    assert written["id"].tolist() == ["A6-x", "B1-x", "B6-x"]
-    assert written["revision"].tolist() == ["old", "new", "new"]
+    assert written["id"].tolist() == ["A6-x", "B1-x", "B6-x", "B11-x"]
+    assert written["revision"].tolist() == ["old", "new", "new", "old"]
+
+
+def test_shipping_nothing_changes_no_byte_of_the_claims(tmp_path):
+    before = "figure,measured,revision\nA6,1,old\n"
+    (tmp_path / "claims.csv").write_text(before)
+    gallery.judge(tmp_path, tmp_path, {})
+    assert (tmp_path / "claims.csv").read_text() == before
 
 
 def test_blocks_that_are_there_are_kept_under_their_paths(tmp_path):
