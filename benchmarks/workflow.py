@@ -18,6 +18,7 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from benchmarks.rows import Row, Spread, alternate
+from linear_grokking.config import load_merged
 from linear_grokking.config.experiments.base import MAX_GRID
 from linear_grokking.jobs import costs
 from linear_grokking.jobs.kinds import kind_of, run_id
@@ -25,6 +26,8 @@ from linear_grokking.workflow.plan import read
 
 HERE = Path(__file__).parents[1]
 ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
+EARLIER = "c6f4f9f"
+"""The last revision of the first edition, which a build is compared with."""
 E3_WIDTHS = (20, 80, 120, 160, 180, 192, 200, 220, 260, 320)
 FIRST_GRADIENT = """
 import sys
@@ -50,25 +53,54 @@ def rows() -> Iterator[Row]:
 
 def figures() -> Iterator[Row]:
     """Yield the rows of all figures made from nothing, which takes as long as they do."""
-    with _workplace() as folder:
-        started = time.perf_counter()
-        subprocess.run(
-            [sys.executable, "-m", "snakemake", "--cores", "all", "--quiet", "all"],
-            cwd=folder,
-            check=True,
-        )
-        seconds = time.perf_counter() - started
-    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
-    work = "all figures, config.yaml, cold"
+    with _workplace() as folder, tempfile.TemporaryDirectory() as earlier:
+        _unpack(EARLIER, Path(earlier))
+        shared = list(load_merged([Path(earlier, "config/config.yaml")])["figures"])
+        ours = _build(folder, shared)
+        realizations = _realizations(folder)
+        everything = ours + _build(folder, ["all"])
+        memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
+        theirs = _build(Path(earlier), shared)
+        more = realizations / _realizations(Path(earlier))
+    cores = f"{os.cpu_count()} cores"
     yield Row(
-        work,
-        f"{os.cpu_count()} cores",
-        Spread.of([seconds / 60]),
-        "min",
-        target=12,
-        at_least=False,
+        f"{len(shared)} figures, config.yaml, cold, {cores}",
+        f"the same figures at revision {EARLIER}",
+        Spread.of([theirs / ours]),
+        target=1 / 0.45,
+        ours=Spread.of([ours]),
+        theirs=Spread.of([theirs]),
+        note=f"with {more:.1f} times as many realizations",
     )
+    work = "all figures, config.yaml, cold"
+    minutes = Spread.of([everything / 60])
+    yield Row(work, cores, minutes, "min", target=12, at_least=False)
     yield Row(work, "peak memory of any job", Spread.of([memory]), "GiB", target=3, at_least=False)
+
+
+def _build(folder: Path, figures: Sequence[str]) -> float:
+    """Make figures with the workflow and the code in a folder; return the seconds it took."""
+    started = time.perf_counter()
+    subprocess.run(
+        [sys.executable, "-m", "snakemake", "--cores", "all", "--quiet", "all", "--", *figures],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(folder / "src")},
+        check=True,
+    )
+    return time.perf_counter() - started
+
+
+def _realizations(folder: Path) -> int:
+    """Return how many realizations the blocks in a folder hold; a file is named FIRST-LAST."""
+    blocks = Path(folder, "results").glob("*/*/*-*.parquet")
+    return sum(1 + int(last) - int(first) for first, last in (b.stem.split("-") for b in blocks))
+
+
+def _unpack(revision: str, folder: Path) -> None:
+    """Put the files of a revision of this repository into a folder."""
+    archive = folder / "revision.tar"
+    subprocess.run(["git", "archive", "--output", archive, revision], cwd=HERE, check=True)
+    shutil.unpack_archive(archive, folder)
 
 
 class _workplace:
