@@ -22,6 +22,7 @@ from linear_grokking.config import load_merged
 from linear_grokking.config.experiments.base import MAX_GRID
 from linear_grokking.jobs import costs
 from linear_grokking.jobs.kinds import kind_of, run_id
+from linear_grokking.results.identity import blocks_in
 from linear_grokking.workflow.plan import read
 
 HERE = Path(__file__).parents[1]
@@ -91,9 +92,9 @@ def _build(folder: Path, figures: Sequence[str]) -> float:
 
 
 def _realizations(folder: Path) -> int:
-    """Return how many realizations the blocks in a folder hold; a file is named FIRST-LAST."""
-    blocks = Path(folder, "results").glob("*/*/*-*.parquet")
-    return sum(1 + int(last) - int(first) for first, last in (b.stem.split("-") for b in blocks))
+    """Return how many realizations the blocks of all runs in a folder hold."""
+    runs = filter(Path.is_dir, folder.glob("results/*/*"))
+    return sum(1 + block.last - block.first for run in runs for block in blocks_in(run))
 
 
 def _unpack(revision: str, folder: Path) -> None:

@@ -57,8 +57,8 @@ def make(figures: Path, gallery: Path, digests: Mapping[str, str]) -> list[str]:
 def judge(root: Path, gallery: Path, tables: Mapping[str, str]) -> None:
     """Write the claims on figures into the gallery, each row with the revision that judged it.
 
-    Rows on other figures stay, as they may have been made elsewhere at another time; without
-    tables nothing changes.  The order is that of the figures, whatever was judged last.
+    Rows on other figures stay, as they may have been made elsewhere at another time.  The order
+    is that of the figures, whatever was judged last.
 
     Parameters
     ----------
@@ -67,14 +67,16 @@ def judge(root: Path, gallery: Path, tables: Mapping[str, str]) -> None:
     tables
         The digest of each figure's table (`workflow.made_of`).
     """
-    if not tables:
-        return
     path = gallery / "claims.csv"
     rows = [judged(tables, root).assign(revision=revision()["revision"])]
     if path.exists():
         others = pd.read_csv(path)
         rows.insert(0, others[~others["figure"].isin(tables)])
-    claims = pd.concat(rows).sort_values("figure", kind="stable", key=_place)
+    # Where no claims were judged, their columns are objects, and numbers would have no format.
+    claims = pd.concat(rows).infer_objects()
+    claims = claims.sort_values(
+        "figure", kind="stable", key=lambda each: pd.Categorical(each, figure_ids())
+    )
     with whole_file(path) as temporary:
         claims.to_csv(temporary, index=False, float_format="%.6g")
 
@@ -103,11 +105,6 @@ def outdated(gallery: Path, digests: Mapping[str, str]) -> list[str]:
             _carries(_picture(gallery, figure_id), digest) and _table(gallery, figure_id).exists()
         )
     ]
-
-
-def _place(figures: pd.Series) -> pd.Series:
-    """Return where each figure stands in the papers' order."""
-    return figures.map({figure_id: place for place, figure_id in enumerate(figure_ids())})
 
 
 def _picture(folder: Path, figure_id: str) -> Path:
