@@ -213,7 +213,7 @@ def draw(table: pd.DataFrame) -> Figure:
     legends.of_values(axes[1, 2], "alpha", scales, loc="upper right")
     also = [
         legends.line("asymptotic law", **LAW),
-        legends.mark("(d), (f): generalization", legends.GREY, markersize=3.2),
+        legends.mark("(d), (f): generalization, (e): ratio", legends.GREY, markersize=3.2),
         legends.mark("(d), (f): training", legends.GREY, "s", markersize=3.2, fillstyle="none"),
     ]
     kinds = [

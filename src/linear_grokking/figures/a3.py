@@ -59,8 +59,9 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
 def draw(table: pd.DataFrame) -> Figure:
     """Draw losses, accuracies and grokking times."""
     limits = rows(table, series="gamma_max").set_index("lambda")["x"]
-    # Beyond γ_max, bars show that the threshold is not reached.
-    beyond = np.isposinf(table["y"]) & (table["x"] >= table["lambda"].map(limits))
+    # Beyond γ_max, bars show that the threshold is not reached in theory.
+    beyond = (table["source"] == "theory") & (table["x"] >= table["lambda"].map(limits))
+    beyond &= np.isposinf(table["y"])
     figure, right, colours = draw_by(table[~beyond], "gamma", "lambda")
     right.set_xscale("log")
     low, high = right.get_ylim()

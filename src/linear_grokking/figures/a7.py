@@ -128,7 +128,7 @@ def _draw_minima(axes: Axes, table: pd.DataFrame, colours: dict[float, str]) -> 
         look = {**style.THEORY_LINE, "linestyle": line}
         draw_lines(axes, losses, "minimum_loss", series, **look)
         # Final losses are drawn beside minima: in these units they are the same at every variance.
-        aside = 0.6 if series == "final" else 1.0
+        aside = 0.8 if series == "final" else 1.0
         for noise, point in rows(losses, series=series, source="experiment").groupby("x"):
             draw_points(axes, point.assign(x=aside * noise), colours[noise], **marker)
         handles.append(legends.line(name, **marker, **look))

@@ -133,7 +133,8 @@ def _tabulate_batches(builder: TableBuilder, data: FigureData) -> None:
     runs = data.runs("mini_batches")
     parameters = runs[0].parameters
     lambda_ = parameters["lambda"]
-    full = [run for run in data.runs("gradient_descent") if run.parameters["lambda"] == lambda_]
+    descents = data.runs("gradient_descent")
+    full = [run.only(runs[0].drawn) for run in descents if run.parameters["lambda"] == lambda_]
     shown, whole = {"lambda": lambda_}, parameters["d_in"] / lambda_
     for run in [*runs, *full]:
         size = run.parameters.get("batch_size", round(whole))
@@ -174,15 +175,16 @@ def draw(table: pd.DataFrame) -> Figure:
     _draw_losses(axes[0, 2], table, slow, colours, ["generalization", "train"])
     axes[0, 2].set_ylabel("loss")
     _draw_times(axes[1, 0], table, colours)
-    _draw_methods(axes[1, 1], table, colours)
+    scaling = list(_methods(rows(table, "times")))
+    names = {method: _label(method, scaling) for method in colours}
+    _draw_methods(axes[1, 1], table, colours, names)
     _draw_batches(axes[1, 2], table)
     largest = style.label("lambda", rows(table, "methods")["x"].iloc[0])
     for each in (*axes[0], axes[1, 1]):
         each.set_title(largest, loc="right", fontsize="medium")
     batches = style.label("lambda", rows(table, "batches")["lambda"].iloc[0])
     axes[1, 2].set_title(batches, loc="right", fontsize="medium")
-    scaling = list(_methods(rows(table, "times")))
-    handles = [legends.line(_label(m, scaling), color=c) for m, c in colours.items()]
+    handles = [legends.line(names[method], color=colour) for method, colour in colours.items()]
     handles += [
         legends.line("theory", **style.THEORY_LINE),
         legends.line("lower bound for Krylov methods", **_BOUND),
@@ -264,9 +266,15 @@ def _draw_both(axes: Axes, times: pd.DataFrame, colour: str) -> None:
         draw_points(axes, rows(found, source="experiment"), colour, **look)
 
 
-def _draw_methods(axes: Axes, table: pd.DataFrame, colours: Mapping[tuple, str]) -> None:
-    """Draw both times of each method on a line of its own, the slowest on top."""
+def _draw_methods(
+    axes: Axes, table: pd.DataFrame, colours: Mapping[tuple, str], names: Mapping[tuple, str]
+) -> None:
+    """Draw both times of each method on a line of its own, the slowest on top.
+
+    The name is on the side where the line has more room.
+    """
     times = rows(table, "methods")
+    middle = np.sqrt(times["y"].min() * times["y"].max())
     for k, (method, colour) in enumerate(reversed([*colours.items()])):
         for series, look in MARKERS.items():
             found = rows(_of(times, method), series=series)
@@ -276,6 +284,9 @@ def _draw_methods(axes: Axes, table: pd.DataFrame, colours: Mapping[tuple, str])
             axes.errorbar(point["y"], k, xerr=spread, **bar, **look)
             expected = rows(found, source="theory")["y"].iloc[0]
             axes.plot(expected, k, marker="|", markersize=9, color=style.THEORY, zorder=6)
+        place = (0.98, "right") if _of(times, method)["y"].max() < middle else (0.02, "left")
+        look = {"ha": place[1], "va": "center", "fontsize": 6.5, "color": colour}
+        axes.text(place[0], k, names[method], transform=axes.get_yaxis_transform(), **look)
     axes.set(xscale="log", xlabel=time_label(table), ylim=(-0.7, len(colours) - 0.3), yticks=[])
 
 

@@ -128,6 +128,7 @@ def draw(table: pd.DataFrame) -> Figure:
     _draw_times(times, table)
     also = [
         legends.line(r"$N\to\infty$", **style.THEORY_LINE),
+        legends.line(r"(l): the same, $S$ not settled", **{**style.THEORY_LINE, **_UNSETTLED}),
         legends.line(**_TWO_POINT),
         _mark("median", r"median and quartiles; (k): $t\to\infty$"),
         _mark("mean", "mean and standard error"),
@@ -204,6 +205,7 @@ def _draw_accuracies(axes: Axes, table: pd.DataFrame) -> None:
 
 
 def _draw_times(axes: Axes, table: pd.DataFrame) -> None:
+    table = table[~(table["x"] > _NEAR[1])]  # where no median is finite
     points = rows(table, "grokking_time", source="experiment")
     times = points.loc[np.isfinite(points["y"]), "y"]
     low = times[times > 0].min() / 5 if (times > 0).any() else 1
@@ -211,24 +213,14 @@ def _draw_times(axes: Axes, table: pd.DataFrame) -> None:
     draw_lines(axes, table, "grokking_time", "t95")
     draw_lines(axes, table, "grokking_time", "unsettled", **_UNSETTLED)
     _draw_measured(axes, table, "grokking_time", {"t95": "median"})
-    _draw_lower_quartiles(axes, points)
     panels.lambda_axis(axes, time_label(table))
     for x in rows(table, "final_accuracy", "threshold")["x"]:
-        text = rf"$N\to\infty$: never" "\n" rf"above $\lambda$ = {x:.2f}"
+        text = rf"$N\to\infty$: never above $\lambda$ = {x:.2f}"
         place = {"xycoords": axes.get_xaxis_transform(), "textcoords": axes.transAxes}
         arrow = {"arrowstyle": "-", "shrinkA": 0, "shrinkB": 0, **style.THEORY_LINE}
         look = {"arrowprops": arrow, "fontsize": 6.5, "ha": "left", "va": "center"}
-        axes.annotate(text, (x, 0.93), (0.61, 0.83), **place, **look)
-    _draw_shares(axes.inset_axes((0.66, 0.13, 0.33, 0.35)), table)
-
-
-def _draw_lower_quartiles(axes: Axes, points: pd.DataFrame) -> None:
-    """Draw from the lower quartile upwards where the median lies at infinity."""
-    reached = points[np.isposinf(points["y"]) & np.isfinite(points["y_low"])]
-    top = axes.get_ylim()[1]
-    look = {"color": style.GREEN, "linewidth": 0.8}
-    axes.vlines(reached["x"], reached["y_low"], top, **look)
-    axes.plot(reached["x"], reached["y_low"], "_", markersize=4, color=style.GREEN)
+        axes.annotate(text, (x, 0.93), (0.03, 0.93), **place, **look)
+    _draw_shares(axes.inset_axes((0.12, 0.34, 0.36, 0.36)), table)
 
 
 def _draw_shares(axes: Axes, table: pd.DataFrame) -> None:

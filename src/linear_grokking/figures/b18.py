@@ -196,7 +196,7 @@ def _draw_times(axes: Axes, table: pd.DataFrame) -> None:
     colours = style.shades("lambda", lambdas, SHADES)
     markers = dict(zip(lambdas, MARKERS * len(lambdas), strict=False))
     draw_lines(axes, table, panel, "large_size", by="lambda", colours=colours)
-    draw_lines(axes, table, panel, "no_decay", **style.REFERENCE)
+    draw_lines(axes, table, panel, "no_decay", by="lambda", colours=colours, **style.REFERENCE)
     for lambda_, points in measured.groupby("lambda"):
         draw_points(axes, points, colours[lambda_], marker=markers[lambda_])
     axes.set(xscale="log", yscale="log", xlabel=style.SYMBOLS["gamma"])

@@ -113,11 +113,10 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
 
     Panel ``scaled_accuracy`` holds curves against ηt, and ``without_bias`` those of one set
     against the step.  The other panels have η/η_c as x.  Panel ``scaled_time`` holds ηt at the
-    threshold; series ``end`` is ηt of the last step where most sets are not there by then, and
-    series ``flow`` is gradient flow's, over all x.  Panel ``time_ratio`` holds the same time in
-    units of the flow's.  Panel ``error_free_accuracy`` holds the accuracy at the first record
-    without a training error, and the perceptron's as series ``perceptron``, over all x.  Panel
-    ``overflow`` holds the share of sets on which the exponential loss overflows.
+    threshold, and series ``flow`` is gradient flow's, over all x.  Panel ``time_ratio`` holds the
+    same time in units of the flow's.  Panel ``error_free_accuracy`` holds the accuracy at the first
+    record without a training error, and the perceptron's as series ``perceptron``, over all x.
+    Panel ``overflow`` holds the share of sets on which the exponential loss overflows.
     """
     builder = TableBuilder()
     shown = sorted(data.runs("dynamics"), key=lambda run: run.parameters["eta"])
@@ -129,11 +128,7 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     ends = np.array([min(ratios), max(ratios)])
     for run, ratio in zip(data.runs("rates"), ratios, strict=True):
         at = {"lambda": run.parameters["lambda"]}
-        times = scaled_times(run)
-        builder.add_values("scaled_time", "t95", ratio, times, at)
-        if np.isinf(np.median(times)):
-            end = np.full_like(times, run.parameters["eta"] * run.parameters["t_max"])
-            builder.add_values("scaled_time", "end", ratio, end, at)
+        builder.add_values("scaled_time", "t95", ratio, scaled_times(run), at)
         free = error_free_accuracies(run)
         builder.add_values("error_free_accuracy", "first", ratio, free, at)
     for panel, series, runs, values in (
@@ -215,7 +210,7 @@ def _draw_accuracies(axes: Axes, curves: pd.DataFrame) -> None:
 
 
 def _draw_times(axes: Axes, points: pd.DataFrame, colours: dict[Any, str]) -> None:
-    _draw_by(axes, points, "t95", "lambda", colours, ends="end")
+    _draw_by(axes, points, "t95", "lambda", colours)
     for lambda_, line in rows(points, series="flow").groupby("lambda"):
         axes.plot(line["x"], line["y"], color=colours[lambda_], **_FLOW)
     finite = points.loc[np.isfinite(points["y"]), "y"]
@@ -255,16 +250,10 @@ def _draw_overflow(axes: Axes, points: pd.DataFrame, colours: dict[Any, str]) ->
 
 
 def _draw_by(
-    axes: Axes,
-    points: pd.DataFrame,
-    series: str,
-    key: str,
-    colours: dict[Any, str],
-    ends: str | None = None,
+    axes: Axes, points: pd.DataFrame, series: str, key: str, colours: dict[Any, str]
 ) -> None:
-    """Draw a series by a parameter, and perhaps where its runs end, with a guide at η = η_c."""
+    """Draw a series by a parameter, with a guide at η = η_c."""
     axes.axvline(1.0, **style.GUIDE)
     markers = dict(zip(colours, _MARKERS[key], strict=False))
     for value, chosen in rows(points, series=series).groupby(key):
-        last = rows(points, series=ends, **{key: value}) if ends else None
-        draw_points(axes, chosen, colours[value], marker=markers[value], ends=last)
+        draw_points(axes, chosen, colours[value], marker=markers[value])

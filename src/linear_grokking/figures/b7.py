@@ -94,6 +94,7 @@ def draw(table: pd.DataFrame) -> Figure:
             theory["two_point"] = {**panels.AT_CRITICAL, "label": two_point}
         panels.draw_statistic(each, table, panel, label, theory, place=place)
         each.locator_params(axis="x", nbins=5)
+    axes[0].set_ylim(bottom=-0.04)  # room for the legend
     axes[1].set_ylim(top=1.3 * rows(table, "margin", "two_point")["y"].max())
     # Room for the legend below the limit.
     axes[2].set_ylim(bottom=large_size.CRITICAL_POSITIVE_MEAN - 0.03)

@@ -233,8 +233,8 @@ def _draw_times(axes: Axes, table: pd.DataFrame, x: str, by: str) -> dict[Any, s
     axes.errorbar(bars["x"], bars["y"], spread, linestyle="", **look)
     for series, look in style.REACHED.items():
         for value, points in rows(times, series=f"{series}_reached").groupby(by):
-            # Smaller than in the panels of dynamics, and hollow: they lie among measured points.
-            small = {**look, "markersize": 0.7 * look["markersize"], "zorder": 5}
+            # Smaller than in the panels of dynamics, hollow, and below the measured points.
+            small = {**look, "markersize": 0.7 * look["markersize"], "zorder": 3}
             small |= {"markerfacecolor": "white", "markeredgecolor": colours[value]}
             axes.plot(points["x"], points["y"], **small)
     return colours

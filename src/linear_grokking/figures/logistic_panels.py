@@ -230,7 +230,7 @@ def note_clipped(axes: Axes, curve: pd.DataFrame, colour: str) -> None:
 
 
 def draw_norm_sizes(axes: Axes, table: pd.DataFrame, by: str, colours: Mapping[Any, str]) -> None:
-    """Draw ‖S‖ (solid) and -b (dash-dotted) against the step in logarithms, coloured by ``by``."""
+    """Draw ‖S‖ (solid) and -b (dash-dot-dotted) against the step, coloured by ``by``."""
     handles = []
     for panel, sign, line, label in (
         ("weight_norm", 1.0, "-", r"$\|S\|$"),

@@ -41,18 +41,11 @@ def tabulate_scalar(
         builder.add_summary(panel, series, at, row, shown, statistic)
 
 
-def draw_points(
-    axes: Axes,
-    points: pd.DataFrame,
-    colour: str,
-    *,
-    ends: pd.DataFrame | None = None,
-    **options: Any,
-) -> None:
+def draw_points(axes: Axes, points: pd.DataFrame, colour: str, **options: Any) -> None:
     """Draw points with their interval; bars that reach infinity end in an arrowhead at the edge.
 
-    Points that are themselves infinite (never reached) become open triangles at the edge.  With
-    ``ends``, the triangles lie at its points of the same x instead: where the runs ended.
+    Points that are themselves infinite (never reached) become open triangles at the edge, with a
+    bar from the lower end of their interval if that is finite.
     """
     options = {"marker": "o", "markersize": 3.2, "zorder": 4, "linewidth": 0.8, **options}
     finite = points[np.isfinite(points["y"])]
@@ -61,20 +54,22 @@ def draw_points(
     above = (finite["y_high"] - finite["y"]).mask(unbounded)
     spread = [below.fillna(0), above.fillna(0)]
     axes.errorbar(finite["x"], finite["y"], spread, color=colour, linestyle="", **options)
+    never = points[np.isposinf(points["y"])]
+    low = never[np.isfinite(never["y_low"])]
+    axes.errorbar(low["x"], low["y_low"], 0.0, color=colour, linestyle="", linewidth=0.8)
     to_edge = {"xycoords": axes.get_xaxis_transform(), "textcoords": "data"}
-    bar = {"arrowstyle": "-|>", "mutation_scale": 6, "shrinkA": 0, "shrinkB": 0}
-    bar |= {"color": colour, "linewidth": 0.8}
-    for x, y in finite.loc[unbounded, ["x", "y"]].to_numpy():
-        axes.annotate("", (x, _EDGE), (x, y), arrowprops=bar, **to_edge).set_in_layout(False)
-    never = points.loc[np.isposinf(points["y"]), "x"]
-    triangle = {"marker": "^", "markersize": 4.5, "markerfacecolor": "none", "linestyle": ""}
-    if ends is not None:
-        axes.plot(
-            *ends.loc[ends["x"].isin(never), ["x", "y"]].T.to_numpy(), color=colour, **triangle
-        )
-    elif len(never):
+    bar = {"mutation_scale": 6, "shrinkA": 0, "color": colour, "linewidth": 0.8}
+    for starts, end in (
+        (finite.loc[unbounded, ["x", "y"]], {"arrowstyle": "-|>", "shrinkB": 0}),
+        (low[["x", "y_low"]], {"arrowstyle": "-", "shrinkB": 2}),
+    ):
+        for x, y in starts.to_numpy():
+            arrow = axes.annotate("", (x, _EDGE), (x, y), arrowprops={**bar, **end}, **to_edge)
+            arrow.set_in_layout(False)
+    if len(never):
+        triangle = {"marker": "^", "markersize": 4.5, "markerfacecolor": "none", "linestyle": ""}
         place = {"transform": axes.get_xaxis_transform(), "clip_on": False}
-        axes.plot(never, np.full(len(never), _EDGE), color=colour, **triangle, **place)
+        axes.plot(never["x"], np.full(len(never), _EDGE), color=colour, **triangle, **place)
 
 
 def draw_points_by(

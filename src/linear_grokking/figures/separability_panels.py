@@ -83,19 +83,19 @@ def draw_statistic(
     hollow = {"markerfacecolor": "none", "markersize": 4.5}
     for series, told, colour, marker, look in (
         ("median", f", {style.size_label(measured)}", MEDIAN, "o", {}),
-        ("mean", _left_out(measured), MEAN, "s", hollow),
+        ("mean", "", MEAN, "s", hollow),
     ):
         draw_points(axes, rows(measured, series=series), colour, marker=marker, **look)
         handles.append(legends.mark(series + told, colour, marker, **look))
     lambda_axis(axes, label)
-    legends.add(axes, handles, loc=place)
+    legends.add(axes, handles, loc=place, title=_left_out(measured), alignment="left")
 
 
-def _left_out(points: pd.DataFrame) -> str:
-    """Say what share of the draws the means leave out, where the quantity does not exist."""
-    counted = rows(points, series="mean")["n"].astype(float)
+def _left_out(points: pd.DataFrame) -> str | None:
+    """Say what share of the draws is left out, as the quantity does not exist for them."""
+    counted = points["n"].astype(float)
     most = 1.0 - counted.min() / counted.max()
-    return f"; up to {100 * most:.0f} % left out" if most > 0 else ""
+    return f"up to {100 * most:.0f} % left out" if most > 0 else None
 
 
 def draw_fractions(axes: Axes, table: pd.DataFrame, by: str, colours: Mapping[Any, str]) -> None:

@@ -65,7 +65,7 @@ LIMIT_LINE: Mapping[str, Any] = {"linestyle": (0, (1, 1.2)), "linewidth": 1.0}
 """Limits for t → ∞ of the sets that were drawn."""
 LARGE_SIZE_LIMIT: Mapping[str, Any] = {**THEORY_LINE, "linestyle": (0, (5, 1.5, 1, 1.5))}
 """Limits for t → ∞ of large sets."""
-BIAS_LINE = (0, (3, 1.2, 1, 1.2))
+BIAS_LINE = (0, (4, 1, 1, 1, 1, 1))
 """Line style of b where ‖S‖ is solid."""
 GUIDE: Mapping[str, Any] = {"color": PAPER, "linewidth": 0.6, "linestyle": ":"}
 """A line that marks a place on an axis."""

@@ -46,10 +46,9 @@ def make(figures: Path, gallery: Path, digests: Mapping[str, str]) -> list[str]:
             height = round(image.height * WIDTH / image.width)
             small = image.convert("RGB").resize((WIDTH, height), Image.Resampling.LANCZOS)
         with whole_file(_picture(gallery, figure_id)) as temporary:
-            # A small palette keeps the repository small.  Choosing it by coverage of the color
-            # space keeps the colors of a few markers; dithering keeps color maps smooth.
-            palette = small.quantize(_COLOURS, method=Image.Quantize.MAXCOVERAGE)
-            small.quantize(palette=palette).save(temporary, pnginfo=carried, optimize=True)
+            # A small palette keeps the repository small; k-means fits it to smooth color maps.
+            plain = small.quantize(_COLOURS, kmeans=3, dither=Image.Dither.NONE)
+            plain.save(temporary, pnginfo=carried, optimize=True)
         _copy(figures / "tables" / f"{figure_id}.parquet", _table(gallery, figure_id))
     return drawn
 

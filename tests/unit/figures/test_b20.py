@@ -122,15 +122,6 @@ def test_times_are_in_units_of_the_rate_and_of_the_flow(table):
     np.testing.assert_allclose(exponential["y"], 1.0, rtol=0.02)
 
 
-def test_what_most_sets_do_not_reach_ends_with_the_steps(table):
-    times = pick(table, "scaled_time", "t95")
-    never = times[np.isposinf(times["y"])].set_index(["lambda", "x"]).index
-    ends = pick(table, "scaled_time", "end").set_index(["lambda", "x"])["y"]
-    assert len(never) and set(ends.index) == set(never)
-    for (lambda_, ratio), end in ends.items():
-        assert end == pytest.approx(ratio * critical(lambda_, 5) * 400)
-
-
 def test_the_share_that_overflows_is_that_of_the_exponential_loss(table):
     shares = pick(table, "overflow", "share")
     for sigma, etas in ((5, (1e7, 1e8)), (2, (5e7, 5e8)), (10, (1e6, 2e7))):

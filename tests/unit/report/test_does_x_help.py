@@ -47,7 +47,7 @@ def test_cells_hold_what_was_measured_with_its_interval():
 
 def test_formulas_hold_what_was_predicted():
     table = does_x_help.table(judged()).set_index("what")
-    assert table.loc["learning rate × 3", "formula"] == "t ∝ 1/η: ÷ 300"
+    assert table.loc["learning rate × 3", "formula"] == "t ∝ 1/η: generalization ÷ 300"
     assert table.loc["conjugate gradients", "training"] == "÷ 287 (250 … 330)"
     unknown = does_x_help.table(judged(A8_grokfast_factor="undecided")).set_index("what")
     assert unknown.loc["Grokfast, κ = 2", "formula"] == "undecided"
