@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ from linear_grokking.analysis.tables import as_json, table
 from linear_grokking.runtime.files import check_place
 
 RECORDS = 400
-_DEFAULTS = Settings()
 _BEYOND_FORECAST = 10.0
 """Length of a run, in units of the forecast time."""
 _WITHOUT_FORECAST = 1e6
@@ -40,40 +40,24 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("file", type=Path, metavar="FILE", help="rows: .npz, .csv or .parquet")
     add("--label", default="y", metavar="NAME", help="array or column of labels; default y")
-    add("--task", choices=TASKS, default=_DEFAULTS.task, help="auto: two values are classes")
+    add("--task", choices=TASKS, help="auto: two values are classes")
     add(
         *("--held-out", "--held_out"),
         type=float,
-        default=_DEFAULTS.held_out,
         metavar="F",
         help="fraction of the rows that is held out; default %(default)s",
     )
-    add(
-        "--seed",
-        type=int,
-        default=_DEFAULTS.seed,
-        metavar="N",
-        help="seed for choosing the held-out rows; default 0",
-    )
-    add(
-        "--lr",
-        dest="eta",
-        type=float,
-        default=_DEFAULTS.eta,
-        metavar="R",
-        help="learning rate; default %(default)s",
-    )
+    add("--seed", type=int, metavar="N", help="seed for choosing the held-out rows; default 0")
+    add("--lr", dest="eta", type=float, metavar="R", help="learning rate; default %(default)s")
     add(
         "--accuracy",
         type=float,
-        default=_DEFAULTS.accuracy,
         metavar="A",
         help="accuracy whose time is forecast; default %(default)s",
     )
     add(
         "--epsilon",
         type=float,
-        default=_DEFAULTS.epsilon,
         metavar="E",
         help="regression: a row is right if its squared error is at most E times the mean square "
         "of the labels; default %(default)s",
@@ -99,6 +83,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     add("--out", type=Path, metavar="DIR", help="folder for the files of --run; default analysis")
     add("--force", action="store_true", help="replace the files of an earlier run")
+    parser.set_defaults(**vars(Settings()))
 
 
 def command(options: argparse.Namespace) -> None:
@@ -121,8 +106,7 @@ def command(options: argparse.Namespace) -> None:
         check_place("out", folder, within=made, force=options.force)
     if options.until is not None and not 1 <= options.until < np.inf:
         raise ValueError(f"--until {options.until:g}: must be at least 1 and finite")
-    names = ("task", "held_out", "seed", "eta", "accuracy", "epsilon", "standardize")
-    settings = Settings(**{name: getattr(options, name) for name in names})
+    settings = Settings(**{each.name: getattr(options, each.name) for each in fields(Settings)})
     problem = prepared(read(options.file, options.label), settings)
     found = problem.summary()
     if options.json:
@@ -153,7 +137,8 @@ def _run(
     last = until or _BEYOND_FORECAST * max([*times.values(), _WITHOUT_FORECAST / _BEYOND_FORECAST])
     steps = record_steps(np.rint(last), RECORDS)
     run = problem.run(steps)
-    picture.write(folder, picture.frame(steps, run, problem.forecast(steps)), times, spec)
+    forecast = {f"forecast_{name}": curve for name, curve in problem.forecast(steps).items()}
+    picture.write(folder, {"step": steps, **run, **forecast}, times, spec)
     lines = [""]
     for series, name in (("train", "training"), ("gen", "held-out")):
         time = float(first_crossing(steps, run[f"{series}_accuracy"], found.accuracy))

@@ -17,24 +17,20 @@ SUFFIXES = (".png", ".pdf", ".parquet")
 Curves = Mapping[str, Float[np.ndarray, " T"]]
 
 
-def frame(steps: Float[np.ndarray, " T"], run: Curves, forecast: Curves) -> pd.DataFrame:
-    """Return a frame with `step`, the run's columns, and the forecast's as `forecast_…`."""
-    return pd.DataFrame(
-        {"step": steps, **run, **{f"forecast_{name}": curve for name, curve in forecast.items()}}
-    )
-
-
-def write(folder: Path, table: pd.DataFrame, times: Mapping[str, float], spec: Mapping) -> None:
+def write(folder: Path, curves: Curves, times: Mapping[str, float], spec: Mapping) -> None:
     """Write ``analysis.png``, ``.pdf`` and ``.parquet`` into a folder.
 
     Parameters
     ----------
+    curves
+        ``step``, the run's columns, and the forecast's as ``forecast_…``.
     times
-        Forecast times of training and held-out accuracy; the finite ones are marked.
+        Finite forecast times of training and held-out accuracy, which are marked.
     spec
         What was analyzed and how; it is stored in every file.
     """
     record, text = provenance(), json.dumps(spec, sort_keys=True)
+    table = pd.DataFrame(curves)
     with style.sheet():
         figure, axes = style.new_panels(1, 2, height=2.3)
         shown = table[table["step"] > 0]
@@ -58,7 +54,7 @@ def write(folder: Path, table: pd.DataFrame, times: Mapping[str, float], spec: M
         axes[0].set(yscale="log", ylim=(low, min(3 * losses.max(), style.LOSS_CEILING)))
         axes[1].set_ylim(-0.03, 1.03)
         for time in times.values():
-            if np.isfinite(time) and time > 0:
+            if time > 0:
                 axes[1].axvline(time, **style.GUIDE)
         handles, labels = axes[1].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))

@@ -152,7 +152,7 @@ class Regression:
                     else f"only {len(self._rows.held_labels)} rows are held out: t_gen depends on "
                     "which rows these are"
                 )
-        if times["gen"] == np.inf and self._may_be_reached(2.5):
+        if times["gen"] == np.inf and self._may_be_reached():
             remarks.append(
                 "the final accuracy is so close to the target that the choice of held-out rows "
                 "decides whether it is reached"
@@ -264,14 +264,14 @@ class Regression:
         by_rows = 0.02 * time * count / abs(accuracies[2] - accuracies[0])
         return by_teacher, by_rows, float(self._modes.effective_modes(here)[0])
 
-    def _may_be_reached(self, deviations: float) -> bool:
+    def _may_be_reached(self) -> bool:
         """Return whether the accuracy may be reached in the end for some choices of held-out rows.
 
-        ``deviations`` is the distance that is allowed, in standard deviations of the count.
+        It may if it is at most 2.5 standard deviations of the count away.
         """
         end = self._accuracies("gen", np.zeros((1, len(self._modes.eigenvalues))))[0]
         count = np.sqrt(end * (1.0 - end) / len(self._rows.held_labels))
-        return bool(end + deviations * count >= self._accuracy)
+        return bool(end + 2.5 * count >= self._accuracy)
 
     def _largest_weight_decay(self) -> float | None:
         values = self._modes.eigenvalues

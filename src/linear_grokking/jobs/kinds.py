@@ -1,7 +1,7 @@
 """The table of all kinds of runs: a kind is a measure of a model, by a solver."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pkgutil import resolve_name
 from typing import Any
@@ -56,7 +56,7 @@ class Kind:
     solve
         The solver ``"module:name"`` that the job is given; None if it needs none.
     labels
-        How the labels of the training set are assigned, see `labels_of`.
+        How the labels of the training set are assigned: at random unless a spec says otherwise.
     data
         How its inputs are drawn, see `data_of`.
     options
@@ -68,9 +68,6 @@ class Kind:
         waiting for data there, or are integrated by a library without GPU support.
     literal
         Whether the solver takes every step.
-    saves_state
-        Whether a stopped job resumes within a realization, from the solver's state; other
-        kinds keep only the realizations that they have finished.
     """
 
     model: str
@@ -86,7 +83,6 @@ class Kind:
     parts: tuple[str, ...] = ()
     on_gpu: bool = False
     literal: bool = False
-    saves_state: bool = False
 
     def compute(self, spec: Spec, realizations: Sequence[int], context: JobContext) -> Results:
         """Yield the realizations' columns, one after another."""
@@ -122,7 +118,6 @@ _ADAM: Mapping[str, Any] = {
     "options": ("beta1", "beta2", "adam_epsilon"),
     "literal": True,
 }
-_ON_GPU: Mapping[str, Any] = {"on_gpu": True, "saves_state": True}
 
 
 def _logistic(
@@ -136,21 +131,17 @@ def _logistic(
     ``deferred`` is the cost on inputs that are drawn as training needs them, for a solver that
     stays in the span of its gradients.
     """
-    parts = {"parts": ("law", "loss"), "cost": cost, **_ON_GPU, **more}
+    parts = {"parts": ("law", "loss"), "cost": cost, "on_gpu": True, **more}
     for measure, schema in (("dynamics", LOGISTIC), ("outputs", OUTPUTS)):
-        job = f"jobs.logistic:{measure}"
-        yield Kind("logistic", solver, measure, job=job, schema=schema, **parts)
-    job = "jobs.threshold_labels:dynamics"
-    yield Kind(
-        *("logistic", solver, "dynamics"), job=job, labels="threshold", schema=LOGISTIC, **parts
-    )
-    if deferred is None:
-        return
-    # On the host: the inputs are drawn there.
-    parts |= {"cost": deferred, "on_gpu": False, "data": "deferred"}
-    for measure, schema in (("dynamics", LOGISTIC), ("outputs", OUTPUTS)):
-        job = f"jobs.deferred:{measure}"
-        yield Kind("logistic", solver, measure, job=job, schema=schema, **parts)
+        kind = Kind(
+            *("logistic", solver, measure), job=f"jobs.logistic:{measure}", schema=schema, **parts
+        )
+        yield kind
+        if measure == "dynamics":
+            yield replace(kind, job="jobs.threshold_labels:dynamics", labels="threshold")
+        if deferred is not None:  # on the host: the inputs are drawn there
+            job = f"jobs.deferred:{measure}"
+            yield replace(kind, job=job, cost=deferred, on_gpu=False, data="deferred")
 
 
 def _literal_steps(
@@ -163,7 +154,7 @@ def _literal_steps(
 ) -> Iterable[Kind]:
     """Yield the kinds of a model of Paper A that take every step, given their costs."""
     for solver, cost, steps in (("gradient_descent", descent, _STEPS), ("adam", adam, _ADAM)):
-        parts = {"job": job, "schema": schema, "cost": cost, **steps, **_ON_GPU}
+        parts = {"job": job, "schema": schema, "cost": cost, "on_gpu": True, **steps}
         yield Kind(model, solver, "dynamics", **parts)
 
 
@@ -198,7 +189,6 @@ KINDS: Sequence[Kind] = (
         solve="solvers.mini_batches:sgd",
         options=("batch_size",),
         literal=True,
-        saves_state=True,
     ),
     Kind(
         *("linear", "bidiagonal", "grokking_times"),
@@ -217,7 +207,6 @@ KINDS: Sequence[Kind] = (
         schema=TWO_LAYER,
         cost=costs.two_layer_flow,
         solve="solvers.two_layer_flow:gradient_flow",
-        saves_state=True,
     ),
     *_literal_steps(
         *("two_layer", "jobs.teacher_student:two_layers", TWO_LAYER),
@@ -255,15 +244,10 @@ KINDS: Sequence[Kind] = (
         solve="solvers.adamw:adamw",
         options=("beta1", "beta2", "adam_epsilon"),
         literal=True,
-        **_ON_GPU,
+        on_gpu=True,
     ),
 )
 """All kinds of runs; a new model or solver is an entry here."""
-
-
-def labels_of(spec: Spec) -> str:
-    """Return how a run's labels are assigned: at random unless its spec says otherwise."""
-    return spec.get("labels", "random")
 
 
 def data_of(spec: Spec) -> str:
@@ -283,12 +267,11 @@ def kind_of(spec: Spec) -> Kind:
     for key in keys:
         if key not in spec:
             raise ValueError(f"the spec of a run needs {', '.join(keys)}; {key} is missing")
-    wanted = tuple(spec[key] for key in keys)
+    wanted = (*(spec[key] for key in keys), spec.get("labels", "random"), data_of(spec))
     for kind in KINDS:
-        found = kind.model, kind.solver, kind.measure
-        if found == wanted and (kind.labels, kind.data) == (labels_of(spec), data_of(spec)):
+        if (kind.model, kind.solver, kind.measure, kind.labels, kind.data) == wanted:
             return kind
-    told = f"{', '.join(wanted)}, {labels_of(spec)} labels, {data_of(spec)} data"
+    told = "{}, {}, {}, {} labels, {} data".format(*wanted)
     raise ValueError(f"{told}: no such combination of model, solver and measure")
 
 

@@ -67,10 +67,7 @@ def _contents(paths: Mapping[str, Path], configuration: bytes) -> Iterator[tuple
     """Yield the name and contents of each file except the metadata, one at a time."""
     yield CONFIGURATION, configuration
     for name, path in paths.items():
-        try:
-            yield name, path.read_bytes()
-        except OSError as error:
-            raise storage.unreadable(path, error) from None
+        yield name, storage.content_of(path)
 
 
 def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:

@@ -218,7 +218,7 @@ class Package:
             return frozenset((module, each) for each in source.definitions), rest
         if name in source.definitions:
             return frozenset({(module, name)}), rest
-        # A package's `from . import module` names that module, not itself.
+        # `from package import module` in the package itself names that module, not itself.
         if source.imports.get(name, here := (module, name)) != here:
             return self._follow(*source.imports[name], rest)
         submodule = f"{module}.{name}".lstrip(".")
@@ -258,24 +258,15 @@ class Package:
                 else:
                     yield bound, (None, alias.name if alias.asname else top)
         elif isinstance(node, ast.ImportFrom):
-            source = self._source(module, node)
+            if node.level:
+                raise ValueError(f"{self.name}.{module}: imports must be absolute")
+            top, _, inner = (node.module or "").partition(".")
+            ours = top == self.name
             for alias in node.names:
                 if alias.name == "*":
                     raise ValueError(f"{self.name}.{module}: import * hides what is used")
-                name = alias.asname or alias.name
                 outside = (None, f"{node.module}.{alias.name}")
-                yield name, outside if source is None else (source, alias.name)
-
-    def _source(self, module: str, node: ast.ImportFrom) -> str | None:
-        """Return the module of this package that names are imported from, or None."""
-        if node.level:
-            parts = module.split(".") if module else []
-            if not self._path(module).endswith("__init__.py"):
-                parts.pop()
-            parts = parts[: len(parts) - (node.level - 1)]
-            return ".".join([*parts, *(node.module or "").split(".")]).strip(".")
-        top, _, inner = (node.module or "").partition(".")
-        return inner if top == self.name else None
+                yield alias.asname or alias.name, (inner, alias.name) if ours else outside
 
 
 class Kept:

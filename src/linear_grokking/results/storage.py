@@ -265,7 +265,7 @@ def read_made_of(path: Path, digest: str) -> bytes:
     StorageError
         If the system could not read it, or it is made of something else.
     """
-    content = _content(path)
+    content = content_of(path)
     if digest.encode() not in content:
         raise StorageError(path, _OF_ANOTHER)
     return content
@@ -282,10 +282,11 @@ def is_made_of(
     """
     if path.suffix == ".parquet":
         return digest_of(path, schema=schema, whole=whole) == digest
-    return path.suffix == ".csv" or digest.encode() in _content(path)
+    return path.suffix == ".csv" or digest.encode() in content_of(path)
 
 
-def _content(path: Path) -> bytes:
+def content_of(path: Path) -> bytes:
+    """Return the contents of a file of any kind; the StorageError of a failure names it."""
     try:
         return path.read_bytes()
     except OSError as error:

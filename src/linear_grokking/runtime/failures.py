@@ -8,21 +8,16 @@ from linear_grokking.runtime import extras
 _EXPECTED = (LinearGrokkingError, ValueError, OSError, MemoryError)
 
 
-def expected(error: BaseException) -> bool:
-    """Tell whether the message of an error is enough, without a traceback.
+def line(error: BaseException) -> str | None:
+    """Return the line that reports an error; None if it needs a traceback.
 
-    This holds for the package's own errors, unusable values, refusals by the system, optional
-    libraries that are not installed, and lack of memory, including torch's on a GPU.  Any other
-    error is a fault of the program, which its traceback helps to find.
+    A line is enough for the package's own errors, unusable values, refusals by the system,
+    optional libraries that are not installed, and lack of memory, including torch's on a GPU.  Any
+    other error is a fault of the program, which its traceback helps to find.
     """
     torch = sys.modules.get("torch")  # if it was not imported, the error cannot be torch's
-    if extras.missing(error):
-        return True
-    return isinstance(error, _EXPECTED) or (
-        torch is not None and isinstance(error, torch.OutOfMemoryError)
-    )
-
-
-def line(error: BaseException) -> str:
-    """Return the line to print for an expected error."""
-    return f"error: {extras.missing(error) or str(error) or type(error).__name__}"
+    kinds = (*_EXPECTED, torch.OutOfMemoryError) if torch else _EXPECTED
+    missing = extras.missing(error)
+    if not (missing or isinstance(error, kinds)):
+        return None
+    return f"error: {missing or str(error) or type(error).__name__}"

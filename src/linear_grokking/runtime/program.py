@@ -20,7 +20,7 @@ WRONG_OPTIONS = 2
 def run(work: Callable[[], int | None]) -> int:
     """Do the work of a program; return its exit status.
 
-    Errors are reported on stderr: in one line where that is enough (`failures.expected`), with a
+    Errors are reported on stderr: in one line where that is enough (`failures.line`), with a
     traceback where the program is at fault.  A program that is asked to stop cleans up as after
     Ctrl-C, unless the work handles the signal itself.  A character that a stream cannot show is
     no error, and the program ends silently once the reader of its output has left.
@@ -39,10 +39,7 @@ def run(work: Callable[[], int | None]) -> int:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
     except Exception as error:
-        if failures.expected(error):
-            print(failures.line(error), file=sys.stderr)
-        else:
-            traceback.print_exc()
+        print(failures.line(error) or traceback.format_exc().rstrip(), file=sys.stderr)
         return 1
 
 

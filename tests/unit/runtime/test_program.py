@@ -19,7 +19,7 @@ import linear_grokking
 from linear_grokking.cli import main
 from linear_grokking.errors import LinearGrokkingError
 from linear_grokking.runtime import devices, program
-from linear_grokking.runtime.failures import expected, line
+from linear_grokking.runtime.failures import line
 from linear_grokking.solvers.separability import MarginError, UndecidedError
 
 COMMAND = Path(sys.executable).with_name("linear-grokking")
@@ -35,15 +35,15 @@ def test_expected_failures_are_one_line():
     assert line(ValueError("eta = 0: must be positive")) == "error: eta = 0: must be positive"
     assert line(MemoryError()) == "error: MemoryError"
     for error in (MarginError(), UndecidedError(), OSError(), MemoryError(), ValueError()):
-        assert expected(error)
-    assert expected(torch.OutOfMemoryError())
+        assert line(error)
+    assert line(torch.OutOfMemoryError())
     for error in (KeyError("eta"), RuntimeError(), RecursionError(), ArithmeticError()):
-        assert not expected(error)
+        assert line(error) is None
 
 
 def test_memory_of_a_gpu_is_not_asked_of_a_torch_that_was_not_imported(monkeypatch):
     monkeypatch.delitem(sys.modules, "torch")
-    assert not expected(RuntimeError())
+    assert line(RuntimeError()) is None
     assert "torch" not in sys.modules
 
 

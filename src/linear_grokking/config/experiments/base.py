@@ -117,7 +117,7 @@ class Experiment(Section):
         """Raise if keys are set that exclude each other."""
         for key, solvers in self._solvers_by_key().items():
             chosen = self.value("solver") in solvers
-            only_with(self, f"solver: {' or '.join(solvers)}", chosen, (key,))
+            only_with(self, f"solver: {' or '.join(solvers)}", chosen, key)
 
     def _solvers_by_key(self) -> dict[str, list[str]]:
         """Return the solvers of the model that take a key, for each key of a solver."""
@@ -179,11 +179,10 @@ def one_of(experiment: Experiment, first: str, second: str) -> None:
         raise refused(f"sets {sets} of the keys {first} and {second}; needs exactly one of them")
 
 
-def only_with(section: Section, condition: str, holds: bool, keys: tuple[str, ...]) -> None:
-    """Refuse keys that are set although the chosen solver or law does not use them."""
-    for key in keys if not holds else ():
-        if key in section.model_fields_set and getattr(section, key) is not None:
-            raise refused(f"sets {key}, which has a meaning only with {condition}")
+def only_with(section: Section, condition: str, holds: bool, key: str) -> None:
+    """Refuse a key that is set although the chosen solver or law does not use it."""
+    if not holds and key in section.model_fields_set and getattr(section, key) is not None:
+        raise refused(f"sets {key}, which has a meaning only with {condition}")
 
 
 class Trained(Experiment, title="How it is trained"):

@@ -81,7 +81,7 @@ class Classification(Experiment, title="Sets of inputs for logistic classificati
         one_of(self, "lambda", "d")
         for key, laws in _laws_by_key().items():
             chosen = any(law in self.law for law in laws)
-            only_with(self, f"law: {' or '.join(laws)}", chosen, (key,))
+            only_with(self, f"law: {' or '.join(laws)}", chosen, key)
         for law in self.law:
             for key in law_keys(law):
                 if getattr(self, key) is None:
@@ -182,8 +182,8 @@ class LogisticExperiment(
     def check_keys(self) -> None:
         """See `Experiment.check_keys`."""
         super().check_keys()
-        only_with(self, "gamma above 0", any(self.gamma), ("decay",))
-        only_with(self, "a bias", self.bias, ("b0",))
+        only_with(self, "gamma above 0", any(self.gamma), "decay")
+        only_with(self, "a bias", self.bias, "b0")
         for law in self.law:
             if issubclass(LAWS[law], SampledLaw) and not self.n_gen:
                 raise refused(f"needs n_gen above 0 with law: {law}, whose outputs have no formula")

@@ -102,7 +102,7 @@ class LinearExperiment(
         if self.solver == "conjugate_gradients" and "eta" in self.model_fields_set:
             raise refused("sets eta, which has no meaning with solver: conjugate_gradients")
         structured = "power_law" in self.law
-        only_with(self, "law: power_law", structured, ("spectral_exponent",))
+        only_with(self, "law: power_law", structured, "spectral_exponent")
         if structured and self.spectral_exponent is None:
             raise refused("needs spectral_exponent with law: power_law")
 

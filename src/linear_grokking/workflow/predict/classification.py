@@ -15,7 +15,7 @@ from linear_grokking.workflow.predict import classification_times
 from linear_grokking.workflow.predict.classification_times import ABOVE_HALF, BELOW_HALF
 from linear_grokking.workflow.predict.curves import curve
 from linear_grokking.workflow.predict.other_sets import add_limit
-from linear_grokking.workflow.predict.quantities import Condition, Rows
+from linear_grokking.workflow.predict.quantities import Needs, Rows
 from linear_grokking.workflow.predict.times import gaps, predicted_times
 
 _ABOVE = "lambda > 0.5"
@@ -25,9 +25,9 @@ _LARGE = "large d_in, Gaussian inputs of one label"
 def add(rows: Rows, spec: Mapping[str, Any], accuracy: float) -> None:
     """Add the predictions for sets of one label: times, limits, and their ingredients."""
     lambda_ = spec["lambda"]
-    covered = tuple((need, False) for need in gaps(spec, accuracy))
-    below = (*covered, (str(BELOW_HALF), lambda_ in BELOW_HALF))
-    above = (*covered, (_ABOVE, lambda_ > 0.5))
+    covered = gaps(spec, accuracy)
+    below = covered | {str(BELOW_HALF): lambda_ in BELOW_HALF}
+    above = covered | {_ABOVE: lambda_ > 0.5}
     _add_time(rows, spec, accuracy)
     if spec["solver"] == "adam":
         _add_adam(rows, spec, below, covered)
@@ -42,7 +42,7 @@ def add(rows: Rows, spec: Mapping[str, Any], accuracy: float) -> None:
 def _add_time(rows: Rows, spec: Mapping[str, Any], accuracy: float) -> None:
     """Add t_train, t_gen and the accuracy at the last step."""
     found = predicted_times(spec, accuracy)
-    covered = tuple((need, False) for need in gaps(spec, accuracy, of_time=True))
+    covered = gaps(spec, accuracy, of_time=True)
     solver, decay = spec["solver"], spec.get("gamma", 0.0) > 0
     if solver == "adam":
         source = "ours (docs/theory.md, Below one half: the speed of the bias)"
@@ -101,7 +101,7 @@ def _add_time(rows: Rows, spec: Mapping[str, Any], accuracy: float) -> None:
     )
 
 
-def _add_limit_direction(rows: Rows, spec: Mapping[str, Any], below: tuple[Condition, ...]) -> None:
+def _add_limit_direction(rows: Rows, spec: Mapping[str, Any], below: Needs) -> None:
     """Add the limit direction of the weights for λ below ½."""
     lambda_, sigma = spec["lambda"], spec["sigma"]
     where: dict[str, Any] = {
@@ -135,12 +135,7 @@ def _add_limit_direction(rows: Rows, spec: Mapping[str, Any], below: tuple[Condi
     )
 
 
-def _add_separable(
-    rows: Rows,
-    spec: Mapping[str, Any],
-    above: tuple[Condition, ...],
-    covered: tuple[Condition, ...],
-) -> None:
+def _add_separable(rows: Rows, spec: Mapping[str, Any], above: Needs, covered: Needs) -> None:
     """Add the limit of gradient descent, and how weights and bias grow on a separable set."""
     lambda_, sigma = spec["lambda"], spec["sigma"]
     if not add_limit(rows, spec):
@@ -177,11 +172,11 @@ def _add_separable(
 
 
 def _add_decayed(
-    rows: Rows, spec: Mapping[str, Any], accuracy: float, covered: tuple[Condition, ...]
+    rows: Rows, spec: Mapping[str, Any], accuracy: float, covered: dict[str, bool]
 ) -> None:
     """Add the minimum of the loss if all parameters decay."""
     problem = spec["lambda"], spec["sigma"], spec["gamma"], spec["loss"]
-    everything = (*covered, ("decay: all", spec.get("decay", "all") == "all"))
+    everything = covered | {"decay: all": spec.get("decay", "all") == "all"}
     where: dict[str, Any] = {
         "source": "ours (docs/theory.md, Weight decay of all parameters, or of the weights alone)",
         "holds": f"any lambda, {_LARGE}; decay: all",
@@ -208,12 +203,7 @@ def _add_decayed(
     )
 
 
-def _add_adam(
-    rows: Rows,
-    spec: Mapping[str, Any],
-    below: tuple[Condition, ...],
-    covered: tuple[Condition, ...],
-) -> None:
+def _add_adam(rows: Rows, spec: Mapping[str, Any], below: Needs, covered: dict[str, bool]) -> None:
     """Add the speed of the bias under Adam, and the limit of small steps on a separable set."""
     eta, sigma, lambda_ = spec["eta"], spec["sigma"], spec["lambda"]
     rows.add(
@@ -224,7 +214,7 @@ def _add_adam(
         source="ours (docs/theory.md, Below one half: the speed of the bias)",
         holds=f"{BELOW_HALF}, {_LARGE}; weights that have settled",
     )
-    separable = (*covered, (str(ABOVE_HALF), lambda_ in ABOVE_HALF))
+    separable = covered | {str(ABOVE_HALF): lambda_ in ABOVE_HALF}
     step = float(adam_limit.output_step(eta, sigma, spec["d"]))
     where: dict[str, Any] = {
         "source": "ours (docs/theory.md, Above one half: the largest margin in the box)",

@@ -10,12 +10,11 @@ from linear_grokking.workflow.predict.quantities import Rows
 def add_limit(rows: Rows, spec: Mapping[str, Any]) -> bool:
     """Add the limit of the accuracy on fresh data; return whether theory covers these sets."""
     lambda_, sigma, r = spec["lambda"], spec["sigma"], spec["label_fraction"]
-    law, bias = spec["law"], ("a bias", spec["bias"])
+    law, bias = spec["law"], {"a bias": spec["bias"]}
     large = "large d_in, losses with the tail e^m"
-    tail = ("a loss with the tail e^m", spec["loss"] in ("cross_entropy", "exponential"))
-    needs = [tail]
+    needs = {"a loss with the tail e^m": spec["loss"] in ("cross_entropy", "exponential")}
     if law == "anisotropic" and r == 1:
-        source, needs = "ours (docs/theory.md, Anisotropic inputs)", [*needs, bias]
+        source, needs = "ours (docs/theory.md, Anisotropic inputs)", needs | bias
         holds = f"any lambda, {large}, one label"
 
         def value() -> float:
@@ -24,21 +23,21 @@ def add_limit(rows: Rows, spec: Mapping[str, Any]) -> bool:
     elif law == "two_gaussians" and r == 1:
         source = "Paper B, Sec. 5 (ICML); docs/theory.md, Two Gaussians"
         holds = f"separable sets, {large}, no bias"
-        needs += [("no bias", not spec["bias"])]
+        needs["no bias"] = not spec["bias"]
 
         def value() -> float:
             sizes = {"mu": spec["mu"], "sigma": sigma, "sigma_a": spec["sigma_a"]}
             return two_gaussians.limit_gen_accuracy(lambda_=lambda_, **sizes)
     elif law == "gaussian" and r < 1 and spec.get("labels") == "threshold":
         source = "Paper B, App. I (v2); docs/theory.md, Labels decided by the input"
-        holds, needs = f"lambda > 0.05, {large}", [*needs, bias]
+        holds, needs = f"lambda > 0.05, {large}", needs | bias
 
         def value() -> float:
             return threshold_labels.limit_gen_accuracy(lambda_, r, sigma)
     elif law == "gaussian" and r < 1:
         least = float(label_fraction.separability_threshold(r))
-        source, needs = "ours (docs/theory.md, Random labels)", [*needs, bias]
-        needs += [(f"lambda > {least:.4g}", lambda_ > least)]
+        source = "ours (docs/theory.md, Random labels)"
+        needs |= {**bias, f"lambda > {least:.4g}": lambda_ > least}
         holds = f"separable sets, {large}"
 
         def value() -> float:

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,8 +10,8 @@ import numpy as np
 
 from linear_grokking.errors import LinearGrokkingError
 
-Condition = tuple[str, bool]
-"""A condition for a formula to hold, and whether the run meets it."""
+Needs = Mapping[str, bool]
+"""The conditions for a formula to hold, and whether the run meets each."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Rows:
         source: str,
         holds: str,
         unit: str = "1",
-        needs: Iterable[Condition] = (),
+        needs: Needs | None = None,
         note: str = "",
     ) -> None:
         """Add a quantity, or a note in place of its value if a condition is not met.
@@ -82,9 +82,9 @@ class Rows:
         value
             The number, or a function that computes it, called only if all conditions are met.
         needs
-            The conditions for the formula to hold.
+            Conditions for the formula to hold; None if there are none.
         """
-        lacking = [need for need, met in needs if not met]
+        lacking = [need for need, met in (needs or {}).items() if not met]
         number = None
         if lacking:
             note = f"outside: needs {' and '.join(lacking)}"

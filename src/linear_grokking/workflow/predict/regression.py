@@ -18,7 +18,7 @@ from linear_grokking.theory import (
 )
 from linear_grokking.theory.structured_inputs import StructuredProblem
 from linear_grokking.workflow.predict.curves import losses
-from linear_grokking.workflow.predict.quantities import Condition, Rows
+from linear_grokking.workflow.predict.quantities import Needs, Rows
 from linear_grokking.workflow.predict.times import (
     DESCENTS,
     MANY_MODES,
@@ -63,24 +63,19 @@ def add_two_layers(rows: Rows, spec: Mapping[str, Any], accuracy: float) -> None
         notes.append(
             f"computed for the linear net; {spec['activation']} agrees within a few percent"
         )
-    lacking = _lacking(spec, accuracy)
+    lacking = gaps(spec, accuracy)
     _add_times(rows, predicted_times(spec, accuracy), accuracy, "; ".join(notes), lacking, **where)
     _add_losses(rows, spec, lacking, **where)
     initial = two_layer.initial_gen_loss(problem)
     rows.add("initial_gen_loss", "generalization loss at step 0", initial, **where)
 
 
-def _lacking(spec: Mapping[str, Any], accuracy: float) -> tuple[Condition, ...]:
-    """Return the conditions that a run fails to meet for a formula to cover it."""
-    return tuple((need, False) for need in gaps(spec, accuracy))
-
-
 def _add_times(
     rows: Rows,
     found: Prediction,
     accuracy: float,
-    note: str = "",
-    needs: tuple[Condition, ...] = (),
+    note: str,
+    needs: Needs,
     **where: Any,
 ) -> None:
     """Add t_train, t_gen and their difference."""
@@ -96,12 +91,10 @@ def _add_times(
         rows.add(name, title, time, unit="steps", needs=needs, note=word, **where)
 
 
-def _add_losses(
-    rows: Rows, spec: Mapping[str, Any], needs: tuple[Condition, ...], **where: Any
-) -> None:
+def _add_losses(rows: Rows, spec: Mapping[str, Any], needs: Needs, **where: Any) -> None:
     """Add losses and accuracies at the last step."""
     last = np.array([spec["t_max"]])
-    met = all(holds for _, holds in needs)
+    met = all(needs.values())
     train, gen = (each[0] for each in losses(spec, last)) if met else (np.nan, np.nan)
     at, per = f"at step {spec['t_max']:g}", (spec["epsilon"], spec["d_out"])
     for name, title, loss in (("train", "training", train), ("gen", "generalization", gen)):
@@ -113,10 +106,11 @@ def _add_losses(
 def _add_descent(
     rows: Rows, spec: Mapping[str, Any], problem: linear.Problem, accuracy: float
 ) -> None:
-    found, lacking = predicted_times(spec, accuracy), _lacking(spec, accuracy)
+    found, lacking = predicted_times(spec, accuracy), gaps(spec, accuracy)
     flow: dict[str, Any] = {"source": _FLOW, "holds": _FLOW_HOLDS}
-    steady = _steady(problem)
-    notes = [] if steady[1] else ["outside: lr is so large that modes change sign"]
+    limit = linear.alternation_rate(problem)
+    steady = bool(problem.eta < limit)
+    notes = [] if steady else ["outside: lr is so large that modes change sign"]
     if spec["d_out"] >= spec["d_in"]:
         notes.append("outside: at least as many outputs as inputs")
     note = "; ".join(notes)
@@ -124,7 +118,7 @@ def _add_descent(
     _add_losses(
         rows,
         spec,
-        (steady,),
+        {f"eta below {limit:.6g}": steady},
         source="Paper A, Sec. 3; docs/theory.md, Discrete steps",
         holds="any lambda, large d_in, d_out << d_in; steps that change no mode's sign",
     )
@@ -143,27 +137,20 @@ def _add_descent(
         f"deviation of t_gen over draws, d_in = {spec['d_in']}",
         deviation,
         unit="steps",
-        needs=lacking or needs.items(),
+        needs=lacking or needs,
         note=note,
         source="ours (docs/theory.md, The scatter of one draw)",
         holds=f"{MANY_MODES}; {SMALL_DEVIATION}",
     )
-    noiseless = ("noise 0", spec["noise"] == 0)
     rows.add(
         "max_weight_decay",
         "weight decay above which it never generalizes",
         lambda: linear_weight_decay.max_weight_decay(problem, spec["epsilon"], accuracy=accuracy),
-        needs=(*lacking, noiseless),
+        needs=lacking | {"noise 0": spec["noise"] == 0},
         source="Paper A, Fig. 3; docs/theory.md, Weight decay: floors, and the delay between them",
         holds="any lambda, no label noise",
     )
     _add_approximations(rows, spec, problem, accuracy, found.train_time, lacking)
-
-
-def _steady(problem: linear.Problem) -> Condition:
-    """Return the condition that no mode changes its sign in a discrete step."""
-    limit = linear.alternation_rate(problem)
-    return f"eta below {limit:.6g}", bool(problem.eta < limit)
 
 
 def _limits(spec: Mapping[str, Any]) -> str:
@@ -180,7 +167,7 @@ def _add_limits(
     spec: Mapping[str, Any],
     of: Any,
     problem: linear.Problem,
-    needs: tuple[Condition, ...],
+    needs: Needs,
     **where: Any,
 ) -> None:
     """Add losses and accuracies at the end of training."""
@@ -201,18 +188,17 @@ def _add_approximations(
     problem: linear.Problem,
     accuracy: float,
     trained: float | None,
-    lacking: tuple[Condition, ...],
+    lacking: dict[str, bool],
 ) -> None:
     """Add the paper's closed-form approximations of the grokking time."""
     at = {"accuracy": accuracy}
-    below = ("lambda below 1", spec["lambda"] < 1)
-    plain = *lacking, below, *(
-        (f"{key} {value}", spec[key] == value) for key, value in expected.PLAIN.items()
-        if key in ("gamma", "alpha", "noise")
-    )  # fmt: skip
+    below = lacking | {"lambda below 1": spec["lambda"] < 1}
+    values = {key: expected.PLAIN[key] for key in ("gamma", "alpha", "noise")}
+    plain = below | {f"{key} {value}": spec[key] == value for key, value in values.items()}
     # Eq. 22 is too large by a share of 3/(64 late), and Eqs. 23 to 25 follow from it.
     late = spec["eta"] * (trained or 0.0) * np.sqrt(spec["lambda"]) / spec["d_out"]
-    is_late = ("lr t_train sqrt(lambda)/d_out of 0.5 or more", bool(late >= 0.5))
+    need = "lr t_train sqrt(lambda)/d_out of 0.5 or more"
+    plain_and_late = plain | {need: bool(late >= 0.5)}
     epsilon = spec["epsilon"]
     holds = "lambda < 1, no weight decay, alpha 1, no noise"
     for name, title, value, needs, source, exact in (
@@ -220,17 +206,17 @@ def _add_approximations(
             "delay_late_time",
             "grokking time from the late losses",
             lambda: linear_late_time.late_time_delay(problem, epsilon, **at),
-            (*plain, is_late),
+            plain_and_late,
             "Paper A, Eqs. 23 and 24; docs/theory.md, Late times",
-            f", {is_late[0]}: within 6 %, and 2 % from 0.8 on",
+            f", {need}: within 6 %, and 2 % from 0.8 on",
         ),
         (
             "delay_lambert",
             "grokking time by Lambert's function",
             lambda: -np.subtract(*linear_late_time.lambert_times(problem, epsilon, **at)),
-            (*plain, is_late),
+            plain_and_late,
             "Paper A, Eqs. 24 and 25",
-            f", {is_late[0]}; for small epsilon",
+            f", {need}; for small epsilon",
         ),
         (
             "delay_small_epsilon",
@@ -249,11 +235,12 @@ def _add_approximations(
         "time between the losses' saturation",
         lambda: linear_weight_decay.saturation_delay(problem),
         unit="steps",
-        needs=(
-            *(*lacking, below),
-            *(("gamma above 0", spec["gamma"] > 0), ("noise 0", spec["noise"] == 0)),
-            (f"gamma up to 0.01 (1 - sqrt(lambda))^2 = {small:.3g}", bool(spec["gamma"] <= small)),
-        ),
+        needs=below
+        | {
+            "gamma above 0": spec["gamma"] > 0,
+            "noise 0": spec["noise"] == 0,
+            f"gamma up to 0.01 (1 - sqrt(lambda))^2 = {small:.3g}": bool(spec["gamma"] <= small),
+        },
         source="Paper A, Eq. 16",
         holds="lambda < 1, 0 < gamma << (1 - sqrt(lambda))^2, no noise; within 15 % up to 0.01 of "
         "that, from lambda 0.3 on",
@@ -267,15 +254,15 @@ def _add_structured(
         "source": "ours (docs/theory.md, Inputs with a covariance)",
         "holds": "power-law inputs, any lambda, large d_in, no noise; small lr (gradient flow)",
     }
-    lacking = _lacking(spec, accuracy)
-    _add_times(rows, predicted_times(spec, accuracy), accuracy, needs=lacking, **where)
+    lacking = gaps(spec, accuracy)
+    _add_times(rows, predicted_times(spec, accuracy), accuracy, "", lacking, **where)
     _add_losses(rows, spec, lacking, **where)
     _add_limits(rows, spec, structured_inputs, problem, lacking, **where)
 
 
 def _add_other_method(rows: Rows, spec: Mapping[str, Any], accuracy: float) -> None:
     """Add times, losses and, except for mini-batches, the bound on all methods of this kind."""
-    needs = _lacking(spec, accuracy)
+    needs = gaps(spec, accuracy)
     section, holds = "Other optimizers", "lambda < 1, d_out 1, alpha 1, no weight decay, no noise"
     if spec["solver"] == "sgd":
         section, holds = "Mini-batches", f"{holds}; means over batches"
@@ -283,9 +270,10 @@ def _add_other_method(rows: Rows, spec: Mapping[str, Any], accuracy: float) -> N
         "source": f"ours (docs/theory.md, {section})",
         "holds": f"{holds}, large d_in; steps short enough to converge",
     }
-    _add_times(rows, predicted_times(spec, accuracy), accuracy, needs=needs, **where)
+    _add_times(rows, predicted_times(spec, accuracy), accuracy, "", needs, **where)
     most = expected.most_steps(spec["solver"])
-    _add_losses(rows, spec, (*needs, (f"t_max up to {most}", spec["t_max"] <= most)), **where)
+    in_reach = needs | {f"t_max up to {most}": spec["t_max"] <= most}
+    _add_losses(rows, spec, in_reach, **where)
     if spec["solver"] == "sgd":
         sizes = spec["lambda"], spec["eta"], spec["d_in"], spec["batch_size"]
         rows.add(
@@ -302,10 +290,8 @@ def _add_other_method(rows: Rows, spec: Mapping[str, Any], accuracy: float) -> N
         "least t_gen of any method of this kind",
         lambda: linear_optimizers.least_gen_time(threshold, spec["lambda"]),
         unit="steps",
-        needs=(
-            *needs,
-            ("an epsilon small enough that the accuracy is not reached at step 0", threshold < 1),
-        ),
+        needs=needs
+        | {"an epsilon small enough that the accuracy is not reached at step 0": threshold < 1},
         source="ours (docs/theory.md, Other optimizers)",
         holds="lambda < 1, large d_in; momentum, averages of gradients, conjugate gradients",
     )

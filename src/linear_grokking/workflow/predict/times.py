@@ -120,8 +120,8 @@ def problem_of(spec: Mapping[str, Any]) -> Any:
     return problem
 
 
-def gaps(spec: Mapping[str, Any], accuracy: float, *, of_time: bool = False) -> list[str]:
-    """Return the conditions that a run fails to meet for a formula to cover it.
+def gaps(spec: Mapping[str, Any], accuracy: float, *, of_time: bool = False) -> dict[str, bool]:
+    """Return the conditions that a run fails to meet for a formula to cover it, each with False.
 
     With ``of_time``, return only those for a formula of its times, which may need less.
     """
@@ -142,7 +142,7 @@ def gaps(spec: Mapping[str, Any], accuracy: float, *, of_time: bool = False) -> 
             needs |= _stability(spec)
         if spec["solver"] == "sgd" and all(needs.values()):
             needs |= _quiet_batches(spec)
-    return [need for need, met in needs.items() if not met]
+    return {need: False for need, met in needs.items() if not met}
 
 
 _PLAIN = expected.PLAIN.items()

@@ -48,7 +48,7 @@ def run(step: str, **options: Callable[[str], Any]) -> None:
                 resolve_name(step)(json.load(sys.stdin), given.pop("outputs"), **given)
             except Exception as error:
                 # Its message may come from NumPy or the system, and does not say where it arose.
-                if failures.expected(error) and not isinstance(error, LinearGrokkingError):
+                if failures.line(error) and not isinstance(error, LinearGrokkingError):
                     with suppress(OSError):
                         log.write(traceback.format_exc().encode(errors="backslashreplace"))
                 raise

@@ -128,7 +128,6 @@ def planned(
         Whether jobs are submitted to a cluster.
     """
     more = SCHEDULING_SECONDS if remote else 0.0
-    names: dict[str, str] = {}
     made = {}
     for number, job in jobs.items():
         outputs = tuple(os.path.relpath(name, plan.root) for name in job.output)
@@ -141,11 +140,9 @@ def planned(
         if block:
             gpu = plan.runs[run_id].takes_gpu(present=gpus > 0)
             seconds = plan.runs[run_id].seconds(block, gpu=gpu)
-        if run_id and run_id not in names:
-            names[run_id] = job_names.name(plan, run_id)
-        words = [names[run_id], block] if block else [step, names.get(run_id, given.get("figure"))]
+        name = job_names.name(plan, run_id or given.get("figure", ""), block)
         made[str(number)] = Job(
-            name=" ".join(filter(None, words)),
+            name=name if block else f"{step} {name}".rstrip(),
             outputs=outputs,
             log=logs[0],
             seconds=more + seconds,
