@@ -269,12 +269,8 @@ def _draw_both(axes: Axes, times: pd.DataFrame, colour: str) -> None:
 def _draw_methods(
     axes: Axes, table: pd.DataFrame, colours: Mapping[tuple, str], names: Mapping[tuple, str]
 ) -> None:
-    """Draw both times of each method on a line of its own, the slowest on top.
-
-    The name is on the side where the line has more room.
-    """
+    """Draw both times of each method on a line of its own, the slowest on top."""
     times = rows(table, "methods")
-    middle = np.sqrt(times["y"].min() * times["y"].max())
     for k, (method, colour) in enumerate(reversed([*colours.items()])):
         for series, look in MARKERS.items():
             found = rows(_of(times, method), series=series)
@@ -284,10 +280,9 @@ def _draw_methods(
             axes.errorbar(point["y"], k, xerr=spread, **bar, **look)
             expected = rows(found, source="theory")["y"].iloc[0]
             axes.plot(expected, k, marker="|", markersize=9, color=style.THEORY, zorder=6)
-        place = (0.98, "right") if _of(times, method)["y"].max() < middle else (0.02, "left")
-        look = {"ha": place[1], "va": "center", "fontsize": 6.5, "color": colour}
-        axes.text(place[0], k, names[method], transform=axes.get_yaxis_transform(), **look)
-    axes.set(xscale="log", xlabel=time_label(table), ylim=(-0.7, len(colours) - 0.3), yticks=[])
+        look = {"va": "bottom", "fontsize": 6.5, "color": colour}
+        axes.text(0.02, k + 0.2, names[method], transform=axes.get_yaxis_transform(), **look)
+    axes.set(xscale="log", xlabel=time_label(table), ylim=(-0.7, len(colours) - 0.2), yticks=[])
 
 
 def _draw_batches(axes: Axes, table: pd.DataFrame) -> None:
