@@ -1,6 +1,7 @@
 """Results as data frames."""
 
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -141,7 +142,7 @@ def test_a_figure_has_the_runs_of_its_own_table_whatever_the_list_of_all_runs_sa
         with pytest.raises(ValueError, match=r"available values: 0\.9$"):
             load.scalars("A1", lambda_=0.3, root=root)
         (root / "results/runs.parquet").unlink(missing_ok=True)
-    with pytest.raises(FileNotFoundError, match=r"runs\.parquet: not made yet; .* after all runs"):
+    with pytest.raises(ValueError, match="such figure or experiment; made so far: A1, mine"):
         load.history("a1_dynamics", root=root)
 
 
@@ -212,6 +213,20 @@ def test_summary_scalars_separability_table_and_runs(root):
 def test_errors_say_what_exists(root, call, says):
     with pytest.raises(ValueError, match=says):
         call(root)
+
+
+def test_without_a_manifest_runs_are_those_of_the_figures_that_were_made(smoke, tmp_path):
+    root, _ = smoke
+    (tmp_path / "figures" / "tables").mkdir(parents=True)
+    shutil.copy(root / "figures" / "tables" / "B10.parquet", tmp_path / "figures" / "tables")
+    (tmp_path / "results").mkdir()
+    for folder in ("scalars", "separability"):
+        (tmp_path / "results" / folder).symlink_to(root / "results" / folder)
+    found = load.scalars("b10_adam", root=tmp_path)
+    assert found.equals(load.scalars("b10_adam", root=root))
+    assert found.equals(load.scalars("B10", solver="adam", root=tmp_path))
+    with pytest.raises(ValueError, match=r"'B6': no such figure .* made so far: B10, b10_adam, "):
+        load.separability("B6", root=tmp_path)
 
 
 def test_a_folder_without_results_is_named(tmp_path):

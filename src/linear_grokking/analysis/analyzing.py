@@ -24,7 +24,8 @@ class Settings:
     Attributes
     ----------
     task
-        ``"auto"`` treats labels with two distinct values as classes.
+        ``"auto"`` treats labels with two distinct values as classes, and refuses 3 to 10 distinct
+        whole numbers, which may be classes or quantities.
     held_out
         Fraction of the rows that is held out.
     seed

@@ -109,15 +109,16 @@ def command(options: argparse.Namespace) -> None:
     settings = Settings(**{each.name: getattr(options, each.name) for each in fields(Settings)})
     problem = prepared(read(options.file, options.label), settings)
     found = problem.summary()
-    if options.json:
-        print(json.dumps(as_json(found), indent=1, allow_nan=False))
-    else:
+    told = as_json(found)
+    if not options.json:
         print("\n".join(table(found)))
     if options.follow:
         spec = {"file": options.file.name, "label": options.label, **vars(settings)}
-        lines = _run(problem, found, options.until, folder, spec)
+        told["run"] = run = _run(problem, found, options.until, folder, spec)
         if not options.json:
-            print("\n".join(lines))
+            print("\n".join(_compared(run, found)))
+    if options.json:
+        print(json.dumps(told, indent=1, allow_nan=False))
 
 
 def _run(
@@ -126,8 +127,15 @@ def _run(
     until: float | None,
     folder: Path,
     spec: dict[str, Any],
-) -> list[str]:
-    """Run gradient descent, write its files and return lines comparing it with the forecast."""
+) -> dict[str, Any]:
+    """Run gradient descent and write its files.
+
+    Returns
+    -------
+    dict
+        ``until``, the last step; ``t_train`` and ``t_gen``, the measured times, None if not
+        reached by then; ``files``.
+    """
     from linear_grokking.analysis import picture
     from linear_grokking.results.crossings import first_crossing
     from linear_grokking.solvers.trajectory import record_steps
@@ -139,12 +147,21 @@ def _run(
     run = problem.run(steps)
     forecast = {f"forecast_{name}": curve for name, curve in problem.forecast(steps).items()}
     picture.write(folder, {"step": steps, **run, **forecast}, times, spec)
-    lines = [""]
-    for series, name in (("train", "training"), ("gen", "held-out")):
+    measured = {}
+    for series in ("train", "gen"):
         time = float(first_crossing(steps, run[f"{series}_accuracy"], found.accuracy))
-        text = f"{time:.4g} steps" if np.isfinite(time) else f"not within {last:.3g} steps"
-        if name in times and 0 < time < np.inf:
-            text += f", forecast/measured = {times[name] / time:.3f}"
+        measured[f"t_{series}"] = time if np.isfinite(time) else None
+    files = [str(folder / f"{picture.STEM}{suffix}") for suffix in picture.SUFFIXES]
+    return {"until": last, **measured, "files": files}
+
+
+def _compared(run: dict[str, Any], found: ClassificationAnalysis | RegressionAnalysis) -> list[str]:
+    """Return lines that compare a run with its forecast."""
+    lines = [""]
+    for key, name in (("t_train", "training"), ("t_gen", "held-out")):
+        time, expected = run[key], getattr(found, key)
+        text = f"not within {run['until']:.3g} steps" if time is None else f"{time:.4g} steps"
+        if time and expected is not None and np.isfinite(expected):
+            text += f", forecast/measured = {expected / time:.3f}"
         lines.append(f"{f'run: {name} rows':<26}{text}")
-    written = ", ".join(str(folder / f"{picture.STEM}{s}") for s in picture.SUFFIXES)
-    return [*lines, f"{'written':<26}{written}"]
+    return [*lines, f"{'written':<26}{', '.join(run['files'])}"]

@@ -14,6 +14,8 @@ from linear_grokking.shapes import Float
 
 SUFFIXES = (".npz", ".csv", ".parquet")
 FEWEST_ROWS = 10
+MOST_CLASSES = 10
+"""Whole numbers that labels may take to be in doubt between classes and quantities."""
 SIZES = (1e-100, 1e100)
 """Allowed magnitudes of the largest feature and the largest label: their squares are in range."""
 Task = Literal["auto", "classification", "regression"]
@@ -109,9 +111,12 @@ def _read_table(path: Path, label: str) -> Samples:
         )
     features = frame.drop(columns=label)
     names = [str(name) for name in features.columns]
-    for name, column in zip(names, features.dtypes, strict=True):
-        if not pd.api.types.is_numeric_dtype(column):
-            raise ValueError(f"{path}: column {name} is not numeric; features must be")
+    kinds = zip(names, features.dtypes, strict=True)
+    words = [name for name, kind in kinds if not pd.api.types.is_numeric_dtype(kind)]
+    if words:
+        told = f"column{'s' if len(words) > 1 else ''} {', '.join(words)}"
+        raise ValueError(f"{path}: {told}: not numeric, as features must be")
+    for name in names:
         if name.startswith("Unnamed: "):  # the name that pandas gives
             raise ValueError(
                 f"{path}: column {name.split()[1]} has no name; remove it if it is an index "
@@ -182,6 +187,8 @@ def _missing(labels: np.ndarray) -> np.ndarray:
 def task_of(labels: np.ndarray, task: Task) -> Literal["classification", "regression"]:
     """Return the task that labels call for: two distinct values are classes.
 
+    A few whole numbers may be classes or quantities, and are not guessed at.
+
     Raises
     ------
     ValueError
@@ -200,6 +207,11 @@ def task_of(labels: np.ndarray, task: Task) -> Literal["classification", "regres
     if not numeric:
         raise ValueError(
             f"labels: {number} different names; must be two classes, or real numbers for regression"
+        )
+    if task == "auto" and number <= MOST_CLASSES and np.all(labels == np.rint(labels)):
+        raise ValueError(
+            f"labels: {number} whole numbers, which may be classes; classification needs two, and "
+            "task = regression takes them as they are"
         )
     return "regression"
 

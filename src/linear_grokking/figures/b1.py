@@ -48,6 +48,12 @@ class Options(FigureOptions):
     lambda_: Span = Field(alias="lambda", description="Range of λ of the theory curves.")
 
 
+def check(data: FigureData) -> None:
+    """See `registry`."""
+    logistic.check_partners(data, ["dynamics"], "separability")
+    logistic.check_partners(data, ["final_dynamics"], "final_separability")
+
+
 def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     """Return the table: dynamics by λ; ‖S_∞‖, final accuracy and t₉₅ against λ.
 

@@ -29,6 +29,11 @@ class Options(FigureOptions):
     separability: SeparabilityRuns = Field(description="Separability, with margins, of the sets.")
 
 
+def check(data: FigureData) -> None:
+    """See `registry`."""
+    logistic.check_partners(data, ["adam", "gradient_descent"], "separability", all_known=True)
+
+
 def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     """Return the table: dynamics by λ, solver, and whether the draws are separable.
 

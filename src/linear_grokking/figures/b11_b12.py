@@ -12,6 +12,7 @@ from linear_grokking.figures import legends, style
 from linear_grokking.figures.dynamics import draw_dynamics
 from linear_grokking.figures.logistic_panels import (
     DYNAMICS_PANELS,
+    check_partners,
     paired_draws,
     tabulate_with_limits,
 )
@@ -35,6 +36,11 @@ class Options(FigureOptions):
     separability: SeparabilityRuns = Field(
         description="Separability, with margins, of the sets of `dynamics`."
     )
+
+
+def check(data: FigureData) -> None:
+    """See `registry`."""
+    check_partners(data, ["dynamics"], "separability")
 
 
 def tabulate(options: Options, data: FigureData) -> pd.DataFrame:

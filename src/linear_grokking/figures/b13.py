@@ -9,6 +9,7 @@ from linear_grokking.figures import legends, style
 from linear_grokking.figures.dynamics import tabulate_dynamics
 from linear_grokking.figures.logistic_panels import (
     DYNAMICS_PANELS,
+    check_partners,
     draw_columns,
     draw_thin,
     tabulate_large_size_limits,
@@ -31,6 +32,11 @@ class Options(FigureOptions):
     separability: SeparabilityRuns = Field(
         description="Separability, with margins, of the sets of `dynamics`."
     )
+
+
+def check(data: FigureData) -> None:
+    """See `registry`."""
+    check_partners(data, ["dynamics"], "separability")
 
 
 def tabulate(options: Options, data: FigureData) -> pd.DataFrame:

@@ -28,6 +28,11 @@ class Options(FigureOptions):
     )
 
 
+def check(data: FigureData) -> None:
+    """See `registry`."""
+    logistic.check_partners(data, [role for role, _ in _ROWS.values()], "separability")
+
+
 def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     """Return the table: dynamics by labels and r, with the limits at t → ∞ of the accuracy.
 

@@ -13,7 +13,12 @@ from pydantic import Field
 from linear_grokking.config.figure_options import FigureOptions, LogisticRuns, SeparabilityRuns
 from linear_grokking.figures import legends, style
 from linear_grokking.figures import separability_panels as panels
-from linear_grokking.figures.logistic_panels import check_all_known, pair_runs, tabulate_unreached
+from linear_grokking.figures.logistic_panels import (
+    check_all_known,
+    check_partners,
+    pair_runs,
+    tabulate_unreached,
+)
 from linear_grokking.figures.points import draw_lines, draw_points, draw_points_by
 from linear_grokking.figures.tables import FigureData, TableBuilder, percent, rows
 from linear_grokking.results.reading import RunResult
@@ -36,6 +41,11 @@ class Options(FigureOptions):
     dynamics: LogisticRuns = Field(
         description="Dynamics below λ = ½, at sizes and λ of the separability runs."
     )
+
+
+def check(data: FigureData) -> None:
+    """See `registry`."""
+    check_partners(data, ["dynamics"], "small", "large", all_known=True)
 
 
 def tabulate(options: Options, data: FigureData) -> pd.DataFrame:

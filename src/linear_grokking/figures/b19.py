@@ -40,6 +40,15 @@ class Options(FigureOptions):
     )
 
 
+_COMPARED = ("above", "above_descent", "steps", "below", "below_descent")
+"""Roles of the runs that are compared with the sets themselves."""
+
+
+def check(data: FigureData) -> None:
+    """See `registry`."""
+    logistic.check_partners(data, _COMPARED, "separability", all_known=True)
+
+
 def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     """Return the table; the column ``solver`` tells Adam from gradient descent.
 

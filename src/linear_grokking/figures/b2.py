@@ -15,7 +15,7 @@ from linear_grokking.config.figure_options import (
     SeparabilityRuns,
 )
 from linear_grokking.figures import legends, style
-from linear_grokking.figures.logistic_panels import pair_runs
+from linear_grokking.figures.logistic_panels import check_partners, pair_runs
 from linear_grokking.figures.points import draw_lines
 from linear_grokking.figures.separability_panels import CRITICAL
 from linear_grokking.figures.tables import FigureData, TableBuilder, rows
@@ -44,6 +44,12 @@ class Options(FigureOptions):
         description="Separability, with margins, of the sets of `with_bias`."
     )
     bins: Count = Field(60, description="Bins of each histogram.")
+
+
+def check(data: FigureData) -> None:
+    """See `registry`."""
+    check_partners(data, ["outputs"], "dynamics")
+    check_partners(data, ["with_bias"], "separability")
 
 
 def tabulate(options: Options, data: FigureData) -> pd.DataFrame:

@@ -34,6 +34,11 @@ class Options(FigureOptions):
     )
 
 
+def check(data: FigureData) -> None:
+    """See `registry`."""
+    logistic.check_partners(data, ["full"], "separability")
+
+
 def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     """Return the table: losses and accuracies by model and λ, with their limits.
 

@@ -24,6 +24,11 @@ class Options(FigureOptions):
     )
 
 
+def check(data: FigureData) -> None:
+    """See `registry`."""
+    logistic.check_partners(data, ["dynamics"], "separability", all_known=True)
+
+
 def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     """Return the table: dynamics of each draw, and whether it is separable.
 

@@ -7,7 +7,11 @@ from pydantic import Field
 from linear_grokking.config.figure_options import FigureOptions, LogisticRuns, SeparabilityRuns
 from linear_grokking.figures import legends, style
 from linear_grokking.figures.dynamics import draw_dynamics
-from linear_grokking.figures.logistic_panels import DYNAMICS_PANELS, tabulate_with_limits
+from linear_grokking.figures.logistic_panels import (
+    DYNAMICS_PANELS,
+    check_partners,
+    tabulate_with_limits,
+)
 from linear_grokking.figures.tables import FigureData, TableBuilder, rows
 
 TITLE = "Effect of the inputs' standard deviation σ, below and above λ = ½ (Paper B, App. F.1)"
@@ -20,6 +24,11 @@ class Options(FigureOptions):
     separability: SeparabilityRuns = Field(
         description="Separability, with margins, of the sets of `dynamics`."
     )
+
+
+def check(data: FigureData) -> None:
+    """See `registry`."""
+    check_partners(data, ["dynamics"], "separability")
 
 
 def tabulate(options: Options, data: FigureData) -> pd.DataFrame:

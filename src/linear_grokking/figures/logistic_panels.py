@@ -1,6 +1,6 @@
 """Panels of the logistic model: dynamics by a parameter, final accuracies and times."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -91,6 +91,32 @@ def check_all_known(dynamics: RunResult, separability: RunResult) -> None:
             f"{dynamics.realizations} realizations and separability "
             f"{separability.realizations}; it needs at least as many"
         )
+
+
+def check_partners(
+    data: FigureData, roles: Iterable[str], *partners: str, all_known: bool = False
+) -> None:
+    """Refuse runs without a partner on the same sets, from the configuration alone.
+
+    Parameters
+    ----------
+    roles, partners
+        The roles of the runs, and those of their partners.
+    all_known
+        Whether a partner needs all realizations of its run.
+
+    Raises
+    ------
+    ValueError
+        With the roles, and why they do not match (`pair_runs`, `check_all_known`).
+    """
+    for role in roles:
+        try:
+            for run, partner in pair_runs(data.runs(role), data.runs(*partners)):
+                if all_known:
+                    check_all_known(run, partner)
+        except ValueError as error:
+            raise ValueError(f"{', '.join((role, *partners))}: {error}") from None
 
 
 def limit_accuracies(dynamics: RunResult, separability: RunResult) -> pd.DataFrame:

@@ -3,7 +3,8 @@
 A module of this package that is named after figures (``a1.py``, ``b11_b12.py``) defines
 ``Options(FigureOptions)``, ``tabulate(options, data)``, and ``draw(table)``, which returns a
 Matplotlib figure.  A new module is a new figure.  ``TITLE`` is the figure's title; a module of
-several figures has ``TITLES`` by ID.
+several figures has ``TITLES`` by ID.  It may also define ``check(data)``, which raises ValueError
+where the configured runs cannot be drawn together; no results exist when it is called.
 """
 
 import importlib

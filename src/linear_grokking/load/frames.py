@@ -94,13 +94,21 @@ def table(figure: str, root: Root = ".", *, size: Size | None = None) -> pd.Data
     0.48 0.203 2000
     """
     folder = _folder(root) / "figures/tables" if size is None else _shipped(root, size)
-    path = folder / f"{figure}.parquet"
-    if not path.exists():
-        files = folder.iterdir() if folder.is_dir() else ()
-        present = sorted(each.stem for each in files if each.suffix == ".parquet") or ["none"]
-        known = ", ".join(present)
-        raise ValueError(f"figure = {figure!r}: there is no {path}; available tables: {known}")
-    return _one_file(path)
+    present = _tables(folder)
+    if figure not in present:
+        known = ", ".join(present) or "none"
+        hint = "" if size else '; Snakemake makes it, and size="config" reads the one of a clone'
+        raise ValueError(
+            f"figure = {figure!r}: there is no {folder}/{figure}.parquet; available tables: {known}"
+            + hint
+        )
+    return _one_file(folder / f"{figure}.parquet")
+
+
+def _tables(folder: Path | InArchive) -> list[str]:
+    """Return the figures whose tables are in a folder, if it exists."""
+    files = folder.iterdir() if folder.is_dir() else ()
+    return sorted(each.stem for each in files if each.suffix == ".parquet")
 
 
 def history(name: str | None = None, *, root: str | Path = ".", **parameters: Any) -> pd.DataFrame:
@@ -198,7 +206,8 @@ def _chosen(
             figures = sorted({each for row in manifest["figures"] for each in row})
             names = [*figures, *sorted(manifest["experiment"].unique())]
             known = ", ".join(names) or "none"
-            raise ValueError(f"name = {name!r}: no such figure or experiment; available: {known}")
+            there = "available" if (_folder(root) / MANIFEST).exists() else "made so far"
+            raise ValueError(f"name = {name!r}: no such figure or experiment; {there}: {known}")
         fits &= np.array(named)
     if not fits.any():
         wanted = f"{measure} runs" if measure else "runs"
@@ -222,14 +231,20 @@ def _chosen(
 def _listed(root: Root, name: str | None) -> pd.DataFrame:
     """Return the manifest or, for a figure that was made, the runs that its table records.
 
-    The manifest is only made once all runs are done, so that a single figure may be newer.
+    The manifest is only made once all runs are done, so that a single figure may be newer.  Without
+    a manifest, the runs are those of all figures that were made.
     """
-    path = _folder(root) / f"figures/tables/{name}.parquet"
-    made = table(name, root).attrs["spec"] if name and path.exists() else {}
+    made = _tables(_folder(root) / "figures/tables")
+    if name in made:
+        made = [name]
+    elif (_folder(root) / MANIFEST).exists():
+        made = []
     rows = [
         {key: run[key] for key in ("run_id", "realizations")}
-        | {"experiment": made["options"][role], "figures": [name], **run["parameters"]}
-        for role, points in made.get("runs", {}).items()
+        | {"experiment": spec["options"][role], "figures": [figure], **run["parameters"]}
+        for figure in made
+        for spec in [table(figure, root).attrs["spec"]]
+        for role, points in spec.get("runs", {}).items()
         for run in points
     ]
     if not rows:

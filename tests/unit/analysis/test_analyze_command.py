@@ -79,6 +79,21 @@ def test_json_is_the_analysis(file, capsys):
     assert told["eta"] == 0.02 and told.keys() == vars(found).keys()
 
 
+def test_json_of_a_run_has_its_times_and_files(capsys, here):
+    given = ("classes.npz", "--run", "--until=3e3", "--json", "--accuracy=0.9")
+    told = json.loads("\n".join(lines_of(capsys, *given)))["run"]
+    assert told["until"] == 3000
+    assert all(Path(file).exists() for file in told["files"]) and len(told["files"]) == 3
+    table = pd.read_parquet("analysis/analysis.parquet")
+    for series in ("train", "gen"):
+        first = table.loc[table[f"{series}_accuracy"] >= 0.9, "step"].min()
+        last = table.loc[table["step"] < first, "step"].max()
+        assert last <= told[f"t_{series}"] <= first
+    assert told["t_train"] < told["t_gen"]
+    told = json.loads("\n".join(lines_of(capsys, *given, "--until=2", "--force")))["run"]
+    assert told["t_gen"] is None
+
+
 def test_what_is_infinite_is_named_in_json(capsys):
     features, labels = one_label(0, 100, 0.2, 1)
     np.savez("hopeless.npz", X=features[:, 1:], y=labels)

@@ -48,6 +48,12 @@ CONSTANT[:, 2] = 3.0
         (X, Y, {"task": "sorting"}, "task = sorting: must be one of auto, "),
         (X, np.array(list("abcd") * 10), {}, "labels: 4 different names; must be two classes"),
         (X, np.array(list("ab") * 20), {"task": "regression"}, "labels: 2 different names"),
+        (
+            X,
+            np.arange(40.0) % 3,
+            {},
+            "labels: 3 whole numbers, .* task = regression",
+        ),
         (X, Y, {"held_out": 1.0}, "held_out = 1: must lie between 0 and 1"),
         (X, Y, {"held_out": 0.99}, "held_out = 0.99: leaves 0 of 40 rows"),
         (X, Y, {"held_out": 0.001}, "held_out = 0.001: leaves 40 of 40 rows"),
@@ -114,7 +120,7 @@ def test_files_of_all_kinds_give_the_same_rows(tmp_path):
         ("other.npz", "y", r"other.npz: no array X; X .* are needed"),
         ("pickled.npz", "y", "pickled.npz: not a readable .npz file of plain arrays"),
         ("rows.csv", "z", r"rows.csv: no column z for the labels \(--label\); it has a, y"),
-        ("text.csv", "y", "text.csv: column a is not numeric"),
+        ("text.csv", "y", "text.csv: column a: not numeric"),
         ("index.csv", "y", "index.csv: column 0 has no name; remove it if it is an index"),
     ],
 )

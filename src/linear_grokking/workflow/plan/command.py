@@ -8,7 +8,7 @@ from pathlib import Path
 from linear_grokking.config import load_merged, main_file
 from linear_grokking.config.fields import Count, Natural
 from linear_grokking.config.messages import reader
-from linear_grokking.workflow.plan import Plan, read
+from linear_grokking.workflow.plan import Plan, read, together
 from linear_grokking.workflow.plan.forecast import forecast, on_cluster, table
 
 STANDARD_INPUT = Path("-")
@@ -54,6 +54,7 @@ def command(options: argparse.Namespace) -> None:
     else:
         raw = load_merged([main_file(), *options.overlays])
     plan = Plan(read(raw))
+    together.check(plan)
     print(table(forecast(plan, gpus=max(options.gpus, default=0) > 0)))
     if options.gpus:
         print("\n" + table([on_cluster(plan, gpus, options.cores) for gpus in options.gpus]))
