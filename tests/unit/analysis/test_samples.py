@@ -82,7 +82,7 @@ def test_labels_that_are_all_zero_among_the_training_rows():
     held = split(np.arange(40.0)[:, np.newaxis], labels, held_out=0.2, seed=0).held_inputs[:2, 0]
     labels[held.astype(int)] = 1.0, 2.0
     with pytest.raises(ValueError, match="labels: all are 0 in the training rows"):
-        analyze(X, labels)
+        analyze(X, labels, task="regression")
 
 
 def test_files_of_all_kinds_give_the_same_rows(tmp_path):
