@@ -220,7 +220,7 @@ def _draw_ratios(axes: Axes, ratios: pd.DataFrame) -> None:
         xlabel=r"largest change of an output per step, $\eta\sigma d\sqrt{2/\pi}$",
         ylabel=r"$\|S\|/|b|$ / its limit",
     )
-    legends.add(axes, legends.marks("sigma", colours), loc="upper right")
+    legends.add(axes, legends.marks("sigma", colours), loc="lower left", frameon=True)
 
 
 def _draw_times(axes: Axes, table: pd.DataFrame) -> None:
