@@ -3,10 +3,11 @@
 Imports take most of the time of a dry run in a small copy of the repository, and of a job there.
 Only third-party libraries are loaded beforehand: each copy runs its own package.
 
-Run as a program, this is the server.  For each line of standard input, ``{"arguments": …,
-"folder": …, "environment": …, "output": …, "timeout_s": …}``, it runs ``python -m snakemake``
-in that folder, writes all output to the file ``output``, and answers with the exit status.
-Snakemake is given a substitute for Python, which has the server run a job's script.
+Run as a program, this is the server.  It answers first with a folder of programs, for shells that
+run what a page shows.  For each line of standard input, ``{"arguments": …, "folder": …,
+"environment": …, "output": …, "timeout_s": …}``, it runs ``python -m snakemake`` in that folder,
+writes all output to the file ``output``, and answers with the exit status.  Snakemake is given a
+substitute for Python, which has the server run a job's script; the programs call it, too.
 """
 
 import atexit
@@ -26,6 +27,7 @@ import tempfile
 import threading
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 LOADED = (
@@ -43,22 +45,38 @@ with socket.socket(socket.AF_UNIX) as server:
     socket.send_fds(server, [said[:1]], [0, 1, 2])
     server.sendall(said[1:])
     server.shutdown(socket.SHUT_WR)
-    sys.exit(int(server.recv(9)))
+    status = int(server.recv(9))
+if status < 0:
+    os.kill(os.getpid(), -status)
+sys.exit(status)
 """
 """The substitute for Python, called with ``SCRIPT ARGUMENT...`` or ``-m MODULE ARGUMENT...``."""
 
+JOB = "job of a rule"
+"""Name that Linux knows the process of a job's script by, of at most 15 letters."""
+
+PROGRAMS = {"snakemake": "snakemake", "linear-grokking": "linear_grokking", "pytest": "pytest"}
+"""Modules that the programs run."""
+
 
 @functools.cache
-def _server() -> subprocess.Popen[str]:
+def _server() -> tuple[subprocess.Popen[str], Path]:
     command = [sys.executable, __file__]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert server.stdout is not None
+    return server, Path(server.stdout.readline().rstrip("\n"))
+
+
+def programs() -> Path:
+    """Return a folder with `PROGRAMS`, which run without their start-up; to be put in PATH."""
+    return _server()[1]
 
 
 def run(
     arguments: Sequence[str], folder: Path, environment: Mapping[str, str], timeout_s: float = 300
 ) -> tuple[int, str]:
     """Run Snakemake to its end; return its exit status, negative after a signal, and its output."""
-    server = _server()
+    server, _ = _server()
     assert server.stdin is not None and server.stdout is not None
     with tempfile.NamedTemporaryFile() as output:
         request = {"arguments": arguments, "folder": str(folder), "environment": environment}
@@ -77,16 +95,22 @@ def main() -> None:
     python, address = folder / "python", str(folder / "jobs")
     python.write_text(PYTHON.format(python=sys.executable, address=address))
     python.chmod(0o700)
+    for name, module in PROGRAMS.items():
+        program = folder / "bin" / name
+        program.parent.mkdir(exist_ok=True)
+        program.write_text(f'#!/bin/sh\nexec {python} -m {module} "$@"\n')
+        program.chmod(0o700)
     jobs = socket.socket(socket.AF_UNIX)
     jobs.bind(address)
     jobs.listen()
     # Processes that have served a request leave no zombies.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    print(folder / "bin", flush=True)
     while True:
         ready, _, _ = select.select([sys.stdin, jobs], [], [])
         if jobs in ready:
             connection, _ = jobs.accept()
-            in_a_fork(serve_job, connection)
+            in_a_fork(serve_job, connection, str(python))
             connection.close()
         elif line := sys.stdin.readline():
             in_a_fork(serve_snakemake, str(python), **json.loads(line))
@@ -138,16 +162,16 @@ def serve_snakemake(python, arguments, folder, environment, output, timeout_s):
     print(status_of(snakemake), flush=True)
 
 
-def serve_job(connection: socket.socket) -> None:
+def serve_job(connection: socket.socket, python: str) -> None:
     """Run what `PYTHON` was asked to run; answer with the exit status."""
     said, streams, _, _ = socket.recv_fds(connection, 1, 3)
     while more := connection.recv(1 << 16):
         said += more
-    status = status_of(lambda: become_python(*json.loads(said), streams))
-    connection.sendall(str(status if status >= 0 else 128 - status).encode())
+    status = status_of(lambda: become_python(*json.loads(said), streams, python))
+    connection.sendall(str(status).encode())
 
 
-def become_python(arguments, folder, environment, streams, python=sys.executable):
+def become_python(arguments, folder, environment, streams, python):
     """Do in this process what ``python ARGUMENT...`` would do in its own."""
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
@@ -165,6 +189,8 @@ def become_python(arguments, folder, environment, streams, python=sys.executable
         sys.argv = arguments[1:]
         runpy.run_module(arguments[1], run_name="__main__", alter_sys=True)
     else:
+        with suppress(OSError):  # where there is no /proc
+            Path("/proc/self/comm").write_text(JOB)
         sys.path[:1] = [str(Path(arguments[0]).parent), *paths]
         sys.argv = arguments
         runpy.run_path(arguments[0], run_name="__main__")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import snakemake_server
 import yaml
 from copies import REPOSITORY, copy_workflow, environment
 from workplace import TRAINING
@@ -69,6 +70,7 @@ class Folder:
     def run(self, command: str, **settings: str) -> subprocess.CompletedProcess:
         """Run a command as typed in a shell, where no setting is but these."""
         bare = {k: v for k, v in environment(self.root).items() if "GROKKING" not in k}
+        bare["PATH"] = f"{snakemake_server.programs()}:{bare['PATH']}"
         given = {f"GROKKING_SLURM_{name}": value for name, value in settings.items()}
         return subprocess.run(
             ["bash", "-c", command],

@@ -121,12 +121,11 @@ class Repository:
     def environment(self) -> dict[str, str]:
         return environment(self.root)
 
-    def command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "snakemake", *arguments]
-
     def start(self, *arguments: str) -> subprocess.Popen:
+        """Start Snakemake as a user does: it and its jobs are of one group of processes."""
+        command = [sys.executable, "-m", "snakemake"]
         return subprocess.Popen(
-            self.command(*arguments),
+            [*command, *arguments],
             cwd=self.root,
             env=self.environment(),
             stdout=subprocess.PIPE,

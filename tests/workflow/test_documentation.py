@@ -7,6 +7,7 @@ import subprocess
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import snakemake_server
 import yaml
 from copies import REPOSITORY, copy_workflow, environment
 
@@ -44,8 +45,10 @@ def apply_changes(text, root):
 def run_commands(text, root):
     """Run the only block of shell commands, up to the first that fails."""
     [command] = re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    surroundings = environment(root)
+    surroundings["PATH"] = f"{snakemake_server.programs()}:{surroundings['PATH']}"
     done = subprocess.run(
-        ["bash", "-ec", command], cwd=root, env=environment(root), capture_output=True, text=True
+        ["bash", "-ec", command], cwd=root, env=surroundings, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout + done.stderr
 

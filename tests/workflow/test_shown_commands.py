@@ -1,8 +1,9 @@
 """Every command that README.md and docs/ show is executed, here or by another test.
 
 Those of this file run in order in a fresh clone: as they stand where that is quick; in a copy
-whose configuration is a small one where they would compute for long; or as a dry run.  A command
-that is new on a page fails a test until it has its line in shown_commands.py.
+whose configuration is a small one where they would compute for long; or as a dry run.  `make`
+starts Snakemake as a user does; elsewhere it runs without its start-up.  A command that is new on
+a page fails a test until it has its line in shown_commands.py.
 """
 
 import ast
@@ -14,6 +15,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import snakemake_server
 import yaml
 from copies import REPOSITORY, environment
 from shown_commands import COMMANDS, By, Here
@@ -148,7 +150,10 @@ def test_it_is_executed(page, command, how, request):
     root = request.getfixturevalue("small" if how.small else "clone")
     assert not how.makes or not (root / how.makes).exists()
     surroundings = environment(root)
-    surroundings["PATH"] = f"{root / '.venv/bin'}:{os.environ['PATH']}"
+    programs = [root / ".venv/bin"]
+    if command.startswith("snakemake"):
+        programs.insert(0, snakemake_server.programs())
+    surroundings["PATH"] = ":".join([*map(str, programs), os.environ["PATH"]])
     done = subprocess.run(
         ["bash", "-ec", how.instead or f"{command} {how.more}"],
         cwd=root,

@@ -4,11 +4,13 @@ import os
 import pty
 import subprocess
 
+import snakemake_server
+
 
 def test_a_terminal_gets_a_line_and_a_log_none(fresh):
     ours, theirs = pty.openpty()
     with subprocess.Popen(
-        fresh.command("--cores", "2", "B6"),
+        [snakemake_server.programs() / "snakemake", "--cores", "2", "B6"],
         cwd=fresh.root,
         env=fresh.environment(),
         stdin=subprocess.DEVNULL,
