@@ -29,6 +29,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from _pytest.config import default_plugins
 
 from linear_grokking import theory
 
@@ -168,7 +169,7 @@ def run(mutants: list[str], factor: float, tests: list[str]) -> dict[str, typing
     for mutant in mutants:
         install(mutant, factor)
     watch = Watch([word for mutant in mutants for word in mutant.split(".")[1:]])
-    options = ["-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:pytest_cov", "-m", "not long"]
+    options = ["-p", "no:cacheprovider", "--disable-plugin-autoload", "-m", "not long"]
     pytest.main([*options, "--tb=line", *tests], plugins=[watch])
     return {"caught": watch.caught, "passed": watch.passed, "errors": watch.errors}
 
@@ -196,9 +197,11 @@ def answer(request: dict[str, typing.Any]) -> str:
 
 
 IMPORTED = (
-    *("_pytest.helpconfig", "beartype", "hypothesis", "jaxtyping", "mpmath"),
+    *("beartype.door", "hypothesis", "jaxtyping", "mpmath", "pdb"),
+    *(f"_pytest.{name}" for name in default_plugins),
     *("scipy.integrate", "scipy.optimize", "scipy.stats"),
-    *("linear_grokking.config", "linear_grokking.workflow.plan"),
+    *("linear_grokking.config", "linear_grokking.data.draws"),
+    *("linear_grokking.workflow.plan", "linear_grokking.workflow.plan.targets"),
     *(
         f"linear_grokking.workflow.steps.{name}"
         for name in ("block", "figures", "manifest", "summarize")
