@@ -84,6 +84,11 @@ class FarDevice(TorchDispatchMode):
         self.calls = Counter()
         self._owners = Counter()
 
+    @classmethod
+    def _should_skip_dynamo(cls):
+        """Have torch call `__torch_dispatch__` itself, and not through its compiler."""
+        return False
+
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = dict(kwargs or {})
         tensors = []
