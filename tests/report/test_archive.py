@@ -97,11 +97,11 @@ def issues(path, monkeypatch, tmp_path):
 
     monkeypatch.setattr(HttpRequester, "get", get, raising=False)
 
-    def validate(path):
+    def validate(path, severity):
         settings = services.ValidationSettings(
             rocrate_uri=str(path),
             profile_identifier="workflow-run-crate-0.5",
-            requirement_severity=Severity.RECOMMENDED,
+            requirement_severity=severity,
             offline=True,
             cache_path=tmp_path / "cache",
         )
@@ -111,7 +111,7 @@ def issues(path, monkeypatch, tmp_path):
 
 
 def test_it_is_a_valid_workflow_run_crate(path, issues):
-    found = issues(path)
+    found = issues(path, Severity.RECOMMENDED)
     assert [each.message for each in found if each.severity >= Severity.REQUIRED] == []
     assert {each.check.name for each in found} <= set(NOT_FOLLOWED)
 
@@ -125,7 +125,7 @@ def test_the_validator_sees_what_is_missing(path, issues, tmp_path):
                 content = content.replace(b'"instrument"', b'"potentialAction"')
             if name != "LICENSE":
                 changed.writestr(name, content)
-    said = [each.message for each in issues(spoiled) if each.severity >= Severity.REQUIRED]
+    said = [each.message for each in issues(spoiled, Severity.REQUIRED)]
     assert any("instrument" in each for each in said)
     assert any("LICENSE" in each for each in said)
 

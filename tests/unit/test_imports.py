@@ -1,5 +1,6 @@
 """Each command of the workflow imports what it uses: start-up is paid by every job."""
 
+import functools
 import json
 import subprocess
 import sys
@@ -15,6 +16,7 @@ CONFIG = str(ROOT / "config" / "config.yaml")
 REPORT = "import sys; {}; print(' '.join(sorted(set(sys.modules))))"
 
 
+@functools.cache
 def imported(statements):
     """Return the modules that a fresh interpreter holds after some statements."""
     done = subprocess.run(
@@ -23,7 +25,7 @@ def imported(statements):
         text=True,
         check=True,
     )
-    return set(done.stdout.splitlines()[-1].split())
+    return frozenset(done.stdout.splitlines()[-1].split())
 
 
 def job_of(model, solver, measure="dynamics"):

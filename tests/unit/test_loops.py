@@ -1,9 +1,9 @@
 """The plain PyTorch loops of docs/loops land on the formulas beside which they print."""
 
+import contextlib
 import functools
-import os
-import subprocess
-import sys
+import io
+import runpy
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +15,9 @@ LOOPS = Path(__file__).parents[2] / "docs" / "loops"
 @functools.cache
 def printed(name):
     """Return the numbers that a loop prints, a row for each step."""
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    command = [sys.executable, str(LOOPS / f"{name}.py")]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    _, *lines = done.stdout.splitlines()
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        runpy.run_path(str(LOOPS / f"{name}.py"), run_name="__main__")
+    _, *lines = said.getvalue().splitlines()
     return np.array([[float(cell) for cell in line.split()] for line in lines])
 
 

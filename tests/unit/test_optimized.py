@@ -14,7 +14,7 @@ import pytest
 REPOSITORY = Path(__file__).parents[2]
 
 EVERYTHING = """
-import importlib, json, pkgutil, sys
+import contextlib, importlib, io, json, pkgutil, sys
 from pathlib import Path
 
 import linear_grokking
@@ -31,6 +31,15 @@ from linear_grokking.workflow.plan import json_schema
 # Computed, and not what is kept on disk.
 fingerprint._of_this_package = lambda: fingerprint.Package(Path(linear_grokking.__file__).parent)
 
+from linear_grokking.cli import main
+
+
+def help_on(command):
+    with contextlib.redirect_stdout(io.StringIO()) as said, contextlib.suppress(SystemExit):
+        main([command, "--help"])
+    return said.getvalue()
+
+
 request = {"figure": "A1", "options": {}, "runs": {"dynamics": [], "times": []}}
 request |= {"threshold": 0.95, "loss_threshold": 1e-3}
 undecided = claims.collect(claims.Evidence(Path(), request, None))
@@ -40,6 +49,7 @@ json.dump(
         "titles": {each: figures.title(each) for each in figures.figure_ids()},
         "fingerprints": [figures.draw_code("A1"), figures.tabulate_code("A1")],
         "schema": json_schema(),
+        "help": {each: help_on(each) for each in ("train", "plan", "clean-stale")},
         "claims": [[claim.id, claim.statement] for claim in undecided],
         "of tests alone": sorted({"jaxtyping", "beartype"} & set(sys.modules)),
     },
@@ -48,10 +58,10 @@ json.dump(
 """
 
 
-def python(optimize, *arguments):
-    """Return what a fresh interpreter prints."""
+def everything(optimize):
+    """Return what a fresh interpreter makes."""
     done = subprocess.run(
-        [sys.executable, *arguments],
+        [sys.executable, "-c", EVERYTHING],
         cwd=REPOSITORY,
         env=os.environ | {"PYTHONOPTIMIZE": optimize, "COLUMNS": "100"},
         capture_output=True,
@@ -59,18 +69,20 @@ def python(optimize, *arguments):
         encoding="utf-8",
     )
     assert done.returncode == 0, done.stderr
-    return done.stdout
+    return json.loads(done.stdout)
 
 
 @pytest.fixture(scope="module")
 def made():
-    return {each: json.loads(python(each, "-c", EVERYTHING)) for each in ("", "2")}
+    return {each: everything(each) for each in ("", "2")}
 
 
-def test_titles_schema_claims_and_fingerprints_are_the_same(made):
+def test_titles_schema_claims_fingerprints_and_help_are_the_same(made):
     usual, optimized = made[""], made["2"]
     assert (usual.pop("optimize"), optimized.pop("optimize")) == (0, 2)
     assert optimized == usual
+    for command, text in usual["help"].items():
+        assert f"linear-grokking {command}" in text and len(text.splitlines()) > 5
 
 
 def test_what_is_made_is_what_is_shipped(made):
@@ -88,9 +100,3 @@ def test_every_title_is_one_line_of_its_own(made):
     titles = made["2"]["titles"]
     assert len(set(titles.values())) == len(titles) >= 25
     assert all(title and "\n" not in title and title[-1] != "." for title in titles.values())
-
-
-@pytest.mark.parametrize("command", ["train", "plan", "clean-stale"])
-def test_help_is_the_same(command):
-    arguments = ["-m", "linear_grokking", command, "--help"]
-    assert python("2", *arguments) == python("", *arguments)

@@ -229,6 +229,17 @@ for found in pkgutil.walk_packages(linear_grokking.__path__, "linear_grokking.")
     assert said.splitlines() == missing
 
 
+ENDED = "--- ended ---"
+IN_TURN = f"""
+import json, sys
+from linear_grokking.cli import main
+for arguments in json.loads(sys.argv[1]):
+    assert main(arguments) == 0
+    print({ENDED!r})
+"""
+"""Commands in one process: each would import the same, and compile the same loops."""
+
+
 def test_examples_of_the_documentation_run_there(site, tmp_path):
     text = (ROOT / "docs" / "library.md").read_text(encoding="utf-8")
     examples = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
@@ -236,8 +247,10 @@ def test_examples_of_the_documentation_run_there(site, tmp_path):
     first, second, third = (run(site, "-c", each, folder=tmp_path) for each in examples)
     assert "Paper A" in first and "outside: needs gamma above 0" in first
     assert second == "(18, 3)\n" and third.startswith("True ")
-    for command in re.findall(r"\$ linear-grokking (.*)", text):
-        assert "holds for" in run(site, "-m", PACKAGE, *command.split(), folder=tmp_path)
+    commands = [each.split() for each in re.findall(r"\$ linear-grokking (.*)", text)]
+    *said, rest = run(site, "-c", IN_TURN, json.dumps(commands), folder=tmp_path).split(ENDED)
+    assert len(said) == len(commands) and not rest.strip()
+    assert all("holds for" in each for each in said)
 
 
 TINY = ["--n_train=40", "--n_epochs=200", "--records=8", "--device=cpu"]
@@ -252,18 +265,11 @@ TRAINED = [
 
 
 def test_train_and_predict_work_there(site, tmp_path):
-    # In one process: each would compile the same loops.
-    code = """
-import json, sys
-from linear_grokking.cli import main
-for arguments in json.loads(sys.argv[1]):
-    assert main(arguments) == 0
-"""
     trained = [
         ["train", *TINY, *options, f"--output={number}", "--json=h.json", "--force"]
         for number, options in enumerate(TRAINED)
     ]
-    said = run(site, "-c", code, json.dumps(trained), folder=tmp_path)
+    said = run(site, "-c", IN_TURN, json.dumps(trained), folder=tmp_path)
     assert said.count("measured") == len(TRAINED)
     stored = json.loads((tmp_path / "h.json").read_text())
     assert stored["gen_accuracy"] and stored["provenance"]["versions"]["numpy"]

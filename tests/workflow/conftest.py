@@ -166,7 +166,7 @@ class Repository:
 
     def cli(self, *arguments: str) -> subprocess.CompletedProcess:
         return subprocess.run(
-            [sys.executable, "-m", "linear_grokking", *arguments],
+            [snakemake_server.programs() / "linear-grokking", *arguments],
             cwd=self.root,
             env=self.environment(),
             capture_output=True,

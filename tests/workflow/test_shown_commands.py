@@ -21,8 +21,9 @@ from copies import REPOSITORY, environment
 from shown_commands import COMMANDS, By, Here
 from small_plan import CONFIGURATION
 
-SMALL = CONFIGURATION | {"device": "cpu"}
-"""One figure, in no time."""
+RUN = CONFIGURATION["experiments"]["lin"] | {"lambda": 0.5}
+SMALL = CONFIGURATION | {"device": "cpu", "experiments": {"lin": RUN}}
+"""One figure of one run, in no time."""
 
 # ---- what the pages show ----
 
