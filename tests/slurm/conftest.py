@@ -40,9 +40,9 @@ def workplace(
     """Make a folder whose jobs go to the cluster; none of them runs on after the test."""
     made = []
 
-    def make(miniature: Miniature) -> Workplace:
+    def make(miniature: Miniature, *targets: str) -> Workplace:
         undisturbed(miniature)  # compiles the loops that jobs would otherwise start with
-        made.append(Workplace(tmp_path / "cluster", miniature, cluster))
+        made.append(Workplace(tmp_path / "cluster", miniature, cluster, targets))
         return made[-1]
 
     yield make
