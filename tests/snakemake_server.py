@@ -31,11 +31,15 @@ from contextlib import suppress
 from pathlib import Path
 
 LOADED = (
-    *("snakemake.cli", "matplotlib.figure", "matplotlib.legend", "numba", "pandas"),
+    *("snakemake.cli", "snakemake.profiles", "snakemake.report.html_reporter", "snakemake.storage"),
+    *("docutils.core", "jinja2", "smart_open", "yte"),
+    *("matplotlib.figure", "matplotlib.legend", "numba", "pandas", "pyarrow.pandas_compat"),
     *("matplotlib.backends.backend_agg", "matplotlib.backends.backend_pdf"),
     *("matplotlib.backends.backend_svg", "matplotlib.style", "pyarrow.parquet", "pydantic"),
-    *("scipy.optimize", "scipy.special", "scipy.stats"),
+    *("scipy.optimize.elementwise", "scipy.special", "scipy.stats"),
+    *("multiprocessing.synchronize", "piqp", "statistics", "threadpoolctl", "tqdm"),
 )
+"""Modules that Snakemake and jobs import from other packages, in most of their runs."""
 
 PYTHON = """#!{python} -IS
 import json, os, socket, sys
