@@ -68,6 +68,6 @@ def test_a_list_that_a_figure_does_not_tell_apart_is_refused(tmp_path, make):
             },
         },
     }
-    with pytest.raises(LinearGrokkingError, match=r"figure A1: panel loss .* lin \(gamma\); let"):
+    with pytest.raises(LinearGrokkingError, match=r"figure A1: cannot .* list: lin \(gamma\); lin"):
         make(Plan(read(raw), tmp_path))
     assert not (tmp_path / "figures").exists()

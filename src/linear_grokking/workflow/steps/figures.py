@@ -8,6 +8,7 @@ import pandas as pd
 
 from linear_grokking.errors import LinearGrokkingError
 from linear_grokking.figures import registry, style
+from linear_grokking.figures.dynamics import QUANTITIES
 from linear_grokking.figures.tables import FigureData, ordered, read_table
 from linear_grokking.results.identity import canonical
 from linear_grokking.workflow.made_of import stamp, write_pair
@@ -37,27 +38,25 @@ def tabulate_figure(request: Mapping[str, Any], outputs: Sequence[Path], root: P
 
 
 def _check_told_apart(table: pd.DataFrame, request: Mapping[str, Any]) -> None:
-    """Refuse a table with two statistics of one series at one x, which would be drawn as one."""
-    keys = list(table.columns.difference(["y", "y_low", "y_high", "z", "n"]))
-    statistics = table[(table["source"] == "experiment") & table["n"].notna()]
-    double = statistics[statistics.duplicated(keys)]
-    if double.empty:
+    """Refuse a table with several runs as one curve against the step, as it would be drawn."""
+    told = list(table.columns.difference(["y", "y_low", "y_high", "z", "n"]))
+    curves = table[(table["source"] == "experiment") & table["panel"].isin(QUANTITIES)]
+    # Two options of a figure may name the same runs.
+    double = curves.drop_duplicates().duplicated(told)
+    if not double.any():
         return
     lists = []
     for role, runs in request["runs"].items():
-        values: dict[str, set] = {}
-        for run in runs:
-            for key, value in run["parameters"].items():
-                values.setdefault(key, set()).add(value)
-        several = sorted(key for key, found in values.items() if len(found) > 1)
-        if not set(several) <= set(table):
-            lists.append(f"{request['options'][role]} ({', '.join(several)})")
-    first = double.iloc[0]
+        varied = pd.DataFrame([run["parameters"] for run in runs]).astype(str).nunique() > 1
+        others = varied.index[varied].difference(told)
+        if varied.get("lambda"):  # it decides the sizes
+            others = others.difference(["d", "d_in", "n_train"])
+        if len(others):
+            lists.append(f"{request['options'][role]} ({', '.join(others)})")
     raise LinearGrokkingError(
-        f"figure {request['figure']}: panel {first['panel']} has several values of series "
-        f"{first['series']} at x = {first['x']:g}, as it does not tell apart all that its "
-        f"experiments list: {'; '.join(lists)}; let them list less, "
-        "or draw it in a figure of your own (docs/add_a_figure.md)"
+        f"figure {request['figure']}: cannot tell apart what its experiments list: "
+        f"{'; '.join(lists)}; let them list less, or draw it in a figure of your own "
+        "(docs/add_a_figure.md)"
     )
 
 
