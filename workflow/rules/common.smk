@@ -24,12 +24,7 @@ from linear_grokking.config import ConfigurationError, load, main_file
 from linear_grokking.errors import LinearGrokkingError
 from linear_grokking.results.identity import RUN_ID, canonical
 from linear_grokking.workflow.plan import Plan, read, read_again
-from linear_grokking.workflow.plan import (
-    noted_configurations,
-    read_only,
-    targets,
-    together,
-)
+from linear_grokking.workflow.plan import noted_configurations, read_only, targets
 from linear_grokking.workflow.plan.stale import is_locked
 
 # The code that runs must be from the same folder as these rules.
@@ -82,6 +77,9 @@ try:
         trusted=not workflow.is_main_process,
     )
     if workflow.is_main_process:
+        # It imports the figures, which the process of a job does without.
+        from linear_grokking.workflow.plan import together
+
         together.check(plan)
 except ConfigurationError as error:
     refuse(error)
