@@ -211,9 +211,11 @@ def _draw_accuracies(axes: Axes, table: pd.DataFrame) -> None:
 
 
 def _draw_times(axes: Axes, table: pd.DataFrame) -> None:
-    table = table[~(table["x"] > _NEAR[1])]  # where no median is finite
     points = rows(table, "grokking_time", source="experiment")
-    times = points.loc[np.isfinite(points["y"]), "y"]
+    reached = points[np.isfinite(points["y"])]
+    # Beyond, no median is finite.
+    table = table[~(table["x"] > max(_NEAR[1], reached["x"].max()))]
+    points, times = points[points.index.isin(table.index)], reached["y"]
     low = times[times > 0].min() / 5 if (times > 0).any() else 1
     axes.set(yscale="log", ylim=(low, 1e5 * times.max() if len(times) else 1e10))
     draw_lines(axes, table, "grokking_time", "t95")

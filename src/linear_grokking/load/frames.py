@@ -118,7 +118,8 @@ def history(name: str | None = None, *, root: str | Path = ".", **parameters: An
     ----------
     name
         A figure ("B1"), whose runs are those of its table; an experiment ("b1_dynamics"), or None
-        for all runs, as listed by results/runs.parquet when all runs were last done.
+        for all runs, as listed by results/runs.parquet when all runs were last done or, without
+        it, in the tables of the figures that were made.
     root
         Folder that holds results/ and figures/.
     parameters

@@ -135,7 +135,9 @@ class BlockCheckpoint:
         Interrupted
             After saving, where the job was asked to stop.
         """
-        self._arrived[realization] = {name: np.array(value) for name, value in columns.items()}
+        self._arrived[realization] = {
+            name: _plain_array(name, value).copy() for name, value in columns.items()
+        }
         self._awaited.discard(realization)
         if not self._awaited:
             self._pending |= self._arrived
@@ -189,6 +191,13 @@ class _BlockSolver:
         )
 
 
+def _plain_array(name: str, value: object) -> np.ndarray:
+    array = np.asarray(value)
+    if array.dtype.hasobject:
+        raise ValueError(f"{name} must be an array of numbers or strings; got {value!r}")
+    return array
+
+
 def _stack(results: Mapping[int, State]) -> State:
     """Stack the columns of realizations whose columns have equal dtypes and shapes."""
     groups: dict[tuple, list[int]] = {}
@@ -219,7 +228,7 @@ def _unstack(stacks: State) -> dict[int, dict[str, np.ndarray]]:
 def _write(path: Path, identity: str, arrays: State) -> None:
     """Write arrays and identity as one file, whole or not at all."""
     # The prefix keeps names apart from the parameters of savez.
-    named = {f"array:{name}": value for name, value in arrays.items()}
+    named = {f"array:{name}": _plain_array(name, value) for name, value in arrays.items()}
     with whole_file(path) as temporary:
         np.savez(temporary, allow_pickle=False, header=np.array([identity, *named]), **named)
 

@@ -155,7 +155,7 @@ def test_nothing_is_ever_unpickled(tmp_path):
     pickled = np.array([{}], dtype=object)
     np.savez(path, header=np.array(["spec", "array:x"]), **{"array:x": pickled})
     assert solver_of(tmp_path).restore() is None
-    with pytest.raises(ValueError, match="Object arrays cannot be saved"):
+    with pytest.raises(ValueError, match="x must be an array of numbers or strings; got None"):
         solver_of(tmp_path, interval_s=0).offer(lambda: {"x": None})
 
 
@@ -354,6 +354,11 @@ def test_a_signal_at_any_moment_saves_before_it_stops(tmp_path, monkeypatch):
         for step in range(3):
             solver.offer(lambda step=step: {"step": step})
     assert BlockCheckpoint(tmp_path, "spec").solver([0]).restore() == {"step": 1}
+
+
+def test_results_that_are_no_plain_arrays_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="margin must be an array"):
+        BlockCheckpoint(tmp_path, "spec").add(0, {"margin": None})
 
 
 JOB = textwrap.dedent("""

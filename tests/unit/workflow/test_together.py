@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from small_plan import CONFIGURATION
 
 from linear_grokking.config import ConfigurationError, load_merged
 from linear_grokking.errors import LinearGrokkingError
@@ -20,10 +21,10 @@ def whole(*overlays):
     return load_merged([CONFIG / name for name in ("config.yaml", *overlays)])
 
 
-def changed(raw, experiment, **values):
+def changed(raw, experiment, root=Path(), **values):
     raw = copy.deepcopy(raw)
     raw["experiments"][experiment] |= values
-    return Plan(read(raw))
+    return Plan(read(raw), root)
 
 
 @pytest.mark.parametrize("size", OVERLAYS)
@@ -54,20 +55,7 @@ def test_each_figure_that_pairs_runs_checks_them():
 
 
 def test_a_list_that_a_figure_does_not_tell_apart_is_refused(tmp_path, make):
-    raw = {
-        "seed": 1,
-        "experiments": {
-            "lin": {"model": "linear", "d_in": 20, "lambda": 0.5, "gamma": [0, 0.001], "t_max": 10},
-        },
-        "figures": {
-            "A1": {
-                "dynamics": "lin",
-                "times": "lin",
-                "epsilon": [0.001],
-                "lambda": {"start": 0.3, "stop": 1.2, "points": 2},
-            },
-        },
-    }
+    plan = changed(CONFIGURATION, "lin", tmp_path, gamma=[0, 0.001])
     with pytest.raises(LinearGrokkingError, match=r"figure A1: cannot .* list: lin \(gamma\); lin"):
-        make(Plan(read(raw), tmp_path))
+        make(plan)
     assert not (tmp_path / "figures").exists()
