@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from linear_grokking.analysis.classification import Classification, ClassificationAnalysis
-from linear_grokking.analysis.regression import Regression, RegressionAnalysis
+from linear_grokking.analysis.regression import EPSILON, Regression, RegressionAnalysis
 from linear_grokking.analysis.samples import (
     Samples,
     Task,
@@ -36,7 +36,7 @@ class Settings:
         Accuracy whose times are forecast.
     epsilon
         In regression a row is right if its squared error is at most ε times the mean square
-        of the training labels.
+        of the training labels; None is 1e-3.  Classes have none.
     standardize
         First scale the features to mean 0 and standard deviation 1 over the training rows, and
         shift real labels to mean 0.
@@ -52,13 +52,14 @@ class Settings:
     seed: int = 0
     eta: float = 0.01
     accuracy: float = 0.95
-    epsilon: float = 1e-3
+    epsilon: float | None = None
     standardize: bool = False
 
     def __post_init__(self) -> None:
-        within("lr", self.eta, "(0, inf)")
-        within("accuracy", self.accuracy, "(0, 1)")
-        within("epsilon", self.epsilon, "(0, inf)")
+        within("eta", self.eta)
+        within("accuracy", self.accuracy)
+        if self.epsilon is not None:
+            within("epsilon", self.epsilon)
 
 
 def analyze(
@@ -70,7 +71,7 @@ def analyze(
     seed: int = 0,
     eta: float = 0.01,
     accuracy: float = 0.95,
-    epsilon: float = 1e-3,
+    epsilon: float | None = None,
     standardize: bool = False,
 ) -> ClassificationAnalysis | RegressionAnalysis:
     """Say whether gradient descent from zero on given rows groks, without training.
@@ -107,6 +108,11 @@ def prepared(samples: Samples, settings: Settings) -> Classification | Regressio
     It raises the same errors as `analyze`.
     """
     if task_of(samples.labels, settings.task) == "classification":
+        if settings.epsilon is not None:
+            raise ValueError(
+                f"epsilon = {settings.epsilon:g}: has no meaning for two classes, whose rows are "
+                "right or wrong"
+            )
         labels, classes = classes_of(samples.labels)
     else:
         labels, classes = samples.labels.astype(float), None
@@ -115,4 +121,5 @@ def prepared(samples: Samples, settings: Settings) -> Classification | Regressio
         rows = standardized(rows, samples.names, labels=classes is None)
     if classes is not None:
         return Classification(rows, classes, settings.eta, settings.accuracy)
-    return Regression(rows, settings.eta, settings.accuracy, settings.epsilon)
+    epsilon = EPSILON if settings.epsilon is None else settings.epsilon
+    return Regression(rows, settings.eta, settings.accuracy, epsilon)

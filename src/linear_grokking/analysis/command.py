@@ -10,7 +10,7 @@ import numpy as np
 
 from linear_grokking.analysis.analyzing import Settings, prepared
 from linear_grokking.analysis.classification import Classification, ClassificationAnalysis
-from linear_grokking.analysis.regression import Regression, RegressionAnalysis
+from linear_grokking.analysis.regression import EPSILON, Regression, RegressionAnalysis
 from linear_grokking.analysis.samples import TASKS, read
 from linear_grokking.analysis.tables import as_json, table
 from linear_grokking.runtime.files import check_place
@@ -48,7 +48,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="fraction of the rows that is held out; default %(default)s",
     )
     add("--seed", type=int, metavar="N", help="seed for choosing the held-out rows; default 0")
-    add("--lr", dest="eta", type=float, metavar="R", help="learning rate; default %(default)s")
+    add(
+        *("--lr", "--eta"),
+        dest="eta",
+        type=float,
+        metavar="R",
+        help="learning rate; default %(default)s",
+    )
     add(
         "--accuracy",
         type=float,
@@ -60,7 +66,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         type=float,
         metavar="E",
         help="regression: a row is right if its squared error is at most E times the mean square "
-        "of the labels; default %(default)s",
+        f"of the labels; default {EPSILON:g}",
     )
     add(
         "--standardize",

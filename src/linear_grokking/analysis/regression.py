@@ -12,6 +12,8 @@ from linear_grokking.shapes import Float
 from linear_grokking.solvers.spectral import GradientDescent, SpectralPath
 from linear_grokking.theory.first_order import Momentum, residuals
 
+EPSILON = 1e-3
+"""Largest squared error of a right row by default, in units of the labels' mean square."""
 SHOWN_EIGENVALUES = 5
 MOST_DEVIATION = 0.08
 """Largest relative standard deviation of t_gen with which a forecast is in range."""
@@ -126,7 +128,7 @@ class Regression:
         self._largest_eta = float(1.0 / self._modes.eigenvalues[-1])
         if not eta < self._largest_eta:
             raise ValueError(
-                f"lr = {eta:g}: gradient descent diverges on these rows; must be below "
+                f"eta = {eta:g}: gradient descent diverges on these rows; must be below "
                 f"{self._largest_eta:.4g}, or standardize the features"
             )
 

@@ -74,7 +74,7 @@ def test_real_labels(capsys):
 @pytest.mark.parametrize("file", ["classes.npz", "real.npz"])
 def test_json_is_the_analysis(file, capsys):
     found = analyze(**np.load(file), eta=0.02, seed=3)
-    told = json.loads("\n".join(lines_of(capsys, file, "--json", "--lr=0.02", "--seed=3")))
+    told = json.loads("\n".join(lines_of(capsys, file, "--json", "--eta=0.02", "--seed=3")))
     assert told["t_gen"] == pytest.approx(found.t_gen)
     assert told["eta"] == 0.02 and told.keys() == vars(found).keys()
 
@@ -134,14 +134,15 @@ def test_a_run_is_written_beside_its_forecast_and_not_over_another(file, capsys,
         (["classes.npz", "--label=z"], "no array z"),
         (["classes.npz", "--held-out=2"], "held_out = 2: must lie between 0 and 1"),
         (["classes.npz", "--task=sorting"], "invalid choice: 'sorting'"),
-        (["classes.npz", "--lr=fast"], "argument --lr"),
+        (["classes.npz", "--lr=fast"], "argument --lr/--eta"),
+        (["classes.npz", "--epsilon=0.1"], "epsilon = 0.1: has no meaning for two classes"),
         (["classes.npz", "--out=x"], "--out: has no meaning without --run"),
         (["classes.npz", "--until=5"], "--until: has no meaning without --run"),
         (["classes.npz", "--force"], "--force: has no meaning without --run"),
         (["classes.npz", "--run", "--until=0"], "--until 0: must be at least 1 and finite"),
         (["classes.npz", "--run", "--out=real.npz"], "--out real.npz: is not a folder"),
         (["classes.npz", "--run", "--out=real.npz/sub"], "real.npz is not a folder"),
-        (["real.npz", "--lr=9"], "lr = 9: gradient descent diverges"),
+        (["real.npz", "--lr=9"], "eta = 9: gradient descent diverges"),
         ([], "FILE"),
     ],
 )

@@ -328,7 +328,7 @@ def test_a_rate_that_diverges_is_refused_with_the_largest_allowed():
     assert largest == pytest.approx(
         1 / np.linalg.eigvalsh(rows.inputs.T @ rows.inputs / len(rows.inputs))[-1]
     )
-    with pytest.raises(ValueError, match=f"lr = 1: .* must be below {largest:.4g}"):
+    with pytest.raises(ValueError, match=f"eta = 1: .* must be below {largest:.4g}"):
         analyze(features, labels, eta=1.0)
 
 

@@ -58,7 +58,7 @@ CONSTANT[:, 2] = 3.0
         (X, Y, {"held_out": 0.99}, "held_out = 0.99: leaves 0 of 40 rows"),
         (X, Y, {"held_out": 0.001}, "held_out = 0.001: leaves 40 of 40 rows"),
         (X, Y, {"seed": -1}, "seed = -1: must be at least 0"),
-        (X, Y, {"eta": 0.0}, r"lr = 0: must lie in \(0, inf\)"),
+        (X, Y, {"eta": 0.0}, r"eta = 0: must lie in \(0, inf\)"),
         (X, Y, {"accuracy": 1.0}, r"accuracy = 1: must lie in \(0, 1\)"),
         (X, Y, {"epsilon": -1.0}, r"epsilon = -1: must lie in \(0, inf\)"),
         (BUT_ONE, Y, {"held_out": 0.9}, "X: all features of the training rows are 0"),

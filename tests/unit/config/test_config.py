@@ -288,6 +288,15 @@ CONTRADICTIONS = [
         "of 9 pairs leaves no pairs for training",
     ),
     ({"model": "modular", "p": 3, "train_fraction": 0.96}, "or none for generalization"),
+    (
+        {"model": "modular", "p": 23, "train_fraction": [0.3, 0.3001]},
+        "train_fraction = 0.3 and 0.3001 give the same sizes",
+    ),
+    (
+        {"model": "logistic", "n_train": 400, "lambda": [0.4, 0.4000001]},
+        "lambda = 0.4 and 0.4000001 give the same sizes",
+    ),
+    ({"model": "logistic", "n_train": [400, 800], "lambda": [0.4, 0.2]}, None),
     ({"model": "modular", "p": 1}, "p = 1"),
     ({"model": "modular", "t_max": 1e12}, "computes every step; at most 1e+09"),
     (
