@@ -34,8 +34,9 @@ def test_the_numbers_of_every_figure_come_with_the_repository(figure):
 
 def test_the_verdicts_are_those_that_come_with_the_repository():
     claims = load_results.claims(root=REPOSITORY, size="config")
+    assert "units" in claims.attrs and not claims[["note", "run_ids"]].isna().any(axis=None)
     counts = claims["verdict"].value_counts()
-    disagree = claims[claims["disagreement"].notna() & (claims["verdict"] != "confirmed")]
+    disagree = claims[(claims["disagreement"] != "") & (claims["verdict"] != "confirmed")]
     told = (
         f"{counts['confirmed']} of {len(claims)} on the {len(FIGURES)} figures are confirmed, and "
         f"{counts.get('undecided', 0)} undecided"

@@ -160,7 +160,7 @@ def test_tables_sort_and_filter(page, built, tmp_path):
             page,
             tmp_path,
             """
-            const table = document.getElementById("claims-table");
+            let table = document.getElementById("claims-table");
             const rows = () => [...table.tBodies[0].rows].filter((row) => !row.hidden);
             const measured = () => rows().map((row) => Number(row.cells[4].dataset.value));
             const heading = [...table.tHead.rows[0].cells][4];
@@ -168,7 +168,7 @@ def test_tables_sort_and_filter(page, built, tmp_path):
             const up = measured();
             heading.querySelector("button").click();
             const down = measured();
-            const controls = document.querySelector('.controls[data-for="claims-table"]');
+            let controls = document.querySelector('.controls[data-for="claims-table"]');
             const set = (name, value) => {
               controls.elements[name].value = value;
               controls.dispatchEvent(new Event("input"));
@@ -181,8 +181,15 @@ def test_tables_sort_and_filter(page, built, tmp_path):
             const wendel = rows().length;
             set("text", "S_∞");
             const subscripts = rows().length;
+            set("text", "95 %");
+            const percent = rows().length;
             set("text", "");
-            return { subscripts, up, down, contradicted, both, wendel, all: rows().length };
+            const all = rows().length;
+            table = document.getElementById("runs-table");
+            controls = document.querySelector('.controls[data-for="runs-table"]');
+            set("text", "d_in");
+            const parameters = rows().length;
+            return { subscripts, up, down, contradicted, both, wendel, percent, all, parameters };
             """,
         )
     )
@@ -194,6 +201,8 @@ def test_tables_sort_and_filter(page, built, tmp_path):
     assert all(pair == ["contradicted", "B6"] for pair in found["both"])
     assert 0 < found["wendel"] < found["all"] == len(claims)
     assert found["subscripts"] >= claims["statement"].str.contains("S_∞").sum() > 0
+    assert found["percent"] >= claims["statement"].str.contains("95 %").sum() > 0
+    assert found["parameters"] > 0
 
 
 @needs_browser

@@ -205,6 +205,7 @@ def test_summary_scalars_separability_table_and_runs(root):
         ),
         (lambda root: load.history("A1", lambda_=0.5, root=root), "available values: 0.3, 0.9"),
         (lambda root: load.history("A1", sigma=5, root=root), "no such parameter.*lambda"),
+        (lambda root: load.history("A1", d=5, root=root), "no such run; available values: none$"),
         (lambda root: load.history("A1", lambda_=[0.3, 0.9], root=root), "^lambda_ = .*one value$"),
         (lambda root: load.history("B6", root=root), "B6 has no dynamics runs"),
         (lambda root: load.table("B1", root=root), "available tables: A1"),

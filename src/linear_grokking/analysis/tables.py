@@ -140,7 +140,8 @@ def _answer(found: ClassificationAnalysis | RegressionAnalysis) -> str:
     if gen is not None and math.isinf(gen):
         return "no: held-out rows end below the accuracy"
     if gen is None or not found.valid:
-        return "no forecast; use --run to find out"
+        why = "no forecast" if gen is None else "the forecast is not in its range"
+        return f"{why}; use --run to find out"
     if train is None or math.isinf(train) or gen <= train:
         return "no: held-out rows reach the accuracy no later than training rows"
     ratio = f" ({gen / train:.3g} times as late)" if train > 0 else ""

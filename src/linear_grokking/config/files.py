@@ -20,7 +20,7 @@ MAX_BYTES = 1_000_000
 """The largest configuration file that is read."""
 
 MAX_VALUES = 100_000
-"""The most keys and values that a file may hold, aliases written out."""
+"""The most values that a file may hold, aliases written out."""
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -121,7 +121,7 @@ def _problem(error: yaml.YAMLError) -> str:
 
 
 def _exceeds(value: Any, most: int) -> bool:
-    """Return whether a value has more than ``most`` keys and values, counting aliases each time."""
+    """Return whether a value has more than ``most`` values, counting aliases each time."""
     waiting, count = [value], 0
     while waiting and count <= most:
         count += 1

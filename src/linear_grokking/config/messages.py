@@ -69,7 +69,6 @@ _ALLOWED = {
     "greater_than": "must be greater than {gt:g}",
     "greater_than_equal": "must be at least {ge:g}",
     "int_from_float": "must be an integer",
-    "int_parsing": "must be an integer",
     "int_parsing_size": "is too large",
     "int_type": "must be an integer",
     "less_than": "must be less than {lt:g}",

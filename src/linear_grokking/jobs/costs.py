@@ -95,6 +95,7 @@ def separability(spec: Spec) -> Cost:
     # are found on the host: a few factors of the support vectors' Gram matrix, and products with
     # vectors.
     may_be_separable = d > n / 2 - 2.0 * math.sqrt(n)
+    critical = 2.5 * math.exp(-2.0 * (d - n / 2) ** 2 / n)
     has_margin = spec["margin"] and may_be_separable
     margin = 1e-3 + 5e-8 * n * d + 5.0 * flops / CPU_GFLOPS if has_margin else 0.0
     if may_be_separable and spec.get("box_margin", False):
@@ -104,8 +105,9 @@ def separability(spec: Spec) -> Cost:
     return Cost(
         host_seconds=DRAW_SECONDS * n * d + margin,
         # A Newton step of Nd² flops, which many separable sets do not need, and what precedes it:
-        # some hundred products with vectors or, in small sets, steps in float32.
-        core_seconds=1e-3 + 2e-8 * n * d + 0.5 * flops / CPU_GFLOPS,
+        # some hundred products with vectors or, in small sets, steps in float32.  Within the width
+        # of Wendel's transition products do not lead near the end, and more steps are needed.
+        core_seconds=1e-3 + 2e-8 * n * d + (0.5 + critical) * flops / CPU_GFLOPS,
         # Twice the flops in float64, and as many steps as the slowest set of a batch needs.
         device_seconds=16.0 * flops / GPU_GFLOPS,
         device_calls=3e3,
@@ -211,8 +213,7 @@ def linear_batches(spec: Spec) -> Cost:
     d_in, d_out, batch = (spec[key] for key in ("d_in", "d_out", "batch_size"))
     # Each output reads the rows from the cache once; drawing a batch costs less than a call.
     step: list[Product] = [(batch * d_out, d_in, 1)]
-    width = float(d_out)
-    cost = _literal(spec, step, numbers=8.0 * d_in * d_out, width=width, calls=0.5)
+    cost = _literal(spec, step, numbers=8.0 * d_in * d_out, width=d_out, calls=0.5)
     return Cost(cost.seconds, cost.data_bytes)
 
 

@@ -60,7 +60,11 @@ def claims(root: Root = ".", *, size: Size | None = None) -> pd.DataFrame:
     if size is None:
         return _whole(root, CLAIMS[-1])
     with (_shipped(root, size) / "claims.csv").open() as file:
-        return pd.read_csv(file)
+        frame = pd.read_csv(file)
+    # In CSV an empty text looks like a missing one.
+    frame = frame.fillna(dict.fromkeys(frame.select_dtypes("str"), ""))
+    frame.attrs = {"units": _units(frame)}
+    return frame
 
 
 def table(figure: str, root: Root = ".", *, size: Size | None = None) -> pd.DataFrame:
@@ -97,10 +101,11 @@ def table(figure: str, root: Root = ".", *, size: Size | None = None) -> pd.Data
     present = _tables(folder)
     if figure not in present:
         known = ", ".join(present) or "none"
-        hint = "" if size else '; Snakemake makes it, and size="config" reads the one of a clone'
+        fixed = size or isinstance(root, InArchive)
+        hint = "" if fixed else '; Snakemake makes it, and size="config" reads the one of a clone'
+        path = folder / f"{figure}.parquet"
         raise ValueError(
-            f"figure = {figure!r}: there is no {folder}/{figure}.parquet; available tables: {known}"
-            + hint
+            f"figure = {figure!r}: there is no {path}; available tables: {known}{hint}"
         )
     return _one_file(folder / f"{figure}.parquet")
 
@@ -223,7 +228,7 @@ def _chosen(
         present = manifest.loc[fits, column]
         matching = _equal(manifest[column], value)
         if not (fits & matching).any():
-            values = ", ".join(str(each) for each in sorted(present.dropna().unique()))
+            values = ", ".join(str(each) for each in sorted(present.dropna().unique())) or "none"
             raise ValueError(f"{key} = {value!r}: no such run; available values: {values}")
         fits &= matching
     return manifest[fits].drop_duplicates("run_id").reset_index(drop=True)

@@ -20,11 +20,8 @@ from linear_grokking.report.captions import written
 
 _THEORY = "#888888"
 """Readable on the light and on the dark page."""
-_DASH = {"train": "dash", "generalization": "solid"}
 _WORDS = {"train": "training", "weight_norm": "‖S‖", "bias": "b"}
-"""Labels of series that are not labeled by their own names."""
-_NAMES = {"weight_norm": "‖S‖", "bias": "b"}
-"""Axis titles of panels that are not titled by their own names."""
+"""Labels of series and panels that are not labeled by their own names."""
 _HEIGHT = 300
 """Height of one panel in pixels."""
 
@@ -60,7 +57,7 @@ def dynamics(table: pd.DataFrame, panels: Sequence[str]) -> go.Figure:
             mode="lines",
             line={
                 "color": colours[value] if experiment else _THEORY,
-                "dash": _DASH.get(series, "solid") if experiment else "solid",
+                "dash": "dash" if experiment and series == "train" else "solid",
                 "width": 2 if experiment else 1,
             },
             hovertemplate="t = %{x:.4g}<br>%{y:.4g}<extra>"
@@ -75,7 +72,7 @@ def dynamics(table: pd.DataFrame, panels: Sequence[str]) -> go.Figure:
         figure.update_yaxes(
             type="log" if log else "linear",
             range=[-7, 3] if log else None,
-            title=_NAMES.get(panel, panel),
+            title=_WORDS.get(panel, panel),
             exponentformat="power",
             row=row,
             col=1,

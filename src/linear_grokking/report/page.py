@@ -35,7 +35,7 @@ HEADLINES = (
     *("A3-floor-factor-8", "A5-prefactor-d_h-200", "B1-limit-norm-large-size"),
     *("B1-perfect-below", "B1-margin-accuracy", "B3-both", "B6-wendel-gaussian", "B8-slope"),
 )
-"""Claims that the opening of the page names if they were confirmed."""
+"""Claims that "What was reproduced: a selection" lists if they were confirmed."""
 SIZES = (
     ("Paper A: input dimension d_in", "A1", "dynamics", "d_in", "1000"),
     ("Paper A: realizations", "A1", "dynamics", "realizations", "not stated"),

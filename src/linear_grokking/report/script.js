@@ -1,5 +1,8 @@
 "use strict";
 
+// Typeset text has no underscores but no-break spaces; parameters of runs are as in the configuration.
+const plain = (text) => text.toLowerCase().replaceAll("_", "").replaceAll("\u00a0", " ");
+
 // Tables that sort by a click on a heading and show the rows that fit the controls.
 for (const table of document.querySelectorAll("table.sortable")) {
   const body = table.tBodies[0];
@@ -36,8 +39,7 @@ for (const table of document.querySelectorAll("table.sortable")) {
       const fits = [...controls.querySelectorAll("input, select")].every((control) => {
         const wanted = control.value.trim().toLowerCase();
         if (!wanted) return true;
-        // Subscripts carry no underscore: d_out is found as it is written in the configuration.
-        if (control.name === "text") return row.textContent.toLowerCase().includes(wanted.replaceAll("_", ""));
+        if (control.name === "text") return plain(row.textContent).includes(plain(wanted));
         return row.dataset[control.name].toLowerCase() === wanted;
       });
       row.hidden = !fits;

@@ -308,6 +308,9 @@ def test_few_modes_are_out_of_range():
     found = analyze(*teacher(0, 300, 0.9))
     assert not found.valid and "modes" in found.remarks[0]
     assert found.t_gen_deviation > 0.08 * found.t_gen
+    assert re.search(
+        r"grok\? +the forecast is not in its range; use --run", "\n".join(table(found))
+    )
 
 
 def test_few_held_out_rows_are_out_of_range_for_that():

@@ -434,6 +434,10 @@ def test_help_names_every_parameter_with_its_default(capsys):
         ([*LOGISTIC, "--data=deferred", "--n_test=9"], "--n_test = 9 with data: deferred; needs 0"),
         ([*LOGISTIC, "--data=deferred", "--solver=adam", "--n_epochs=9"], "= adam with data: defe"),
         ([*LOGISTIC, "--data=deferred", "--checkpoints=2"], "--checkpoints with --data = deferred"),
+        (
+            [*LOGISTIC, "--data=deferred", "--checkpoint_every=9e4"],
+            "--checkpoint_every with --data =",
+        ),
         ([*LOGISTIC, "--no_bias", "--b0=1"], "--b0, which has a meaning only with a bias"),
         ([*LOGISTIC, "--decay=weights"], "--decay, which has a meaning only with --weight_decay"),
         (["--decay=all", "--weight_decay=1"], "--decay: has no meaning with --architecture 1layer"),

@@ -4,10 +4,9 @@ import heapq
 import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
-from pathlib import Path
 
 from linear_grokking.jobs import costs
-from linear_grokking.workflow.plan import job_names, targets
+from linear_grokking.workflow.plan import job_names
 from linear_grokking.workflow.plan.planning import Plan
 
 
@@ -92,8 +91,8 @@ def _of(plan: Plan, name: str, run_ids: Collection[str], gpus: bool) -> Forecast
 
 def _is_done(plan: Plan, run_id: str, file: str) -> bool:
     """Return whether a block exists and the workflow would not make it again."""
-    made = targets.block(plan, run_id, Path(file).stem)
-    return (plan.root / file).exists() and not targets.outdated(plan, made)
+    outdated = plan.disk.outdated(file, run_id, plan.runs[run_id].kind.schema)
+    return (plan.root / file).exists() and not outdated
 
 
 def on_cluster(plan: Plan, gpus: int, cores: int) -> Cluster:

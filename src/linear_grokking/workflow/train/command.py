@@ -134,8 +134,8 @@ def command(options: argparse.Namespace) -> None:
     steps = checkpoint_steps(spec["t_max"], options.checkpoints, options.checkpoint_every)
     if steps.size and data_of(spec) == "deferred":
         raise ValueError(
-            "--checkpoints with --data = deferred: there is no input matrix to which saved weights "
-            "could refer"
+            f"--{'checkpoints' if options.checkpoints else 'checkpoint_every'} with --data = "
+            "deferred: there is no input matrix to which saved weights could refer"
         )
     device = devices.resolve(options.device, computes_there=kind.on_gpu)
     started = time.monotonic()
