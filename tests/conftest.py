@@ -24,6 +24,7 @@ CONFIG = Path(__file__).parents[1] / "config"
 LONGEST = (
     *("slurm/test_faults", "workflow/test_interruption", "workflow/test_shown_commands"),
     *("slurm", "workflow", "report", "unit/theory/test_mutations"),
+    "unit/workflow/test_block_resume",
 )
 """Folders and files whose tests take longest or mostly wait.  They come first: one of them at the
 end would leave the other workers idle.  Tests on a cluster mostly wait, and run best beside tests

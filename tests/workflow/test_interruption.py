@@ -25,17 +25,16 @@ JOBS = 7
 
 def processes_of_jobs(root: Path) -> set[int]:
     """Return the processes that compute a job in a folder: Linux lists them in /proc."""
-    found = set()
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
+    found, here = set(), str(root.resolve())
+    for number in filter(str.isdigit, os.listdir("/proc")):
         with contextlib.suppress(OSError):
-            if Path(os.readlink(entry / "cwd")) != root.resolve():
+            if os.readlink(f"/proc/{number}/cwd") != here:
                 continue
+            entry = Path("/proc", number)
             command = (entry / "cmdline").read_bytes().split(b"\0")
             name = (entry / "comm").read_text().rstrip("\n")
             if b"/workflow/scripts/" in b"".join(command[1:2]) or name == JOB:
-                found.add(int(entry.name))
+                found.add(int(number))
     return found
 
 

@@ -111,6 +111,7 @@ def test_figures_and_runs_that_are_not_configured_are_refused_by_name(built):
         *_, line = refused.output.splitlines()
         assert line == "error: figure B1 is not configured; configured are A1, A3, B6"
     refused = built.snakemake("results/summaries/0123456789abcdef.parquet", "--dry-run")
+    assert refused.returncode != 0
     *_, line = refused.output.splitlines()
     assert line.startswith("error: run 0123456789abcdef is not part of this configuration")
     assert "Traceback" not in refused.output

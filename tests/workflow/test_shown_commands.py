@@ -152,7 +152,7 @@ def test_it_is_executed(page, command, how, request):
     assert not how.makes or not (root / how.makes).exists()
     surroundings = environment(root)
     programs = [root / ".venv/bin"]
-    if command.startswith("snakemake"):
+    if command.startswith(("snakemake", "linear-grokking")):
         programs.insert(0, snakemake_server.programs())
     surroundings["PATH"] = ":".join([*map(str, programs), os.environ["PATH"]])
     done = subprocess.run(

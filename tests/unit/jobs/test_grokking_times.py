@@ -31,24 +31,24 @@ def of_matrices(spec, draws):
     """Return the same columns from data matrices, times by bisection."""
     n, d, rng = spec["n_train"], spec["d_in"], np.random.default_rng(9)
     target = spec["epsilon"] / 3.841458820694124  # χ²₁ is below this with 95 %
-    rows = []
-    for _ in range(draws):
+    nu, square = np.empty((2, draws, d))
+    for k in range(draws):
         x = rng.standard_normal((n, d))
         student, teacher = rng.standard_normal((2, d)) / np.sqrt(2 * d)
-        nu, vectors = np.linalg.eigh(x.T @ x / n)
+        nu[k], vectors = np.linalg.eigh(x.T @ x / n)
         if n < d:
-            nu[: d - n] = 0.0
-        square = (vectors.T @ (student - teacher)) ** 2
-        row = []
-        for weights in (nu * square, square):
-            low, high = -5.0, 40.0
-            for _ in range(60):
-                middle = (low + high) / 2
-                loss = np.sum(weights * np.abs(1 - 2 * spec["eta"] * nu) ** (2 * np.exp(middle)))
-                low, high = (middle, high) if loss > target else (low, middle)
-            row.append(np.exp(high) if high < 40.0 else np.inf)
-        rows.append([*row, nu[max(0, d - n)]])
-    return np.array(rows).T
+            nu[k, : d - n] = 0.0
+        square[k] = (vectors.T @ (student - teacher)) ** 2
+    times = []
+    for weights in (nu * square, square):
+        low, high = np.full(draws, -5.0), np.full(draws, 40.0)
+        for _ in range(60):
+            middle = (low + high) / 2
+            left = np.abs(1 - 2 * spec["eta"] * nu) ** (2 * np.exp(middle))[:, np.newaxis]
+            above = np.sum(weights * left, axis=1) > target
+            low, high = np.where(above, middle, low), np.where(above, high, middle)
+        times.append(np.where(high < 40.0, np.exp(high), np.inf))
+    return np.array([*times, nu[:, max(0, d - n)]])
 
 
 @pytest.mark.parametrize(("n_train", "d_in"), [(25, 20), (60, 60), (12, 15)])

@@ -100,7 +100,8 @@ def test_no_single_byte_matters(start, module):
         damaged = bytearray(whole)
         damaged[position] ^= 0xFF
         path.write_bytes(damaged)
-        start()
+        _, warned = start()
+        assert len(warned) == 1
 
 
 def test_code_of_another_signature_is_not_run(start, module):

@@ -120,18 +120,18 @@ def test_survival_of_the_time_is_an_average_over_the_mode(excess):
 def exact_times(n_train, d_in, draws):
     """Return when Σ g²/d e^{-4ηνt} falls to the loss, of data matrices, by bisection."""
     rng = np.random.default_rng(6)
-    times = []
-    for _ in range(draws):
+    nu, weights = np.empty((2, draws, d_in))
+    for k in range(draws):
         x = rng.standard_normal((n_train, d_in))
-        nu = np.linalg.eigvalsh(x.T @ x / n_train)
-        weights = rng.standard_normal(d_in) ** 2 / d_in
-        low, high = 0.0, 60.0
-        for _ in range(60):
-            middle = (low + high) / 2
-            above = np.sum(weights * np.exp(-4 * ETA * nu * np.exp(middle))) > LOSS
-            low, high = (middle, high) if above else (low, middle)
-        times.append(np.exp(high))
-    return np.array(times)
+        nu[k] = np.linalg.eigvalsh(x.T @ x / n_train)
+        weights[k] = rng.standard_normal(d_in) ** 2 / d_in
+    low, high = np.zeros(draws), np.full(draws, 60.0)
+    for _ in range(60):
+        middle = (low + high) / 2
+        left = np.exp(-4 * ETA * nu * np.exp(middle)[:, np.newaxis])
+        above = np.sum(weights * left, axis=1) > LOSS
+        low, high = np.where(above, middle, low), np.where(above, high, middle)
+    return np.exp(high)
 
 
 @pytest.mark.parametrize(("n_train", "d_in"), [(20, 20), (31, 30)])

@@ -1,5 +1,7 @@
 """Losses under other optimizers: against brute force at two sizes, and exact polynomials."""
 
+import functools
+
 import numpy as np
 import pytest
 from numpy.polynomial import chebyshev
@@ -23,12 +25,20 @@ pytestmark = pytest.mark.filterwarnings("error")
 LAMBDAS = [0.3, 0.5, 0.9]
 
 
-def on_drawn_spectra(method, t, d, lambda_):
-    """Return training and generalization losses (2, T), averaged over modes and four draws."""
+@functools.cache
+def drawn_spectra(d, lambda_):
+    """Return the spectra of four draws."""
     rng, found = np.random.default_rng(3), []
     for _ in range(4):
         inputs = rng.standard_normal((round(d / lambda_), d))
-        nodes = np.linalg.eigvalsh(inputs.T @ inputs / len(inputs))
+        found.append(np.linalg.eigvalsh(inputs.T @ inputs / len(inputs)))
+    return found
+
+
+def on_drawn_spectra(method, t, d, lambda_):
+    """Return training and generalization losses (2, T), averaged over modes and four draws."""
+    found = []
+    for nodes in drawn_spectra(d, lambda_):
         squares = residuals(method, 2 * nodes, t) ** 2
         found.append([np.mean(nodes * squares, axis=1), np.mean(squares, axis=1)])
     return np.mean(found, axis=0)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.optimize import brentq
 
 from linear_grokking.theory import linear
 from linear_grokking.theory.mini_batches import instability, mini_batch_losses
@@ -57,9 +58,7 @@ def test_the_full_batch_has_no_noise():
 def test_losses_grow_where_the_gain_is_above_one(gain):
     """Whether the batch is a little larger or smaller than the critical one."""
     lambda_, eta, d = 0.5, 0.02, 200
-    sizes = np.linspace(2, 20, 20_000)
-    gains = np.array([instability(lambda_, eta, d, b) for b in sizes])
-    batch_size = sizes[np.argmin(np.abs(gains - gain))]
+    batch_size = brentq(lambda size: instability(lambda_, eta, d, size) - gain, 2.0, 20.0)
     found = mini_batch_losses([3000, 6000], lambda_, eta, d, batch_size).train
     assert (found[1] > found[0]) == (gain > 1)
 
