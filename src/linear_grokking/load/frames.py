@@ -98,16 +98,15 @@ def table(figure: str, root: Root = ".", *, size: Size | None = None) -> pd.Data
     0.48 0.203 2000
     """
     folder = _folder(root) / "figures/tables" if size is None else _shipped(root, size)
-    present = _tables(folder)
+    present, path = _tables(folder), folder / f"{figure}.parquet"
     if figure not in present:
         known = ", ".join(present) or "none"
         fixed = size or isinstance(root, InArchive)
         hint = "" if fixed else '; Snakemake makes it, and size="config" reads the one of a clone'
-        path = folder / f"{figure}.parquet"
         raise ValueError(
             f"figure = {figure!r}: there is no {path}; available tables: {known}{hint}"
         )
-    return _one_file(folder / f"{figure}.parquet")
+    return _one_file(path)
 
 
 def _tables(folder: Path | InArchive) -> list[str]:

@@ -91,8 +91,8 @@ def _of(plan: Plan, name: str, run_ids: Collection[str], gpus: bool) -> Forecast
 
 def _is_done(plan: Plan, run_id: str, file: str) -> bool:
     """Return whether a block exists and the workflow would not make it again."""
-    outdated = plan.disk.outdated(file, run_id, plan.runs[run_id].kind.schema)
-    return (plan.root / file).exists() and not outdated
+    schema = plan.runs[run_id].kind.schema
+    return (plan.root / file).exists() and not plan.disk.outdated(file, run_id, schema)
 
 
 def on_cluster(plan: Plan, gpus: int, cores: int) -> Cluster:
