@@ -22,10 +22,6 @@ def name(plan: Plan, run_id: str, block: str = "") -> str:
 @lru_cache(maxsize=1)
 def _names(plan: Plan) -> Mapping[str, str]:
     """Return the name of every run; a queue asks for each of them."""
-    figures: dict[str, list[str]] = {}
-    for figure in plan.config.figures:
-        for run_id in plan.figure_runs(figure):
-            figures.setdefault(run_id, []).append(figure)
     found: dict[str, str] = {}
     for experiment, points in plan.points.items():
         keys = dict.fromkeys(key for point in points for key in point.parameters)
@@ -33,6 +29,6 @@ def _names(plan: Plan) -> Mapping[str, str]:
         different = {key for key in keys if any(each != values[key][0] for each in values[key])}
         for point in points:
             told = [f"{k}={value}" for k, value in point.parameters.items() if k in different]
-            words = (",".join(figures.get(point.run_id, [])), experiment, *told)
+            words = (",".join(plan.figures_of[point.run_id]), experiment, *told)
             found.setdefault(point.run_id, " ".join(words).strip())
     return found

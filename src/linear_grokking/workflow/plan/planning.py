@@ -184,3 +184,12 @@ class Plan:
         """Return the runs that a figure is drawn from, each once."""
         points = self.figure_points(figure_id).values()
         return list(dict.fromkeys(point.run_id for role in points for point in role))
+
+    @cached_property
+    def figures_of(self) -> dict[str, list[str]]:
+        """The figures that are drawn from each run."""
+        found: dict[str, list[str]] = {run_id: [] for run_id in self.runs}
+        for figure_id in self.config.figures:
+            for run_id in self.figure_runs(figure_id):
+                found[run_id].append(figure_id)
+        return found

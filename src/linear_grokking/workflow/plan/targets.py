@@ -132,15 +132,11 @@ def manifest(plan: Plan) -> Target:
 
     Experiments are sorted by name, so that their order in the configuration is irrelevant.
     """
-    users: dict[str, list[str]] = {run_id: [] for run_id in plan.runs}
-    for figure_id in plan.config.figures:
-        for run_id in plan.figure_runs(figure_id):
-            users[run_id].append(figure_id)
     runs = [
         {
             "run_id": point.run_id,
             "experiment": name,
-            "figures": users[point.run_id],
+            "figures": plan.figures_of[point.run_id],
             "parameters": point.parameters,
             "realizations": plan.runs[point.run_id].realizations,
             "folder": plan.runs[point.run_id].folder,
