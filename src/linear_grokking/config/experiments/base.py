@@ -136,12 +136,11 @@ class Experiment(Section):
         size = math.prod(len(self.values(key)) for key in self.parameters())
         if size > MAX_GRID:
             raise refused(f"has {size} grid points; at most {MAX_GRID} are allowed")
-        shares: dict[tuple, dict[str, Any]] = {}
+        known: dict[tuple, dict[str, Any]] = {}
         for point in self.grid(0):
             check_feasible(point.spec)
-            mine = {key: point.parameters.get(key) for key in ("lambda", "train_fraction")}
-            first = shares.setdefault(tuple(point.spec.items()), mine)
-            for key, value in mine.items():
+            first = known.setdefault(tuple(point.spec.items()), point.parameters)
+            for key, value in point.parameters.items():
                 if first[key] != value:
                     raise refused(f"{key} = {first[key]} and {value} give the same sizes")
         return self
