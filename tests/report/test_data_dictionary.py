@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from linear_grokking.claims import COLUMNS
+from linear_grokking.report import does_x_help
 from linear_grokking.results import statistics
 
 DICTIONARY = Path(__file__).parents[2] / "docs" / "data.md"
@@ -103,6 +104,10 @@ def test_every_file_says_what_it_depends_on_and_where_it_is_from(root):
         provenance = json.loads(metadata["provenance"])
         assert {"revision", "dirty", "versions", "time"} <= provenance.keys(), path
         assert provenance["fingerprint"], path
+
+
+def test_does_x_help_has_the_columns_of_the_dictionary():
+    assert tuple(dictionary()["X1"]) == does_x_help.COLUMNS
 
 
 def test_claims_have_the_columns_of_the_dictionary():

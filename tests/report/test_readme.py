@@ -8,9 +8,11 @@ import pytest
 
 from linear_grokking import cli
 from linear_grokking import load as load_results
-from linear_grokking.config import load
+from linear_grokking.config import load, load_merged
 from linear_grokking.figures.registry import title
-from linear_grokking.workflow.plan import read
+from linear_grokking.workflow.plan import Plan, read
+from linear_grokking.workflow.plan.forecast import forecast
+from linear_grokking.workflow.shipping import CONFIGURATIONS
 
 REPOSITORY = Path(__file__).parents[2]
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
@@ -23,6 +25,34 @@ def test_the_table_lists_every_figure_as_its_module_calls_it():
     assert [row[0] for row in rows] == FIGURES
     assert all(target == figure for figure, _, target in rows)
     assert [row[1] for row in rows] == [title(figure) for figure in FIGURES]
+
+
+def minutes(text):
+    number, unit = text.split()
+    return float(number) / {"s": 60, "min": 1}[unit]
+
+
+def test_training_takes_as_long_as_the_plan_says(tmp_path):
+    plan = Plan(read(load(REPOSITORY / "config" / "config.yaml")), tmp_path)
+    *figures, together = (60 * each.core_hours for each in forecast(plan, gpus=False))
+    told = re.findall(r"^\| .*\| `snakemake -c2 \w+` \| (.*) \|$", README, re.MULTILINE)
+    assert [minutes(each) for each in told] == pytest.approx(figures, rel=0.05, abs=0.01)
+    assert f"an estimated {round(together)} minutes on one core" in " ".join(README.split())
+
+
+def test_what_is_left_at_the_papers_sizes_takes_as_long_as_the_plan_says():
+    there = REPOSITORY / "docs" / "paper_size"
+    plan = Plan(read(load_merged(CONFIGURATIONS["paper"])), there)
+    left = [name for name in plan.config.figures if not (there / f"{name}.png").exists()]
+    [(told, named)] = re.findall(
+        r'an estimated (\d+) core-hours: `make paper-size` with `FIGURES="([^"]+)"`',
+        " ".join(README.split()),
+    )
+    assert named.split() == left
+    runs = {run_id for name in left for run_id in plan.figure_runs(name)}
+    blocks = [(run_id, file) for run_id in runs for file in plan.block_files(run_id)]
+    seconds = (plan.runs[i].seconds(f, gpu=False) for i, f in blocks if not (there / f).exists())
+    assert int(told) == pytest.approx(sum(seconds) / 3600, abs=0.5)
 
 
 @pytest.mark.parametrize("figure", FIGURES)

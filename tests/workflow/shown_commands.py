@@ -107,6 +107,7 @@ COMMANDS: dict[str, dict[str, Here | By | Not]] = {
     },
     "docs/add_a_loss.md": {
         "linear-grokking train --loss": MENTIONED,
+        "linear-grokking schema > config/schema.json": PHYSICS,
         "pytest -q tests/unit/models/test_losses.py -k squareplus": PHYSICS,
         "linear-grokking train --architecture=logistic --loss=squareplus "
         "--d_in=40 --n_train=100 --n_epochs=1e4": PHYSICS,
@@ -167,6 +168,7 @@ COMMANDS: dict[str, dict[str, Here | By | Not]] = {
         "linear-grokking predict": MENTIONED,
         "linear-grokking train": MENTIONED,
         "linear-grokking plan": MENTIONED,
+        "linear-grokking watch": MENTIONED,
         "linear-grokking predict linear --lambda 0.9 --epsilon 1e-3": EXAMPLES,
         "linear-grokking predict linear --lambda 0.9 --optimizer momentum --lr 0.5": EXAMPLES,
         "linear-grokking predict logistic --lambda 0.48 --sigma 5 --weight-decay 1e-4": EXAMPLES,

@@ -52,6 +52,9 @@ class DamagedError(StorageError):
 
 _OF_ANOTHER = "was made from a different request or code than expected"
 
+_CODE = (":(top)", ":(top,exclude)docs")
+"""What git calls everything but docs/, where computed results are put while others are computed."""
+
 _GIT_PATIENCE = 30.0
 """Seconds that git may take to answer, so that a hanging file system does not hold up a job."""
 
@@ -60,11 +63,12 @@ _GIT_PATIENCE = 30.0
 def revision() -> dict[str, Any]:
     """Return the revision of the repository that this file belongs to, and whether it was dirty.
 
+    A repository is dirty if it has uncommitted changes, those of its documentation left out.
     Both are None where they are unknown, and ``revision_unknown`` says why.
     """
     try:
         _git("ls-files", "--error-unmatch", Path(__file__).name)
-        head, changes = _git("rev-parse", "HEAD"), _git("status", "--porcelain")
+        head, changes = _git("rev-parse", "HEAD"), _git("status", "--porcelain", "--", *_CODE)
     except FileNotFoundError:
         reason = "git is not installed"
     except OSError as error:

@@ -1,4 +1,7 @@
-"""The logistic model's gradient, Hessian and observables against plain formulas."""
+"""The logistic model's gradient, Hessian and observables against plain formulas.
+
+Those of the losses are tested in `test_losses`.
+"""
 
 import numpy as np
 import pytest
@@ -9,7 +12,6 @@ from linear_grokking.models.losses import LOSSES
 from linear_grokking.models.passes import row_pass
 
 N, D, REALIZATIONS = 60, 7, 3
-PLAIN_LOSSES = {"cross_entropy": lambda m: np.log1p(np.exp(m)), "exponential": np.exp}
 CROSS_ENTROPY = LOSSES["cross_entropy"]
 
 
@@ -26,7 +28,7 @@ def draw(*, mixed_labels=False, dtype=np.float64, sigma=1.5, seed=0):
 
 def plain_loss(inputs, labels, weights, bias, loss):
     outputs = np.einsum("rnd,rd->rn", inputs, weights) + bias[:, None]
-    return PLAIN_LOSSES[loss.name](-labels * outputs).mean(axis=-1)
+    return loss.value(np, -labels * outputs).mean(axis=-1)
 
 
 @pytest.fixture(params=list(LOSSES.values()), ids=list(LOSSES))
@@ -95,8 +97,7 @@ def test_observables_are_means_over_the_set_and_the_law(loss, mixed_labels):
     for r in range(REALIZATIONS):
         fresh = bias[r] + 1.5 * np.linalg.norm(weights[r]) * z
         right = fraction * (fresh < 0) + (1 - fraction) * (fresh > 0)
-        losses = fraction * PLAIN_LOSSES[loss.name](fresh)
-        losses += (1 - fraction) * PLAIN_LOSSES[loss.name](-fresh)
+        losses = fraction * loss.value(np, fresh) + (1 - fraction) * loss.value(np, -fresh)
         for name, sample in (("gen_accuracy", right), ("gen_loss", losses)):
             error = sample.std() / 1e3
             assert abs(observables[name][r] - sample.mean()) < 6 * error
@@ -169,8 +170,7 @@ def test_ranges_of_rows_give_what_one_product_gives(small_ranges, loss, mixed_la
     by_weights, by_bias, found = model.gradient_and_outputs(*params)
     outputs = np.einsum("rnd,rd->rn", inputs, params[0]) + params[1][:, None]
     np.testing.assert_allclose(found, outputs, rtol=1e-13, atol=1e-14)
-    margins = -labels * outputs
-    slopes = np.exp(margins) if loss.name == "exponential" else 1 / (1 + np.exp(-margins))
+    slopes = loss.slope(np, -labels * outputs)
     expected = np.einsum("rnd,rn->rd", inputs, -labels * slopes) / N
     np.testing.assert_allclose(by_weights, expected, rtol=1e-12, atol=1e-14)
     np.testing.assert_allclose(by_bias, np.mean(-labels * slopes, axis=-1), rtol=1e-12)

@@ -112,6 +112,8 @@ def package(tmp_path, monkeypatch):
 
 def test_the_revision_is_that_of_the_repository_that_tracks_the_package(package):
     head = repository(package, ["src"])
+    (package / "docs").mkdir()
+    (package / "docs" / "results.csv").write_text("new\n")
     assert ask() == {"revision": head, "dirty": False}
     (package / "others.txt").write_text("changed\n")
     assert ask() == {"revision": head, "dirty": True}
