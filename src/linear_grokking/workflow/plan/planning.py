@@ -188,8 +188,8 @@ class Plan:
     @cached_property
     def figures_of(self) -> dict[str, list[str]]:
         """The figures that are drawn from each run."""
-        found: dict[str, list[str]] = {run_id: [] for run_id in self.runs}
+        found: dict[str, list[str]] = {each: [] for each in self.runs}
         for figure_id in self.config.figures:
-            for run_id in self.figure_runs(figure_id):
-                found[run_id].append(figure_id)
+            for each in self.figure_runs(figure_id):
+                found[each].append(figure_id)
         return found
