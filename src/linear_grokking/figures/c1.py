@@ -82,7 +82,7 @@ def draw(table: pd.DataFrame) -> Figure:
     colours = style.colours_of(pd.concat([shown, by_decay], ignore_index=True))
     draw_dynamics(axes[0, ::-1], table, FRACTION, colours)
     present = {fraction: colours[fraction] for fraction in sorted(shown.unique())}
-    legends.of_values(axes[0, 0], FRACTION, present, loc="upper left")
+    legends.of_values(axes[0, 1], FRACTION, present, loc="lower left")
     _draw_times(axes[1, 0], table, colours)
     _draw_decay(axes[1, 1], table, colours)
     legends.of_dynamics(figure, table, columns=4)
