@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks.rows import Row, Spread, alternate
 from linear_grokking.config import load_merged
 from linear_grokking.config.experiments.base import MAX_GRID
-from linear_grokking.jobs import costs
+from linear_grokking.jobs import resources
 from linear_grokking.jobs.kinds import kind_of, run_id
 from linear_grokking.results.identity import blocks_in
 from linear_grokking.workflow.plan import read
@@ -361,10 +361,13 @@ def _cost_model() -> Iterator[Row]:
         # randomness has one.
         count = max(2, min(100, round(2.0 / cost.seconds))) if "seed" in spec else 1
         seconds, memory = measured_cost(spec, count)
-        model = costs.job_seconds(cost, count, gpu=False), costs.job_memory_mb(cost, gpu=False)
-        room = model[1] - costs.SNAKEMAKE_MB
+        model = (
+            resources.job_seconds(cost, count, gpu=False),
+            resources.job_memory_mb(cost, gpu=False),
+        )
+        room = model[1] - resources.SNAKEMAKE_MB
         # Every job is given the room of one that loads Numba.
-        ratios = [seconds / model[0], max(memory, costs.PROCESS_MB) / room]
+        ratios = [seconds / model[0], max(memory, resources.PROCESS_MB) / room]
         yield Row(
             f"cost model: {name}",
             "CPU time and memory expected (the worse of both)",

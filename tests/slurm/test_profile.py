@@ -8,7 +8,7 @@ import pytest
 from snakemake.profiles import ProfileConfigFileParser
 
 from linear_grokking.config import load_merged
-from linear_grokking.jobs import costs
+from linear_grokking.jobs import resources
 from linear_grokking.jobs.kinds import KINDS
 from linear_grokking.workflow.plan import Plan, at_work, read
 
@@ -149,7 +149,7 @@ def test_the_documented_memory_of_a_gpu_is_that_of_the_cost_model(paper):
         [run for run in runs if run.kind.measure == "dynamics"],
         [run for run in runs if run.spec["n_train"] <= 4000],
     )
-    needed = [max(costs.gpu_memory_mb(run.cost) for run in part) / 1000 for part in parts]
+    needed = [max(resources.gpu_memory_mb(run.cost) for run in part) / 1000 for part in parts]
     assert [math.ceil(each) for each in needed] == [int(each) for each in said]
 
 

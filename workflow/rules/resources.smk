@@ -1,6 +1,6 @@
 from functools import cache
 
-from linear_grokking.jobs import costs
+from linear_grokking.jobs import resources
 from linear_grokking.runtime import devices
 from linear_grokking.workflow.plan import at_work, forecast
 
@@ -41,7 +41,7 @@ def device_of(wildcards, resources):
 
 def threads_of(run_id):
     """Return one thread where several jobs of a run go side by side, all cores for a large job."""
-    large = costs.is_large(plan.runs[run_id].cost)
+    large = resources.is_large(plan.runs[run_id].cost)
     # A job that runs on another machine cannot know the number of cores there.
     here = workflow.is_main_process and workflow.nodes is None
     return workflow.cores if large and here else 1
@@ -50,7 +50,7 @@ def threads_of(run_id):
 def job_memory(wildcards, attempt):
     """Return the memory by the cost model, increased by half of it with each attempt."""
     held = at_work.held_by(wildcards.run_id)
-    needed = costs.job_memory_mb(plan.runs[wildcards.run_id].cost, gpu=held)
+    needed = resources.job_memory_mb(plan.runs[wildcards.run_id].cost, gpu=held)
     return int(needed * (1 + 0.5 * (attempt - 1)))
 
 
@@ -62,7 +62,7 @@ def job_gpus(wildcards):
 def job_gpu_memory(wildcards):
     """Return the least GPU memory that a job needs, by the cost model."""
     held = at_work.held_by(wildcards.run_id)
-    return costs.gpu_memory_mb(plan.runs[wildcards.run_id].cost) if held else None
+    return resources.gpu_memory_mb(plan.runs[wildcards.run_id].cost) if held else None
 
 
 def job_minutes(wildcards, attempt):
@@ -80,7 +80,7 @@ def asked_first(wildcards):
     """Return the minutes that the first attempt of a job requests."""
     held = at_work.held_by(wildcards.run_id)
     run = plan.runs[wildcards.run_id]
-    return costs.job_minutes(run.seconds(wildcards.block, gpu=held))
+    return resources.job_minutes(run.seconds(wildcards.block, gpu=held))
 
 
 def job_group(wildcards):

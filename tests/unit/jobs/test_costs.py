@@ -1,4 +1,4 @@
-"""The cost model: positive, growing with size, and round block sizes."""
+"""The cost model, positive and growing with size, and what jobs ask for by it."""
 
 import math
 from pathlib import Path
@@ -6,18 +6,16 @@ from pathlib import Path
 import pytest
 from test_kinds import named
 
-from linear_grokking.jobs.costs import (
+from linear_grokking.jobs.costs import CPU_GFLOPS, DRAW_SECONDS, GPU_CALL_SECONDS, Cost
+from linear_grokking.jobs.kinds import KINDS, kind_of
+from linear_grokking.jobs.resources import (
     BATCHES_MB,
     CONTEXT_MB,
-    CPU_GFLOPS,
-    DRAW_SECONDS,
-    GPU_CALL_SECONDS,
     GPU_PROCESS_MB,
     GPU_START_SECONDS,
     PROCESS_MB,
     SNAKEMAKE_MB,
     START_SECONDS,
-    Cost,
     batch_size,
     block_size,
     gpu_memory_mb,
@@ -26,7 +24,6 @@ from linear_grokking.jobs.costs import (
     job_minutes,
     job_seconds,
 )
-from linear_grokking.jobs.kinds import KINDS, kind_of
 from linear_grokking.runtime.memory import BATCH_BYTES, FittingBatches
 
 SPECS = {

@@ -516,6 +516,7 @@ SILENT = [
 SIZES_OF_WORK = [
     ("jobs/costs.py", "CPU_GFLOPS = 50.0", "CPU_GFLOPS = 10.0"),
     ("jobs/costs.py", "return ", "return 2 * "),
+    ("jobs/resources.py", "return ", "return 2 * "),
     ("jobs/kinds.py", "on_gpu=True", "on_gpu=False"),
     ("runtime/memory.py", "MEMORY_SHARE = ", "MEMORY_SHARE = 0.5 * "),
     ("runtime/memory.py", "BATCH_BYTES = ", "BATCH_BYTES = 2 * "),

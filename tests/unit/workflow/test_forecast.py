@@ -6,7 +6,7 @@ import pytest
 import small_plan
 
 from linear_grokking.config import load_merged
-from linear_grokking.jobs.costs import job_minutes, job_seconds
+from linear_grokking.jobs.resources import job_minutes, job_seconds
 from linear_grokking.workflow.plan import Plan, read, targets
 from linear_grokking.workflow.plan.forecast import (
     SCHEDULING_SECONDS,

@@ -13,8 +13,8 @@ import pytest
 import linear_grokking.workflow.made_of
 from linear_grokking.config import load_merged
 from linear_grokking.figures.registry import draw_code, tabulate_code
-from linear_grokking.jobs.costs import job_memory_mb
 from linear_grokking.jobs.kinds import kind_of
+from linear_grokking.jobs.resources import job_memory_mb
 from linear_grokking.results.identity import canonical
 from linear_grokking.results.places import MANIFEST
 from linear_grokking.results.storage import StorageError, write_table

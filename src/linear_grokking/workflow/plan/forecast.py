@@ -5,7 +5,7 @@ import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
 
-from linear_grokking.jobs import costs
+from linear_grokking.jobs import resources
 from linear_grokking.workflow.plan import job_names
 from linear_grokking.workflow.plan.planning import Plan
 
@@ -183,7 +183,7 @@ def groups(plan: Plan, size: int, minutes: float | None, *, gpus: bool) -> str:
     """
     limit = math.inf if minutes is None else minutes
     asked = {
-        run_id: size * costs.job_minutes(seconds)
+        run_id: size * resources.job_minutes(seconds)
         for run_id, seconds in _longest_jobs(plan, gpus).items()
     }
     beyond = [run_id for run_id, total in asked.items() if total > limit]
@@ -205,7 +205,7 @@ def groups(plan: Plan, size: int, minutes: float | None, *, gpus: bool) -> str:
 def _longest_jobs(plan: Plan, gpus: bool) -> dict[str, float]:
     """Return the expected seconds of the longest job of each run."""
     return {
-        run_id: costs.job_seconds(
+        run_id: resources.job_seconds(
             run.cost, min(run.block, run.realizations), gpu=run.takes_gpu(present=gpus)
         )
         for run_id, run in plan.runs.items()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from linear_grokking.config import ConfigurationError
-from linear_grokking.jobs import costs
+from linear_grokking.jobs import resources
 from linear_grokking.jobs.costs import Cost
 from linear_grokking.jobs.kinds import Kind, kind_of, run_id
 from linear_grokking.results.identity import FOLDERS, Block, blocks, blocks_in
@@ -77,7 +77,7 @@ class Run:
             Whether the job has a GPU.
         """
         cut = Block.parse(Path(block).stem)
-        return costs.job_seconds(self.cost, cut.last - cut.first + 1, gpu=gpu)
+        return resources.job_seconds(self.cost, cut.last - cut.first + 1, gpu=gpu)
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ class Plan:
                     point.spec,
                     identity,
                     max(experiment.realizations, known.realizations if known else 0),
-                    asked.get(identity) or costs.block_size(cost, config.job_minutes, gpu=gpu),
+                    asked.get(identity) or resources.block_size(cost, config.job_minutes, gpu=gpu),
                     config.device,
                 )
         jobs = sum(math.ceil(run.realizations / run.block) for run in self.runs.values())
