@@ -137,11 +137,17 @@ def _end(found: ClassificationAnalysis | RegressionAnalysis) -> list[str]:
 
 def _answer(found: ClassificationAnalysis | RegressionAnalysis) -> str:
     train, gen = found.t_train, found.t_gen
-    if gen is not None and math.isinf(gen):
-        return "no: held-out rows end below the accuracy"
-    if gen is None or not found.valid:
-        why = "no forecast" if gen is None else "the forecast is not in its range"
-        return f"{why}; use --run to find out"
+    if gen is None:
+        return "no forecast; use --run to find out"
+    never = "held-out rows end below the accuracy"
+    if not found.valid:
+        told = f"{never} by a forecast that" if math.isinf(gen) else "the forecast"
+        return f"{told} is not in its range; use --run to find out"
+    if math.isinf(gen):
+        return f"no: {never}"
+    if isinstance(found, ClassificationAnalysis) and not found.valid_train:
+        reached = f"held-out rows reach the accuracy at step {gen:.4g}"
+        return f"{reached}; use --run to find out when training rows do"
     if train is None or math.isinf(train) or gen <= train:
         return "no: held-out rows reach the accuracy no later than training rows"
     ratio = f" ({gen / train:.3g} times as late)" if train > 0 else ""

@@ -272,7 +272,7 @@ def kind_of(spec: Spec) -> Kind:
         if (kind.model, kind.solver, kind.measure, kind.labels, kind.data) == wanted:
             return kind
     told = "{}, {}, {}, {} labels, {} data".format(*wanted)
-    raise ValueError(f"{told}: no such combination of model, solver and measure")
+    raise ValueError(f"{told}: no kind of run has all of these")
 
 
 def run_id(spec: Spec) -> str:

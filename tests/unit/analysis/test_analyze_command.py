@@ -99,7 +99,7 @@ def test_what_is_infinite_is_named_in_json(capsys):
     np.savez("hopeless.npz", X=features[:, 1:], y=labels)
     assert json.loads("\n".join(lines_of(capsys, "hopeless.npz", "--json")))["t_gen"] == "inf"
     text = "\n".join(lines_of(capsys, "hopeless.npz"))
-    assert "no: held-out rows end below the accuracy" in text
+    assert "held-out rows end below the accuracy by a forecast that is not in its range" in text
 
 
 @pytest.mark.parametrize("file", ["classes.npz", "real.npz"])

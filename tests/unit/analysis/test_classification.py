@@ -86,6 +86,9 @@ def test_where_most_rows_are_far_off_a_small_margin_a_forecast_in_its_range_hold
         reached = first_crossing(steps, run[f"{name}_accuracy"], 0.95)
         assert not in_range or time == pytest.approx(reached, rel=0.2)
     assert (found.valid, found.valid_train) == valid
+    answer = next(line for line in table(found) if line.startswith("will it grok?"))
+    assert ("times as late" in answer) == all(valid)
+    assert ("when training rows do" in answer) == (found.valid and not found.valid_train)
 
 
 def test_the_run_and_the_forecast_are_those_of_a_torch_loop():
@@ -292,6 +295,7 @@ def test_an_accuracy_that_is_passed_on_the_way_is_not_called_never():
     )
     assert found.limit_gen_accuracy < 0.95 < run["gen_accuracy"][-1]
     assert not found.valid and "on the way" in found.remarks[0]
+    assert any("grok?" in line and "not in its range" in line for line in table(found))
 
 
 def test_never_is_not_in_range_though_all_training_rows_are_on_the_margin():

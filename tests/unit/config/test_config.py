@@ -4,6 +4,7 @@ import copy
 import dataclasses
 import json
 import math
+import re
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from linear_grokking.config import ConfigurationError, load, load_merged
 from linear_grokking.config.experiments import LinearExperiment, LogisticExperiment, base
 from linear_grokking.config.text import LONGEST, shown
+from linear_grokking.jobs import kinds
 from linear_grokking.jobs.kinds import KINDS, solvers_of
 from linear_grokking.workflow.plan import Plan, json_schema, read, read_again
 
@@ -34,6 +36,7 @@ BASE = {
             "law": "two_gaussians",
             "mu": 0.2,
             "sigma_a": [0, 0.1],
+            "bias": False,
             "n_train": 100,
             "d": 40,
         },
@@ -251,7 +254,14 @@ CONTRADICTIONS = [
     (THRESHOLD | {"gamma": 0.1, "decay": "weights"}, None),
     (THRESHOLD | {"data": "deferred"}, "sets data = deferred with labels: threshold; needs matrix"),
     (DEFERRED | {"gamma": 0.1, "decay": "weights", "label_fraction": 0.9}, None),
-    (DEFERRED | {"law": ["gaussian", "two_gaussians"], "mu": 1, "sigma_a": 0.1}, None),
+    (
+        DEFERRED | {"law": ["gaussian", "two_gaussians"], "mu": 1, "sigma_a": 0.1, "bias": False},
+        None,
+    ),
+    (
+        DEFERRED | {"law": ["gaussian", "two_gaussians"], "mu": 1, "sigma_a": 0.1},
+        "needs no bias with law: two_gaussians, whose inputs have both labels",
+    ),
     (
         DEFERRED | {"law": "anisotropic", "condition": 2},
         "sets law = anisotropic with data: deferred; needs gaussian or mixture or two_gaussians",
@@ -344,7 +354,18 @@ def test_solvers_may_share_a_key(monkeypatch):
     (point,) = LinearExperiment(**plain, solver="adam").grid(0)
     assert point.spec["beta2"] == 0.9
     raw = with_value("experiments.this", plain | {"solver": "gradient_descent"})
-    assert "only with solver: adam or rmsprop" in refusal(raw)[0]
+    assert re.search("only with solver: adam or (.* or )?rmsprop", refusal(raw)[0])
+
+
+def test_what_no_kind_of_run_has_is_refused_in_one_line(monkeypatch):
+    fewer = [kind for kind in KINDS if (kind.solver, kind.labels) != ("adam", "threshold")]
+    monkeypatch.setattr(kinds, "KINDS", fewer)
+    raw = with_value("experiments.this", THRESHOLD | {"solver": "adam", "label_fraction": 0.9})
+    (line,) = refusal(raw)
+    assert line == (
+        "experiments.this: logistic, adam, dynamics, threshold labels, matrix data: no kind of run "
+        "has all of these"
+    )
 
 
 def test_isotropic_inputs_stay_out_of_a_runs_meaning():

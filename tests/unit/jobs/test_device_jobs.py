@@ -32,7 +32,7 @@ OF_LAWS = {
     "gaussian": {},
     "anisotropic": {"condition": 4.0},
     "mixture": {"mixture_mean": 2.0},
-    "two_gaussians": {"mu": 0.2, "sigma_a": 0.5},
+    "two_gaussians": {"mu": 0.2, "sigma_a": 0.5, "bias": False},
     "rademacher": {"n_gen": 12},
     "uniform": {"n_gen": 12},
     "student_t": {"degrees_of_freedom": 3.0, "n_gen": 12},
@@ -83,9 +83,9 @@ def logistic_cases():
 
 
 def separability_cases():
-    """Yield each law; its sets need no fresh inputs."""
+    """Yield each law; its sets have no bias, and need no fresh inputs."""
     for law, more in OF_LAWS.items():
-        own = {key: value for key, value in more.items() if key != "n_gen"}
+        own = {key: value for key, value in more.items() if key not in ("bias", "n_gen")}
         yield {**SEPARABILITY, "law": law, **own, "margin": True}
 
 

@@ -475,7 +475,8 @@ def test_other_sets_end_as_theory_says():
     lengths = {"lambda_": 0.8, "sigma": 2, "mu": 1, "sigma_a": 0.5}
     two = {"law": "two_gaussians", "bias": False, **lengths}
     assert limit(**two).value == two_gaussians.limit_gen_accuracy(**lengths)
-    assert limit(**two | {"bias": True}).note == "outside: needs no bias"
+    with pytest.raises(ValueError, match="^needs no bias with law: two_gaussians"):
+        limit(**two | {"bias": True})
     assert limit(**two | {"lambda_": 0.05, "sigma_a": 4}).note.startswith("outside: ")
     decided = limit(lambda_=0.4, sigma=2, label_fraction=0.7, labels="threshold")
     assert decided.value == threshold_labels.limit_gen_accuracy(0.4, 0.7, 2)
@@ -496,7 +497,7 @@ def test_other_laws_have_a_time_of_their_own():
     assert found["t_gen"].value == pytest.approx(float(expected))
     assert found["weight_norm_limit"].note == "outside: needs Gaussian inputs"
     gaussian = predict("logistic", **same)["t_gen"].value
-    signs = predict("logistic", **same, law="rademacher", n_gen=10)["t_gen"]
+    signs = predict("logistic", **same, law="rademacher")["t_gen"]
     assert signs.value == gaussian > 0 and "ours" in signs.source
 
 
@@ -719,7 +720,7 @@ MODELS = [
     {"architecture": "logistic", "label_fraction": 0.5},
     {"architecture": "logistic", "label_fraction": 0.5, "labels": "threshold"},
     {"architecture": "logistic", "law": "anisotropic", "condition": 2},
-    {"architecture": "logistic", "law": "two_gaussians", "mu": 1, "sigma_a": 1},
+    {"architecture": "logistic", "law": "two_gaussians", "mu": 1, "sigma_a": 1, "bias": False},
     {"architecture": "logistic", "solver": "adam"},
     {"architecture": "logistic", **RADIUS},
     {"architecture": "logistic", "law": "uniform", "n_gen": 10},

@@ -162,7 +162,10 @@ def whole_size(key: str, exact: float, lambda_: float) -> int:
 
 def check_feasible(spec: Mapping[str, Any]) -> None:
     """Refuse a run that would never end, or that no machine has the memory for."""
-    kind = kind_of(spec)
+    try:
+        kind = kind_of(spec)
+    except ValueError as error:
+        raise refused(str(error)) from None
     if kind.literal and spec["t_max"] > MAX_LITERAL_STEPS:
         raise refused(
             f"t_max = {spec['t_max']:g} with solver: {kind.solver}, which computes every step; "

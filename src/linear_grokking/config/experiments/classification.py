@@ -104,6 +104,9 @@ class Classification(Experiment, title="Sets of inputs for logistic classificati
         return spec
 
 
+_WITHOUT_BIAS = ("two_gaussians",)
+"""Laws that return -yx for inputs x with both labels y: a bias would be multiplied by -y, too."""
+
 _NEEDS: Mapping[tuple[str, str], Mapping[str, tuple[Any, ...]]] = {
     # Their observables are closed forms, which hold under these conditions only.
     ("labels", "threshold"): {
@@ -116,7 +119,11 @@ _NEEDS: Mapping[tuple[str, str], Mapping[str, tuple[Any, ...]]] = {
     # Only products with Gaussian inputs can be drawn given earlier ones, and training may not see
     # more than such products.
     ("data", "deferred"): {
-        "law": tuple(name for name, law in LAWS.items() if law.isotropic_across),
+        "law": tuple(
+            name
+            for name, law in LAWS.items()
+            if law.isotropic_across and not issubclass(law, SampledLaw)
+        ),
         "solver": tuple(k.solver for k in KINDS if (k.measure, k.data) == ("dynamics", "deferred")),
         "n_gen": (0,),
         "dtype": (None, "float64"),
@@ -185,6 +192,8 @@ class LogisticExperiment(
         only_with(self, "gamma above 0", any(self.gamma), "decay")
         only_with(self, "a bias", self.bias, "b0")
         for law in self.law:
+            if law in _WITHOUT_BIAS and self.bias:
+                raise refused(f"needs no bias with law: {law}, whose inputs have both labels")
             if issubclass(LAWS[law], SampledLaw) and not self.n_gen:
                 raise refused(f"needs n_gen above 0 with law: {law}, whose outputs have no formula")
         for (key, value), needs in _NEEDS.items():

@@ -23,7 +23,6 @@ def add_limit(rows: Rows, spec: Mapping[str, Any]) -> bool:
     elif law == "two_gaussians" and r == 1:
         source = "Paper B, Sec. 5 (ICML); docs/theory.md, Two Gaussians"
         holds = f"separable sets, {large}, no bias"
-        needs["no bias"] = not spec["bias"]
 
         def value() -> float:
             sizes = {"mu": spec["mu"], "sigma": sigma, "sigma_a": spec["sigma_a"]}

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from linear_grokking.config.text import nearest
+from linear_grokking.data.input_law import SampledLaw
+from linear_grokking.data.laws import LAWS
 from linear_grokking.workflow.predict.options import (
     ARCHITECTURES,
     name_of,
@@ -39,6 +41,9 @@ def requested(architecture: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """
     if architecture not in NAMES:
         raise ValueError(f"{architecture}: no such model; available: {', '.join(NAMES)}")
+    law = LAWS.get(given.get("law", ""))
+    if architecture == "logistic" and law is not None and issubclass(law, SampledLaw):
+        given = {"n_test": 1, **given}  # formulas need no fresh inputs
     spec = spec_of(NAMES[architecture], given, whole=False)
     spec["lambda"] = float(given["lambda"]) if "lambda" in given else lambda_of(spec)
     # Polyak's choice, λ; `train` computes it from the sizes.
