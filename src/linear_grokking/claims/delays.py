@@ -16,7 +16,12 @@ from linear_grokking.claims.measuring import (
     proportion_of,
 )
 from linear_grokking.claims.registry import Evidence, claims_of
-from linear_grokking.claims.separability import CRITICAL, exponent_at_half
+from linear_grokking.claims.separability import (
+    CRITICAL,
+    exponent_at_half,
+    inputs_of,
+    of_symmetric_law,
+)
 from linear_grokking.claims.verdict import Claim, Undecidable, ours, paper_b
 from linear_grokking.figures.separability_panels import LARGEST_BELOW
 from linear_grokking.results.reading import RunResult
@@ -131,12 +136,14 @@ def exponential_loss_groks(evidence: Evidence) -> Iterator[Claim]:
 )
 def delay_of_other_laws(evidence: Evidence) -> Iterator[Claim]:
     """Count the draws whose generalization takes more than twice as long as their training."""
-    for run in evidence.runs("dynamics", keep=lambda p: p["lambda"] < CRITICAL):
+    runs = evidence.runs("dynamics", keep=lambda p: p["lambda"] < CRITICAL and of_symmetric_law(p))
+    for run in runs:
         lambda_, law = run.parameters["lambda"], run.parameters["law"]
-        later = run.scalars["t_gen"] > 2 * run.scalars["t_train"]
+        train, gen = run.scalars["t_train"], run.scalars["t_gen"]
+        later = np.isfinite(gen) & (gen > 2 * train)
         yield Claim(
             f"B15-delay-{law}-lambda-{lambda_:g}",
-            f"{law.capitalize()} inputs at λ = {lambda_:g} grok too: generalization takes more "
+            f"{inputs_of(law)} at λ = {lambda_:g} grok too: generalization takes more "
             "than twice as long as training in at least 40 % of draws.",
             proportion_of(later, run).at_least(0.4, 1.0),
         )

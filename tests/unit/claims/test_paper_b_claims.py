@@ -335,3 +335,28 @@ def test_bound_by_the_facet_against_all_representations():
             positive += 1
         assert ratio == pytest.approx(expected, rel=1e-6)
         assert ratio >= 1.0
+
+
+def test_delays_of_other_laws_are_counted_where_draws_generalize_at_all():
+    times = {"t_train": np.array([10.0, 10.0, 10.0]), "t_gen": np.array([500.0, np.inf, np.inf])}
+    runs = [
+        DrawnRun({"law": law, "lambda": 0.4}, times)
+        for law in ("anisotropic", "student_t", "relu_features")
+    ]
+    made = list(delays.delay_of_other_laws(DrawnEvidence("B15", dynamics=runs)))
+    # Paper B says nothing of inputs that are not symmetric about the origin.
+    assert [claim.id for claim in made] == [
+        *("B15-delay-anisotropic-lambda-0.4", "B15-delay-student_t-lambda-0.4"),
+    ]
+    assert made[1].statement.startswith("Student t inputs at λ = 0.4 grok too")
+    assert all(claim.finding.measured.value == pytest.approx(1 / 3) for claim in made)
+
+
+def test_wendels_probability_is_claimed_for_symmetric_laws_alone():
+    sets = {"separable": np.arange(50) % 2 == 0}
+    runs = [
+        DrawnRun({"law": law, "lambda": 0.5, "n_train": 400}, sets)
+        for law in ("relu_features", "elliptical")
+    ]
+    made = separability.wendel_joint(DrawnEvidence("B15", statistics=runs))
+    assert {claim.id for claim in made} == {"B15-wendel-elliptical", "B15-critical-elliptical"}

@@ -15,6 +15,7 @@ from linear_grokking.data.draws import (
 )
 from linear_grokking.data.laws import Gaussian
 from linear_grokking.data.streams import generator
+from linear_grokking.jobs.kinds import KINDS, PACKAGE
 from linear_grokking.models.linear import LinearModel, SampledLinearModel
 from linear_grokking.models.logistic import LogisticModel
 from linear_grokking.models.losses import LOSSES
@@ -159,6 +160,17 @@ CASES = {
 
 
 EXACT = (spectral, with_momentum, grokfast)
+
+
+def test_every_solver_of_dynamics_is_a_case():
+    tried = {f"{case.solver.__module__}:{case.solver.__qualname__}" for case in CASES.values()}
+    missing = {
+        kind.solve
+        for kind in KINDS
+        if kind.measure == "dynamics" and kind.solve and f"{PACKAGE}.{kind.solve}" not in tried
+    }
+    # It has no learning rate.
+    assert missing == {"solvers.linear_methods:conjugate_gradients"}
 
 
 @pytest.fixture(params=list(CASES.values()), ids=list(CASES))

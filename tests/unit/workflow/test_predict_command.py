@@ -475,7 +475,7 @@ def test_other_sets_end_as_theory_says():
     lengths = {"lambda_": 0.8, "sigma": 2, "mu": 1, "sigma_a": 0.5}
     two = {"law": "two_gaussians", "bias": False, **lengths}
     assert limit(**two).value == two_gaussians.limit_gen_accuracy(**lengths)
-    with pytest.raises(ValueError, match="^needs no bias with law: two_gaussians"):
+    with pytest.raises(ValueError, match=r"^needs no bias with law: two_gaussians"):
         limit(**two | {"bias": True})
     assert limit(**two | {"lambda_": 0.05, "sigma_a": 4}).note.startswith("outside: ")
     decided = limit(lambda_=0.4, sigma=2, label_fraction=0.7, labels="threshold")
