@@ -5,7 +5,7 @@ from typing import Any
 
 from linear_grokking.config.text import nearest
 from linear_grokking.data.input_law import SampledLaw
-from linear_grokking.data.laws import LAWS
+from linear_grokking.data.laws import LAWS, Gaussian
 from linear_grokking.workflow.predict.options import (
     ARCHITECTURES,
     name_of,
@@ -41,8 +41,8 @@ def requested(architecture: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """
     if architecture not in NAMES:
         raise ValueError(f"{architecture}: no such model; available: {', '.join(NAMES)}")
-    law = LAWS.get(given.get("law", ""))
-    if architecture == "logistic" and law is not None and issubclass(law, SampledLaw):
+    law = LAWS.get(str(given.get("law")), Gaussian)
+    if architecture == "logistic" and issubclass(law, SampledLaw):
         given = {"n_test": 1, **given}  # formulas need no fresh inputs
     spec = spec_of(NAMES[architecture], given, whole=False)
     spec["lambda"] = float(given["lambda"]) if "lambda" in given else lambda_of(spec)
