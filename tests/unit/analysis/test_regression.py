@@ -302,6 +302,9 @@ def test_an_end_near_the_accuracy_is_not_called_never_for_certain():
     assert shares[0] < 0.6 and 0.9 < shares[1] < 0.95
     assert far.summary().t_gen == near.summary().t_gen == np.inf
     assert far.summary().valid and not near.summary().valid
+    answers = [line for each in (far, near) for line in table(each.summary()) if "grok?" in line]
+    assert answers[0].endswith("no: held-out rows end below the accuracy")
+    assert answers[1].endswith("by a forecast that is not in its range; use --run to find out")
 
 
 def test_few_modes_are_out_of_range():

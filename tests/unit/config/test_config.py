@@ -4,7 +4,6 @@ import copy
 import dataclasses
 import json
 import math
-import re
 from itertools import pairwise
 from pathlib import Path
 
@@ -349,12 +348,13 @@ def test_keys_that_do_not_go_together(experiment, says):
 
 def test_solvers_may_share_a_key(monkeypatch):
     adam = next(kind for kind in KINDS if (kind.model, kind.solver) == ("linear", "adam"))
-    monkeypatch.setattr(base, "KINDS", (*KINDS, dataclasses.replace(adam, solver="rmsprop")))
+    others = [kind for kind in KINDS if kind.solver == "adam" or "beta2" not in kind.options]
+    monkeypatch.setattr(base, "KINDS", (*others, dataclasses.replace(adam, solver="rmsprop")))
     plain = {"model": "linear", "d_in": 10, "lambda": 0.5, "t_max": 9, "beta2": 0.9}
     (point,) = LinearExperiment(**plain, solver="adam").grid(0)
     assert point.spec["beta2"] == 0.9
     raw = with_value("experiments.this", plain | {"solver": "gradient_descent"})
-    assert re.search("only with solver: adam or (.* or )?rmsprop", refusal(raw)[0])
+    assert "only with solver: adam or rmsprop" in refusal(raw)[0]
 
 
 def test_what_no_kind_of_run_has_is_refused_in_one_line(monkeypatch):
