@@ -62,7 +62,7 @@ COMMANDS: dict[str, dict[str, Here | By | Not]] = {
         "make figures PYTHON=python3.13": Here(instead="make --dry-run figures PYTHON=python3.13"),
         "python -c 'from linear_grokking import load; "
         'print(load.table("B6", size="config"))\'': Here(),
-        "linear-grokking predict logistic --lambda 0.48 --sigma 5": Here(),
+        "linear-grokking predict logistic --lambda 0.46 --sigma 5": Here(),
         "linear-grokking analyze classes.npz": ANALYZED,
         "pip install .": INSTALLED,
         "linear-grokking plan": Here(),
@@ -171,8 +171,8 @@ COMMANDS: dict[str, dict[str, Here | By | Not]] = {
         "linear-grokking watch": MENTIONED,
         "linear-grokking predict linear --lambda 0.9 --epsilon 1e-3": EXAMPLES,
         "linear-grokking predict linear --lambda 0.9 --optimizer momentum --lr 0.5": EXAMPLES,
-        "linear-grokking predict logistic --lambda 0.48 --sigma 5 --weight-decay 1e-4": EXAMPLES,
-        "linear-grokking predict logistic --lambda 0.48 --sigma 5 --curve accuracy.csv": EXAMPLES,
+        "linear-grokking predict logistic --lambda 0.46 --sigma 5 --weight-decay 1e-4": EXAMPLES,
+        "linear-grokking predict logistic --lambda 0.46 --sigma 5 --curve accuracy.csv": EXAMPLES,
     },
     "docs/theory.md": {"linear-grokking analyze": MENTIONED},
 }

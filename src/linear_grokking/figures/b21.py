@@ -32,7 +32,7 @@ TITLE = (
     "Large sets without their matrix: times at large N, and where S is not settled (beyond Paper B)"
 )
 _HOLLOW = {"markerfacecolor": "white"}
-_SETTLING = r"$\sigma^2p_-\log(\eta C_\infty t)$"
+_SETTLING = r"$\sigma^2p\,\log(\eta C_\infty t)$"
 
 
 class Options(FigureOptions):
@@ -54,7 +54,7 @@ def settled_time(run: RunResult, accuracy: float) -> float:
 
 
 def settling(run: RunResult, accuracy: float) -> float:
-    """Return σ²p₋ log(ηC_∞t) at the time of a settled S."""
+    """Return σ²p log(ηC_∞t) at the time of a settled S."""
     lambda_, sigma = run.parameters["lambda"], run.parameters["sigma"]
     return float(large_size.settling(lambda_, sigma, accuracy))
 
@@ -79,9 +79,9 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     """Return the table: curves of both kinds of inputs, times against λ, and against N.
 
     Panel ``grokking_time`` holds medians against λ.  Its theory assumes a settled S; series
-    ``settled_range`` marks, for each σ, its last point where σ²p₋ log(ηC_∞t) is at least
+    ``settled_range`` marks, for each σ, its last point where σ²p log(ηC_∞t) is at least
     `large_size.SETTLED`.  Panel ``settled_share`` holds log t over the formula's, against
-    σ²p₋ log(ηC_∞t).  Panel ``finite_size`` holds, against N, the standard deviation of log t with
+    σ²p log(ηC_∞t).  Panel ``finite_size`` holds, against N, the standard deviation of log t with
     its 95 % interval (``scatter``), a power law fitted to it (``scatter_power``), and the relative
     difference of the geometric mean of t from the formula with its standard error
     (``correction``).

@@ -20,7 +20,7 @@ from linear_grokking.theory import large_size
 from linear_grokking.theory._domain import Broadcast, ConvergenceError, checked, within
 from linear_grokking.theory._normal_rule import normal_rule
 from linear_grokking.theory._search import root
-from linear_grokking.theory._weighted_wishart import lower_edge, upper_edge
+from linear_grokking.theory._weighted_wishart import Points, least_curvature, upper_edge
 
 _MAX_ITERATIONS = 200
 _BELOW = "[1e-4, 0.4999]"
@@ -126,18 +126,20 @@ def limit_loss(lambda_: ArrayLike, radius_ratio: ArrayLike, far_share: ArrayLike
 def settling_exponent(
     lambda_: ArrayLike, radius_ratio: ArrayLike, far_share: ArrayLike
 ) -> Broadcast:
-    """Return p₋, the least p with which parts of S - S_∞ decay as (ηC_∞t)^{-σ²p}.
+    """Return p, with which the slowest part of S - S_∞ decays as (ηC_∞t)^{-σ²p}.
 
-    It is the lower edge of the spectrum of Σ a_i z_i z_iᵀ/N with weights a = w/E[w/s²]; see
+    It is the least eigenvalue of Σ q_i x_i x_iᵀ/N, q_i = e^{S_∞·x_i}/C_∞; see
     `large_size.settling_exponent`.
     """
     r, c = solve(lambda_, radius_ratio, far_share)
     lambda_, ratio, share = checked(lambda_=lambda_, radius_ratio=radius_ratio, far_share=far_share)
     s, p = _law_of_radius(ratio, share)
-    weight, _, w = _rule(r, c, s)
-    weight, flat = p[..., np.newaxis] * weight, (*lambda_.shape, -1)
-    mean = np.sum(weight * w / s[..., np.newaxis] ** 2, axis=(-2, -1))
-    return lower_edge(lambda_, weight.reshape(flat), w.reshape(flat) / mean[..., np.newaxis])
+    weight, shift, w = _rule(r, c, s)
+    weight, s = p[..., np.newaxis] * weight, s[..., np.newaxis]
+    q = w / s**2 / np.sum(weight * w / s**2, axis=(-2, -1), keepdims=True)
+    flat = (*lambda_.shape, -1)
+    nodes = (each.reshape(flat) for each in (weight, shift - w, q, q * s**2))
+    return least_curvature(lambda_, r, Points(*nodes))
 
 
 def largest_eigenvalue(

@@ -19,7 +19,7 @@ from scipy.special import ndtr, ndtri, wrightomega
 
 from linear_grokking.theory._domain import Broadcast, ConvergenceError, within
 from linear_grokking.theory._normal_rule import normal_rule
-from linear_grokking.theory._weighted_wishart import lower_edge
+from linear_grokking.theory._weighted_wishart import Points, least_curvature
 from linear_grokking.theory.margin import normal_density
 
 CRITICAL_NORM = np.sqrt(np.pi**2 / 8.0 + np.log(2.0) ** 2)
@@ -44,8 +44,11 @@ def _critical_positive_mean() -> float:
 CRITICAL_POSITIVE_MEAN = _critical_positive_mean()
 """Limit of the mean of the positive S_∞·x_i as λ → ½: 0.3611."""
 
-SETTLED = 3.5
-"""σ²p₋ ln(ηC_∞t) from which on S is taken as settled (Fig. B21): 3 % of its slowest part are left.
+CRITICAL_SETTLING = np.sqrt(np.pi / 2.0) / CRITICAL_NORM
+"""`settling_exponent` ≈ CRITICAL_SETTLING (1-2λ)^{3/2} as λ → ½: 0.9572."""
+
+SETTLED = 3.0
+"""σ²p ln(ηC_∞t) from which on S is taken as settled (Fig. B21): 5 % of its slowest part are left.
 
 See `settling`.
 """
@@ -218,22 +221,31 @@ def normalized_positive_mean(lambda_: ArrayLike) -> Broadcast:
 
 
 def settling_exponent(lambda_: ArrayLike) -> Broadcast:
-    """Return p₋, the least p with which parts of S - S_∞ decay as (ηC_∞t)^{-σ²p}.
+    """Return p, with which the slowest part of S - S_∞ decays as (ηC_∞t)^{-σ²p}.
 
-    With b = -ln(ηC_∞t), d(S-S_∞)/d ln t = -σ²H(S-S_∞), where H = Σ a_i x_i x_iᵀ/N for
-    unit-variance points, with weights a = w/E[w].  p₋ is the lower edge of the spectrum of H,
-    max over m > 0 of -1/m + E[a/(1+λam)] (derived in docs/theory.md).
+    With b = -ln(ηC_∞t), d(S-S_∞)/d ln t = -σ²H(S-S_∞), where H = Σ q_i x_i x_iᵀ/N for
+    unit-variance points, q_i = e^{S_∞·x_i}/C_∞.  p is the least eigenvalue of H.  Up to
+    λ = 0.31 it is the edge of a continuum, max over m > 0 of -1/m + E[q/(1+λqm)]; above, an
+    eigenvalue below it, whose eigenvector lies partly along S_∞ (derived in docs/theory.md).
+
+    Examples
+    --------
+    >>> settling_exponent([0.3, 0.4, 0.48]).round(4)
+    array([0.1565, 0.0659, 0.007 ])
     """
     lambda_ = np.asarray(lambda_, float)
-    weight, _, w = _gaussian_rule(*solve(lambda_))
-    return lower_edge(lambda_, weight, w / np.sum(weight * w, axis=-1, keepdims=True))
+    r, c = solve(lambda_)
+    weight, shift, w = _gaussian_rule(r, c)
+    share = w / np.sum(weight * w, axis=-1, keepdims=True)
+    return least_curvature(lambda_, r, Points(weight, shift - w, share, share))
 
 
 def settling(lambda_: ArrayLike, sigma: ArrayLike, accuracy: ArrayLike = 0.95) -> Broadcast:
-    """Return σ²p₋ ln(ηC_∞t) at the time t of `log_time_to_accuracy`, σ²p₋ Φ⁻¹(accuracy) r.
+    """Return σ²p ln(ηC_∞t) at the time t of `log_time_to_accuracy`, σ²p Φ⁻¹(accuracy) r.
 
     Since b left 0, at ηC_∞t of about 1, S has come closer to S_∞ by this power of e.  The learning
-    rate, which only sets the unit of time, does not matter.
+    rate, which only sets the unit of time, does not matter.  It tends to
+    √(π/2) Φ⁻¹(accuracy) σ²(1-2λ) as λ → ½.
 
     Parameters
     ----------

@@ -74,6 +74,25 @@ def test_settled(late, early, expected):
     assert made[0].finding.measured.n == 6
 
 
+@pytest.mark.parametrize(("other", "expected"), [(0.4, "confirmed"), (0.1, "contradicted")])
+def test_one_curve(other, expected):
+    """Two points of a larger σ at the same σ²p log(ηC_∞t), their log t at another share."""
+
+    def share_of_log(share, sigma, lambda_):
+        return at(sigma, lambda_, formula(lambda_) ** (share - 1.0))
+
+    near = large_size.settling(0.44, 1.0)
+    sigma = np.sqrt(1.01 * near / large_size.settling(0.3, 1.0))
+    runs = [share_of_log(0.45, 1.0, 0.44), share_of_log(other, sigma, 0.3)]
+    runs += [share_of_log(0.98, 5.0, 0.4), at(1.0, 0.49, np.inf)]
+    (claim,) = large_sets.one_curve(DrawnEvidence("B21", times=runs))
+    assert claim.verdict == expected
+    largest = claim.finding.measured.high
+    # The closest rising function goes halfway between the two.
+    assert largest == pytest.approx((0.45 - other) / 2.0, abs=0.01)
+    assert claim.finding.measured.n == 3
+
+
 @pytest.mark.parametrize(("reached", "expected"), [(12, "confirmed"), (0, "contradicted")])
 def test_at_one_half(reached, expected):
     times = np.where(np.arange(12) < reached, 1e5, np.inf)

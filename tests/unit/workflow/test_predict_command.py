@@ -374,11 +374,11 @@ def test_two_layers_are_theorys():
 
 
 def test_classification_below_one_half_is_theorys():
-    found = predict("logistic", lambda_=0.48, sigma=5)
+    found = predict("logistic", lambda_=0.48, sigma=10)
     log_time = large_size.log_time_to_accuracy(0.48, 0.01, 0.95)
     assert found["t_gen"].value == np.exp(log_time)
-    assert found["weight_norm_limit"].value == large_size.limit_norm(0.48) / 5
-    assert found["settling_rate"].value == 25 * large_size.settling_exponent(0.48)
+    assert found["weight_norm_limit"].value == large_size.limit_norm(0.48) / 10
+    assert found["settling_rate"].value == 100 * large_size.settling_exponent(0.48)
     assert found["limit_loss"].value == large_size.limit_loss(0.48)
     assert found["gen_accuracy_limit"].value == 1
     assert found["margin"].note == "outside: needs lambda > 0.5"
@@ -396,8 +396,8 @@ def test_no_time_is_given_before_the_weights_have_settled(law):
     with pytest.raises(ValueError, match="theory predicts"):
         early.curve()
     # From where on they have, as the course says.
-    course = predict("logistic", lambda_=0.48, sigma=5).curve()
-    relaxed = np.exp(large_size.SETTLED / (25 * large_size.settling_exponent(0.48)))
+    course = predict("logistic", lambda_=0.48, sigma=10).curve()
+    relaxed = np.exp(large_size.SETTLED / (100 * large_size.settling_exponent(0.48)))
     first = relaxed / (0.01 * large_size.limit_loss(0.48))
     settled = course["step"] >= first
     assert not settled.all() and settled.any()
@@ -702,7 +702,7 @@ def test_names_of_the_configuration_are_understood_too(capsys):
 
 def test_lambda_is_taken_as_it_stands():
     """Sizes near it would make it critical."""
-    found = predict("logistic", lambda_=0.49985, sigma=50, lr=1e-3)
+    found = predict("logistic", lambda_=0.49985, sigma=80, lr=1e-3)
     assert found.spec["lambda"] == 0.49985 and found.spec["d"] == 500
     assert found["t_gen"].value == np.exp(large_size.log_time_to_accuracy(0.49985, 1e-3))
 

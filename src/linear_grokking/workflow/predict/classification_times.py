@@ -165,7 +165,7 @@ def _theory_of(spec: Mapping[str, Any], lambda_: float) -> tuple[Any, tuple[floa
 
 
 def settling_rate(spec: Mapping[str, Any], lambda_: float) -> float:
-    """Return σ²p₋, the power of 1/t with which the weights settle below ½."""
+    """Return σ²p, the power of 1/t with which the slowest part of the weights settles below ½."""
     theory, law = _theory_of(spec, lambda_)
     return spec["sigma"] ** 2 * float(theory.settling_exponent(*law))
 

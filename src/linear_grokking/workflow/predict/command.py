@@ -31,8 +31,8 @@ Examples:
   linear-grokking predict linear --lambda 0.9 --epsilon 1e-3
   linear-grokking predict linear --lambda 0.9 --optimizer momentum --lr 0.5
   linear-grokking predict two-layer --d_h 50 --d_out 5 --curve curve.csv
-  linear-grokking predict logistic --lambda 0.48 --sigma 5 --weight_decay 1e-4 --decay weights
-  linear-grokking predict logistic --lambda 0.48 --sigma 5 --optimizer adam --json
+  linear-grokking predict logistic --lambda 0.46 --sigma 5 --weight_decay 1e-4 --decay weights
+  linear-grokking predict logistic --lambda 0.46 --sigma 5 --optimizer adam --json
 """
 
 
