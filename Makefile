@@ -65,7 +65,7 @@ FIGURES ?= all X1
 
 paper-size: $(VENV)/.complete
 	mkdir -p $(PAPER_SIZE)
-	[ ! -d docs/paper_size/results ] || cp -R -n docs/paper_size/results $(PAPER_SIZE)
+	-[ ! -d docs/paper_size/results ] || cp -R -n docs/paper_size/results $(PAPER_SIZE)
 	-$(RUN) snakemake --cores $(CORES) --keep-going --directory $(PAPER_SIZE) \
 		--configfile config/config.yaml config/paper.yaml -- $(FIGURES)
 	-$(RUN) linear_grokking gallery --size paper --root $(PAPER_SIZE)

@@ -146,6 +146,17 @@ def test_a_figure_has_the_runs_of_its_own_table_whatever_the_list_of_all_runs_sa
         load.history("a1_dynamics", root=root)
 
 
+def test_numbers_at_different_thresholds_are_not_mixed(root):
+    """As after an edit of the threshold, when only some figures were made again."""
+    folder = root / "results" / "scalars"
+    for run_id, threshold in ((FIRST, 0.5), (SECOND, 0.95)):
+        path = folder / f"{run_id}.parquet"
+        write(path, pd.read_parquet(path), spec={"threshold": threshold, "loss_threshold": 1e-3})
+    with pytest.raises(ValueError, match=r"threshold = 0\.5 and 0\.95: run snakemake$"):
+        load.scalars("A1", root=root)
+    assert len(load.scalars("A1", lambda_=0.9, root=root)) == 3
+
+
 def test_the_list_of_all_runs_and_the_table_of_a_figure_give_the_same_frames(smoke, tmp_path):
     root, _ = smoke
     for figure in ("B2", "B19"):

@@ -65,6 +65,11 @@ def test_value_on_the_command_line(fresh):
     assert_refused(fresh, outcome, "device = gpu: must be 'auto', 'cpu' or 'cuda'")
 
 
+def test_a_gpu_for_every_job_where_there_is_none(fresh):
+    outcome = fresh.snakemake("--config", "device=cuda")
+    assert_refused(fresh, outcome, "device: is cuda, but there are no GPUs (gpu=0)")
+
+
 @pytest.mark.parametrize(("rule", "module"), [("plan", "command"), ("clean_stale", "stale")])
 def test_a_rule_fails_with_its_command(fresh, rule, module):
     source, start = (

@@ -14,7 +14,7 @@ def limit(resource):
 # it is the number of GPUs visible on this machine.  The process of a job knows what the job holds.
 if workflow.is_main_process and limit("gpu") is None:
     visible = devices.visible_gpus()
-    if visible:
+    if visible or workflow.nodes is None:  # a cluster has GPUs of its own
         workflow.register_resource("gpu", visible)
 at_work.use(plan, gpus=bool(limit("gpu")), named=workflow.is_main_process)
 if plan.config.device == "cuda" and limit("gpu") == 0:

@@ -28,7 +28,8 @@ _ABOVE = 0.6
 """From this λ on, hardly any set of 400 points has a margin near 0.  With such a margin the run
 would be too short for the long-time laws."""
 _UNIQUE_MINIMUM = paper_b("Sec. 3.3 / v2 Props. 3.2(i) and 3.3")
-_LOG_LAW = paper_b("v1 Eqs. 12-13 and App. G, Eqs. 56-59 / v2 Prop. 3.2(ii)")
+_LIMIT_ABOVE = paper_b("v1 Eq. 13 and App. G / v2 Prop. 3.2(ii)")
+_LOG_LAW = paper_b("v1 Eq. 12 and App. G, Eqs. 56-59 / v2 Thm. 1")
 
 
 @claims_of(
@@ -49,7 +50,7 @@ def perfect_below(evidence: Evidence) -> Iterator[Claim]:
     )
 
 
-@claims_of("B1", statement="The accuracy tends to Φ(1/(σM)) above λ = ½.", source=_LOG_LAW)
+@claims_of("B1", statement="The accuracy tends to Φ(1/(σM)) above λ = ½.", source=_LIMIT_ABOVE)
 def margin_accuracy(evidence: Evidence) -> Iterator[Claim]:
     """Compare each set's final accuracy with its own limit, and that with the large-size limit."""
     above = draws_of(evidence, *_FINAL, f"lambda_ >= {_ABOVE}")

@@ -66,9 +66,7 @@ def weights_reach(evidence: Evidence) -> Iterator[Claim]:
             "them at every γ.",
             proportion_of(_reached(runs).all(axis=0), *runs).at_least(0.9, 1.0),
         )
-    plain = evidence.runs("dynamics", keep=lambda p: p["gamma"] == 0 and p["lambda"] > _ABOVE)
-    # The grid lists each run without decay once per decay convention.
-    for run in {run.run_id: run for run in plain}.values():
+    for run in evidence.runs("dynamics", keep=lambda p: p["gamma"] == 0 and p["lambda"] > _ABOVE):
         yield Claim(
             f"B18-none-reach-lambda-{run.parameters['lambda']:g}",
             f"Without weight decay no set at λ = {run.parameters['lambda']:g}, "

@@ -198,8 +198,8 @@ def one_step(evidence: Evidence) -> Iterator[Claim]:
     for slug, k, source, words, note in (
         (
             *("h", 1, None, "h, the mean of both layers' squared norms"),
-            "The rate follows the second layer's norm alone, which h equals only at the paper's "
-            "initial weights, where both squared norms are about ½.",
+            "The rate follows the second layer's norm alone.  With the paper's initial weights h "
+            "equals it: both squared norms are ½ at the start, and fall together.",
         ),
         ("second-layer", 2, ours("Paper A, Eq. 38"), "‖S⁽¹⁾‖²", ""),
     ):
@@ -212,6 +212,7 @@ def one_step(evidence: Evidence) -> Iterator[Claim]:
             extremes_of(shares).within(1.0, 0.3),
             note=note,
             source=source,
+            otherwise=None if source else Disagreement.RANGE,
         )
 
 

@@ -44,7 +44,15 @@ Positive = Annotated[Real, Field(gt=0, le=1e12)]
 NonNegative = Annotated[Real, Field(ge=0, le=1e12)]
 Probability = Annotated[Real, Field(gt=0, le=1)]
 OpenProbability = Annotated[Real, Field(gt=0, lt=1)]
-Time = Annotated[Real, Field(ge=1, le=1e300)]
+
+
+def _whole(value: float) -> float:
+    if not value.is_integer():
+        raise PydanticCustomError("whole", "must be a whole number of steps")
+    return value
+
+
+Time = Annotated[Real, Field(ge=1, le=1e300), AfterValidator(_whole)]
 Count = Annotated[int, BeforeValidator(_number), Field(ge=1, le=MAX_SIZE)]
 Natural = Annotated[int, BeforeValidator(_number), Field(ge=0, le=2**63 - 1)]
 

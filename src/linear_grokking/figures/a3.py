@@ -74,7 +74,7 @@ def draw(table: pd.DataFrame) -> Figure:
         # The time diverges at γ_max only logarithmically: no points lead up to the frame.
         right.plot([limit, limit], [last, top], color=colours[lambda_], zorder=1, **style.STRIPE)
         right.plot([limit, limit], [last, top], **style.THEORY_LINE)
-        height = 0.98 - 0.035 * number
+        height = 0.95 - 0.035 * number
         bar = {"color": colours[lambda_], "linewidth": 3.0, "solid_capstyle": "butt"}
         right.plot([limit, edge], [height, height], transform=right.get_xaxis_transform(), **bar)
     level = {"linestyle": (0, (5, 2)), "linewidth": 1.0}

@@ -31,6 +31,8 @@ PANELS = {
 SCALES = {"gamma": "log", "d_out": "log", "lambda": "linear"}
 NARROW = 2.5
 """A diagram that spans fewer decades of time than this has contours between the decades too."""
+LABEL_SIZE = 0.06
+"""How far a contour's label reaches from its place, as a share of the panel."""
 
 
 class Fixed(Section):
@@ -111,22 +113,38 @@ def _draw_contours(axes: Axes, cells: pd.DataFrame) -> None:
         # Times rise by decades next to cells without a time: no contours there.
         z.mask = binary_dilation(np.ma.getmaskarray(z), iterations=2)
         lines = axes.contour(x, y, z, levels, colors="black", linewidths=0.6)
-        places = _places(axes, lines.allsegs)
+        wide = binary_dilation(z.mask, iterations=round(LABEL_SIZE * min(z.shape)))
+        places = _places(axes, lines.allsegs, grid.mask(wide))
         axes.clabel(lines, fmt=_power, fontsize=6.5, inline_spacing=2, manual=places)
 
 
-def _places(axes: Axes, contours: Sequence[Sequence[np.ndarray]]) -> list[tuple[float, float]]:
-    """Return a place for each contour's label; contours near the panel's edges get none."""
+def _places(
+    axes: Axes, contours: Sequence[Sequence[np.ndarray]], grid: pd.DataFrame
+) -> list[tuple[float, float]]:
+    """Return a place for each contour's label, away from cells that have no value.
+
+    Contours near the panel's edges get none.
+    """
     found = []
     for number, segments in enumerate(contours):
         points = np.concatenate([np.empty((0, 2)), *segments])
         inside = axes.transAxes.inverted().transform(axes.transData.transform(points))
         far = ((inside > (0.14, 0.02)) & (inside < (0.86, 0.97))).all(axis=1)
+        far &= ~np.isnan(_at_nearest(grid, points))
         if far.any():
             wanted = 0.3 + 0.25 * (number % 2)
             nearest = np.argmin(np.where(far, np.abs(inside[:, 0] - wanted), np.inf))
             found.append((points[nearest, 0], points[nearest, 1]))
     return found
+
+
+def _at_nearest(grid: pd.DataFrame, points: np.ndarray) -> np.ndarray:
+    """Return the values of the cells nearest to points (n, 2)."""
+    row, column = (
+        np.abs(centres.to_numpy()[:, np.newaxis] - at).argmin(axis=0)
+        for centres, at in ((grid.index, points[:, 1]), (grid.columns, points[:, 0]))
+    )
+    return grid.to_numpy()[row, column]
 
 
 def _power(value: float) -> str:

@@ -134,7 +134,7 @@ def draw(table: pd.DataFrame) -> Figure:
     _draw_times(times, table)
     also = [
         legends.line(r"$N\to\infty$", **style.THEORY_LINE),
-        legends.line(r"(l): the same, $S$ not settled", **{**style.THEORY_LINE, **_UNSETTLED}),
+        legends.line(r"(l): $N\to\infty$, $S$ not settled", **{**style.THEORY_LINE, **_UNSETTLED}),
         legends.line(**_TWO_POINT),
         _mark("median", r"median and quartiles; (k): $t\to\infty$"),
         _mark("mean", "mean and standard error"),

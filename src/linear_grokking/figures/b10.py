@@ -97,5 +97,6 @@ def _write_end(axes: Axes, table: pd.DataFrame) -> None:
 def _title(lambda_: float, table: pd.DataFrame, side: bool) -> str:
     counts = rows(table, "loss").groupby("separable")["n"].max()
     which = "separable" if side else "not separable"
-    draws = f"{counts.get(side, 0)} of {counts.sum()} draws {which}"
+    own, total = counts.get(side, 0), counts.sum()
+    draws = f"one draw, {which}" if own == total == 1 else f"{own} of {total} draws {which}"
     return f"{style.label('lambda', lambda_)}\n{draws}"

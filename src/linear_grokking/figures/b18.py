@@ -67,9 +67,7 @@ def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     all parameters, and ``largest_gamma`` the weight decay beyond which it is below the threshold.
     """
     builder = TableBuilder()
-    # One run without decay stands for both conventions.
-    runs = {run.run_id: run for run in data.runs("dynamics")}
-    for run in runs.values():
+    for run in data.runs("dynamics"):
         _tabulate_dynamics(builder, run)
     sigma = data.runs("minima")[0].parameters["sigma"]
     lambdas, gammas = options.lambda_range.linear(), options.gamma_range.log()

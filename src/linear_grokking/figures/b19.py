@@ -220,7 +220,7 @@ def _draw_ratios(axes: Axes, ratios: pd.DataFrame) -> None:
         xlabel=r"largest change of an output per step, $\eta\sigma d\sqrt{2/\pi}$",
         ylabel=r"$\|S\|/|b|$ / its limit",
     )
-    legends.add(axes, legends.marks("sigma", colours), loc="lower left", frameon=True)
+    legends.add(axes, legends.marks("sigma", colours), loc="lower center")
 
 
 def _draw_times(axes: Axes, table: pd.DataFrame) -> None:
@@ -234,5 +234,5 @@ def _draw_times(axes: Axes, table: pd.DataFrame) -> None:
         yscale="log",
         ylim=(finite["y"].min() / 2, min(3.0 * points["y"].replace(np.inf, 0).max(), 1e12)),
         xlabel=r"$\sigma\|S_\infty\|$ of each set",
-        ylabel=rf"$\eta\,\times$ time to {percent(table)} accuracy",
+        ylabel=rf"$\eta\times$ time to {percent(table)} accuracy",
     )

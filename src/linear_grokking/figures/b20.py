@@ -172,7 +172,7 @@ def draw(table: pd.DataFrame) -> Figure:
     axes[0, 0].set(xlabel=r"$\eta t$", xlim=(0.3, 3e3))
     lambdas = style.colours_of(rows(table, "scaled_time")["lambda"])
     _draw_times(axes[0, 1], rows(table, "scaled_time"), lambdas)
-    axes[0, 1].set_ylabel(rf"$\eta\,\times$ time to {percent(table)} accuracy")
+    axes[0, 1].set_ylabel(rf"$\eta\times$ time to {percent(table)} accuracy")
     _draw_error_free(axes[0, 2], rows(table, "error_free_accuracy"), lambdas)
     sigmas = style.colours_of(rows(table, "time_ratio")["sigma"])
     _draw_ratios(axes[1, 0], rows(table, "time_ratio"), sigmas)
@@ -234,9 +234,8 @@ def _draw_ratios(axes: Axes, points: pd.DataFrame, colours: dict[Any, str]) -> N
     axes.set(xscale="log", yscale="log", xlabel=_RATE, ylim=(0.3, 40 * finite.max()))
     axes.set_ylabel(r"$\eta t$ / that of gradient flow")
     exponential = legends.mark("exponential loss", legends.GREY, **_HOLLOW)
-    above = {"frameon": True, "facecolor": "white", "edgecolor": "none", "framealpha": 1.0}
     marks = legends.marks("sigma", colours, _MARKERS["sigma"])
-    legends.add(axes, [*marks, exponential], loc="upper left", **above)
+    legends.add(axes, [*marks, exponential], loc="upper center")
 
 
 def _draw_overflow(axes: Axes, points: pd.DataFrame, colours: dict[Any, str]) -> None:

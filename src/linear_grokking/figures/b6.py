@@ -43,7 +43,7 @@ def draw(table: pd.DataFrame) -> Figure:
     label = r"fraction with $S_\infty\cdot x_i > 0$"
     panels.draw_statistic(axes[0], table, "positive_fraction", label, theory, place="lower left")
     # Room for the legend below the limit.
-    axes[0].set_ylim(bottom=large_size.CRITICAL_POSITIVE_FRACTION - 0.1)
+    axes[0].set_ylim(bottom=large_size.CRITICAL_POSITIVE_FRACTION - 0.13)
     fractions = rows(table, "separable_fraction")
     colours = dict.fromkeys(fractions["n_train"], panels.MEDIAN)
     panels.draw_fractions(axes[1], table, "n_train", colours)

@@ -97,5 +97,5 @@ def draw(table: pd.DataFrame) -> Figure:
     axes[0].set_ylim(bottom=-0.04)  # room for the legend
     axes[1].set_ylim(top=1.3 * rows(table, "margin", "two_point")["y"].max())
     # Room for the legend below the limit.
-    axes[2].set_ylim(bottom=large_size.CRITICAL_POSITIVE_MEAN - 0.03)
+    axes[2].set_ylim(bottom=large_size.CRITICAL_POSITIVE_MEAN - 0.04)
     return figure

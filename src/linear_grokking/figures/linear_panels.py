@@ -233,8 +233,7 @@ def _draw_times(axes: Axes, table: pd.DataFrame, x: str, by: str) -> dict[Any, s
     axes.errorbar(bars["x"], bars["y"], spread, linestyle="", **look)
     for series, look in style.REACHED.items():
         for value, points in rows(times, series=f"{series}_reached").groupby(by):
-            # Smaller than in the panels of dynamics, hollow, and below the measured points.
-            small = {**look, "markersize": 0.7 * look["markersize"], "zorder": 3}
-            small |= {"markerfacecolor": "white", "markeredgecolor": colours[value]}
-            axes.plot(points["x"], points["y"], **small)
+            # Open, around the measured points that they may lie on.
+            around = {"zorder": 6, "markerfacecolor": "none", "markeredgecolor": colours[value]}
+            axes.plot(points["x"], points["y"], **look | around)
     return colours

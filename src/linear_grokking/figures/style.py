@@ -2,9 +2,9 @@
 
 All figures follow the same conventions.  Experiments are coloured points, or lines on bands.
 Theory is a thin black line, on a pale stripe of its parameter's colour where there are several.
-A colour has one meaning in a figure: blue is the standard run, values of an ordered parameter go
-from light to dark orange, and values of λ and kinds take the palette.  Training is dashed,
-generalization solid.  Figures are made for print, 7 inches wide.
+A colour has one meaning in a panel, and where possible in a figure: blue is the standard run,
+values of an ordered parameter go from light to dark orange, and values of λ and kinds take the
+palette.  Training is dashed, generalization solid.  Figures are made for print, 7 inches wide.
 """
 
 import json

@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from linear_grokking.results import statistics
 from linear_grokking.results.identity import FOLDERS, RECORDED
 from linear_grokking.results.places import CLAIMS, MANIFEST, SHIPPED, Size
-from linear_grokking.results.reading import read_blocks, read_summary
+from linear_grokking.results.reading import read_blocks
 from linear_grokking.results.scalars import TIMES
 from linear_grokking.results.storage import metadata, read_table
 
@@ -163,7 +164,7 @@ def summary(name: str | None = None, *, root: Root = ".", **parameters: Any) -> 
 
     The rows hold medians, quantiles, means with standard errors, and counts, by quantity and step.
     """
-    return _reduced("summaries", name, root, parameters, read_summary)
+    return _reduced("summaries", name, root, parameters, statistics.frame)
 
 
 def scalars(name: str | None = None, *, root: Root = ".", **parameters: Any) -> pd.DataFrame:
@@ -171,7 +172,7 @@ def scalars(name: str | None = None, *, root: Root = ".", **parameters: Any) -> 
 
     The arguments are as for `history`.
     """
-    return _reduced("scalars", name, root, parameters, lambda file: read_table(file).to_pandas())
+    return _reduced("scalars", name, root, parameters, lambda rows: rows)
 
 
 def _reduced(
@@ -179,13 +180,20 @@ def _reduced(
     name: str | None,
     root: Root,
     parameters: dict[str, Any],
-    read: Callable[[Path | InArchive], pd.DataFrame],
+    shaped: Callable[[pd.DataFrame], pd.DataFrame],
 ) -> pd.DataFrame:
     chosen = _chosen(root, name, parameters, None)
-    files = (
-        _folder(root) / "results" / folder / f"{run_id}.parquet" for run_id in chosen["run_id"]
-    )
-    return _joined(chosen, map(read, files))
+    tables = [
+        read_table(_folder(root) / "results" / folder / f"{run_id}.parquet")
+        for run_id in chosen["run_id"]
+    ]
+    specs = [metadata(each.schema)[0] for each in tables]
+    for key in ("threshold", "loss_threshold"):
+        found = sorted({spec[key] for spec in specs if key in spec})
+        if len(found) > 1:
+            told = " and ".join(map(str, found))
+            raise ValueError(f"{folder} of these runs were made with {key} = {told}: run snakemake")
+    return _joined(chosen, (shaped(each.to_pandas()) for each in tables))
 
 
 def _blocks(

@@ -7,6 +7,7 @@ the text, a figure's roles stand for its runs, so that ``{{ dynamics.sigma }}`` 
 of σ among them, and ``options`` stands for the figure's options.
 """
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -118,7 +119,8 @@ class Values:
     """Parameters of the runs of one role: the values that occur, in the order of the grid.
 
     ``realizations`` gives the numbers of realizations of the runs, ``common_realizations`` the
-    smallest of these.  ``how`` says what the curves and bands show and how they were computed.
+    smallest of these.  ``method`` says how the runs were computed, and ``how`` also what the curves
+    and bands show.
     A parameter that these runs do not have, as of another law, is a dash.
     """
 
@@ -128,9 +130,13 @@ class Values:
     def __getitem__(self, key: str) -> str:
         realizations = [run["realizations"] for run in self._runs]
         if key == "how":
+            return f"medians and quartiles of {min(realizations)} draws; {self['method']}"
+        if key == "method":
+            if self["solver"] != "gradient_flow":
+                return self["solver"].replace("_", " ")
             steps = self["gd_steps"]
-            first = "" if steps == "0" else f"{steps} steps of gradient descent, then "
-            return f"medians and quartiles of {min(realizations)} draws; {first}gradient flow"
+            flow = f"gradient descent for {steps} steps, then its flow"
+            return "gradient flow" if steps == "0" else flow
         if key == "realizations":
             found = realizations
         elif key == "common_realizations":
@@ -150,6 +156,8 @@ def written(value: Any) -> str:
         return str(value)
     sign = "\N{MINUS SIGN}" if value < 0 else ""
     value = abs(value)
+    if value == math.inf:
+        return f"{sign}∞"
     if value == 0 or 1e-3 <= value < 1e5:
         return f"{sign}{value:g}"
     mantissa, exponent = f"{value:.3e}".split("e")

@@ -6,6 +6,7 @@ With them nobody has to compute results only to read them (`load.table`, `load.c
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 from PIL import Image
@@ -13,7 +14,7 @@ from PIL.PngImagePlugin import PngImageFile, PngInfo
 
 from linear_grokking.claims import judged
 from linear_grokking.figures.registry import figure_ids
-from linear_grokking.results.storage import revision
+from linear_grokking.results.storage import is_made_of, revision
 from linear_grokking.runtime.files import whole_file
 
 WIDTH = 1000
@@ -22,7 +23,14 @@ _COLOURS = 256
 _CARRIED = ("spec", "provenance")
 
 
-def make(figures: Path, gallery: Path, digests: Mapping[str, str]) -> list[str]:
+class Digests(NamedTuple):
+    """What a figure's picture and table are made of (`workflow.made_of`)."""
+
+    picture: str
+    table: str
+
+
+def make(figures: Path, gallery: Path, digests: Mapping[str, Digests]) -> list[str]:
     """Put small versions of figures, with their embedded metadata, and tables into the gallery.
 
     Parameters
@@ -30,14 +38,19 @@ def make(figures: Path, gallery: Path, digests: Mapping[str, str]) -> list[str]:
     figures
         Folder of the pictures, with their tables in ``tables``.
     digests
-        Each picture's digest by the present configuration and code (`workflow.made_of`).
+        Those of each figure by the present configuration and code.
 
     Returns
     -------
     list of str
-        The figures whose picture has this digest.  Other figures stay as they are in the gallery.
+        The figures whose files have these digests.  Other figures stay as they are in the gallery.
     """
-    drawn = [each for each, digest in digests.items() if _carries(_picture(figures, each), digest)]
+    tables = figures / "tables"
+    drawn = [
+        each
+        for each, made_of in digests.items()
+        if _is_made_of(_picture(figures, each), _table(tables, each), made_of)
+    ]
     for figure_id in drawn:
         with PngImageFile(_picture(figures, figure_id)) as image:
             carried = PngInfo()
@@ -46,10 +59,12 @@ def make(figures: Path, gallery: Path, digests: Mapping[str, str]) -> list[str]:
             height = round(image.height * WIDTH / image.width)
             small = image.convert("RGB").resize((WIDTH, height), Image.Resampling.LANCZOS)
         with whole_file(_picture(gallery, figure_id)) as temporary:
-            # A small palette keeps the repository small; k-means fits it to smooth color maps.
-            plain = small.quantize(_COLOURS, kmeans=3, dither=Image.Dither.NONE)
+            # A small palette keeps the repository small.  It has to reach the colours of a few
+            # markers (maximum coverage), and to follow smooth colour maps (k-means).
+            reach = Image.Quantize.MAXCOVERAGE
+            plain = small.quantize(_COLOURS, reach, kmeans=3, dither=Image.Dither.NONE)
             plain.save(temporary, pnginfo=carried, optimize=True)
-        _copy(figures / "tables" / f"{figure_id}.parquet", _table(gallery, figure_id))
+        _copy(_table(tables, figure_id), _table(gallery, figure_id))
     return drawn
 
 
@@ -87,10 +102,8 @@ def keep(root: Path, gallery: Path, blocks: Iterable[str]) -> None:
             _copy(root / name, gallery / name)
 
 
-def outdated(gallery: Path, digests: Mapping[str, str]) -> list[str]:
-    """Return the figures whose picture was not made from the present configuration and code.
-
-    A figure without its table counts as outdated, too.
+def outdated(gallery: Path, digests: Mapping[str, Digests]) -> list[str]:
+    """Return the figures whose files were not made from the present configuration and code.
 
     Parameters
     ----------
@@ -99,10 +112,8 @@ def outdated(gallery: Path, digests: Mapping[str, str]) -> list[str]:
     """
     return [
         figure_id
-        for figure_id, digest in digests.items()
-        if not (
-            _carries(_picture(gallery, figure_id), digest) and _table(gallery, figure_id).exists()
-        )
+        for figure_id, made_of in digests.items()
+        if not _is_made_of(_picture(gallery, figure_id), _table(gallery, figure_id), made_of)
     ]
 
 
@@ -110,8 +121,8 @@ def _picture(folder: Path, figure_id: str) -> Path:
     return folder / f"{figure_id}.png"
 
 
-def _table(gallery: Path, figure_id: str) -> Path:
-    return gallery / f"{figure_id}.parquet"
+def _table(folder: Path, figure_id: str) -> Path:
+    return folder / f"{figure_id}.parquet"
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -119,8 +130,10 @@ def _copy(source: Path, target: Path) -> None:
         shutil.copyfile(source, temporary)
 
 
-def _carries(path: Path, digest: str) -> bool:
-    if not path.exists():
+def _is_made_of(picture: Path, table: Path, made_of: Digests) -> bool:
+    if not (picture.exists() and table.exists()):
         return False
-    with PngImageFile(path) as image:
-        return digest in image.text.get("provenance", "")
+    # What a small picture carries is compressed.
+    with PngImageFile(picture) as image:
+        carried = made_of.picture in image.text.get("provenance", "")
+    return carried and is_made_of(table, made_of.table)

@@ -18,7 +18,7 @@ from linear_grokking.report import does_x_help, interactive, pictures, typesetti
 from linear_grokking.report.captions import Values, caption, category, written
 from linear_grokking.report.summary import summary
 from linear_grokking.results.identity import RECORDED
-from linear_grokking.results.places import CLAIMS, MANIFEST
+from linear_grokking.results.places import CLAIMS, DOES_X_HELP, MANIFEST
 from linear_grokking.results.storage import (
     StorageError,
     metadata,
@@ -73,7 +73,7 @@ def write_page(request: Mapping[str, Any], output: Path, root: Path, made_of: st
         If a file cannot be read or has another digest.
     """
     judged = _claims(root / CLAIMS[-1], request["claims"])
-    helping = read_table(root / "figures/tables/X1.parquet", made_of=request["does_x_help"])
+    helping = read_table(root / DOES_X_HELP[-1], made_of=request["does_x_help"])
     entries = [_figure(figure, request, judged, root) for figure in request["tables"]]
     manifest = read_table(root / MANIFEST, made_of=request["manifest"])
     listed = manifest.to_pandas()

@@ -31,8 +31,6 @@ def number(value: float) -> str:
     """Write a number of the claims table with four digits and typeset powers of ten."""
     if value is None or np.isnan(value):
         return "–"
-    if np.isinf(value):
-        return "∞" if value > 0 else "−∞"
     return written(float(f"{value:.4g}"))
 
 

@@ -9,6 +9,11 @@ MANIFEST = "results/runs.parquet"
 """The list of all runs."""
 CLAIMS = ("results/claims.csv", "results/claims.parquet")
 """The claims with their verdicts, for people and for programs."""
+DOES_X_HELP = (
+    *(f"figures/X1.{suffix}" for suffix in ("pdf", "svg", "png")),
+    *(f"figures/tables/X1.{suffix}" for suffix in ("csv", "parquet")),
+)
+"""The table made from them."""
 REPORT = "results/report.html"
 ARCHIVE = "results/archive.zip"
 

@@ -5,7 +5,7 @@ and of layer 1 of variance 1/(2 d_h d_out), for teacher and student alike.  For 
 d_in ≫ d_h ≫ d_out, the product of the linear student's layers moves as one layer would:
 S⁽¹⁾ᵀS⁽¹⁾ stays near I/(2 d_out), which turns the learning rate η into η/(2 d_out²), and the
 smaller motion through S⁽⁰⁾S⁽⁰⁾ᵀ is left out.  (The paper's rate is h = (‖S⁽⁰⁾‖² + ‖S⁽¹⁾‖²)/2, which
-equals ‖S⁽¹⁾‖² at this start only: docs/errata.md.)  So
+equals ‖S⁽¹⁾‖² from this start on, not from others: docs/errata.md.)  So
 
     L(t) = L(0) × L⁽¹⁾(η/(2 d_out²), t),   L_gen(0) = ‖D(0)‖²_F/d_out,  D = S⁽⁰⁾S⁽¹⁾ − T,
 

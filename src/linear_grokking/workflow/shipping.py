@@ -67,15 +67,24 @@ def ship(size: Size, root: Path, *, check: bool) -> list[Path]:
     """
     plan = Plan(read(load_merged(CONFIGURATIONS[size])), root)
     folder = Path(SHIPPED[size])
-    figures = list(plan.config.figures)
-    digests = {each: targets.pictures(plan, each).made_of for each in figures}
-    digests["X1"] = targets.does_x_help(plan).made_of
+    digests = _digests(plan)
     if not check:
-        drawn = gallery.make(root / "figures", folder, digests)
-        tables = {each: targets.table(plan, each).made_of for each in figures if each in drawn}
+        made = gallery.make(root / "figures", folder, digests)
+        tables = {each: digests[each].table for each in plan.config.figures if each in made}
         gallery.judge(root, folder, tables)
         gallery.keep(root, folder, _kept(plan))
     return [folder / f"{each}.png" for each in gallery.outdated(folder, digests)]
+
+
+def _digests(plan: Plan) -> dict[str, gallery.Digests]:
+    found = {
+        each: gallery.Digests(
+            targets.pictures(plan, each).made_of, targets.table(plan, each).made_of
+        )
+        for each in plan.config.figures
+    }
+    both = targets.does_x_help(plan).made_of
+    return found | {"X1": gallery.Digests(both, both)}
 
 
 def _kept(plan: Plan) -> list[str]:

@@ -107,6 +107,7 @@ MALFORMED = [
     ("experiments.linear.eta", {"start": 1}, "must be a number"),
     ("experiments.linear.eta", [[0.1]], "must be one value, not a list"),
     ("experiments.linear.t_max", [1e4, 1e5], "must be one value, not a list"),
+    ("experiments.linear.t_max", 2.5, "must be a whole number of steps"),
     ("experiments.linear.d_in", 10.5, "must be an integer"),
     ("experiments.logistic.bias", "perhaps", "must be true or false"),
     ("experiments.logistic.bias", [True, False], "must be true or false"),
@@ -309,6 +310,10 @@ CONTRADICTIONS = [
     ({"model": "modular", "p": 1}, "p = 1"),
     ({"model": "modular", "t_max": 1e12}, "computes every step; at most 1e+09"),
     (
+        {"model": "two_layer", "lambda": 0.5, "d_h": 9, "t_max": 1e20, "eta": 1e6},
+        "hours on one core; at most 100000 are allowed",
+    ),
+    (
         {
             "model": "linear",
             "lambda": 0.5,
@@ -325,10 +330,11 @@ def test_no_weight_decay_is_what_a_spec_says_that_says_nothing():
     without = list(LogisticExperiment(**plain).grid(0))
     assert not {"gamma", "decay"} & without[0].spec.keys()
     points = list(LogisticExperiment(**plain, gamma=[0, 0.1], decay=["weights", "all"]).grid(0))
-    assert [point.spec for point in points[:2]] == [without[0].spec] * 2
-    assert [point.parameters["gamma"] for point in points] == [0, 0, 0.1, 0.1]
-    assert [point.parameters.get("decay") for point in points] == [None, None, "weights", "all"]
-    assert [point.spec.get("decay") for point in points[2:]] == ["weights", "all"]
+    # Without decay there is one point, not one for each kind of decay.
+    assert points[0].spec == without[0].spec
+    assert [point.parameters["gamma"] for point in points] == [0, 0.1, 0.1]
+    assert [point.parameters.get("decay") for point in points] == [None, "weights", "all"]
+    assert [point.spec.get("decay") for point in points[1:]] == ["weights", "all"]
     # Without bias both are the same.
     (point,) = LogisticExperiment(**plain, gamma=0.1, bias=False).grid(0)
     assert point.spec["gamma"] == 0.1 and "decay" not in point.spec

@@ -46,6 +46,23 @@ def test_captions_say_how_many_realizations_are_compared():
     assert values["condition"] == "–"
 
 
+@pytest.mark.parametrize(
+    ("solver", "told"),
+    [
+        ({"solver": "gradient_flow", "gd_steps": 0}, "gradient flow"),
+        (
+            {"solver": "gradient_flow", "gd_steps": 200},
+            "gradient descent for 200 steps, then its flow",
+        ),
+        ({"solver": "gradient_descent"}, "gradient descent"),
+    ],
+)
+def test_captions_say_how_runs_were_computed(solver, told):
+    values = Values([{"realizations": 3, "parameters": solver}])
+    assert values["method"] == told
+    assert values["how"] == f"medians and quartiles of 3 draws; {told}"
+
+
 def test_captions_name_no_parameter_that_their_runs_do_not_have(requests, monkeypatch):
     monkeypatch.setattr("linear_grokking.report.captions.ABSENT", "absent")
     assert [each for each, request in requests.items() if "absent" in caption(request).text] == []

@@ -10,24 +10,31 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from linear_grokking.report import gallery
+from linear_grokking.results.identity import hashed
 from linear_grokking.results.places import SHIPPED
+from linear_grokking.results.storage import write_frame
 
 ROOT = Path(__file__).parents[3]
-DIGESTS = {"A6": "0123456789abcdef"}
+DIGESTS = {"A6": gallery.Digests("0123456789abcdef", hashed({}, "code"))}
 
 
 def save(pixels, path):
     info = PngInfo()
     info.add_itxt("spec", '{"figure":"A6"}')
-    info.add_itxt("provenance", json.dumps({"made_of": DIGESTS["A6"]}))
+    info.add_itxt("provenance", json.dumps({"made_of": DIGESTS["A6"].picture}))
     Image.fromarray(pixels).save(path, pnginfo=info)
+
+
+def save_table(path, fingerprint):
+    frame = pd.DataFrame({"x": [1.0]})
+    write_frame(frame, path, spec="{}", provenance={"fingerprint": fingerprint})
 
 
 @pytest.fixture
 def figures(tmp_path):
     folder = tmp_path / "figures"
     (folder / "tables").mkdir(parents=True)
-    (folder / "tables/A6.parquet").write_bytes(b"numbers")
+    save_table(folder / "tables/A6.parquet", "code")
     save(np.full((600, 1440, 3), 255, np.uint8), folder / "A6.png")
     return folder
 
@@ -37,10 +44,19 @@ def test_pictures_are_small_and_carry_what_they_show(figures, tmp_path):
     assert gallery.make(figures, folder, DIGESTS) == ["A6"]
     with Image.open(folder / "A6.png") as image:
         assert image.size == (1000, 417) and image.text["spec"] == '{"figure":"A6"}'
-    assert (folder / "A6.parquet").read_bytes() == b"numbers"
+    assert pd.read_parquet(folder / "A6.parquet")["x"].tolist() == [1.0]
     assert gallery.outdated(folder, DIGESTS) == []
     (folder / "A6.parquet").unlink()
     assert gallery.outdated(folder, DIGESTS) == ["A6"]
+
+
+def test_tables_of_other_figures_are_not_taken_for_ones_own(figures, tmp_path):
+    folder = tmp_path / "gallery"
+    gallery.make(figures, folder, DIGESTS)
+    save_table(folder / "A6.parquet", "other code")
+    assert gallery.outdated(folder, DIGESTS) == ["A6"]
+    save_table(figures / "tables/A6.parquet", "other code")
+    assert gallery.make(figures, folder, DIGESTS) == []
 
 
 def test_the_colour_of_a_few_markers_stays(figures, tmp_path):
@@ -59,7 +75,8 @@ def test_the_colour_of_a_few_markers_stays(figures, tmp_path):
 
 def test_only_what_is_drawn_as_of_today_is_brought(figures, tmp_path):
     folder = tmp_path / "gallery"
-    others = {"A6": "fedcba9876543210", "A7": "0123456789abcdef"}
+    own = DIGESTS["A6"]
+    others = {"A6": own._replace(picture="fedcba9876543210"), "A7": own}
     assert gallery.make(figures, folder, others) == [] and not folder.exists()
     assert gallery.outdated(folder, others) == ["A6", "A7"]
     gallery.make(figures, folder, DIGESTS)

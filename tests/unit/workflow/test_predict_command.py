@@ -666,6 +666,8 @@ def test_keywords_that_are_no_options_are_told():
         predict("linear", lamda=0.9)
     with pytest.raises(ValueError, match="must be one value"):
         predict("linear", lambda_=[0.5, 0.9])
+    with pytest.raises(ValueError, match=r"^eta = 0\.01: lr is given twice"):
+        predict("linear", lr=0.02, eta=0.01)
     with pytest.raises(ValueError, match="target_accuracy"):
         predict("linear", target_accuracy=2)
     with pytest.raises(ValueError, match="cubic: no such model"):

@@ -458,6 +458,9 @@ def test_help_names_every_parameter_with_its_default(capsys):
         (["--output=file"], "--output file: is not a folder"),
         (["--json=file/history.json"], "is not a folder"),
         (["--json=."], "is a folder"),
+        (["--json=o", "--output=o"], "is to be the folder of the run's files"),
+        (["--json=p", "--output=p/q"], "is to be the folder of the run's files"),
+        (["--json=o/checkpoint_epoch_0.pt", "--output=o"], "has the name of a checkpoint"),
     ],
 )
 def test_wrong_values_get_one_line_and_write_nothing(here, capsys, arguments, message):

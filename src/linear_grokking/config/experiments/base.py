@@ -33,6 +33,9 @@ MAX_LITERAL_STEPS = 1e9
 MAX_REALIZATION_BYTES = 1e12
 """Largest memory that one realization may need."""
 
+MAX_REALIZATION_SECONDS = 3600 * 1e5
+"""Longest time that one realization may take on one core; a GPU may be a hundred times faster."""
+
 
 @dataclass(frozen=True)
 class GridPoint:
@@ -81,7 +84,9 @@ class Experiment(Section):
         return value if isinstance(value, tuple) else (value,)
 
     def grid(self, seed: int, accuracy: float = 0.95) -> Iterator[GridPoint]:
-        """Yield the grid's points, the last axis varying fastest.
+        """Yield the grid's points, the last axis varying fastest, each once.
+
+        Points that differ only in keys without effect there are the same.
 
         Parameters
         ----------
@@ -92,10 +97,15 @@ class Experiment(Section):
         """
         keys = (key for key in self.parameters() if self.value(key) is not None)
         axes = {key: self.values(key) for key in keys}
+        yielded = set()
         for values in itertools.product(*axes.values()):
             parameters = dict(zip(axes, values, strict=True))
             for key in self.unused(parameters):
                 parameters.pop(key, None)
+            point = tuple(parameters.items())
+            if point in yielded:
+                continue
+            yielded.add(point)
             spec = self.sized(parameters)
             if self.random:
                 spec["seed"] = seed if self.seed is None else self.seed
@@ -171,11 +181,16 @@ def check_feasible(spec: Mapping[str, Any]) -> None:
             f"t_max = {spec['t_max']:g} with solver: {kind.solver}, which computes every step; "
             f"at most {MAX_LITERAL_STEPS:g} are allowed"
         )
-    needed = kind.cost(spec).data_bytes
-    if needed > MAX_REALIZATION_BYTES:
+    cost = kind.cost(spec)
+    if cost.data_bytes > MAX_REALIZATION_BYTES:
         raise refused(
-            f"one realization needs about {needed / 1e9:.3g} GB of memory; "
+            f"one realization needs about {cost.data_bytes / 1e9:.3g} GB of memory; "
             f"at most {MAX_REALIZATION_BYTES / 1e9:g} are allowed"
+        )
+    if cost.seconds > MAX_REALIZATION_SECONDS:
+        raise refused(
+            f"one realization takes about {cost.seconds / 3600:.3g} hours on one core; "
+            f"at most {MAX_REALIZATION_SECONDS / 3600:g} are allowed"
         )
 
 

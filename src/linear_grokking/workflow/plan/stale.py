@@ -16,9 +16,9 @@ from linear_grokking.config import MAIN, ConfigurationError, load_merged, main_f
 from linear_grokking.errors import LinearGrokkingError
 from linear_grokking.figures.registry import FIGURE_ID
 from linear_grokking.results.identity import FOLDERS, RUN_ID
-from linear_grokking.results.places import ARCHIVE, CLAIMS, MANIFEST, REPORT
+from linear_grokking.results.places import ARCHIVE, CLAIMS, DOES_X_HELP, MANIFEST, REPORT
 from linear_grokking.runtime.files import unfinished
-from linear_grokking.workflow.plan import noted_configurations, targets
+from linear_grokking.workflow.plan import noted_configurations
 from linear_grokking.workflow.plan.configuration import read
 from linear_grokking.workflow.plan.planning import Plan
 
@@ -30,7 +30,7 @@ _MADE_HERE = re.compile(
     rf"|figures/(?:tables/)?({FIGURE_ID.pattern})\.(?:pdf|svg|png|parquet|csv)"
 )
 """Paths that the workflow writes; the groups match the run or figure to which a file belongs."""
-_OF_ALL = (MANIFEST, *CLAIMS, *targets.DOES_X_HELP, REPORT, ARCHIVE)
+_OF_ALL = (MANIFEST, *CLAIMS, *DOES_X_HELP, REPORT, ARCHIVE)
 """Files that it writes for all runs together, which never become stale."""
 
 
@@ -84,9 +84,11 @@ def command(options: argparse.Namespace) -> None:
 def stale_paths(root: Path, plans: Iterable[Plan]) -> list[Path]:
     """Return the blocks, summaries, figures and tables under ``root`` that no plan needs.
 
-    Files set aside as damaged, and what killed jobs left behind (unfinished files, side files of a
-    block that is there), always count as stale, whatever run they belong to.
+    Files set aside as damaged, and what killed jobs left behind (unfinished files, side folders of
+    blocks that are there, or that are cut differently now), always count as stale, whatever run
+    they belong to.
     """
+    plans = list(plans)
     needed = {name for plan in plans for name in (*plan.runs, *plan.config.figures)}
     stale = []
     for path in chain.from_iterable(map(root.glob, _PLACES)):
@@ -96,14 +98,19 @@ def stale_paths(root: Path, plans: Iterable[Plan]) -> list[Path]:
         if left_of:
             of_all = name.as_posix() in _OF_ALL or name.parent == Path(noted_configurations.FOLDER)
             stale += [path] if made or of_all else []
-        elif made and (needed.isdisjoint(made.groups()) or _has_ended(path)):
+        elif made and (needed.isdisjoint(made.groups()) or _is_left_behind(path, root, plans)):
             stale.append(path)
     return sorted(stale)
 
 
-def _has_ended(path: Path) -> bool:
-    """Return whether a side folder, ``.0-99.resume``, is of a block that is there."""
-    return path.suffix == ".resume" and path.with_name(f"{path.stem[1:]}.parquet").exists()
+def _is_left_behind(path: Path, root: Path, plans: Iterable[Plan]) -> bool:
+    """Return whether this is a side folder, ``.0-99.resume``, that no job will go on from."""
+    if path.suffix != ".resume":
+        return False
+    block, run_id = path.with_name(f"{path.stem[1:]}.parquet"), path.parent.name
+    name = block.relative_to(root).as_posix()
+    awaited = (name in plan.block_files(run_id) for plan in plans if run_id in plan.runs)
+    return block.exists() or not any(awaited)
 
 
 def remove(paths: Iterable[Path]) -> None:

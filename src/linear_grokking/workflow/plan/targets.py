@@ -9,15 +9,10 @@ import pyarrow as pa
 
 from linear_grokking.errors import LinearGrokkingError
 from linear_grokking.results.identity import Block
-from linear_grokking.results.places import ARCHIVE, CLAIMS, MANIFEST, REPORT
+from linear_grokking.results.places import ARCHIVE, CLAIMS, DOES_X_HELP, MANIFEST, REPORT
 from linear_grokking.workflow.made_of import made_of
 from linear_grokking.workflow.plan.configuration import plain_values
 from linear_grokking.workflow.plan.planning import Plan, Run
-
-DOES_X_HELP = (
-    *(f"figures/X1.{suffix}" for suffix in ("pdf", "svg", "png")),
-    *(f"figures/tables/X1.{suffix}" for suffix in ("csv", "parquet")),
-)
 
 
 class UnknownError(LinearGrokkingError):

@@ -69,5 +69,7 @@ def from_keywords(keywords: Mapping[str, Any]) -> dict[str, Any]:
             raise ValueError(f"{keyword}: no such option{hint}; available: {', '.join(known)}")
         if isinstance(value, list | tuple):
             raise ValueError(f"{keyword} = {value}: must be one value")
+        if name in given:
+            raise ValueError(f"{keyword} = {value}: {name} is given twice")
         given[name] = value
     return given

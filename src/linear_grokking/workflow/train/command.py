@@ -18,7 +18,7 @@ from linear_grokking.runtime.checkpoints import NoCheckpoint, State
 from linear_grokking.runtime.context import JobContext, OnRecord
 from linear_grokking.runtime.files import write_json
 from linear_grokking.runtime.progress import progress
-from linear_grokking.solvers.trajectory import record_steps
+from linear_grokking.solvers.trajectory import SolverError, record_steps
 from linear_grokking.workflow.predict.options import (
     ARCHITECTURES,
     add_model_options,
@@ -143,7 +143,7 @@ def command(options: argparse.Namespace) -> None:
         writer = CheckpointWriter(folder, spec, steps)
         try:
             rows = _run(kind, spec, device, writer.look, steps)
-        except ValueError as error:
+        except (ValueError, SolverError) as error:
             raise ValueError(in_options(str(error), spec["model"])) from None
         record = write_block(rows, folder / outputs.history.name, spec, device, started)
     history = {name: rows.column(name).to_numpy() for name in rows.column_names[1:]}

@@ -46,9 +46,14 @@ class Outputs:
         replaced = [self.history, *sorted(self.folder.glob(PATTERN))]
         check_place("output", self.folder, within=replaced, force=force)
         if self.json is not None:
-            if self.json.resolve() == self.history.resolve():
+            json, folder = self.json.resolve(), self.folder.resolve()
+            if json == self.history.resolve():
                 raise ValueError(f"--json {self.json}: is the same file as the history")
+            if json.parent == folder and json.match(PATTERN):
+                raise ValueError(f"--json {self.json}: has the name of a checkpoint")
             check_place("json", self.json, force=force)
+            if json == folder or json in folder.parents:
+                raise ValueError(f"--json {self.json}: is to be the folder of the run's files")
 
     @contextmanager
     def staged(self) -> Iterator[Path]:
