@@ -71,7 +71,7 @@ def _parser(given: Sequence[str] = ()) -> argparse.ArgumentParser:
     parser = _Parser(prog="linear-grokking", description="Grokking in linear models.")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for name, (place, words) in COMMANDS.items():
-        its = commands.add_parser(name, help=words)
+        its = commands.add_parser(name, help=words, allow_abbrev=False)
         if name in given:
             module = import_module(f"linear_grokking.{place}")
             module.add_options(its)

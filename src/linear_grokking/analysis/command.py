@@ -36,7 +36,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `linear-grokking analyze` to a parser."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EPILOG
-    parser.allow_abbrev = False
     add = parser.add_argument
     add("file", type=Path, metavar="FILE", help="rows: .npz, .csv or .parquet")
     add("--label", default="y", metavar="NAME", help="array or column of labels; default y")

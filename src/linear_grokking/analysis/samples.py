@@ -4,13 +4,16 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.lib.npyio import NpzFile
 
 from linear_grokking.data.streams import generator
 from linear_grokking.shapes import Float
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SUFFIXES = (".npz", ".csv", ".parquet")
 FEWEST_ROWS = 10
@@ -102,6 +105,8 @@ def _read_table(path: Path, label: str) -> Samples:
     except (ValueError, OSError) as error:  # pandas and Arrow raise ValueErrors for bad contents
         reason = str(error).partition("\n")[0]
         raise ValueError(f"{path}: not a readable {path.suffix} file: {reason}") from None
+    if path.suffix == ".csv":
+        _check_header(path)
     if any(frame.index.names):  # pandas wrote a column of the file as an index
         frame = frame.reset_index()
     if label not in frame:
@@ -109,30 +114,52 @@ def _read_table(path: Path, label: str) -> Samples:
             f"{path}: no column {label} for the labels (--label); it has "
             f"{', '.join(map(str, frame.columns[:8]))}{', …' if frame.shape[1] > 8 else ''}"
         )
-    features = frame.drop(columns=label)
-    names = [str(name) for name in features.columns]
-    kinds = zip(names, features.dtypes, strict=True)
+    try:
+        features, names = _of_frame(frame.drop(columns=label))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    return checked(features, frame[label].to_numpy(), names)
+
+
+def _check_header(path: Path) -> None:
+    """Refuse a name that occurs twice; pandas would make up another one for its second column."""
+    import pandas as pd
+
+    header = pd.read_csv(path, header=None, nrows=1, dtype=str).iloc[0].dropna()
+    double = header[header.duplicated()]
+    if len(double):
+        raise ValueError(f"{path}: column {double.iloc[0]} occurs twice")
+
+
+def _of_frame(frame: "pd.DataFrame") -> tuple[np.ndarray, list[str]]:
+    """Return the features (N, d) of a data frame, with NaN for what is missing, and their names."""
+    import pandas as pd
+
+    names = [str(name) for name in frame.columns]
+    kinds = zip(names, frame.dtypes, strict=True)
     words = [name for name, kind in kinds if not pd.api.types.is_numeric_dtype(kind)]
     if words:
         told = f"column{'s' if len(words) > 1 else ''} {', '.join(words)}"
-        raise ValueError(f"{path}: {told}: not numeric, as features must be")
+        raise ValueError(f"{told}: not numeric, as features must be")
     for name in names:
         if name.startswith("Unnamed: "):  # the name that pandas gives
             raise ValueError(
-                f"{path}: column {name.split()[1]} has no name; remove it if it is an index "
+                f"column {name.split()[1]} has no name; remove it if it is an index "
                 "(to_csv with index=False), or name it"
             )
-    return checked(features.to_numpy(np.float64, na_value=np.nan), frame[label].to_numpy(), names)
+    return frame.to_numpy(np.float64, na_value=np.nan), names
 
 
 def checked(features: Any, labels: Any, names: Sequence[str] | None = None) -> Samples:
-    """Check features (N, d) and labels (N,).
+    """Check features (N, d), an array or a data frame, and labels (N,).
 
     Raises
     ------
     ValueError
         With a message of one line.
     """
+    if hasattr(features, "columns"):
+        features, names = _of_frame(features)
     features, labels = np.asarray(features), np.asarray(labels)
     if features.ndim != 2 or features.shape[1] == 0:
         raise ValueError(f"X: shape {features.shape}; must be (rows, features)")
@@ -180,7 +207,9 @@ def _missing(labels: np.ndarray) -> np.ndarray:
     if labels.dtype.kind in "fc":
         return ~np.isfinite(labels)
     if labels.dtype.kind == "O":
-        return np.array([each is None or each != each for each in labels.tolist()])
+        import pandas as pd  # which has a missing value of its own
+
+        return pd.isna(labels)
     return np.zeros(len(labels), bool)
 
 

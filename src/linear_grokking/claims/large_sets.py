@@ -74,6 +74,8 @@ def sizes(evidence: Evidence) -> Iterator[Claim]:
         if len(values := log_ratios(run, evidence.threshold)) > 1 and np.isfinite(values).all()
     ]
     sizes = [run.parameters["n_train"] for run, _ in scattered]
+    if len(set(sizes)) < 2:
+        raise Undecidable("the accuracy is reached by several draws at fewer than two N")
     spread = [deviation_interval(values)[0] for _, values in scattered]
     yield Claim(
         "B21-scatter",

@@ -207,6 +207,8 @@ def _leaves(problem: StructuredProblem) -> float:
     critical = StructuredProblem(1.0, problem.eta, exponent=problem.exponent)
     share = structured_inputs.gen_loss(t, problem) / structured_inputs.gen_loss(t, critical)
     after = int(np.argmax(share < 0.5))
+    if after == 0:
+        raise Undecidable(f"at p = {problem.exponent:g} the loss departs before step 100 or never")
     last = slice(after - 1, after + 1)
     return float(np.exp(np.interp(-0.5, -share[last], np.log(t[last]))))
 

@@ -170,12 +170,21 @@ class Finding:
         Ends of the accepted range.
     predicted
         The predicted value, nan for a plain range such as "at least 1".
+
+    Raises
+    ------
+    Undecidable
+        If an end is not a number, as where a prediction is the ratio of two infinite times.
     """
 
     measured: Measurement
     lowest: float
     highest: float
     predicted: float = math.nan
+
+    def __post_init__(self) -> None:
+        if math.isnan(self.lowest) or math.isnan(self.highest):
+            raise Undecidable("no number is predicted for these runs")
 
     @property
     def verdict(self) -> str:
@@ -184,7 +193,7 @@ class Finding:
         Raises
         ------
         ValueError
-            If the accepted range is empty or not a number.
+            If the accepted range is empty.
         """
         if not self.lowest <= self.highest:
             raise ValueError(f"accepted = {self.lowest}, {self.highest}: must be smallest first")

@@ -106,8 +106,11 @@ def _line(raw: Any, detail: Any, model: type[Section]) -> str:
             return _no_such_kind(where, value)
         case "refused":
             return f"{where}: {detail['msg']}"
-    allowed = _ALLOWED.get(kind)
-    context = detail.get("ctx", {})
+    allowed, context = _ALLOWED.get(kind), detail.get("ctx", {})
+    if kind == "tuple_type" and not isinstance(value, Mapping):  # an axis takes one value, too
+        allowed = "must be a list of values"
+    if kind == "too_short" and context["min_length"] > 1:
+        allowed = "must hold at least {min_length} values"
     return f"{where} = {shown(value)}: {allowed.format(**context) if allowed else detail['msg']}"
 
 

@@ -21,6 +21,7 @@ from linear_grokking.figures import legends, style
 from linear_grokking.figures import linear_panels as panels
 from linear_grokking.figures.dynamics import QUANTITIES, TIMES, draw_band, draw_dynamics, step_axis
 from linear_grokking.figures.points import draw_lines, draw_points_by, tabulate_scalar
+from linear_grokking.figures.ranges import finite_ends
 from linear_grokking.figures.tables import FigureData, TableBuilder, rows, time_label
 from linear_grokking.results.reading import RunResult
 from linear_grokking.results.statistics import of_curve
@@ -200,7 +201,8 @@ def draw(table: pd.DataFrame) -> Figure:
     for each, value in ((axes[0, 0], below), (axes[0, 1], below), (axes[0, 2], 1.0)):
         _note(each, style.label("lambda", value))
     _draw_times(axes[1, 0], rows(table, "times"), "times", P, colours, r"$1-\lambda$")
-    axes[1, 0].set_ylim(top=3 * rows(table, "times", source="experiment")["y"].max())
+    latest = rows(table, "times", source="experiment")["y"].max()
+    axes[1, 0].set_ylim(*finite_ends(None, 3 * latest))
     _plain_ticks(axes[1, 0].xaxis, (0.05, 0.1, 0.2, 0.5))
     _draw_time_ratio(axes[1, 1], table, colours)
     _note(axes[1, 1], style.label("lambda", below))
@@ -244,7 +246,7 @@ def _draw_ratio(axes: Axes, table: pd.DataFrame, colours: Mapping[Any, str]) -> 
     draw_lines(axes, after, "loss_ratio", "late", zorder=5, **LAW)
     step_axis(axes)
     limit = rows(after, "loss_ratio", "late")["y"].min()
-    axes.set(yscale="log", ylabel="training / generalization loss", ylim=(limit / 20, 2))
+    axes.set(yscale="log", ylabel="training / generalization loss", ylim=finite_ends(limit / 20, 2))
 
 
 def _draw_times(

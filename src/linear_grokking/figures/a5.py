@@ -13,6 +13,7 @@ from linear_grokking.config.figure_options import FigureOptions, TwoLayerRuns
 from linear_grokking.figures import legends, style
 from linear_grokking.figures.dynamics import draw_band, draw_dynamics, step_axis, tabulate_dynamics
 from linear_grokking.figures.linear_panels import colours_of, ratio, tabulate_loss
+from linear_grokking.figures.ranges import finite_ends
 from linear_grokking.figures.tables import FigureData, TableBuilder, rows, transformed
 from linear_grokking.theory import two_layer
 
@@ -154,7 +155,8 @@ def _limit(panels: Sequence[Axes], ratios: pd.DataFrame, until: float) -> None:
     drawn = ratios["series"].isin(list(_LOSSES)) & (ratios["x"] <= until)
     shown = ratios.loc[drawn, ["y", "y_low", "y_high"]]
     low, high = shown.min().min(), shown.max().max()
-    panels[0].set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
+    room = 0.05 * (high - low)
+    panels[0].set_ylim(*finite_ends(low - room, high + room))
 
 
 def _say_end(axes: Axes, ratios: pd.DataFrame) -> None:

@@ -12,6 +12,7 @@ from linear_grokking.config.figure_options import FigureOptions, GrokkingTimes, 
 from linear_grokking.figures import legends, style
 from linear_grokking.figures import linear_law_panels as law
 from linear_grokking.figures.points import draw_beside, draw_lines, draw_points
+from linear_grokking.figures.ranges import finite_ends
 from linear_grokking.figures.tables import FigureData, TableBuilder, rows
 
 TITLE = "Distribution of the grokking time in one-layer linear regression (beyond Paper A)"
@@ -117,7 +118,7 @@ def _draw_cumulative(axes: Axes, table: pd.DataFrame) -> None:
     normal = rows(table, "cumulative", "normal")
     draw_lines(axes, normal.assign(x=normal["x"] / 1e3), "cumulative", "normal", **_DASHED)
     axes.set(xlabel=f"{TIME} ($10^3$ steps)", ylabel="cumulative share of draws", ylim=(0, 1))
-    axes.set_xlim(0, matrices["x"].quantile(0.99) / 1e3)
+    axes.set_xlim(*finite_ends(0, matrices["x"].quantile(0.99) / 1e3))
     axes.set_title(_setting(matrices), loc="right", fontsize="medium")
     axes.legend(loc="lower right")
 

@@ -10,6 +10,7 @@ from linear_grokking.figures.dynamics import tabulate_dynamics
 from linear_grokking.figures.logistic_panels import (
     DYNAMICS_PANELS,
     check_partners,
+    check_same_lambda,
     draw_columns,
     draw_thin,
     tabulate_large_size_limits,
@@ -37,6 +38,7 @@ class Options(FigureOptions):
 def check(data: FigureData) -> None:
     """See `registry`."""
     check_partners(data, ["dynamics"], "separability")
+    check_same_lambda(data, "dynamics", "cross_entropy")
 
 
 def tabulate(options: Options, data: FigureData) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from linear_grokking.config.fields import Count
 from linear_grokking.config.figure_options import FigureOptions, LogisticRuns, OutputRuns
 from linear_grokking.figures import legends, style
 from linear_grokking.figures.dynamics import draw_dynamics, tabulate_dynamics, time_span
+from linear_grokking.figures.ranges import finite_ends
 from linear_grokking.figures.tables import FigureData, TableBuilder, rows
 from linear_grokking.results.reading import RunResult
 from linear_grokking.theory.two_gaussians import limit_gen_accuracy
@@ -130,4 +131,4 @@ def _draw_separation(axes: Axes, table: pd.DataFrame, colour: str) -> None:
     boundary = rows(table, series="boundary")
     axes.plot(boundary["x"], boundary["y"], color=colour)
     reach = 1.9 * rows(table, source="theory")["y"].max()
-    axes.set(xlim=(-0.5, 0.5), ylim=(-reach, reach), xlabel=r"$x\cdot e_1$")
+    axes.set(xlim=(-0.5, 0.5), ylim=finite_ends(-reach, reach), xlabel=r"$x\cdot e_1$")

@@ -20,6 +20,7 @@ from linear_grokking.figures.logistic_panels import (
     tabulate_unreached,
 )
 from linear_grokking.figures.points import draw_lines, draw_points, draw_points_by
+from linear_grokking.figures.ranges import finite_ends
 from linear_grokking.figures.tables import FigureData, TableBuilder, percent, rows
 from linear_grokking.results.reading import RunResult
 from linear_grokking.theory import large_size, wendel
@@ -147,7 +148,7 @@ def _draw_ratios(axes: Axes, points: pd.DataFrame, colours: Mapping[Any, str]) -
     spread = points[["y", "y_low", "y_high"]].replace(np.inf, np.nan)
     low, top = spread.min().min(), spread.max().max()
     margin = (top / low) ** 0.05
-    axes.set_ylim(low / margin, margin * top)
+    axes.set_ylim(*finite_ends(low / margin, margin * top))
     for position, (lambda_, theirs) in enumerate(points.groupby("lambda")):
         aside = _ASIDE ** (position - (len(colours) - 1) / 2)
         draw_points(axes, theirs.assign(x=theirs["x"] * aside), colours[lambda_])

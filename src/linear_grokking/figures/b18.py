@@ -22,6 +22,7 @@ from linear_grokking.figures.dynamics import draw_dynamics, tabulate_dynamics, t
 from linear_grokking.figures.logistic_panels import tabulate_large_size_limits
 from linear_grokking.figures.maps import draw_map, tabulate_map
 from linear_grokking.figures.points import draw_lines, draw_points, draw_points_by, tabulate_scalar
+from linear_grokking.figures.ranges import finite_ends
 from linear_grokking.figures.separability_panels import LARGEST_BELOW, lambda_axis
 from linear_grokking.figures.tables import FigureData, TableBuilder, percent, rows
 from linear_grokking.results.reading import RunResult, by_value
@@ -199,7 +200,7 @@ def _draw_times(axes: Axes, table: pd.DataFrame) -> None:
         draw_points(axes, points, colours[lambda_], marker=markers[lambda_])
     axes.set(xscale="log", yscale="log", xlabel=style.SYMBOLS["gamma"])
     axes.set_ylabel(rf"$\eta\gamma\,\times$ time to {percent(table)} accuracy")
-    axes.set_ylim(0.5 * measured["y_low"].min(), 4.0 * measured["y_high"].max())
+    axes.set_ylim(*finite_ends(0.5 * measured["y_low"].min(), 4.0 * measured["y_high"].max()))
     axes.xaxis.set_major_locator(LogLocator(numticks=5))
     axes.xaxis.set_minor_locator(NullLocator())
     marks = [*legends.marks("lambda", colours, markers.values())]

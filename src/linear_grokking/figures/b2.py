@@ -15,8 +15,9 @@ from linear_grokking.config.figure_options import (
     SeparabilityRuns,
 )
 from linear_grokking.figures import legends, style
-from linear_grokking.figures.logistic_panels import check_partners, pair_runs
+from linear_grokking.figures.logistic_panels import check_partners, check_same_lambda, pair_runs
 from linear_grokking.figures.points import draw_lines
+from linear_grokking.figures.ranges import finite_ends
 from linear_grokking.figures.separability_panels import CRITICAL
 from linear_grokking.figures.tables import FigureData, TableBuilder, rows
 from linear_grokking.results.reading import RunResult
@@ -50,6 +51,7 @@ def check(data: FigureData) -> None:
     """See `registry`."""
     check_partners(data, ["outputs"], "dynamics")
     check_partners(data, ["with_bias"], "separability")
+    check_same_lambda(data, "with_bias", "without_bias")
 
 
 def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
@@ -210,7 +212,7 @@ def _draw_ratio(axes: Axes, table: pd.DataFrame, colours: dict[float, str]) -> N
         legends.line("margin $M$ of this set", color=legends.GREY, **style.LIMIT_LINE),
         legends.line(r"margin $M$, $N\to\infty$", **style.LARGE_SIZE_LIMIT),
     ]
-    axes.set(xscale="log", yscale="log", xlim=(1.0, max(table["x"].max(), 10.0)))
+    axes.set(xscale="log", yscale="log", xlim=finite_ends(1.0, max(table["x"].max(), 10.0)))
     axes.set(xlabel="step $t$", ylabel=r"$\|S\|/|b|$")
     style.tick_plainly(axes.yaxis)
     legends.add(axes, handles, loc="upper right")

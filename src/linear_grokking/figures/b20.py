@@ -18,6 +18,7 @@ from linear_grokking.config.figure_options import FigureOptions, LogisticRuns
 from linear_grokking.figures import legends, style
 from linear_grokking.figures.dynamics import QUANTITIES, draw_band
 from linear_grokking.figures.points import draw_points, draw_points_by
+from linear_grokking.figures.ranges import finite_ends
 from linear_grokking.figures.tables import FigureData, TableBuilder, percent, rows
 from linear_grokking.results.reading import RunResult
 from linear_grokking.results.statistics import of_proportion
@@ -214,7 +215,8 @@ def _draw_times(axes: Axes, points: pd.DataFrame, colours: dict[Any, str]) -> No
     for lambda_, line in rows(points, series="flow").groupby("lambda"):
         axes.plot(line["x"], line["y"], color=colours[lambda_], **_FLOW)
     finite = points.loc[np.isfinite(points["y"]), "y"]
-    axes.set(xscale="log", yscale="log", xlabel=_RATE, ylim=(finite.min() / 2, 4 * finite.max()))
+    axes.set(xscale="log", yscale="log", xlabel=_RATE)
+    axes.set_ylim(*finite_ends(finite.min() / 2, 4 * finite.max()))
 
 
 def _draw_error_free(axes: Axes, points: pd.DataFrame, colours: dict[Any, str]) -> None:
@@ -231,7 +233,7 @@ def _draw_ratios(axes: Axes, points: pd.DataFrame, colours: dict[Any, str]) -> N
     _draw_by(axes, points, "cross_entropy", "sigma", colours)
     draw_points_by(axes, rows(points, series="exponential"), "sigma", colours, **_HOLLOW)
     finite = points.loc[np.isfinite(points["y_high"]), "y_high"]
-    axes.set(xscale="log", yscale="log", xlabel=_RATE, ylim=(0.3, 40 * finite.max()))
+    axes.set(xscale="log", yscale="log", xlabel=_RATE, ylim=finite_ends(0.3, 40 * finite.max()))
     axes.set_ylabel(r"$\eta t$ / that of gradient flow")
     exponential = legends.mark("exponential loss", legends.GREY, **_HOLLOW)
     marks = legends.marks("sigma", colours, _MARKERS["sigma"])

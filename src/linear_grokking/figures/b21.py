@@ -22,6 +22,7 @@ from linear_grokking.figures import legends, style
 from linear_grokking.figures.dynamics import draw_dynamics, tabulate_dynamics
 from linear_grokking.figures.logistic_panels import tabulate_settled_course
 from linear_grokking.figures.points import draw_lines, draw_points, draw_points_by, tabulate_scalar
+from linear_grokking.figures.ranges import finite_ends
 from linear_grokking.figures.separability_panels import LARGEST_BELOW
 from linear_grokking.figures.tables import FigureData, TableBuilder, rows, time_label
 from linear_grokking.results.reading import RunResult, by_value
@@ -188,7 +189,8 @@ def _draw_times(axes: Axes, table: pd.DataFrame, colours: Mapping[Any, str]) -> 
     points = rows(table, "grokking_time", "t95")
     draw_lines(axes, table, "grokking_time", "large_size")
     finite = points[["y", "y_low", "y_high"]].replace(np.inf, np.nan)
-    axes.set(yscale="log", ylim=(finite.min().min() / 2.0, 30.0 * finite.max().max()))
+    axes.set(yscale="log")
+    axes.set_ylim(*finite_ends(finite.min().min() / 2.0, 30.0 * finite.max().max()))
     draw_points_by(axes, points, "sigma", colours)
     edge = {"linestyle": "", "marker": "|", "markersize": 9, "markeredgewidth": 1.6, "zorder": 3}
     for sigma, end in rows(table, "grokking_time", "settled_range").groupby("sigma"):

@@ -25,6 +25,12 @@ class Options(FigureOptions):
     lambda_: Span = Field(alias="lambda", description="Range of λ of the large-size curves.")
 
 
+def check(data: FigureData) -> None:
+    """See `registry`."""
+    if not all(run.parameters["margin"] for run in data.runs("margins")):
+        raise ValueError("margins: its runs must have margin: true")
+
+
 def tabulate(options: Options, data: FigureData) -> pd.DataFrame:
     """Return the table: mean positive projection and output below λ = ½, margin above it.
 

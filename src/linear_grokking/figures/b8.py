@@ -16,6 +16,7 @@ from linear_grokking.figures import legends, style
 from linear_grokking.figures import two_point_panels as panels
 from linear_grokking.figures.dynamics import QUANTITIES, draw_band, step_axis
 from linear_grokking.figures.points import draw_lines, draw_points
+from linear_grokking.figures.ranges import finite_ends
 from linear_grokking.figures.tables import FigureData, TableBuilder, rows
 from linear_grokking.results.reading import RunResult
 from linear_grokking.theory import large_size
@@ -113,10 +114,11 @@ def _tabulate_two_point(
     builder.add(_PANEL, "settled", "theory", x, settled, shown)
 
     points = np.concatenate([np.empty((0, 2)), *fitted])
-    if len(points) < 3:
+    if len(points) < 3 or not np.ptp(points[:, 0]) > 0.0:
         raise ValueError(
             f"{len(points)} points have sigma >= {options.fit_sigma:g}, 1-2 lambda <= "
-            f"{options.fit_distance:g} and a settled weight: the fit needs three"
+            f"{options.fit_distance:g} and a settled weight: the fit needs three, not all of one "
+            "lambda"
         )
     (slope, intercept), covariance = np.polyfit(points[:, 0], points[:, 1], 1, cov=True)
     n, ends = len(points), np.array([points[:, 0].min(), points[:, 0].max()])
@@ -205,7 +207,7 @@ def _draw_ratio(axes: Axes, table: pd.DataFrame, colours: Mapping[Any, str]) -> 
     label = f"full model, {style.size_label(measured)}, {sigma}: median, quartiles"
     handles.append(legends.mark(label, _MEASURED, "s", markersize=3.2))
     axes.set(xlim=(0.0, None), xlabel=r"$|\ln(1-2\lambda)|$")
-    axes.set_ylim(0.0, 1.15 * exact["y"].max())
+    axes.set_ylim(*finite_ends(0.0, 1.15 * exact["y"].max()))
     axes.set_ylabel(r"$\sqrt{\ln(t^*_\mathrm{gen}/t^*_\mathrm{tr})}$")
     return handles
 

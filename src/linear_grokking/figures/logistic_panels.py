@@ -119,6 +119,22 @@ def check_partners(
             raise ValueError(f"{', '.join((role, *partners))}: {error}") from None
 
 
+def check_same_lambda(data: FigureData, first: str, second: str) -> None:
+    """Refuse two roles with runs at different λ, whose curves share panels.
+
+    Raises
+    ------
+    ValueError
+        With the roles and those λ that only one of them has.
+    """
+    of_first, of_second = (
+        {run.parameters["lambda"] for run in data.runs(role)} for role in (first, second)
+    )
+    if of_first != of_second:
+        alone = ", ".join(f"{each:g}" for each in sorted(of_first ^ of_second))
+        raise ValueError(f"{first}, {second}: lambda = {alone}: only one of them has it")
+
+
 def limit_accuracies(dynamics: RunResult, separability: RunResult) -> pd.DataFrame:
     """Return where each realization ends at t → ∞ (Paper B, Secs. 3.2 and 3.3).
 

@@ -318,3 +318,11 @@ def test_rows_that_are_right_from_the_first_step_have_no_late_time():
     run = prepared(checked(features, labels), Settings(held_out=0.8, seed=2)).run(np.array([1.0]))
     assert found.n_train == 2 and run["train_accuracy"][0] == 1.0
     assert not found.valid_train and found.t_train == 0.0
+
+
+def test_a_limit_accuracy_that_is_just_the_target_is_reached():
+    features, labels = one_label(11, 300, 0.3, 5, along=0.3)
+    limit = analyze(features, labels).limit_gen_accuracy
+    assert 0.5 < limit < 1.0
+    found = analyze(features, labels, accuracy=limit)
+    assert found.t_gen is None or found.t_gen < np.inf

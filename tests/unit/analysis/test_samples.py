@@ -122,6 +122,7 @@ def test_files_of_all_kinds_give_the_same_rows(tmp_path):
         ("rows.csv", "z", r"rows.csv: no column z for the labels \(--label\); it has a, y"),
         ("text.csv", "y", "text.csv: column a: not numeric"),
         ("index.csv", "y", "index.csv: column 0 has no name; remove it if it is an index"),
+        ("twice.csv", "y", "twice.csv: column y occurs twice"),
     ],
 )
 def test_files_that_cannot_be_read(tmp_path, name, label, says):
@@ -139,9 +140,33 @@ def test_files_that_cannot_be_read(tmp_path, name, label, says):
     (tmp_path / "rows.csv").write_text("a,y\n1,2\n")
     (tmp_path / "text.csv").write_text("a,y\nx,2\n")
     pd.DataFrame(X, columns=list("abcdey")).to_csv(tmp_path / "index.csv")
+    pd.DataFrame(X, columns=list("yabcdy")).to_csv(tmp_path / "twice.csv", index=False)
     with pytest.raises(ValueError, match=says) as caught:
         read(tmp_path / name, label)
     assert "\n" not in str(caught.value)
+
+
+def test_a_data_frame_of_several_types_is_taken_as_a_file_of_it_is(tmp_path):
+    frame = pd.DataFrame(X, columns=list("abcdef")).convert_dtypes()
+    frame["f"] = frame["f"] > 0
+    frame.assign(y=Y).to_csv(tmp_path / "rows.csv", index=False)
+    of_file, of_frame = read(tmp_path / "rows.csv", "y"), checked(frame, Y)
+    np.testing.assert_allclose(of_frame.features, of_file.features, rtol=1e-14)
+    assert of_frame.names == of_file.names == list("abcdef")
+    frame.loc[3, "b"] = pd.NA
+    with pytest.raises(ValueError, match="X: row 3, column b is nan"):
+        checked(frame, Y)
+    with pytest.raises(ValueError, match=r"^column b: not numeric"):
+        checked(frame.assign(b="word"), Y)
+
+
+@pytest.mark.parametrize("kind", ["boolean", "string", "Int64"])
+def test_a_missing_label_of_pandas_is_named(tmp_path, kind):
+    labels = pd.Series([1, 0] * 20, dtype="Int64").astype(kind)
+    labels[5] = pd.NA
+    pd.DataFrame(X, columns=list("abcdef")).assign(y=labels).to_parquet(tmp_path / "rows.parquet")
+    with pytest.raises(ValueError, match="labels: row 5 is"):
+        read(tmp_path / "rows.parquet", "y")
 
 
 def test_missing_entries_of_a_table_are_named(tmp_path):

@@ -8,9 +8,11 @@ import pytest
 from drawn_runs import DrawnRun
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import chi2, linregress, t
 
 from linear_grokking.claims import measuring
 from linear_grokking.claims.verdict import (
+    UNDECIDED,
     Claim,
     Disagreement,
     Measurement,
@@ -51,10 +53,16 @@ def test_a_narrower_interval_never_unmakes_a_verdict(a, b, c, d):
     assert wide == "undecided" or narrow == wide
 
 
-@pytest.mark.parametrize("accepted", [(1.0, 0.0), (math.nan, 1.0), (0.0, math.nan)])
-def test_a_range_that_is_none_is_refused(accepted):
+def test_a_range_that_is_none_is_refused():
     with pytest.raises(ValueError, match="smallest first"):
-        _ = Measurement.exact(0.5).between(*accepted).verdict
+        _ = Measurement.exact(0.5).between(1.0, 0.0).verdict
+
+
+@pytest.mark.parametrize("accepted", [(math.nan, 1.0), (0.0, math.nan)])
+def test_a_range_that_ends_at_no_number_decides_nothing(accepted):
+    """As where a prediction is the ratio of two times that are never reached."""
+    with pytest.raises(Undecidable, match="no number is predicted"):
+        Measurement.exact(0.5).between(*accepted)
 
 
 def test_tolerances():
@@ -245,3 +253,36 @@ def test_exponents_of_tails_are_hills():
     assert np.mean([each.value for each in made]) == pytest.approx(1.5, rel=0.02)
     assert measuring.hill_exponent_of(np.ones(50) + np.arange(50), 0.1).low == -math.inf
     assert measuring.hill_exponent_of([*range(1, 500), math.inf], 0.1).low == -math.inf
+
+
+def test_the_interval_of_a_slope_is_scipys():
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=7)
+    y = 2.0 * x + rng.normal(size=7)
+    fit, found = linregress(x, y), measuring.slope_of(x, y)
+    spread = t(5).ppf(0.975) * fit.stderr
+    expected = (fit.slope, fit.slope - spread, fit.slope + spread)
+    assert (found.value, found.low, found.high) == pytest.approx(expected, rel=1e-12)
+
+
+def test_an_interval_that_touches_the_range_decides_nothing():
+    """Thus all of 50 hits never contradict "all", and none of 50 never contradicts "none"."""
+    assert measuring.proportion_of(np.ones(50, bool)).at_least(1.0).verdict == UNDECIDED
+    assert measuring.proportion_of(np.zeros(50, bool)).at_most(0.0).verdict == UNDECIDED
+    assert Measurement(2.0, 1.0, 3.0, 5).between(3.0, 4.0).verdict == UNDECIDED
+
+
+def test_hills_estimate_refers_to_the_next_smaller_value():
+    """Values e^(k/2): the mean logarithm of the 10 largest over the 11th is 5.5/2."""
+    found = measuring.hill_exponent_of(np.exp(np.arange(100) / 2), 0.1)
+    assert found.value == pytest.approx(1 / 2.75)
+
+
+def test_points_with_few_expected_failures_are_pooled_too():
+    """Twenty points with 0.3 expected failures each are one point with 6."""
+    n, p = 300, np.array([0.5, 0.4, 0.6] + [0.999] * 20)
+    hits = np.array([160, 110, 190] + [299] * 20)
+    deviations, variances = hits - n * p, n * p * (1 - p)
+    value = np.sum(deviations[:3] ** 2 / variances[:3])
+    value += deviations[3:].sum() ** 2 / variances[3:].sum()
+    assert measuring.joint_binomial_p(hits, n, p).value == pytest.approx(chi2(4).sf(value))

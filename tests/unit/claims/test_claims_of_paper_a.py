@@ -12,6 +12,7 @@ import pytest
 
 from linear_grokking import claims
 from linear_grokking.claims import registry
+from linear_grokking.claims.verdict import Undecidable
 from linear_grokking.figures.linear_panels import problem_of
 from linear_grokking.figures.maps import tabulate_map
 from linear_grokking.figures.tables import TableBuilder
@@ -149,6 +150,15 @@ def test_losses_fall_at_the_rate_of_the_training_loss_and_samples_follow(factor,
     assert made["A1-sampled-lambda-0.9"].verdict == expected
     assert made["A1-fall-lambda-1.5"].verdict == "confirmed"
     assert made["A1-monotone"].verdict == "confirmed"
+
+
+def test_a_fall_after_step_100_needs_such_steps(monkeypatch):
+    falling = decaying(0.9)
+    early = STEPS < 100
+    curves = [falling.shapes[name][early][np.newaxis] for name in ("train_loss", "gen_loss")]
+    monkeypatch.setattr(type(falling), "curves", lambda run, *names: (STEPS[early], *curves))
+    with pytest.raises(Undecidable, match="the runs end before step 100"):
+        judged("A1", None, None, claims.linear_curves.falls, dynamics=[falling])
 
 
 def test_a_loss_that_rises_is_seen():

@@ -5,6 +5,7 @@ import pytest
 from drawn_runs import DrawnEvidence, DrawnRun
 
 from linear_grokking.claims import large_sets
+from linear_grokking.claims.verdict import Undecidable
 from linear_grokking.theory import large_size
 
 FLOW = {"lambda": 0.4, "sigma": 5.0, "eta": 0.01, "t_max": 1e12}
@@ -50,6 +51,13 @@ def test_sizes(power, off, time, scatter):
     }
     found = verdicts(large_sets.sizes(DrawnEvidence("B21", **roles)))
     assert found == {"B21-time": time, "B21-scatter": scatter}
+
+
+def test_a_power_of_the_size_needs_two_sizes():
+    one = [of_size(4000)]
+    evidence = DrawnEvidence("B21", small=[], direct=one, deferred=one, large=[], largest=[])
+    with pytest.raises(Undecidable, match="fewer than two N"):
+        list(large_sets.sizes(evidence))
 
 
 def at(sigma, lambda_, ratio):

@@ -82,6 +82,11 @@ def test_critical_exponents_see_another_law(p, other):
     }
 
 
+def test_a_loss_that_departs_beyond_all_times_is_undecided():
+    with pytest.raises(Undecidable, match="at p = 6 the loss departs"):
+        verdicts(claims.critical, critical=[run(6.0, 1.0)])
+
+
 def test_the_harmonic_mean_alone_gives_the_edge():
     assert verdicts(claims.harmonic_mean) == {
         "A10-lower-edge-harmonic": "confirmed",

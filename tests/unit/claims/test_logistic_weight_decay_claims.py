@@ -40,7 +40,7 @@ def test_sets_that_reach_the_accuracy(reached):
     evidence = DrawnEvidence(
         "B18",
         times=[timed(0.6, gamma, with_decay) for gamma in (1e-3, 1e-5)],
-        dynamics=[timed(0.6, 0.0, without)] * 2,
+        dynamics=[timed(0.6, 0.0, without)],
     )
     expected = "confirmed" if reached else "contradicted"
     made = list(claims.weights_reach(evidence))

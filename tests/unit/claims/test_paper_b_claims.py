@@ -1,6 +1,7 @@
 """Claims on Paper B, on runs that are made up: right ones are confirmed, wrong ones are not."""
 
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ from linear_grokking.claims import (
     separability,
 )
 from linear_grokking.claims import two_point as two_points
+from linear_grokking.claims.draws import slopes_in_log_time
 from linear_grokking.theory import adam_limit as limit_of_adam
 from linear_grokking.theory import large_size, margin
 
@@ -360,3 +362,30 @@ def test_wendels_probability_is_claimed_for_symmetric_laws_alone():
     ]
     made = separability.wendel_joint(DrawnEvidence("B15", statistics=runs))
     assert {claim.id for claim in made} == {"B15-wendel-elliptical", "B15-critical-elliptical"}
+
+
+@pytest.mark.parametrize("off", [1.0, 1.2])
+def test_slopes_above_are_measured_in_units_of_their_laws(off):
+    run, sets = end_of_training(0.7, off)
+    evidence = DrawnEvidence("B1", final_dynamics=[run], final_separability=[sets])
+    for claim in ends.log_laws_above(evidence):
+        if "slope" in claim.id:
+            assert claim.finding.measured.value == pytest.approx(off, rel=1e-9), claim.id
+
+
+def test_the_bias_slope_is_that_of_the_last_four_decades():
+    steps = np.concatenate([[0.0], np.geomspace(1.0, 1e8, 81)])
+    clock = np.log(np.maximum(steps, 1.0))
+    bias = -clock - 5.0 * np.minimum(clock, np.log(1e4) - 1e-9)  # -6 before, -1 in the last four
+    run = DrawnRun({"lambda": 0.3, "sigma": 5.0}, None, steps, bias=bias + np.zeros((3, 1)))
+    (claim,) = ends.bias_slope(DrawnEvidence("B1", dynamics=[run]))
+    assert claim.finding.measured.value == pytest.approx(-1.0)
+
+
+def test_slopes_are_those_over_the_second_half_of_log_time():
+    """Of (log t)² it is (L² - L²/4)/(L/2) = 1.5 L for L = log t_max."""
+    steps = np.concatenate([[0.0], np.geomspace(1.0, 1e8, 81)])
+    curve = np.log(np.maximum(steps, 1.0)) ** 2 * np.ones((2, 1))
+    run = SimpleNamespace(only=lambda chosen: SimpleNamespace(curves=lambda *names: (steps, curve)))
+    (slopes,) = slopes_in_log_time(run, pd.DataFrame({"realization": [0, 1]}), "bias")
+    assert slopes == pytest.approx(1.5 * np.log(1e8))

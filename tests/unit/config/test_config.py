@@ -719,3 +719,32 @@ def test_every_key_of_the_schema_is_described():
     for name, definition in schema["$defs"].items():
         missing += undescribed(definition, name)
     assert not missing
+
+
+SETS = {"model": "logistic", "measure": "separability", "n_train": 40, "lambda": 0.4}
+LINEAR = {"model": "linear", "d_in": 20, "lambda": 0.5}
+
+
+def spec_of(experiment, **more):
+    config = read({"seed": 3, "experiments": {"e": experiment}, "figures": {}} | more)
+    (point,) = config.experiments["e"].grid(config.seed, config.accuracy_threshold)
+    return point.spec
+
+
+@pytest.mark.parametrize(
+    ("experiment", "key"),
+    [
+        (SETS, "box_margin"),
+        (SETS | {"box_margin": False}, "box_margin"),
+        (LINEAR | {"solver": "conjugate_gradients"}, "eta"),
+        (LINEAR, "accuracy"),
+        (SETS, "accuracy"),
+    ],
+)
+def test_what_has_no_effect_on_a_run_is_not_in_its_spec(experiment, key):
+    assert key not in spec_of(experiment, accuracy_threshold=0.9)
+
+
+def test_only_grokking_times_depend_on_the_accuracy():
+    times = {"measure": "grokking_times", "d_in": 20, "lambda": 0.5}
+    assert spec_of(times, accuracy_threshold=0.9)["accuracy"] == 0.9

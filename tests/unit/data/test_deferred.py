@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.stats import ks_2samp
+from scipy.stats import arcsine, chi2, ks_2samp, kstest
 
 from linear_grokking.data import deferred
 from linear_grokking.data.deferred import (
@@ -207,3 +207,37 @@ def test_only_laws_that_are_isotropic_across_an_axis_are_taken():
         "mixture",
         "two_gaussians",
     }
+
+
+def drawn(n, d, realization):
+    return deferred_classification(
+        Gaussian(1.0), seed=4, realization=realization, n_train=n, d=d, s0_norm=1.0
+    )
+
+
+def test_the_length_of_a_pull_back_is_chi_square():
+    """|Xᵀu|² of a unit u is χ²_d; a second, orthogonal one is independent with the same law."""
+    lengths = []
+    for k in range(1500):
+        inputs = drawn(3, 3, k).inputs
+        first, second = (inputs.pull_back(u) for u in np.eye(3)[:2])
+        lengths.append((first @ first, second @ second))
+    for each in np.array(lengths).T:
+        assert kstest(each, chi2(3).cdf).pvalue > 1e-4
+
+
+def test_the_initial_direction_in_a_plane_has_a_uniform_angle():
+    along = [drawn(2, 2, k).weights[0] for k in range(1500)]
+    assert kstest(along, arcsine(-1, 2).cdf).pvalue > 1e-4
+
+
+def test_what_is_neglected_is_at_most_a_millionth():
+    rng = np.random.default_rng(3)
+    inputs = drawn(30, 20, 0).inputs
+    first = rng.standard_normal(30)
+    inputs.pull_back(first)
+    near = first + 1e-4 * rng.standard_normal(30)
+    pulled = inputs.pull_back(near)
+    matrix = inputs.outputs(np.eye(20)).T
+    missing = np.linalg.norm(pulled - matrix.T @ near)
+    assert missing < 1e-6 * np.linalg.norm(near) * np.linalg.norm(matrix, 2)

@@ -9,6 +9,8 @@ import mpmath
 import numpy as np
 import pytest
 from scipy import integrate, stats
+from scipy.special import log_ndtr, ndtr
+from scipy.stats import binomtest, kstest
 
 from linear_grokking.data import normals
 from linear_grokking.data.normals import fill_standard_normal
@@ -187,3 +189,14 @@ def test_extreme_words_give_numbers_of_their_rectangles():
     assert found[:3].tolist() == pytest.approx([0.0] * 3, abs=1e-14)
     np.testing.assert_allclose(found[6:9], widths[6:9], rtol=1e-15)
     np.testing.assert_array_equal(found[9:12] < 0, True)
+
+
+def test_numbers_far_in_the_tail_have_its_law_and_its_share():
+    layers = normals._layers()
+    rng = np.random.Generator(np.random.SFC64(1))
+    found = normals._remainder(rng, 400_000)
+    far = found[found > layers.tail]
+    share = 2.0 * ndtr(-layers.tail) * normals._SHARES / layers.left_over
+    assert binomtest(len(far), len(found), share).pvalue > 1e-4
+    # P(x > X | x > tail) is uniform.
+    assert kstest(np.exp(log_ndtr(-far) - log_ndtr(-layers.tail)), "uniform").pvalue > 1e-4

@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import itertools
 
 import pyarrow as pa
 import pytest
@@ -136,3 +137,16 @@ def test_what_is_no_kind_is_refused_by_name():
         kind_of({"measure": "dynamics"})
     with pytest.raises(ValueError, match="linear, newton, dynamics, random labels, matrix data: "):
         kind_of({"measure": "dynamics", "model": "linear", "solver": "newton"})
+
+
+def test_kinds_that_differ_in_their_solver_differ_in_their_code():
+    """Otherwise an edited solver would leave the identities of its runs as they were."""
+    spec = {"law": "gaussian", "loss": "cross_entropy"}
+    pairs = [
+        (one, other)
+        for one, other in itertools.combinations(KINDS, 2)
+        if one.job == other.job and one.solve != other.solve
+    ]
+    assert len(pairs) > 10
+    for one, other in pairs:
+        assert one.code(spec) != other.code(spec), (one, other)

@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
+from linear_grokking.jobs import teacher_student
 from linear_grokking.jobs.kinds import kind_of
 from linear_grokking.runtime.context import JobContext
 from linear_grokking.runtime.devices import resolve
+from linear_grokking.solvers.trajectory import Outcome, Trajectory
 from linear_grokking.workflow.steps.block import assemble
 
 COMMON = {
@@ -141,3 +143,22 @@ def test_literal_steps_in_torch_agree_with_numpy_in_batches_too(spec):
     for realization, columns in expected.items():
         for name, values in columns.items():
             np.testing.assert_allclose(found[realization][name], values, rtol=1e-9, err_msg=name)
+
+
+def test_each_realization_draws_batches_of_its_own_however_they_are_grouped():
+    """The same numbers alone and beside another; different ones for different realizations."""
+    drawn = {}
+
+    def solve(model, params, *, steps, **_):
+        for stream, student in zip(model.streams, params[0], strict=True):
+            drawn.setdefault(student.tobytes(), []).append(tuple(stream.integers(1000, size=8)))
+        names = ("train_loss", "gen_loss", "train_accuracy", "gen_accuracy")
+        shape = len(params[0]), len(steps)
+        found = dict.fromkeys(names, np.zeros(shape))
+        return Trajectory(Outcome.COMPLETED, steps, found, params, 0)
+
+    spec = {**LINEAR, "solver": "sgd", "batch_size": 8}
+    for realizations in ([0, 1], [1], [0]):
+        list(teacher_student.one_layer_in_batches(spec, realizations, JobContext(), solve=solve))
+    first, second = drawn.values()
+    assert len(set(first)) == len(set(second)) == 1 and first[0] != second[0]

@@ -7,7 +7,7 @@ import pytest
 
 from linear_grokking.data.laws import Gaussian, TwoGaussians
 from linear_grokking.models.logistic import LogisticModel
-from linear_grokking.models.losses import LOSSES
+from linear_grokking.models.losses import LARGEST_LOSS, LOSSES
 from linear_grokking.models.passes import row_pass
 
 N, D, REALIZATIONS = 60, 7, 3
@@ -234,3 +234,21 @@ def test_arguments_out_of_range_are_named():
             LogisticModel(inputs, labels, law, loss=CROSS_ENTROPY, decays=decays)
     with pytest.raises(ValueError, match="fresh: allowed only with label_fraction=1"):
         LogisticModel(inputs, labels, law, loss=CROSS_ENTROPY, label_fraction=0.9, fresh=inputs)
+
+
+def test_an_output_of_zero_is_wrong_on_training_and_on_fresh_inputs():
+    inputs, fresh = np.random.default_rng(0).standard_normal((2, 1, 6, 3))
+    model = LogisticModel(
+        inputs, -np.ones((1, 6)), Gaussian(1.0), loss=LOSSES["cross_entropy"], fresh=fresh
+    )
+    found = model.observables((np.zeros((1, 3)), np.zeros(1)))
+    assert (found["train_accuracy"], found["gen_accuracy"]) == (0.0, 0.0)
+
+
+def test_a_loss_on_fresh_inputs_that_overflows_is_capped():
+    inputs, fresh = np.random.default_rng(0).standard_normal((2, 1, 6, 3))
+    loss = LOSSES["exponential"]
+    model = LogisticModel(inputs, -np.ones((1, 6)), Gaussian(1.0), loss=loss, fresh=fresh)
+    with np.errstate(over="ignore"):
+        found = model.observables((np.full((1, 3), 1e4), np.zeros(1)))
+    assert found["gen_loss"] == LARGEST_LOSS

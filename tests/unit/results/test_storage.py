@@ -459,3 +459,17 @@ def test_columns_are_those_of_arrow_and_come_back(values, of, null):
 def test_numbers_that_are_not_whole_make_no_column_of_whole_ones():
     with pytest.raises(TypeError, match="cast"):
         storage.in_arrow(np.array([0.5]), pa.int32())
+
+
+@pytest.mark.parametrize("which", [0, 500, 999])
+def test_a_bit_that_flips_in_a_number_is_seen(tmp_path, which):
+    """Without page checksums another number would be read: zstd stores such bytes as they are."""
+    path = tmp_path / "0-0.parquet"
+    values = np.random.default_rng(0).integers(-(2**62), 2**62, 1000) * 2 + 1
+    write_table(pa.table({"x": values}), path, spec="{}", provenance={"fingerprint": "code"})
+    content = path.read_bytes()
+    place = content.rindex(values[which].tobytes()[:7])
+    path.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+    for reader in (read_table, lambda path: digest_of(path, whole=True)):
+        with pytest.raises(DamagedError, match="not a readable Parquet file"):
+            reader(path)

@@ -245,3 +245,11 @@ def test_summary_survives_parquet(tmp_path):
         expected, actual = table[name].to_numpy(float), restored[name].to_numpy(float)
         np.testing.assert_array_equal(actual, expected)
     assert restored["mean"].isna().sum() == table["mean"].isna().sum() > 0
+
+
+def test_a_loss_that_only_rises_has_its_minimum_at_the_start():
+    history = make_history()
+    history["gen_loss"] = [1.0, 4.0, 2.0, 3.0, 2.0, 2.0, 2.0, 2.0, 3.0, 2.0, 1.0, 0.5]
+    scalars = scalars_of(history, request("dynamics"))
+    assert scalars["min_gen_loss"].tolist() == [1.0, 2.0, 0.5]
+    assert scalars["step_of_min_gen_loss"].tolist() == [0.0, 0.0, 100.0]

@@ -12,7 +12,9 @@ from linear_grokking.models.logistic import LogisticModel
 from linear_grokking.models.losses import LOSSES
 from linear_grokking.runtime.checkpoints import Interrupted
 from linear_grokking.solvers.gradient_descent import gradient_descent
+from linear_grokking.solvers.log_flow.curvature import LargestCurvature
 from linear_grokking.solvers.log_flow.flow import gradient_flow
+from linear_grokking.solvers.log_flow.log_time import _CURVATURE_MARGIN
 from linear_grokking.solvers.trajectory import Outcome, SolverError
 
 ETA = 0.01
@@ -400,3 +402,15 @@ def test_arguments_out_of_range_are_named():
         gradient_flow(model, params, eta=ETA, steps=np.array([0.0, 0.5]))
     with pytest.raises(ValueError, match=r"steps=.*must increase"):
         gradient_flow(model, params, eta=ETA, steps=np.array([500.0, 400.0]))
+
+
+def test_the_curvature_estimate_with_its_margin_is_no_smaller_than_the_largest_eigenvalue():
+    rng = np.random.default_rng(1)
+    inputs, bias = rng.standard_normal((5, 200, 80)), rng.standard_normal(5)
+    model = LogisticModel(inputs, -np.ones((5, 200)), Gaussian(1.0), loss=LOSSES["cross_entropy"])
+    outputs = model.outputs(0.1 * rng.standard_normal((5, 80)), bias)
+    rows = np.concatenate([inputs, np.ones((5, 200, 1))], axis=-1)
+    hessian = rows.mT @ (model.curvatures(outputs)[..., None] * rows) / 200
+    largest = np.linalg.eigvalsh(hessian)[:, -1]
+    found = LargestCurvature(model).estimate(outputs, anew=True)
+    assert np.all((largest <= _CURVATURE_MARGIN * found) & (found < 1.5 * largest))

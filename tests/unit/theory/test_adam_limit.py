@@ -6,6 +6,7 @@ from scipy.optimize import linprog, minimize_scalar
 from scipy.special import ndtr, ndtri
 from scipy.stats import norm
 
+from linear_grokking.theory import adam_limit
 from linear_grokking.theory.adam_limit import (
     bias_speed,
     box_gen_accuracy,
@@ -159,3 +160,9 @@ def test_time_and_step():
 def test_rejects_what_lies_outside(function, arguments, name):
     with pytest.raises(ValueError, match=name):
         function(*arguments)
+
+
+def test_a_beta1_just_above_beta2_is_refused():
+    with pytest.raises(ValueError, match="beta1: must not exceed beta2"):
+        adam_limit.bias_speed(0.01, 0.91, 0.9)
+    adam_limit.bias_speed(0.01, 0.9, 0.9)

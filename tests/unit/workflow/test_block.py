@@ -366,3 +366,13 @@ def test_a_gpu_that_is_held_and_cannot_be_used_is_said(tmp_path, monkeypatch, ca
         request = {"spec": spec, "block": "0-0"}
         train_block(request, [tmp_path / run_id(spec) / "0-0.parquet"], device="auto", threads=1)
         assert ("holds a GPU, but torch sees none" in caplog.text) == says
+
+
+def test_realizations_are_in_order_whatever_the_order_in_which_they_end():
+    sets = {"model": "logistic", "measure": "separability", "n_train": 4, "lambda": 0.5}
+    config = read({"seed": 3, "experiments": {"e": sets}, "figures": {}})
+    (point,) = config.experiments["e"].grid(3)
+    row = {f.name: np.zeros(1) for f in kind_of(point.spec).schema if f.name != "realization"}
+    row |= {"separable": np.array([False]), "certificate": np.array(["hull"])}
+    table = assemble(point.spec, {5: row, 3: row, 4: row})
+    assert table.column("realization").to_pylist() == [3, 4, 5]

@@ -1,6 +1,8 @@
 """Predicted times of logistic classification from other starts, laws, rates and decays."""
 
+import numpy as np
 import pytest
+from scipy.special import ndtr
 
 from linear_grokking.jobs.kinds import kind_of
 from linear_grokking.results.crossings import first_crossing
@@ -8,7 +10,7 @@ from linear_grokking.runtime.checkpoints import NoCheckpoint
 from linear_grokking.runtime.context import JobContext
 from linear_grokking.theory import adam_limit, elliptical, large_size, logistic_weight_decay
 from linear_grokking.workflow.predict import predict as everything
-from linear_grokking.workflow.predict.classification_times import ABOVE_HALF, BELOW_HALF
+from linear_grokking.workflow.predict.classification_times import ABOVE_HALF, BELOW_HALF, gen_time
 from linear_grokking.workflow.predict.options import spec_of
 from linear_grokking.workflow.predict.times import predicted_times
 
@@ -171,3 +173,15 @@ def test_ranges_are_those_that_theory_takes(known, formula):
         assert outside not in known
         with pytest.raises(ValueError, match="lambda"):
             formula(outside)
+
+
+@pytest.mark.parametrize("off", [-1e-3, 1e-3])
+def test_the_start_of_random_radii_has_the_accuracy_of_their_mixture(off):
+    ratio, far, b0, sigma, norm = 5.0, 0.1, -0.9, 2.0, 0.5
+    near = (1.0 - far + far * ratio**2) ** -0.5  # E[s²] = 1
+    sides = ndtr(-b0 / (sigma * norm * near * np.array([1.0, ratio])))
+    accuracy = (1.0 - far) * sides[0] + far * sides[1]
+    spec = {"b0": b0, "sigma": sigma, "s0_norm": norm, "law": "elliptical", "d": 40}
+    spec |= {"radius_ratio": ratio, "far_share": far, "solver": "gradient_flow", "eta": 0.01}
+    time, _ = gen_time(spec, 0.3, accuracy + off)
+    assert (time == 0.0) == (off < 0)

@@ -154,3 +154,17 @@ def test_how_long_groups_ask_for_is_said_where_no_limit_covers_them(tmp_path):
         f"{of_it} minutes, more than {of_it - 1}."
     )
     assert groups(plan, 3, of_it, gpus=False) == ""
+
+
+def test_a_block_larger_than_its_run_makes_no_longer_job(tmp_path):
+    sets = {"measure": "separability", "n_train": 40_000, "lambda": [0.4, 0.52], "margin": True}
+    raw = CONFIGURATION | {"device": "cuda"}
+    said = [
+        too_long(
+            Plan(read(raw | {"experiments": raw["experiments"] | {"sets": sets | more}}), tmp_path),
+            40,
+            gpus=True,
+        )
+        for more in ({}, {"block": 1000})
+    ]
+    assert said[0] == said[1] != ""

@@ -462,3 +462,29 @@ def test_empty_folders_of_runs_go_with_their_blocks(tmp_path):
 def test_nothing_is_stale_where_there_is_nothing(tmp_path):
     assert stale.stale_paths(tmp_path, []) == []
     assert not stale.is_locked(tmp_path)
+
+
+@pytest.mark.parametrize("make", [targets.does_x_help, targets.report, targets.archive])
+def test_a_request_names_each_input_by_its_digest(tmp_path, make):
+    plan = plan_of(tmp_path)
+    one = [targets.manifest(plan), targets.claims(plan), targets.does_x_help(plan)]
+    if make is not targets.report:
+        one.append(targets.report(plan))
+    each = [
+        of(plan, name) for of in (targets.table, targets.pictures) for name in plan.config.figures
+    ]
+    made_by = {name: made for made in (*one, *each) for name in made.outputs}
+    target = make(plan)
+    known = [made_by[name] for name in target.inputs if name in made_by]
+    assert known
+    assert [made for made in known if made.made_of not in canonical(target.request)] == []
+
+
+@pytest.mark.parametrize("counts", [(25, 40), (40, 25)])
+def test_the_most_realizations_count_whatever_their_order(tmp_path, counts):
+    lin, more = counts
+    plan = plan_of(
+        tmp_path, experiments__lin__realizations=lin, experiments__more__realizations=more
+    )
+    (shared,) = plan.points["more"]
+    assert plan.runs[shared.run_id].realizations == 40

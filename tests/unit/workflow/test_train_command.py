@@ -97,6 +97,13 @@ def test_lambda_that_no_sizes_make_is_refused(here, capsys):
     assert not list(here.iterdir())
 
 
+def test_models_have_the_names_that_predict_has(here):
+    for name, folder in (("two-layer", "a"), ("2layer_linear", "b")):
+        given = [f"--architecture={name}", "--d_in=30", "--n_train=40", "--d_h=8"]
+        assert status(*given, "--n_epochs=50", f"--output={folder}") == 0
+    assert spec_of(here / "a") == spec_of(here / "b")
+
+
 @pytest.mark.parametrize("solver", ["momentum", "sgd", "conjugate_gradients"])
 def test_other_optimizers_write_json(here, solver):
     given = [*SMALL, f"--optimizer={solver}", "--output=o", "--json=h.json"]

@@ -131,7 +131,7 @@ def _add_limit_direction(rows: Rows, spec: Mapping[str, Any], below: Needs) -> N
         "settling_rate",
         "power of 1/t with which the weights settle",
         lambda: classification_times.settling_rate(spec, lambda_),
-        **where,
+        **where | {"needs": {**below, "a solver other than adam": spec["solver"] != "adam"}},
     )
 
 

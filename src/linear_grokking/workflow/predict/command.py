@@ -41,7 +41,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.description = "Show what theory predicts for a run, without running it."
     parser.epilog = EPILOG
-    parser.allow_abbrev = False
     parser.add_argument("architecture", choices=NAMES, help="what is trained")
     add_model_options(parser)
     group = parser.add_argument_group("output")

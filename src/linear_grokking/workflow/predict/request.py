@@ -65,7 +65,7 @@ def from_keywords(keywords: Mapping[str, Any]) -> dict[str, Any]:
         name = name_of(keyword.removesuffix("_"))
         if name not in option_names():
             known = option_names()
-            hint = nearest(keyword, known)
+            hint = nearest(keyword, (*known, "target_accuracy"))
             raise ValueError(f"{keyword}: no such option{hint}; available: {', '.join(known)}")
         if isinstance(value, list | tuple):
             raise ValueError(f"{keyword} = {value}: must be one value")

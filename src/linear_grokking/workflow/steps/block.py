@@ -158,6 +158,6 @@ def _check_finite(realization: int, columns: Columns) -> None:
             if "step" in columns:
                 at = f" at step {columns['step'][np.argmin(np.isfinite(values))]:g}"
             raise NonFiniteError(
-                f"realization {realization}: {name} is not finite{at}; the run diverged: "
-                "lower eta (or t_max), and run again"
+                f"realization {realization}: {name} is not finite{at}; the run diverged, or left "
+                "the range of numbers: lower eta or t_max, and run again"
             )

@@ -20,7 +20,6 @@ from linear_grokking.runtime.files import write_json
 from linear_grokking.runtime.progress import progress
 from linear_grokking.solvers.trajectory import SolverError, record_steps
 from linear_grokking.workflow.predict.options import (
-    ARCHITECTURES,
     add_model_options,
     add_target_accuracy,
     given_options,
@@ -28,6 +27,7 @@ from linear_grokking.workflow.predict.options import (
     spec_of,
     spellings,
 )
+from linear_grokking.workflow.predict.request import NAMES
 from linear_grokking.workflow.predict.times import Prediction, predicted_times
 from linear_grokking.workflow.steps.block import assemble, write_block
 from linear_grokking.workflow.train.checkpoints import CheckpointWriter, checkpoint_steps
@@ -65,10 +65,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of `linear-grokking train` to a parser."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EPILOG
-    parser.allow_abbrev = False
-    parser.add_argument(
-        "--architecture", choices=ARCHITECTURES, default="1layer", help="default 1layer"
-    )
+    parser.add_argument("--architecture", choices=NAMES, default="1layer", help="default 1layer")
     add_model_options(parser)
     _add_surroundings(parser.add_argument_group("run and output"))
 
@@ -127,7 +124,7 @@ def command(options: argparse.Namespace) -> None:
     ValueError, OSError
         With one line per mistake.
     """
-    spec = spec_of(options.architecture, given_options(options), seed=options.seed)
+    spec = spec_of(NAMES[options.architecture], given_options(options), seed=options.seed)
     identity, kind = run_id(spec), kind_of(spec)
     outputs = Outputs(options.output or Path("results/train") / identity, options.json)
     outputs.check(force=options.force)

@@ -121,3 +121,25 @@ def test_curvature_shift_is_below_and_proves_the_least_eigenvalue(n_points):
     assert np.linalg.eigvalsh(matrix)[0] < shift
     with pytest.raises(np.linalg.LinAlgError):
         np.linalg.cholesky(matrix - shift * np.eye(5))
+
+
+@pytest.mark.parametrize("size", [0.0, 100.0])
+def test_hull_test_counts_the_rounding_of_the_residual(size):
+    """Of unit points, at a step of this size with outputs 0, X'q may be off by (n + 2 + d|u|) u.
+
+    A residual so close to the largest allowed one proves nothing (Higham, Sec. 3.1).
+    """
+    n, d = 100, 3
+    weights = np.full(n, 1.0 / n)
+    shift = curvature_shift(np.float64(1.0), n, d)
+    known = dict(
+        weights=weights,
+        step_outputs=np.zeros(n),
+        shift=shift,
+        point_norms=np.ones(n),
+        step_norm=np.float64(size),
+        d=d,
+    )
+    off = (n + 2 + d * size) * 2.0**-53
+    assert encloses(residual=np.array([shift / 2 - 3 * off, 0.0, 0.0]), **known)
+    assert not encloses(residual=np.array([shift / 2 - 0.9 * off, 0.0, 0.0]), **known)

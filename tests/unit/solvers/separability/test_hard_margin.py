@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize, nnls
 
-from linear_grokking.solvers.separability import MarginError, assess, hard_margin
+from linear_grokking.solvers.separability import MarginError, assess, hard_margin, margin
 
 
 def margin_by_nnls(points):
@@ -103,3 +103,7 @@ def test_hardly_separable_sets_have_a_margin():
     rng = np.random.default_rng(5)
     margins = [hard_margin(separable_set(rng, 50, 22)).margin for _ in range(60)]
     assert min(margins) < 0.01 < max(margins)
+
+
+def test_bounds_that_differ_by_more_than_a_ten_millionth_do_not_meet():
+    assert margin._meets(1.0 - 0.9e-7, 1.0) and not margin._meets(1.0 - 1.1e-7, 1.0)

@@ -126,3 +126,15 @@ def test_memory_is_for_one_precision_at_a_time(monkeypatch):
         finally:
             tracemalloc.stop()
         assert peak < 1.3 * needed
+
+
+def test_a_minimum_that_is_not_approached_is_not_returned():
+    points = np.random.default_rng(0).standard_normal((20, 3))
+
+    class Stuck:
+        """A factor so wrong that each step is as long as the one before."""
+
+        def solve(self, vector):
+            return np.array([1e-3, 0.0, 0.0])
+
+    assert limit_direction._settle(points, np.zeros(3), Stuck(), 0.4) is None
