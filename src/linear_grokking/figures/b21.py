@@ -214,6 +214,8 @@ def _draw_settling(axes: Axes, table: pd.DataFrame, colours: Mapping[Any, str]) 
 
 def _draw_sizes(axes: Axes, table: pd.DataFrame) -> None:
     axes.axhline(0.0, **style.GUIDE)
+    if rows(table, "finite_size").empty:
+        return
     handles = []
     for series, colour, name in (
         ("scatter", style.BLUE, r"scatter of $\log t$"),

@@ -63,11 +63,12 @@ def test_a_list_that_a_figure_does_not_tell_apart_is_refused(tmp_path, make):
         make(plan)
 
 
-def test_points_of_two_runs_at_one_place_are_refused(tmp_path, make):
+@pytest.mark.parametrize(("key", "values"), [("gamma", [0, 0.01]), ("d_in", [20, 40])])
+def test_points_of_two_runs_at_one_place_are_refused(tmp_path, make, key, values):
     raw = copy.deepcopy(CONFIGURATION)
-    more = {"lambda": 0.5, "gamma": [0, 0.01], "t_max": 1e5}
+    more = {"lambda": [0.5, 0.25], "t_max": 1e5, key: values}
     raw["experiments"]["other"] = {**raw["experiments"]["lin"], **more}
     raw["figures"]["A1"]["times"] = "other"
-    with pytest.raises(LinearGrokkingError, match=r"figure A1: cannot .* list: other \(gamma\); "):
+    with pytest.raises(LinearGrokkingError, match=rf"A1: cannot .* list: other \({key}\); let"):
         make(Plan(read(raw), tmp_path))
     assert not (tmp_path / "figures").exists()

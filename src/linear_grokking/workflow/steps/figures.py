@@ -48,10 +48,12 @@ def _check_told_apart(table: pd.DataFrame, request: Mapping[str, Any]) -> None:
         return
     lists = []
     for role, runs in request["runs"].items():
-        varied = pd.DataFrame([run["parameters"] for run in runs]).astype(str).nunique() > 1
+        parameters = pd.DataFrame([run["parameters"] for run in runs]).astype(str)
+        if "lambda" in told and "lambda" in parameters:  # it decides the sizes
+            varied = parameters.groupby("lambda").nunique().max() > 1
+        else:
+            varied = parameters.nunique() > 1
         others = varied.index[varied].difference(told)
-        if varied.get("lambda"):  # it decides the sizes
-            others = others.difference(["d", "d_in", "n_train"])
         if len(others):
             lists.append(f"{request['options'][role]} ({', '.join(others)})")
     raise LinearGrokkingError(
