@@ -5,6 +5,7 @@ import pytest
 from figure_tables import drawn, pick
 from scipy.stats import chi2
 
+from linear_grokking.figures import registry, style
 from linear_grokking.figures.logistic_panels import pair_runs
 from linear_grokking.theory import large_size
 
@@ -141,3 +142,10 @@ def test_it_is_drawn_from_its_table(table, tmp_path):
 def test_runs_without_a_matrix_have_no_separability_beside_them(runs):
     with pytest.raises(ValueError, match="data = deferred: has no sets to assess beside"):
         pair_runs(runs("deferred"), runs("direct"))
+
+
+def test_it_is_drawn_without_sizes_where_no_draw_reaches_the_accuracy(table):
+    table.attrs["threshold"] = 0.95
+    with style.sheet():
+        figure = registry.module("B21").draw(table[table["panel"] != "finite_size"])
+    assert len(figure.axes) == 4

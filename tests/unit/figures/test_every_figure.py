@@ -93,3 +93,13 @@ def test_text_is_large_enough_for_print_and_written_alike(figure_of, figure_id):
         plain = re.sub(r"\$[^$]*\$", "", text)
         # A percent sign stands off, a minus is no hyphen, and what is reached is an accuracy.
         assert not re.search(r"\d%|(^|[ =(])-\d|\bof 95 %", plain), text
+
+
+@pytest.mark.parametrize("figure_id", ["A10", "B17", "B18", "B21"])
+def test_times_that_no_draw_reaches_are_drawn(table, figure_id):
+    """As in runs that are too short for them."""
+    times = (table["source"] == "experiment") & table["panel"].str.contains("time")
+    assert times.any()
+    table.loc[times, ["y", "y_low", "y_high"]] = np.inf
+    with style.sheet():
+        assert registry.module(figure_id).draw(table).axes
