@@ -38,12 +38,11 @@ def tabulate_figure(request: Mapping[str, Any], outputs: Sequence[Path], root: P
 
 
 def _check_told_apart(table: pd.DataFrame, request: Mapping[str, Any]) -> None:
-    """Refuse a table with several runs as one curve, or as one point with an interval."""
+    """Refuse a table with several runs as one curve against the step, as it would be drawn."""
     told = list(table.columns.difference(["y", "y_low", "y_high", "z", "n"]))
-    of_a_run = table["panel"].isin(QUANTITIES) | table["y_low"].notna()
+    curves = table[(table["source"] == "experiment") & table["panel"].isin(QUANTITIES)]
     # Two options of a figure may name the same runs.
-    measured = table[(table["source"] == "experiment") & of_a_run].drop_duplicates()
-    double = measured.duplicated(told)
+    double = curves.drop_duplicates().duplicated(told)
     if not double.any():
         return
     lists = []
