@@ -60,5 +60,6 @@ def test_each_figure_that_pairs_runs_checks_them():
 @pytest.mark.parametrize(("key", "values"), [("gamma", [0, 0.001]), ("d_in", [20, 40])])
 def test_a_list_that_a_figure_does_not_tell_apart_is_refused(tmp_path, make, key, values):
     plan = changed(CONFIGURATION, "lin", tmp_path, **{key: values})
-    with pytest.raises(LinearGrokkingError, match=rf"A1: cannot .* list: lin \({key}\); lin \({key}"):
+    says = rf"figure A1: cannot .* list: lin \({key}\); lin \({key}\)"
+    with pytest.raises(LinearGrokkingError, match=says):
         make(plan)
