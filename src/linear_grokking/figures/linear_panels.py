@@ -235,5 +235,5 @@ def _draw_times(axes: Axes, table: pd.DataFrame, x: str, by: str) -> dict[Any, s
         for value, points in rows(times, series=f"{series}_reached").groupby(by):
             # Open, around the measured points that they may lie on.
             around = {"zorder": 6, "markerfacecolor": "none", "markeredgecolor": colours[value]}
-            axes.plot(points["x"], points["y"], **look | around)
+            axes.plot(points["x"], points["y"], **{**look, **around})
     return colours

@@ -127,11 +127,12 @@ def _add_limit_direction(rows: Rows, spec: Mapping[str, Any], below: Needs) -> N
         lambda: large_size.positive_fraction(lambda_),
         **where,
     )
+    where["needs"] = {**below, "a solver other than adam": spec["solver"] != "adam"}
     rows.add(
         "settling_rate",
         "power of 1/t with which the weights settle",
         lambda: classification_times.settling_rate(spec, lambda_),
-        **where | {"needs": {**below, "a solver other than adam": spec["solver"] != "adam"}},
+        **where,
     )
 
 
