@@ -192,7 +192,7 @@ def _draw_times(axes: Axes, table: pd.DataFrame, colours: Mapping[Any, str]) -> 
     axes.set(yscale="log")
     axes.set_ylim(*finite_ends(finite.min().min() / 2.0, 30.0 * finite.max().max()))
     draw_points_by(axes, points, "sigma", colours)
-    edge = {"linestyle": "", "marker": "|", "markersize": 9, "markeredgewidth": 1.6, "zorder": 3}
+    edge = {"linestyle": "", "marker": "|", "markersize": 15, "markeredgewidth": 1.6, "zorder": 3}
     for sigma, end in rows(table, "grokking_time", "settled_range").groupby("sigma"):
         axes.plot(end["x"], end["y"], color=colours[sigma], **edge)
     axes.set(xlabel=style.SYMBOLS["lambda"], ylabel=time_label(table))
