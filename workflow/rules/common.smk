@@ -162,7 +162,7 @@ def inputs(target):
             for name in targets.outdated(plan, made):
                 make_again(str(plan.root / name))
             return made.inputs
-        except (LinearGrokkingError, OSError, ValueError) as error:
+        except (LinearGrokkingError, OSError) as error:
             sys.exit(f"error: {error}")
 
     return function

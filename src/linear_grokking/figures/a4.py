@@ -130,21 +130,14 @@ def _places(
         points = np.concatenate([np.empty((0, 2)), *segments])
         inside = axes.transAxes.inverted().transform(axes.transData.transform(points))
         far = ((inside > (0.14, 0.02)) & (inside < (0.86, 0.97))).all(axis=1)
-        far &= ~np.isnan(_at_nearest(grid, points))
+        row = grid.index.get_indexer(points[:, 1], method="nearest")
+        column = grid.columns.get_indexer(points[:, 0], method="nearest")
+        far &= grid.notna().to_numpy()[row, column]
         if far.any():
             wanted = 0.3 + 0.25 * (number % 2)
             nearest = np.argmin(np.where(far, np.abs(inside[:, 0] - wanted), np.inf))
             found.append((points[nearest, 0], points[nearest, 1]))
     return found
-
-
-def _at_nearest(grid: pd.DataFrame, points: np.ndarray) -> np.ndarray:
-    """Return the values of the cells nearest to points (n, 2)."""
-    row, column = (
-        np.abs(centres.to_numpy()[:, np.newaxis] - at).argmin(axis=0)
-        for centres, at in ((grid.index, points[:, 1]), (grid.columns, points[:, 0]))
-    )
-    return grid.to_numpy()[row, column]
 
 
 def _power(value: float) -> str:

@@ -199,7 +199,7 @@ def _draw_times(axes: Axes, table: pd.DataFrame) -> None:
     for lambda_, points in measured.groupby("lambda"):
         draw_points(axes, points, colours[lambda_], marker=markers[lambda_])
     axes.set(xscale="log", yscale="log", xlabel=style.SYMBOLS["gamma"])
-    axes.set_ylabel(rf"$\eta\gamma\,\times$ time to {percent(table)} accuracy")
+    axes.set_ylabel(rf"$\eta\gamma\,{{\times}}$ time to {percent(table)} accuracy")
     axes.set_ylim(*finite_ends(0.5 * measured["y_low"].min(), 4.0 * measured["y_high"].max()))
     axes.xaxis.set_major_locator(LogLocator(numticks=5))
     axes.xaxis.set_minor_locator(NullLocator())

@@ -234,5 +234,5 @@ def _draw_times(axes: Axes, table: pd.DataFrame) -> None:
         yscale="log",
         ylim=(finite["y"].min() / 2, min(3.0 * points["y"].replace(np.inf, 0).max(), 1e12)),
         xlabel=r"$\sigma\|S_\infty\|$ of each set",
-        ylabel=rf"$\eta\times$ time to {percent(table)} accuracy",
+        ylabel=rf"$\eta\,{{\times}}$ time to {percent(table)} accuracy",
     )

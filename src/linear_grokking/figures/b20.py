@@ -173,7 +173,7 @@ def draw(table: pd.DataFrame) -> Figure:
     axes[0, 0].set(xlabel=r"$\eta t$", xlim=(0.3, 3e3))
     lambdas = style.colours_of(rows(table, "scaled_time")["lambda"])
     _draw_times(axes[0, 1], rows(table, "scaled_time"), lambdas)
-    axes[0, 1].set_ylabel(rf"$\eta\times$ time to {percent(table)} accuracy")
+    axes[0, 1].set_ylabel(rf"$\eta\,{{\times}}$ time to {percent(table)} accuracy")
     _draw_error_free(axes[0, 2], rows(table, "error_free_accuracy"), lambdas)
     sigmas = style.colours_of(rows(table, "time_ratio")["sigma"])
     _draw_ratios(axes[1, 0], rows(table, "time_ratio"), sigmas)

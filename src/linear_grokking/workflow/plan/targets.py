@@ -66,12 +66,16 @@ def block(plan: Plan, run_id: str, block: str) -> Target:
     Raises
     ------
     UnknownError
-        If the configuration has no such run.  The functions below raise it likewise for runs and
-        figures.
+        If the configuration has no such run, or there is no such block.  The functions below raise
+        it likewise for runs and figures.
     """
     run = _run(plan, run_id)
     request = {"spec": run.spec, "block": block}
-    return Target("train_block", (run.file(Block.parse(block)),), (), request, run.kind.schema)
+    try:
+        output = run.file(Block.parse(block))
+    except ValueError as error:
+        raise UnknownError(str(error)) from None
+    return Target("train_block", (output,), (), request, run.kind.schema)
 
 
 @cache

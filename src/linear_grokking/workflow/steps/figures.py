@@ -48,10 +48,10 @@ def _check_told_apart(table: pd.DataFrame, request: Mapping[str, Any]) -> None:
     lists = []
     for role, runs in request["runs"].items():
         parameters = pd.DataFrame([run["parameters"] for run in runs]).astype(str)
-        if "lambda" in told and "lambda" in parameters:  # it decides the sizes
+        varied = parameters.nunique() > 1
+        if varied.get("lambda"):  # it decides the sizes
             varied = parameters.groupby("lambda").nunique().max() > 1
-        else:
-            varied = parameters.nunique() > 1
+            varied["lambda"] = True
         others = varied.index[varied].difference(told)
         if len(others):
             lists.append(f"{request['options'][role]} ({', '.join(others)})")

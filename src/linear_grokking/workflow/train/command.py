@@ -140,7 +140,9 @@ def command(options: argparse.Namespace) -> None:
         writer = CheckpointWriter(folder, spec, steps)
         try:
             rows = _run(kind, spec, device, writer.look, steps)
-        except (ValueError, SolverError) as error:
+        except SolverError as error:
+            raise SolverError(in_options(str(error), spec["model"])) from None
+        except ValueError as error:
             raise ValueError(in_options(str(error), spec["model"])) from None
         record = write_block(rows, folder / outputs.history.name, spec, device, started)
     history = {name: rows.column(name).to_numpy() for name in rows.column_names[1:]}
