@@ -20,4 +20,5 @@ def line(error: BaseException) -> str | None:
     missing = extras.missing(error)
     if not (missing or isinstance(error, kinds)):
         return None
-    return f"error: {missing or str(error) or type(error).__name__}"
+    told = missing or str(error) or type(error).__name__
+    return "; ".join([f"error: {told}", *getattr(error, "__notes__", ())])

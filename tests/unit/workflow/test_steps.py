@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from small_plan import CONFIGURATION
 
+from linear_grokking.figures import a1
 from linear_grokking.results.storage import StorageError, digest_of, read_metadata, read_table
 from linear_grokking.workflow.plan import Plan, read, targets
 from linear_grokking.workflow.steps.claims import check_claims
@@ -141,6 +142,28 @@ def test_a_fault_of_the_program_is_in_the_log(here, monkeypatch, capsys):
     said = capsys.readouterr().err
     assert said.startswith("Traceback") and "KeyError: 'runs'" in said
     assert (here / "logs/log.txt").read_text() == said
+
+
+@pytest.mark.parametrize("step", ["tabulate", "draw"])
+@pytest.mark.parametrize("fault", [ValueError, IndexError])
+def test_what_a_figure_did_not_foresee_names_it_and_its_experiments(
+    here, plan, monkeypatch, capsys, step, fault
+):
+    def fails(*_):
+        raise fault("zero-size array")
+
+    monkeypatch.setattr(a1, step, fails)
+    target = {"tabulate": targets.table, "draw": targets.pictures}[step](plan, "A1")
+    outputs = [Path(each).name for each in target.outputs]
+    arguments = ("--root", str(plan.root), *outputs)
+    assert program(monkeypatch, f"{target.step}.py", json.dumps(target.request), *arguments) == 1
+    *rest, line = capsys.readouterr().err.splitlines()
+    assert "figure A1, drawn from lin, cannot be made with these lists and options" in line
+    if fault is ValueError:
+        assert not rest and line.startswith("error: zero-size array; figure A1")
+    else:
+        assert rest[0].startswith("Traceback") and "zero-size array" in rest[-1]
+    assert not any((here / each).exists() for each in outputs)
 
 
 def test_a_log_that_cannot_be_written_costs_no_result(here, plan, monkeypatch):

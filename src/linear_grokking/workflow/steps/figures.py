@@ -1,6 +1,7 @@
 """A figure's table from summaries, and its drawings from the table."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +32,25 @@ def tabulate_figure(request: Mapping[str, Any], outputs: Sequence[Path], root: P
     """
     module = registry.module(request["figure"])
     options = module.Options.model_validate(request["options"])
-    frame = ordered(module.tabulate(options, FigureData(root, request)))
+    with _figure_named(request):
+        frame = ordered(module.tabulate(options, FigureData(root, request)))
     _check_told_apart(frame, request)
     frame.attrs["threshold"] = request["threshold"]
     write_pair(frame, outputs, "tabulate_figure", request)
+
+
+@contextmanager
+def _figure_named(request: Mapping[str, Any]) -> Iterator[None]:
+    """Add to an error that nobody foresaw the figure and the experiments that it is drawn from."""
+    try:
+        yield
+    except (LinearGrokkingError, OSError, MemoryError):
+        raise
+    except Exception as error:
+        names = ", ".join(sorted({request["options"][role] for role in request["runs"]}))
+        drawn = f"figure {request['figure']}, drawn from {names or 'formulas'}"
+        error.add_note(f"{drawn}, cannot be made with these lists and options")
+        raise
 
 
 def _check_told_apart(table: pd.DataFrame, request: Mapping[str, Any]) -> None:
@@ -73,6 +89,7 @@ def draw_figure(request: Mapping[str, Any], outputs: Sequence[Path], root: Path)
     spec, _, table = read_table(root, request["figure"], request["table"])
     made: dict[str, Any] = stamp("draw_figure", request) | {"spec": canonical(spec)}
     with style.sheet():
-        figure = registry.module(request["figure"]).draw(table)
+        with _figure_named(spec):
+            figure = registry.module(request["figure"]).draw(table)
         for output in outputs:
             style.save(figure, output, **made)
