@@ -62,6 +62,9 @@ class _AxisSchema:
 
     def __get_pydantic_json_schema__(self, core: Any, handler: Callable[[Any], Any]) -> Any:
         array = handler(core)
+        # Pydantic takes lengths that are checked after the items for those of a text.
+        for bound in ("min", "max"):
+            array[f"{bound}Items"] = array.pop(f"{bound}Length")
         return {"anyOf": [array["items"], array]}
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from pydantic import Field
 
-from linear_grokking.config.fields import Positive, Span
+from linear_grokking.config.fields import Axis, Positive, Span
 from linear_grokking.config.figure_options import FigureOptions, LinearRuns
 from linear_grokking.figures import legends, style
 from linear_grokking.figures.linear_panels import (
@@ -32,9 +32,7 @@ class Options(FigureOptions):
 
     dynamics: LinearRuns = Field(description="Runs of the left and middle panels, one per λ.")
     times: LinearRuns = Field(description="Runs whose grokking times are measured, λ × ε.")
-    epsilon: tuple[Positive, ...] = Field(
-        min_length=1, description="Accuracy thresholds ε of the theory curves."
-    )
+    epsilon: Axis[Positive] = Field(description="Accuracy thresholds ε of the theory curves.")
     lambda_: Span = Field(alias="lambda", description="Range of λ of the theory curves.")
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from pydantic import Field
 
-from linear_grokking.config.fields import Positive, Span
+from linear_grokking.config.fields import Axis, Positive, Span
 from linear_grokking.config.figure_options import FigureOptions, LinearRuns
 from linear_grokking.figures import legends, style
 from linear_grokking.figures.linear_panels import (
@@ -35,9 +35,7 @@ class Options(FigureOptions):
 
     dynamics: LinearRuns = Field(description="Runs of the left and middle panels, one per d_out.")
     times: LinearRuns = Field(description="Runs whose grokking times are measured, d_out × λ.")
-    lambda_: tuple[Positive, ...] = Field(
-        alias="lambda", min_length=1, description="λ of the theory curves."
-    )
+    lambda_: Axis[Positive] = Field(alias="lambda", description="λ of the theory curves.")
     d_out: Span = Field(description="Range of d_out of the theory curves, log-spaced.")
 
 

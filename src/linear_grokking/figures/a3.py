@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from pydantic import Field
 
-from linear_grokking.config.fields import Positive, Span
+from linear_grokking.config.fields import Axis, Positive, Span
 from linear_grokking.config.figure_options import FigureOptions, LinearRuns
 from linear_grokking.figures import legends, style
 from linear_grokking.figures.linear_panels import (
@@ -28,9 +28,7 @@ class Options(FigureOptions):
     dynamics: LinearRuns = Field(description="Runs of the left and middle panels, one per γ.")
     times: LinearRuns = Field(description="Runs whose grokking times are measured, γ × λ.")
     above_one: LinearRuns = Field(description="Runs of claims alone, with λ > 1 and γ > 0.")
-    lambda_: tuple[Positive, ...] = Field(
-        alias="lambda", min_length=1, description="λ of the theory curves."
-    )
+    lambda_: Axis[Positive] = Field(alias="lambda", description="λ of the theory curves.")
     gamma: Span = Field(description="Range of γ of the theory curves, log-spaced.")
 
 

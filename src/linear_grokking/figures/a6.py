@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from pydantic import Field
 
-from linear_grokking.config.fields import Positive, Span
+from linear_grokking.config.fields import Axis, Positive, Span
 from linear_grokking.config.figure_options import FigureOptions
 from linear_grokking.figures import legends, style
 from linear_grokking.figures.linear_panels import LOSSES, TIME_LABEL, colours_of, ratio
@@ -51,9 +51,7 @@ class Options(FigureOptions):
     eta: Positive = Field(0.01, description="Learning rate η₀.")
     lambda_: Positive = Field(0.9, alias="lambda", lt=1, description="λ of the losses.")
     t: Span = Field(description="Range of steps of the losses, log-spaced.")
-    epsilon: tuple[Positive, ...] = Field(
-        min_length=1, description="Accuracy thresholds ε of the grokking times."
-    )
+    epsilon: Axis[Positive] = Field(description="Accuracy thresholds ε of the grokking times.")
     lambda_range: Span = Field(description="Range of λ < 1 of the grokking times.")
 
 

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from pydantic import Field
 from scipy.special import ndtri
 
-from linear_grokking.config.fields import NonNegative, Positive, Probability, Span
+from linear_grokking.config.fields import Axis, NonNegative, Positive, Probability, Span
 from linear_grokking.figures import legends, style
 from linear_grokking.figures.maps import tabulate_map
 from linear_grokking.figures.points import draw_lines
@@ -57,11 +57,11 @@ class Options(TwoPointOptions):
     distance: Span = Field(
         description="Range of |1-2λ| of the map and its cut, log-spaced on either side of 0."
     )
-    sigma_cut: tuple[NonNegative, ...] = Field(
-        min_length=1, description="Values of 1-2λ whose time is drawn against σ."
+    sigma_cut: Axis[NonNegative] = Field(
+        description="Values of 1-2λ whose time is drawn against σ."
     )
-    distance_cut: tuple[Positive, ...] = Field(
-        min_length=1, description="Values of σ whose time is drawn against 1-2λ."
+    distance_cut: Axis[Positive] = Field(
+        description="Values of σ whose time is drawn against 1-2λ."
     )
 
 

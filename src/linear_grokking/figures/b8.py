@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from pydantic import Field
 
-from linear_grokking.config.fields import Positive, Span
+from linear_grokking.config.fields import Axis, Positive, Span
 from linear_grokking.config.figure_options import LogisticRuns, TwoPointRuns
 from linear_grokking.figures import legends, style
 from linear_grokking.figures import two_point_panels as panels
@@ -38,7 +38,7 @@ class Options(panels.TwoPointOptions):
     full: LogisticRuns = Field(
         description="Runs of the full model with the exponential loss, one per λ."
     )
-    sigma: tuple[Positive, ...] = Field(min_length=1, description="σ of the two-point curves.")
+    sigma: Axis[Positive] = Field(description="σ of the two-point curves.")
     distance: Span = Field(description="Range of 1-2λ, log-spaced.")
     fit_sigma: Positive = Field(20.0, description="Smallest σ whose points are fitted.")
     fit_distance: Positive = Field(0.02, description="Largest 1-2λ whose points are fitted.")

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from pydantic import Field
 
-from linear_grokking.config.fields import Positive, Real, Time
+from linear_grokking.config.fields import Axis, Positive, Real, Time
 from linear_grokking.figures import style
 from linear_grokking.figures.tables import FigureData, TableBuilder, rows
 from linear_grokking.figures.two_point_panels import TwoPointOptions
@@ -33,13 +33,11 @@ _CENTRED = {"ha": "center", "va": "center", "fontsize": 7.5}
 class Options(TwoPointOptions):
     """What Table BT1 is made from."""
 
-    lambda_: tuple[Annotated[Real, Field(ge=0, le=1)], ...] = Field(
-        alias="lambda", min_length=1, description="Rows of the table."
+    lambda_: Axis[Annotated[Real, Field(ge=0, le=1)]] = Field(
+        alias="lambda", description="Rows of the table."
     )
     sigma: Positive = Field(1.0, description="Scale of the points.")
-    t_max: tuple[Time, ...] = Field(
-        min_length=1, description="Times in steps up to which the flow is integrated."
-    )
+    t_max: Axis[Time] = Field(description="Times in steps up to which the flow is integrated.")
 
 
 def tabulate(options: Options, data: FigureData) -> pd.DataFrame:

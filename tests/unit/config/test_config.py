@@ -11,6 +11,7 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
 from linear_grokking.config import ConfigurationError, load, load_merged
 from linear_grokking.config.experiments import LinearExperiment, LogisticExperiment, base
@@ -130,6 +131,7 @@ MALFORMED = [
     ("experiments.linear.lambda", [0.5, 0.5], "lists a value twice"),
     ("experiments.linear.lambda", [0.5, "5e-1"], "lists a value twice"),
     ("experiments.linear.gamma", [0.0, -0.0], "lists a value twice"),
+    ("figures.A1.epsilon", [0.1, 0.1], "lists a value twice"),
     ("experiments.linear.eta", [k + 1 for k in range(2000)], "must hold at most 1000 values"),
     # numbers that are nothing
     ("experiments.linear.d_in", 0, "must be at least 1"),
@@ -719,6 +721,16 @@ def test_every_key_of_the_schema_is_described():
     for name, definition in schema["$defs"].items():
         missing += undescribed(definition, name)
     assert not missing
+
+
+@pytest.mark.parametrize("path", ["experiments.linear.lambda", "figures.A1.epsilon"])
+@pytest.mark.parametrize(
+    ("value", "allowed"),
+    [(0.5, True), ([0.5, 0.6], True), ([], False), (["x"], False), ([0.5] * 1001, False)],
+)
+def test_an_editor_is_told_which_lists_are_allowed(path, value, allowed):
+    editor = Draft202012Validator(json_schema())
+    assert editor.is_valid(with_value(path, value)) == allowed
 
 
 SETS = {"model": "logistic", "measure": "separability", "n_train": 40, "lambda": 0.4}
