@@ -6,6 +6,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
+from typing import TextIO
 
 from linear_grokking.runtime import failures, signals
 
@@ -32,8 +33,7 @@ def run(work: Callable[[], int | None]) -> int:
             sys.stdout.flush()
             return status
     except BrokenPipeError:
-        # Otherwise the rest of the output would fail again when Python exits.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        let_go(sys.stdout)
         return NOT_READ
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
@@ -41,6 +41,19 @@ def run(work: Callable[[], int | None]) -> int:
     except Exception as error:
         print(failures.line(error) or traceback.format_exc().rstrip(), file=sys.stderr)
         return 1
+    finally:
+        let_go(sys.stderr)
+
+
+def let_go(stream: TextIO) -> None:
+    """Flush a stream; drop what it cannot write.
+
+    Otherwise Python would try again when it exits, fail, and replace the exit status by its own.
+    """
+    try:
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _show_any_character() -> None:

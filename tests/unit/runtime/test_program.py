@@ -153,6 +153,13 @@ def test_a_reader_that_has_enough_is_no_error():
     assert done.returncode == program.NOT_READ == 128 + signal.SIGPIPE
 
 
+def test_an_error_that_cannot_be_written_leaves_the_exit_status(monkeypatch):
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([COMMAND, "plan", "--nonsense"], stderr=full)
+    assert done.returncode == program.WRONG_OPTIONS
+
+
 # ---- characters that a stream lacks ----
 
 

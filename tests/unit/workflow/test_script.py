@@ -103,8 +103,10 @@ def test_a_job_under_nohup_outlives_its_terminal(job, tmp_path):
     assert os.listdir(tmp_path / "side") == ["solver.npz"]
 
 
-def test_a_job_whose_terminal_is_gone_saves_and_leaves(job, tmp_path):
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_job_whose_terminal_is_gone_saves_and_leaves(job, tmp_path, monkeypatch, unbuffered):
     """As after Ctrl-C in `snakemake 2>&1 | tee`, which stops tee first."""
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
     reading, writing = os.pipe()
     process = job("inside", stderr=writing)
     os.close(reading)

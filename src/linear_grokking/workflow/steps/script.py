@@ -53,8 +53,10 @@ def run(step: str, **options: Callable[[str], Any]) -> None:
                         log.write(traceback.format_exc().encode(errors="backslashreplace"))
                 raise
 
-        if status := program.run(work):
-            sys.exit(status)
+        status = program.run(work)
+    program.let_go(sys.stderr)
+    if status:
+        sys.exit(status)
 
 
 class _Both(TextIOBase):
