@@ -26,6 +26,8 @@ SUBSCRIPT = re.compile(r"(?<=[^\W_])_([^\W_]+|∞)|(?<=[²‖*])_([^\W_]+)")
 _COMMENT = re.compile(r"^\.\. (alt|paper|open): (.*)\n", re.MULTILINE)
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 ABSENT = "\N{EN DASH}"
+_NAMED = {"adam": "Adam", "adamw": "AdamW"}
+"""Solvers with names of their own; the others are called what their keys say."""
 PAPERS = {
     "A": "Paper A, linear regression",
     "B": "Paper B, logistic classification",
@@ -133,7 +135,7 @@ class Values:
             return f"medians and quartiles of {min(realizations)} draws; {self['method']}"
         if key == "method":
             if self["solver"] != "gradient_flow":
-                return self["solver"].replace("_", " ")
+                return _NAMED.get(self["solver"], self["solver"].replace("_", " "))
             steps = self["gd_steps"]
             flow = f"gradient descent for {steps} steps, then its flow"
             return "gradient flow" if steps == "0" else flow

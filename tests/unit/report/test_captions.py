@@ -55,6 +55,7 @@ def test_captions_say_how_many_realizations_are_compared():
             "gradient descent for 200 steps, then its flow",
         ),
         ({"solver": "gradient_descent"}, "gradient descent"),
+        ({"solver": "adam"}, "Adam"),
     ],
 )
 def test_captions_say_how_runs_were_computed(solver, told):
