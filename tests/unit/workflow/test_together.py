@@ -65,13 +65,3 @@ def test_a_list_that_a_figure_does_not_tell_apart_is_refused(tmp_path, make, key
     with pytest.raises(LinearGrokkingError, match=says):
         make(plan)
     assert not (tmp_path / "figures").exists()
-
-
-def test_a_list_whose_points_would_lie_on_each_other_is_refused(tmp_path, make):
-    raw = copy.deepcopy(CONFIGURATION)
-    raw["experiments"]["times"] = raw["experiments"]["lin"] | {"t_max": 1e6, "gamma": [0, 0.001]}
-    raw["figures"]["A1"]["times"] = "times"
-    with pytest.raises(LinearGrokkingError, match=r"cannot .* list: times \(gamma\); let them"):
-        make(Plan(read(raw), tmp_path))
-    raw["experiments"]["times"]["gamma"] = 0
-    make(Plan(read(raw), tmp_path))
