@@ -59,8 +59,9 @@ def table(claims: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     claims
-        Claims as `claims.judged` returns them.  A cell says ``undecided`` if its claim is missing
-        or does not have the verdict that the cell requires.  A cell without a claim is empty.
+        Claims as `claims.judged` returns them.  A cell says ``undecided`` if its claim does not
+        have the verdict that the cell requires.  It is empty without a claim, and if its claim was
+        not judged, as those of figures that are not configured.
     """
     judged = claims.set_index("id")
     rows = []
@@ -96,10 +97,10 @@ def _setting(statements: Iterable[str]) -> str:
 
 def _cell(judged: pd.DataFrame, cell: Sequence[str] | None) -> str:
     """Return the text of a cell, with the number that its claim measured or predicted."""
-    if cell is None:
+    says, claim, *verdict = cell or ("", None)
+    if claim not in judged.index:
         return ""
-    says, claim, *verdict = cell
-    if claim not in judged.index or judged.loc[claim, "verdict"] != (verdict or ["confirmed"])[0]:
+    if judged.loc[claim, "verdict"] != (verdict or ["confirmed"])[0]:
         return "undecided"
     if "{predicted}" in says:
         predicted = float(f"{judged.loc[claim, 'predicted']:.3g}")
