@@ -4,9 +4,11 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from linear_grokking import load
 from linear_grokking.claims import COLUMNS
 from linear_grokking.report import does_x_help
 from linear_grokking.results import statistics
@@ -74,6 +76,18 @@ def test_scalars(root):
         assert found.items() <= documented.items(), path
         seen |= found.keys()
     assert seen == documented.keys()
+
+
+def test_times_of_ones_own_are_found_as_shown(root, monkeypatch):
+    text = DICTIONARY.read_text(encoding="utf-8")
+    (shown,) = re.findall(r"```python\n([^`]*first_crossing[^`]*)```", text)
+    monkeypatch.chdir(root)
+    later, same = {}, {}
+    exec(shown, later)
+    exec(shown.replace("0.99", "0.95"), same)
+    stored = load.scalars("a1_dynamics", lambda_=0.9)["t_gen"]
+    assert np.array_equal(same["times"], stored) and np.isfinite(stored).all()
+    assert (np.array(later["times"]) > stored).all()
 
 
 def test_manifest_holds_every_parameter_under_its_key(root):

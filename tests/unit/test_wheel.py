@@ -15,6 +15,7 @@ import grimp
 import pytest
 from packaging.requirements import Requirement
 
+from linear_grokking import predict
 from linear_grokking.runtime import devices, extras, failures
 
 ROOT = Path(__file__).parents[2]
@@ -213,7 +214,7 @@ except FileNotFoundError as error:
     print(error)
 """
     said = run(site, "-c", code, str(site), folder=tmp_path)
-    assert "not made yet" in said
+    assert "not made yet" in said and "`snakemake -c1 B8` makes a figure" in said
 
 
 def test_every_module_of_the_library_imports(site, tmp_path):
@@ -248,10 +249,13 @@ for arguments in json.loads(sys.argv[1]):
 def test_examples_of_the_documentation_run_there(site, tmp_path):
     text = (ROOT / "docs" / "library.md").read_text(encoding="utf-8")
     examples = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    assert len(examples) == 3
-    first, second, third = (run(site, "-c", each, folder=tmp_path) for each in examples)
-    assert "Paper A" in first and "outside: needs gamma above 0" in first
-    assert second == "(18, 3)\n" and third.startswith("True ")
+    assert len(examples) == 4
+    said = [run(site, "-c", each, folder=tmp_path) for each in examples]
+    assert "Paper A" in said[0] and "outside: needs gamma above 0" in said[0]
+    assert said[1] == "(18, 3)\n" and said[3].startswith("True ")
+    first, last, low, high = (float(each) for each in said[2].split())
+    theory = predict("linear", lambda_=0.9, epsilon=1e-3)["t_gen"].value
+    assert first < low < theory < high < last
     commands = [each.split() for each in re.findall(r"\$ linear-grokking (.*)", text)]
     *said, rest = run(site, "-c", IN_TURN, json.dumps(commands), folder=tmp_path).split(ENDED)
     assert len(said) == len(commands) and not rest.strip()

@@ -309,7 +309,10 @@ def _shipped(root: Root, size: Size) -> Path | InArchive:
 def _whole(root: Root, name: str) -> pd.DataFrame:
     path = _folder(root) / name
     if not path.exists():
-        raise FileNotFoundError(f"{path}: not made yet; `snakemake -c1` makes it, after all runs")
+        sooner = "; `snakemake -c1 B8` makes a figure and its runs" if name == MANIFEST else ""
+        raise FileNotFoundError(
+            f"{path}: not made yet; `snakemake -c1` makes it, after all runs{sooner}"
+        )
     return _one_file(path)
 
 

@@ -302,9 +302,9 @@ def metadata(schema: pa.Schema) -> tuple[dict[str, Any], dict[str, Any]]:
     return json.loads(schema.metadata[b"spec"]), json.loads(schema.metadata[b"provenance"])
 
 
-def read_metadata(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+def read_metadata(path: str | Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the spec and the provenance that a file carries; errors as `read_table`."""
-    return metadata(_footer(path))
+    return metadata(_footer(Path(path)))
 
 
 def _footer(path: Path) -> pa.Schema:

@@ -88,6 +88,11 @@ def option_names() -> tuple[str, ...]:
     return (*_options(), "lambda")
 
 
+def further_names() -> tuple[str, ...]:
+    """Return the other names of options: configuration keys and aliases."""
+    return (*_KEYS.values(), *_ALIASES)
+
+
 def name_of(key: str) -> str:
     """Return the name of an option that is given by another name, or by its own."""
     names = {key: name for name, key in _KEYS.items()} | _ALIASES

@@ -8,6 +8,7 @@ from linear_grokking.data.input_law import SampledLaw
 from linear_grokking.data.laws import LAWS, Gaussian
 from linear_grokking.workflow.predict.options import (
     ARCHITECTURES,
+    further_names,
     name_of,
     option_names,
     spec_of,
@@ -64,8 +65,8 @@ def from_keywords(keywords: Mapping[str, Any]) -> dict[str, Any]:
     for keyword, value in keywords.items():
         name = name_of(keyword.removesuffix("_"))
         if name not in option_names():
-            known = option_names()
-            hint = nearest(keyword, (*known, "target_accuracy"))
+            known = (*option_names(), *further_names(), "target_accuracy")
+            hint = nearest(keyword, known)
             raise ValueError(f"{keyword}: no such option{hint}; available: {', '.join(known)}")
         if isinstance(value, list | tuple):
             raise ValueError(f"{keyword} = {value}: must be one value")
