@@ -249,13 +249,16 @@ for arguments in json.loads(sys.argv[1]):
 def test_examples_of_the_documentation_run_there(site, tmp_path):
     text = (ROOT / "docs" / "library.md").read_text(encoding="utf-8")
     examples = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    assert len(examples) == 4
+    assert len(examples) == 5
     said = [run(site, "-c", each, folder=tmp_path) for each in examples]
     assert "Paper A" in said[0] and "outside: needs gamma above 0" in said[0]
-    assert said[1] == "(18, 3)\n" and said[3].startswith("True ")
+    assert said[1] == "(18, 3)\n" and said[4].startswith("True ")
     first, last, low, high = (float(each) for each in said[2].split())
     theory = predict("linear", lambda_=0.9, epsilon=1e-3)["t_gen"].value
     assert first < low < theory < high < last
+    times = [float(each) for each in said[3].split()]
+    theory = predict("logistic", n_train=1000, d=400, sigma=5)["t_gen"].value
+    assert len(times) == 3 and all(theory / 3 < time < 3 * theory for time in times)
     commands = [each.split() for each in re.findall(r"\$ linear-grokking (.*)", text)]
     *said, rest = run(site, "-c", IN_TURN, json.dumps(commands), folder=tmp_path).split(ENDED)
     assert len(said) == len(commands) and not rest.strip()
