@@ -117,9 +117,12 @@ def separable_limit(evidence: Evidence) -> Iterator[Claim]:
         yield Claim(
             f"B9-margin-lambda-{lambda_:g}-sigma-{value:g}",
             f"On separable sets (λ = {lambda_:g}) with σ = {value:g} the generalization accuracy "
-            "tends to Φ(1/(σ²M̃)), M̃ the margin of the set at σ = 1: within 0.05 at "
-            f"t = {run.parameters['t_max']:.0e} (measured: the mean difference of the two).",
-            mean_of(draws["final_gen_accuracy"] - draws["limit"], run).near(0.0, 0.05),
+            "tends to Φ(1/(σ²M̃)), M̃ the margin of the set at σ = 1: its excess over ½ is that of "
+            f"the limit, within 15 %, at t = {run.parameters['t_max']:.0e} (measured: the mean "
+            "ratio of the two).",
+            mean_of((draws["final_gen_accuracy"] - 0.5) / (draws["limit"] - 0.5), run).within(
+                1.0, 0.15
+            ),
             note="The remaining difference closes only logarithmically in t: |b|/‖S‖ is still "
             "below 1/M.",
         )

@@ -21,9 +21,10 @@ def max_weight_decay(
     """Return γ_max, at which the generalization floor meets the loss threshold.
 
     Δt diverges there; for larger γ the accuracy is never reached, which is the grey region of
-    Paper A's Fig. 3 (derived in docs/theory.md).  Below γ_max, Δt grows with γ for d_out = 1 and
-    λ ≤ 0.95; but close to λ = 1, or with more outputs, a γ somewhat below γ_max speeds up the
-    slow directions and shortens Δt (to 0.58 of Δt(0) at λ = 1, ε = 1e-3).
+    Paper A's Fig. 3 (derived in docs/theory.md).  Below γ_max, Δt grows with γ for d_out = 1,
+    ε = 1e-3 and λ ≤ 0.95; but close to λ = 1, with larger ε or with more outputs, a γ somewhat
+    below γ_max speeds up the slow directions and shortens Δt (to 0.58 of Δt(0) at λ = 1,
+    ε = 1e-3, and to 0.88 at λ = 0.9, ε = 0.1).
 
     ``inf`` where even the zero student is accurate enough, 0 where (at λ > 1) no weight decay
     is small enough.  The problem's own γ plays no role, nor do η and α.
@@ -53,7 +54,8 @@ def max_weight_decay(
 def twice_floor_delay(problem: Problem) -> Broadcast:
     """Return the delay between the times at which the losses reach twice their floors, γ > 0.
 
-    `saturation_delay` approximates it within 5 % for γ ≪ (1 − √λ)², without noise.
+    `saturation_delay` approximates it within 5 % for γ ≤ 1e-3 (1 − √λ)², λ ≥ 0.3 and α = 1, without
+    noise.  For smaller λ or another α the two approach each other with log γ only.
     """
     within("gamma", problem.gamma, "(0, inf)")
     return gen_time_to_loss(2.0 * gen_loss_floor(problem), problem) - train_time_to_loss(

@@ -46,9 +46,13 @@ def instability(lambda_: float, eta: float, d_in: int, batch_size: float) -> Bro
     """Return the gain of the noise, (ηd/B)(1 - B/N) N/(N-1) E[ν/(1 - ην)].
 
     The mean losses fall to 0 where it is below 1, and grow where it is above: about B < ηd.
+    ``inf`` where already steps of the full batch diverge, η ≥ 1/(1 + √λ)².
     """
-    nodes, weights = marchenko_pastur.quadrature(lambda_)
     noise = _noise(lambda_, eta, d_in, batch_size)
+    _, upper = marchenko_pastur.support(lambda_)
+    if eta * upper >= 1.0:
+        return np.float64(np.inf)
+    nodes, weights = marchenko_pastur.quadrature(lambda_)
     return noise / (4.0 * eta) * ((1.0 / (1.0 - eta * nodes)) @ weights)
 
 

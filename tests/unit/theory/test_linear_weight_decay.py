@@ -111,6 +111,26 @@ def test_the_saturation_delay_is_one_to_twice_the_floors(lambda_):
     assert crossing[2] > 2.0 * max(crossing[0], paper)
 
 
+@pytest.mark.parametrize("lambda_", [0.3, 0.6, 0.9, 0.99])
+@pytest.mark.parametrize("gamma", [1e-3, 1e-6, 1e-12])
+def test_the_saturation_delay_is_right_in_its_range(lambda_, gamma):
+    assert _over_formula(lambda_, gamma, 1.0) == pytest.approx(1.0, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("lambda_", "alpha", "ratios"), [(0.01, 1.0, [0.58, 0.95]), (0.9, 4.0, [0.90, 0.98])]
+)
+def test_the_saturation_delay_is_slow_to_come_true_elsewhere(lambda_, alpha, ratios):
+    assert _over_formula(lambda_, [1e-3, 1e-9], alpha) == pytest.approx(ratios, abs=0.006)
+
+
+def _over_formula(lambda_, gamma, alpha):
+    """Return the twice-floor delay over Eq. 16, for γ in units of (1 - √λ)²."""
+    edge = (1 - np.sqrt(lambda_)) ** 2
+    problem = Problem(lambda_, ETA, gamma=np.multiply(gamma, edge), alpha=alpha)
+    return twice_floor_delay(problem) / saturation_delay(problem)
+
+
 def test_twice_floor_delay_is_between_the_two_crossings():
     problem = Problem(0.7, ETA, gamma=1e-3, d_out=3)
     t = np.linspace(1.0, 30_000.0, 20_000)

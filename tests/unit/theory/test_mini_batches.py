@@ -73,6 +73,15 @@ def test_the_gain_by_moments_of_the_law():
     assert found == pytest.approx(eta * d / batch_size * rest * mean, rel=1e-4)
 
 
+@pytest.mark.parametrize(("eta", "falls"), [(0.26, True), (0.27, False), (0.4, False)])
+def test_there_is_no_gain_where_steps_of_the_full_batch_diverge(eta, falls):
+    """From η = 1/(1 + √λ)² on, 0.263 at λ = 0.9, nearly whole batches diverge, too."""
+    gain = instability(0.9, eta, 1000, 1000)
+    found = mini_batch_losses([0, 400], 0.9, eta, 1000, 1000).train
+    assert (gain < 1) == falls == (found[1] < found[0])
+    assert falls or gain == np.inf
+
+
 def test_the_critical_batch_is_about_eta_d():
     """ηd = 6: literal runs with B = 4 grow, with B = 8 they fall."""
     assert instability(0.9, 0.01, 600, 6) == pytest.approx(1.0, abs=0.03)

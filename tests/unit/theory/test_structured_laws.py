@@ -21,6 +21,18 @@ from linear_grokking.theory.structured_laws import (
 from linear_grokking.theory.structured_times import gen_time_to_loss, train_time_to_loss
 
 
+@pytest.mark.parametrize(
+    ("p", "lambda_", "ratios"),
+    [(0.3, 0.9, [854, 1.37, 1.09]), (2.0, 0.9, [0.82, 0.97, 1.0]), (10.0, 0.5, [0.58, 0.64, 0.69])],
+)
+def test_how_long_after_its_beginning_the_late_law_holds(p, lambda_, ratios):
+    """At 10, 100 and 1000 times (1 - λ)^-max(2, p+1) in units of 4ηt, as docs/theory.md says."""
+    beginning = (1.0 - lambda_) ** -max(2.0, p + 1.0) / (4.0 * 0.02)
+    t = np.array([10.0, 100.0, 1000.0]) * beginning
+    problem = StructuredProblem(lambda_, 0.02, exponent=p)
+    assert gen_loss(t, problem) / late_gen_loss(t, problem) == pytest.approx(ratios, rel=0.01)
+
+
 @pytest.mark.parametrize(("p", "t"), [(0.5, 1e5), (1.0, 1e6), (1.5, 1e7), (3.0, 1e11)])
 @pytest.mark.parametrize(("lambda_", "accuracy"), [(0.3, 3e-3), (0.7, 0.05)])
 def test_exact_losses_come_to_the_late_laws(p, t, lambda_, accuracy):
