@@ -35,13 +35,14 @@ def by_id(made):
     return {claim.id: claim for claim in made}
 
 
+@pytest.mark.parametrize("lambda_", [0.4, 0.5])
 @pytest.mark.parametrize(("error", "expected"), [(0.0, "confirmed"), (0.1, "contradicted")])
-def test_long_time_laws_find_an_error(error, expected):
+def test_long_time_laws_find_an_error(lambda_, error, expected):
     builder = TableBuilder()
-    builder.add("log_t", "bias", "theory", 0.4, -1.0)
-    builder.add("log_t", "bias", "experiment", 0.4, -1.0 + error, parameters={"t_max": 1e300})
+    builder.add("log_t", "bias", "theory", lambda_, -1.0)
+    builder.add("log_t", "bias", "experiment", lambda_, -1.0 + error, parameters={"t_max": 1e300})
     [claim] = claims.two_point.long_time_laws(evidence("BT1", builder.frame()))
-    assert claim.verdict == expected and claim.id == "BT1-bias-lambda-0.4"
+    assert claim.verdict == expected and claim.id == f"BT1-bias-lambda-{lambda_}"
 
 
 @pytest.mark.parametrize(("shift", "expected"), [(0.0, "confirmed"), (0.02, "contradicted")])
