@@ -243,7 +243,7 @@ def _add_approximations(
         },
         source="Paper A, Eq. 16",
         holds="lambda < 1, 0 < gamma << (1 - sqrt(lambda))^2, no noise; within 15 % up to 0.01 of "
-        "that, from lambda 0.3 on",
+        "that, from lambda 0.3 on, for alpha up to 1",
     )
 
 
