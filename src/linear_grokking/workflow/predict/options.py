@@ -53,6 +53,9 @@ _KEYS = {
 _ALIASES = {"optimizer": "solver", "d": "d_in"}
 """Options by further names; `d` is the logistic model's key for the input dimension."""
 
+_FURTHER_NAMES = {key: name for name, key in _KEYS.items()} | _ALIASES
+"""Options by all names that are not their own: configuration keys and aliases."""
+
 _NO_OPTIONS = {"model", "measure", "activation", "lambda"}
 """Keys that the architecture fixes, and λ, whose option is added separately."""
 
@@ -90,13 +93,12 @@ def option_names() -> tuple[str, ...]:
 
 def further_names() -> tuple[str, ...]:
     """Return the other names of options: configuration keys and aliases."""
-    return (*_KEYS.values(), *_ALIASES)
+    return tuple(_FURTHER_NAMES)
 
 
 def name_of(key: str) -> str:
     """Return the name of an option that is given by another name, or by its own."""
-    names = {key: name for name, key in _KEYS.items()} | _ALIASES
-    return names.get(key, key)
+    return _FURTHER_NAMES.get(key, key)
 
 
 def given_options(options: argparse.Namespace) -> dict[str, Any]:
@@ -229,7 +231,6 @@ def _key(name: str, model: str) -> str:
 @cache
 def _options() -> Mapping[str, str]:
     """Return every option with its group: the first class of experiments that declares its key."""
-    names = {key: name for name, key in _KEYS.items()} | {"d": "d_in"}
     found: dict[str, str] = {}
     for model in _SIZES:
         for section in reversed(EXPERIMENTS[model].mro()):
@@ -239,7 +240,7 @@ def _options() -> Mapping[str, str]:
             title = section.model_config.get("title") or ""
             for key in EXPERIMENTS[model].parameters():
                 if key in declared and key not in _NO_OPTIONS:
-                    found.setdefault(names.get(key, key), title)
+                    found.setdefault(name_of(key), title)
     return found
 
 
