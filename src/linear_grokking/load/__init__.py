@@ -4,9 +4,9 @@ Every frame has the units of its columns in ``attrs["units"]`` and the origin of
 ``attrs["run_ids"]`` (or in ``attrs["provenance"]``, if it is read from one file).  If it holds a
 single run, ``attrs["parameters"]`` are those of the run; if it is read from one file,
 ``attrs["spec"]`` is what the file was made from.  The x and y of a figure's table have no units
-there: theirs are those of the axes.  Figures and experiments have the
-names of the configuration, and parameters are given by their configuration keys, with ``lambda_``
-for ``lambda``.  `open_archive` offers the same for an archive.
+there: theirs are those of the axes.  Figures and experiments have the names of the configuration,
+and parameters are given by their configuration keys, with ``lambda_`` for ``lambda``.
+`open_archive` offers the same for an archive.
 """
 
 from linear_grokking.load.archive import Archive, open_archive

@@ -49,7 +49,7 @@ def runs(root: Root = ".") -> pd.DataFrame:
     FileNotFoundError
         If nothing has been computed there yet.
     """
-    return _whole(root, MANIFEST)
+    return _whole(root, MANIFEST, "; `snakemake -c1 B8` makes a figure and its runs")
 
 
 def claims(root: Root = ".", *, size: Size | None = None) -> pd.DataFrame:
@@ -306,12 +306,11 @@ def _shipped(root: Root, size: Size) -> Path | InArchive:
     return folder
 
 
-def _whole(root: Root, name: str) -> pd.DataFrame:
+def _whole(root: Root, name: str, hint: str = "") -> pd.DataFrame:
     path = _folder(root) / name
     if not path.exists():
-        sooner = "; `snakemake -c1 B8` makes a figure and its runs" if name == MANIFEST else ""
         raise FileNotFoundError(
-            f"{path}: not made yet; `snakemake -c1` makes it, after all runs{sooner}"
+            f"{path}: not made yet; `snakemake -c1` makes it, after all runs{hint}"
         )
     return _one_file(path)
 

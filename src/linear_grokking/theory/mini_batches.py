@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 
 from linear_grokking.theory import marchenko_pastur
 from linear_grokking.theory._domain import Broadcast, within
+from linear_grokking.theory.linear import Problem, divergence_rate
 from linear_grokking.theory.linear_optimizers import Losses
 
 
@@ -49,8 +50,7 @@ def instability(lambda_: float, eta: float, d_in: int, batch_size: float) -> Bro
     ``inf`` where already steps of the full batch diverge, η ≥ 1/(1 + √λ)².
     """
     noise = _noise(lambda_, eta, d_in, batch_size)
-    _, upper = marchenko_pastur.support(lambda_)
-    if eta * upper >= 1.0:
+    if eta >= divergence_rate(Problem(lambda_, eta)):
         return np.float64(np.inf)
     nodes, weights = marchenko_pastur.quadrature(lambda_)
     return noise / (4.0 * eta) * ((1.0 / (1.0 - eta * nodes)) @ weights)
